@@ -1,0 +1,42 @@
+# make demo | test | quick | lint | bench | docs | clean: each sets up .venv first, when it is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+
+demo: .venv/ready
+	@$(BIN)/recurra demo
+
+test: .venv/ready
+	@$(BIN)/python -m pytest
+
+quick: .venv/ready
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: .venv/ready
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/ready
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: .venv/ready
+	@$(BIN)/python -m pytest tests/test_docs.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+
+.venv/ready: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Recurra needs Python 3.11 or newer; no '$(PYTHON)' here. Install it, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Recurra needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Name another: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv (once; PyTorch is a large download) ..."
+	@rm -f $@
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' \
+	  || { echo "The packages could not be installed: the lines above say why. Check the network and the disk, then run make again."; exit 1; }
+	@touch $@
+
+.PHONY: demo test quick lint format bench docs clean

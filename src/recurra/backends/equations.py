@@ -1,0 +1,113 @@
+"""The reference: the cell's own `step`, once for every time step, in PyTorch.
+
+Slow and always right. It runs every cell with every option, on any device and in any floating type, and PyTorch
+differentiates it: first and higher derivatives, vmap, torch.func. Everything else is measured against it.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recurra.backends.call import Call, Ran, Weights, active_steps
+from recurra.cells import facts
+from recurra.cells.base import Named, Product, State
+
+NAME = "equations"
+
+
+def why_not(call: Call) -> str | None:
+    """Always None: the equations run everything."""
+    return None
+
+
+def avoid(call: Call) -> str | None:
+    """Always None: there is nothing better when the choice has come here."""
+    return None
+
+
+def run(call: Call) -> Ran:
+    """Run the layer by the cell's equations."""
+    return join([_direction(call, d) for d in range(len(call.weights))])
+
+
+def join(directions: list[Ran]) -> Ran:
+    """One layer's result from that of each direction."""
+    y = torch.cat([ran.y for ran in directions], -1) if len(directions) > 1 else directions[0].y
+    return Ran(y, *([part for ran in directions for part in ran[k]] for k in (1, 2, 3)))
+
+
+def _direction(call: Call, d: int) -> Ran:
+    cell, weights, (time, batch, units) = call.cell, call.weights[d], call.sizes
+    names, gates = cell.state_names, cell.gate_names
+    inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
+    product = _product(weights, len(gates), None if call.mask is None else call.mask[d])
+    learned = [Named(**weights.vectors)] if cell.vectors else []
+    whole = facts(cell).whole
+
+    backward = d == 1
+    active = None if call.lengths is None else active_steps(call.lengths, time)
+    resets = None if call.resets is None else _resets(call.resets, active, backward)
+    old, ys = call.states[d], [None] * time
+    kept_states, kept_gates = [None] * time, [None] * time
+    for t in reversed(range(time)) if backward else range(time):
+        if resets is not None:
+            old = tuple(torch.where(resets[t], i, o) for i, o in zip(call.initial[d], old, strict=True))
+        x = Named(**{name: gate[t] for name, gate in zip(gates, inputs, strict=True)})
+        h = Product(gates if cell.recurrent else (), product, old[0], whole)
+        new, shown = cell.step(x, h, State(**dict(zip(names, old, strict=True))), *learned)
+        if weights.w_r is not None:
+            new = (F.linear(new[0], weights.w_r), *new[1:])
+        if call.zoneout is not None:
+            new = tuple(_zone(z, t, o, n) for z, o, n in zip(call.zoneout[d], old, new, strict=True))
+        if active is not None:
+            new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))
+            shown = {name: torch.where(active[t], gate, 0) for name, gate in shown.items()}
+        ys[t] = new[0] if active is None else torch.where(active[t], new[0], 0)
+        kept_states[t], kept_gates[t] = new, shown
+        old = new
+
+    outputs = units if weights.w_r is None else weights.w_r.shape[0]
+    y = torch.stack(ys) if time else call.x.new_zeros(0, batch, outputs)
+    states = {n: _stack(kept_states, k, y, units) for k, n in enumerate(names)} if call.keep_states else {}
+    shown = {n: _stack(kept_gates, n, y, units) for n in facts(cell).shown} if call.keep_gates else {}
+    return Ran(y, [old], [states], [shown])
+
+
+def _by_step(product: Tensor, gates: int) -> list[tuple[Tensor, ...]]:
+    """(time, batch, gates*units) → for each gate, its (batch, units) at each step."""
+    return [gate.unbind(0) for gate in product.unflatten(-1, (gates, -1)).unbind(-2)]
+
+
+def _product(weights: Weights, gates: int, mask: Tensor | None):
+    """W_h v + b_h, as cells.base.Product wants it; `mask` is recurrent dropout on v."""
+
+    def product(v: Tensor, gate: int | None):
+        v = v if mask is None else v * mask
+        if gate is None:
+            return F.linear(v, weights.w_h, weights.b_h).unflatten(-1, (gates, -1)).unbind(-2)
+        rows = weights.w_h.unflatten(0, (gates, -1))[gate]
+        return F.linear(v, rows, None if weights.b_h is None else weights.b_h.unflatten(0, (gates, -1))[gate])
+
+    return product
+
+
+def _resets(resets: Tensor, active: Tensor | None, backward: bool) -> Tensor:
+    """(time, batch, 1) bool: where the state is dropped before the step is run in this direction."""
+    resets = resets[..., None]
+    resets = resets if active is None else resets & active
+    if backward:  # a document that starts at t ends, seen backwards, between t and t - 1
+        resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+    return resets
+
+
+def _zone(zone: Tensor | float, t: int, old: Tensor, new: Tensor) -> Tensor:
+    """Zoneout: a random share of units keeps its old value in training, the expected value in evaluation."""
+    if isinstance(zone, Tensor):
+        return torch.where(zone[t], old, new)
+    return zone * old + (1 - zone) * new
+
+
+def _stack(steps: list, key, like: Tensor, units: int) -> Tensor:
+    if not steps:
+        return like.new_zeros(0, like.shape[1], units if key else like.shape[-1])
+    return torch.stack([step[key] for step in steps])

@@ -1,0 +1,148 @@
+"""PyTorch's own kernels, for the cells it has: oneDNN on the CPU (LSTM in float32 and bf16), cuDNN on the GPU.
+
+Lengths and resets are not something those kernels know, and packing is slow, so the same work is put to them in other
+words. The states at each row's length are looked up in the outputs; the LSTM's c, which is not among them, is held by its
+own gates: one more input column, 1 past the row's end, drives the forget gate to 1 and the input gate to 0. A reset cuts
+the sequence in time.
+"""
+
+import warnings
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch import Tensor
+
+from recurra.backends.call import Call, Ran, Weights, active_steps
+from recurra.backends.equations import join
+from recurra.cells import GRU, LSTM, Elman
+
+NAME = "torch"
+
+FREEZE = 1e4  # saturates a sigmoid in every floating type, and is finite in half precision
+KERNELS = {
+    LSTM(): torch.lstm,
+    GRU(): torch.gru,
+    Elman("tanh"): torch.rnn_tanh,
+    Elman("relu"): torch.rnn_relu,
+    Elman(torch.tanh): torch.rnn_tanh,
+    Elman(torch.relu): torch.rnn_relu,
+}
+
+
+def why_not(call: Call) -> str | None:
+    """Why PyTorch's kernels cannot run this call; None if they can."""
+    time, batch, _ = call.sizes
+    projected = call.weights[0].w_r is not None
+    keeps_more = len(call.cell.state_names) > 1 or call.lengths is not None
+    tests = (
+        (call.cell not in KERNELS, f"PyTorch has no kernel for {call.cell!r}"),
+        (projected and not isinstance(call.cell, LSTM), "PyTorch projects the LSTM alone"),
+        (call.mask is not None, "recurrent dropout is not in PyTorch's kernels"),
+        (call.zoneout is not None, "zoneout is not in PyTorch's kernels"),
+        (call.keep_gates, "PyTorch's kernels do not give out the gates"),
+        (call.keep_states and keeps_more, "PyTorch's kernels give out the last state only"),
+        (time == 0 or batch == 0, "PyTorch's kernels refuse an empty sequence or batch"),
+        (_transformed(call), "torch.func transforms need the equations"),
+    )
+    return next((reason for wrong, reason in tests if wrong), None)
+
+
+def avoid(call: Call) -> str | None:
+    """Why another backend is the better choice although this one could run the call; None if it is not."""
+    if call.sizes[0] == 1 and isinstance(call.cell, LSTM) and call.x.device.type == "cpu":
+        return "for a single step oneDNN's set-up costs more than the step"
+    return None
+
+
+def run(call: Call) -> Ran:
+    """Run the layer by PyTorch's kernel."""
+    if call.lengths is None and call.resets is None:
+        return _kernel(call, call.x, call.weights, call.states)
+    return join([_direction(call, d) for d in range(len(call.weights))])
+
+
+def _transformed(call: Call) -> bool:
+    tensors = [call.x, *(w for one in call.weights for w in one[:5] if w is not None), *call.states[0]]
+    return any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
+
+
+def _direction(call: Call, d: int) -> Ran:
+    """One direction with lengths or resets, as forward runs over pieces of (perhaps flipped) time."""
+    time, backward = call.x.shape[0], d == 1
+    x, weights, resets = call.x, call.weights[d], call.resets
+    active = None if call.lengths is None else active_steps(call.lengths, time)
+    if resets is not None:
+        resets = resets[..., None] if active is None else resets[..., None] & active
+    flip = _flip(call.lengths, x) if backward else None
+    if backward:
+        x = x.gather(0, flip.expand(x.shape))
+        resets = None if resets is None else _flipped_resets(resets, flip, active)
+    if active is not None and isinstance(call.cell, LSTM):
+        x, weights = _holding_c(x, weights, active)
+
+    cuts = [] if resets is None else resets.flatten(1).any(1).nonzero().flatten().tolist()
+    states, ys = call.states[d], []
+    for start, stop in zip([0, *(c for c in cuts if c)], [*(c for c in cuts if c), time], strict=True):
+        if start in cuts:
+            states = tuple(torch.where(resets[start], i, s) for i, s in zip(call.initial[d], states, strict=True))
+        before = states
+        ran = _kernel(call, x[start:stop], [weights], [states])
+        states = ran.states[0]
+        if active is not None:
+            states = _at_lengths(ran.y, states, before, (call.lengths - start).clamp(0, stop - start))
+        ys.append(ran.y)
+    y = torch.cat(ys)
+    y = y if active is None else torch.where(active, y, 0)
+    y = y if flip is None else y.gather(0, flip.expand(y.shape))
+    return Ran(y, [states], [{"h": y}] if call.keep_states else [], [])
+
+
+def _flip(lengths: Tensor | None, x: Tensor) -> Tensor:
+    """(time, batch, 1): the index that turns each row's own steps around and leaves its padding in place."""
+    steps = torch.arange(x.shape[0], device=x.device)[:, None].expand(x.shape[:2])
+    ends = x.shape[0] if lengths is None else lengths
+    return torch.where(steps < ends, ends - 1 - steps, steps)[..., None]
+
+
+def _flipped_resets(resets: Tensor, flip: Tensor, active: Tensor | None) -> Tensor:
+    """Where the state is dropped, in flipped time: a document that starts at t is left before t - 1 is read."""
+    left = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+    left = left if active is None else left & active
+    return left.gather(0, flip)
+
+
+def _holding_c(x: Tensor, weights: Weights, active: Tensor) -> tuple[Tensor, Weights]:
+    """The same layer with one more input, 1 past a row's end, that shuts the input gate and opens the forget gate."""
+    units = weights.w_x.shape[0] // 4
+    column = weights.w_x.new_tensor((-FREEZE, FREEZE, 0.0, 0.0)).repeat_interleave(units)[:, None]
+    x = torch.cat([x, (~active).to(x.dtype)], -1)
+    return x, weights._replace(w_x=torch.cat([weights.w_x, column], 1))
+
+
+def _at_lengths(y: Tensor, after: tuple, before: tuple, steps: Tensor) -> tuple[Tensor, ...]:
+    """States after each row's own number of steps: h is looked up in the outputs, c was frozen by its gates."""
+    last = y.gather(0, (steps - 1).clamp(min=0)[None, :, None].expand(1, -1, y.shape[-1]))[0]
+    ran = (steps > 0)[:, None]
+    return tuple(torch.where(ran, s, b) for s, b in zip((last, *after[1:]), before, strict=True))
+
+
+def _kernel(call: Call, x: Tensor, weights: list[Weights], states: list[tuple[Tensor, ...]]) -> Ran:
+    hx = [torch.stack(s) for s in zip(*states, strict=True)]
+    flat = [w for one in weights for w in one[:5] if w is not None]
+    # The flag that follows the dropout rate only lets cuDNN and oneDNN keep what a backward pass needs: also in eval().
+    rest = (weights[0].b_x is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2, False)
+    projected = weights[0].w_r is not None
+    with _quiet() if x.is_cuda or projected else nullcontext():
+        y, *last = KERNELS[call.cell](x, hx if len(hx) > 1 else hx[0], flat, *rest)
+    ended = [tuple(s[d] for s in last) for d in range(len(weights))]
+    kept = [{"h": part} for part in y.chunk(len(weights), -1)] if call.keep_states else []
+    return Ran(y, ended, kept, [])
+
+
+@contextmanager
+def _quiet():
+    """Without what PyTorch says of its own affairs: how cuDNN's weights lie, which library takes a projection."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
+        warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
+        yield

@@ -1,0 +1,110 @@
+"""What a cell is: names for its gates, states and learned vectors, and one step written as equations.
+
+    class Mine(Cell):
+        gates = "f n"                            # row blocks of W_x, W_h and their biases, in this order
+        states = "h"                             # the first is the output and what W_h multiplies
+
+        def step(self, x, h, s):
+            f = sigmoid(x.f + h.f)
+            return s.next(h=f * s.h + (1 - f) * tanh(x.n + h.n), f=f)
+
+`x.f` is the gate's part of W_x x_t + b_x, `h.f` of W_h h_{t-1} + b_h, `s.h` the state before the step. `s.next` takes
+every state's new value, and the value of each gate that `return_gates` is to show. A cell that declares learned vectors
+takes them as a fourth argument: `step(self, x, h, s, w)`, then `w.NAME`.
+"""
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from recurra.errors import CellError
+
+
+class Cell:
+    """One step of a recurrence. Subclass it, name the parts, write `step`."""
+
+    gates: str = ""
+    """Names of the gates, in the row order of the weights."""
+    states: str = "h"
+    """Names of the states; the first is the output."""
+    vectors: dict[str, float] = {}
+    """Learned vectors, one number a hidden unit: name → the value they start from."""
+    recurrent: bool = True
+    """Whether there is a recurrent matrix W_h. Without one, `h` must not be used and the recurrence is a scan."""
+    forget: str = ""
+    """The gate (or vector) that keeps the memory when its bias is large: what `forget_bias` sets. Empty: none."""
+
+    def step(self, x, h, s):
+        """One time step for a batch; `x`, `h` and `s` as in the module's text; returns `s.next(...)`."""
+        raise CellError(f"{type(self).__name__} has no `step`; write def step(self, x, h, s) with its equations")
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        return tuple(self.gates.split())
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        return tuple(self.states.split())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def __eq__(self, other) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(vars(self).items())))
+
+
+class Next(NamedTuple):
+    """What a step returns: the new states in the cell's order, and the gates it names."""
+
+    states: tuple
+    gates: dict[str, Any]
+
+
+class Named(SimpleNamespace):
+    """Values by name: `x.i`. A name that is not there is a CellError that lists those that are."""
+
+    def __getattr__(self, name: str):
+        raise _unknown(name, vars(self))
+
+
+class State(Named):
+    """The states before the step; `next` collects those after it."""
+
+    def next(self, **values) -> Next:
+        missing = [name for name in vars(self) if name not in values]
+        if missing:
+            raise CellError(f"s.next(...) lacks {', '.join(missing)}; give every state's new value by name")
+        return Next(tuple([values.pop(name) for name in vars(self)]), values)
+
+
+class Product:
+    """W_h v + b_h by gate, computed when first read: `h.i`. `h.of(v)` is the same for another vector than h_{t-1}.
+
+    product: (v, gate's number or None) → that gate's rows, or a tuple of every gate's.
+    whole: compute all gates at the first read; for a cell that uses `of`, each one when it is read.
+    """
+
+    def __init__(self, names: tuple[str, ...], product: Callable, v: Any, whole: bool = True):
+        self._names, self._product, self._v, self._whole = names, product, v, whole
+
+    def of(self, v: Any) -> "Product":
+        return Product(self._names, self._product, v, whole=False)
+
+    def __getattr__(self, name: str):
+        if name not in self._names:
+            raise _unknown(name, self._names)
+        if self._whole:
+            self.__dict__.update(zip(self._names, self._product(self._v, None), strict=True))
+        else:
+            self.__dict__[name] = self._product(self._v, self._names.index(name))
+        return self.__dict__[name]
+
+
+def _unknown(name: str, known: Iterable[str]) -> Exception:
+    if name.startswith("__"):  # copying and introspection ask for such names and expect a plain answer
+        return AttributeError(name)
+    known = [k for k in known if not k.startswith("_")]
+    return CellError(f"`.{name}` is not there; known here: {', '.join(known) or 'nothing'}")

@@ -1,0 +1,25 @@
+"""Minimal LSTM: the gates and the candidate see the input alone, and the two gates are made to sum to one.
+
+    f = σ(W_f x + b)    i = σ(W_i x + b)
+    h' = f / (f + i) ⊙ h + i / (f + i) ⊙ (W_n x + b)
+
+Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201, section 3.2.
+"""
+
+from recurra.cells.base import Cell
+from recurra.expr import sigmoid
+
+
+class MinLSTM(Cell):
+    """Minimal LSTM: no recurrent matrix, no cell state."""
+
+    gates = "f i n"
+    states = "h"
+    recurrent = False
+    forget = "f"
+
+    def step(self, x, h, s):
+        f, i = sigmoid(x.f), sigmoid(x.i)
+        total = f + i
+        f, i = f / total, i / total
+        return s.next(h=f * s.h + i * x.n, f=f, i=i, n=x.n)

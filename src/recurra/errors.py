@@ -1,0 +1,48 @@
+"""Every error that Recurra raises on purpose: one root, and the builtin each one resembles still catches it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+class RecurraError(Exception):
+    """The root: `except recurra.RecurraError` catches whatever Recurra raises on purpose."""
+
+
+class ShapeError(RecurraError, ValueError):
+    """A tensor has the wrong number of dimensions or the wrong size."""
+
+
+class DtypeError(RecurraError, TypeError):
+    """A tensor, or an argument, has the wrong type."""
+
+
+class ConfigError(RecurraError, ValueError):
+    """An option has a value that cannot be, contradicts another one, or would have no effect."""
+
+
+class CellError(RecurraError, TypeError):
+    """A cell's class or its `step` does not follow the rules of cells."""
+
+
+class BackendError(RecurraError, RuntimeError):
+    """The backend that was asked for cannot run this layer or this call."""
+
+
+class DataError(RecurraError, ValueError):
+    """A text, a file or a corpus cannot be used as it is."""
+
+
+class VocabularyError(RecurraError, ValueError):
+    """A symbol is not in the vocabulary, or a vocabulary does not fit."""
+
+
+class RunError(RecurraError, RuntimeError):
+    """A run's folder is damaged, foreign or cannot be written; or a training run cannot go on."""
+
+
+def nearest(word: Any, known: Iterable[str]) -> str:
+    """`did you mean X?` where a known word is close, else the list of them: the end of an error's sentence."""
+    known = [str(k) for k in known]
+    close = get_close_matches(str(word), known, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"expected one of: {', '.join(known)}"

@@ -1,0 +1,23 @@
+"""Recurrent layers: RNN, LSTM and GRU as in torch.nn, and Recurrent for every cell."""
+
+from recurra.nn.accelerate import accelerate
+from recurra.nn.card import card
+from recurra.nn.initialise import INITIALISERS
+from recurra.nn.layers import GRU, LSTM, RNN
+from recurra.nn.layout import Trace
+from recurra.nn.recurrent import Recurrent
+from recurra.nn.state import detach_state, map_state, select_state
+
+__all__ = [
+    "GRU",
+    "INITIALISERS",
+    "LSTM",
+    "RNN",
+    "Recurrent",
+    "Trace",
+    "accelerate",
+    "card",
+    "detach_state",
+    "map_state",
+    "select_state",
+]

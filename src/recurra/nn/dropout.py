@@ -1,0 +1,48 @@
+"""The five places where a recurrent layer forgets on purpose. Nothing here is drawn in evaluation."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def elements(weight: Tensor, rate: float, training: bool) -> Tensor:
+    """Drop single numbers: `rate` of them are 0, the others are scaled up by 1 / (1 - rate)."""
+    return F.dropout(weight, rate, training)
+
+
+def inputs(x: Tensor, rate: float, training: bool, variational: bool) -> Tensor:
+    """Dropout of what a layer reads or gives, x (time, batch, features); variational: one mask for all steps."""
+    if not rate or not training:
+        return x
+    if variational:
+        return x * F.dropout(torch.ones_like(x[:1]), rate)
+    return F.dropout(x, rate)
+
+
+def masks(states: list[tuple[Tensor, ...]], rate: float, training: bool) -> list[Tensor] | None:
+    """Recurrent dropout: for each direction one mask, (batch, outputs), for all steps. Gal & Ghahramani 2016."""
+    if not rate or not training:
+        return None
+    return [F.dropout(torch.ones_like(direction[0]), rate) for direction in states]
+
+
+def zones(
+    states: list[tuple[Tensor, ...]],
+    rates: tuple[float, ...],
+    time: int,
+    widths: tuple[int, ...],
+    training: bool,
+) -> list[tuple[Tensor | float, ...]] | None:
+    """Zoneout: for each direction and state, which units keep their old value, (time, batch, units) bool; in evaluation
+    the rate itself, for the expected value. Krueger et al. 2017."""
+    if not rates:
+        return None
+    if not training:
+        return [rates for _ in states]
+    like, batch = states[0][0], states[0][0].shape[0]
+    return [
+        tuple(
+            torch.rand(time, batch, width, device=like.device) < rate for rate, width in zip(rates, widths, strict=True)
+        )
+        for _ in states
+    ]

@@ -1,0 +1,88 @@
+"""Initialisers by name, for one direction of one layer: what the weights start from."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import init
+
+from recurra.cells import Cell
+from recurra.errors import ConfigError, nearest
+
+
+def _blocks(weight: Tensor, gates: int) -> tuple[Tensor, ...]:
+    return weight.chunk(gates, 0)
+
+
+def _uniform(weight: Tensor, gates: int) -> None:
+    bound = 1.0 / math.sqrt(weight.shape[0] // gates)  # to the bit as torch.nn draws it
+    init.uniform_(weight, -bound, bound)
+
+
+def _xavier(weight: Tensor, gates: int) -> None:
+    for block in _blocks(weight, gates):
+        init.xavier_uniform_(block)
+
+
+def _orthogonal(weight: Tensor, gates: int) -> None:
+    for block in _blocks(weight, gates):
+        init.orthogonal_(block)
+
+
+def _identity(weight: Tensor, gates: int) -> None:
+    for block in _blocks(weight, gates):
+        init.eye_(block)
+
+
+def _zero(weight: Tensor, gates: int) -> None:
+    init.zeros_(weight)
+
+
+# name → (input matrix, recurrent matrix, biases); each gate's block is started on its own
+INITIALISERS = {
+    "torch": (_uniform, _uniform, _uniform),
+    "recommended": (_xavier, _orthogonal, _zero),
+    "xavier": (_xavier, _xavier, _zero),
+    "orthogonal": (_orthogonal, _orthogonal, _zero),
+    "identity": (_xavier, _identity, _zero),
+}
+"""`torch`: uniform in ±1/√hidden, as torch.nn. `recommended`: Glorot & Bengio 2010 for the input, orthogonal (Saxe et al.
+2013) for the recurrence, zero biases. `identity`: the IRNN of Le, Jaitly & Hinton 2015."""
+
+
+def check_initialiser(name: str, cell: Cell, bias: bool, forget_bias: float | None) -> None:
+    """Raise ConfigError where the names or numbers cannot be."""
+    if name not in INITIALISERS:
+        raise ConfigError(f"init is {name!r}; {nearest(name, INITIALISERS)}")
+    if forget_bias is not None and not cell.forget:
+        raise ConfigError(f"forget_bias={forget_bias} has no effect: {cell!r} has no forget gate. Leave it out")
+    if forget_bias is not None and cell.forget in cell.gate_names and not bias:
+        raise ConfigError(f"forget_bias={forget_bias} has no effect with bias=False. Leave it out, or set bias=True")
+
+
+@torch.no_grad()
+def initialise(named: dict[str, Tensor], cell: Cell, name: str, forget_bias: float | None) -> None:
+    """Fill one direction's weights. named: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, and the cell's vectors."""
+    gates = len(cell.gate_names)
+    for_input, for_recurrence, for_bias = INITIALISERS[name]
+    for key, weight in named.items():
+        if key == "weight_ih":
+            for_input(weight, gates)
+        elif key == "weight_hh":
+            for_recurrence(weight, gates)
+        elif key in ("bias_ih", "bias_hh"):
+            for_bias(weight, gates)
+        elif key == "weight_hr":
+            # The projection is (P, H): torch.nn draws it from ±1/√H too, which is its number of columns.
+            _uniform(weight.t(), 1) if name == "torch" else init.orthogonal_(weight)
+        else:
+            init.constant_(weight, cell.vectors.get(key, 0.0))
+    if forget_bias is None:
+        return
+    if cell.forget in cell.vectors:
+        init.constant_(named[cell.forget], forget_bias)
+        return
+    row = cell.gate_names.index(cell.forget)
+    init.constant_(_blocks(named["bias_ih"], gates)[row], forget_bias)
+    if "bias_hh" in named:
+        init.zeros_(_blocks(named["bias_hh"], gates)[row])

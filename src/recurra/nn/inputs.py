@@ -1,0 +1,150 @@
+"""What a recurrent layer is called with, checked and brought to one form: (time, batch, features), lengths, resets, states.
+
+Every message says what came, what was expected, where each number is from, and the next move.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from recurra.errors import DataError, DtypeError, ShapeError
+
+
+class Inputs(NamedTuple):
+    """A call's input in one form, and what it takes to give the output back in the caller's."""
+
+    x: Tensor  # (time, batch, features)
+    lengths: Tensor | None  # (batch,) int64
+    resets: Tensor | None  # (time, batch) bool
+    batched: bool
+    packed: PackedSequence | None
+
+
+def read_inputs(name: str, x: Any, lengths: Any, resets: Any, size: int, batch_first: bool, like: Tensor) -> Inputs:
+    """Check and unify `x`, `lengths` and `resets` of a layer whose input size is `size` and whose weights are as `like`."""
+    packed = x if isinstance(x, PackedSequence) else None
+    if packed is not None:
+        if lengths is not None:
+            raise ShapeError(f"{name}: `lengths` came beside a PackedSequence, which has its own. Leave `lengths` out.")
+        x, lengths = pad_packed_sequence(packed)
+        if resets is not None:
+            raise ShapeError(f"{name}: `resets` cannot go with a PackedSequence. Pass a padded tensor with `lengths`.")
+        batch_first = False
+    _check_x(name, x, size, batch_first, like)
+    batched = x.dim() == 3
+    if not batched:
+        x = x[:, None]
+    elif batch_first:
+        x = x.transpose(0, 1)
+    time, batch = x.shape[:2]
+    lengths = _read_lengths(name, lengths, time, batch, batched, x.device)
+    resets = _read_resets(name, resets, time, batch, batched, batch_first, x.device)
+    return Inputs(x, lengths, resets, batched, packed)
+
+
+def _check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> None:
+    layout = "(batch, time, features)" if batch_first else "(time, batch, features)"
+    if not isinstance(x, Tensor):
+        raise DtypeError(f"{name}: `x` is {type(x).__name__}; expected a tensor {layout} or (time, features).")
+    got = tuple(x.shape)
+    if x.dim() not in (2, 3):
+        hint = f" Did you mean x.flatten(2), which is {tuple(x.flatten(2).shape)}?" if x.dim() > 3 else ""
+        raise ShapeError(f"{name}: `x` has {x.dim()} dimensions {got}; expected {layout} or (time, features).{hint}")
+    if got[-1] != size:
+        raise ShapeError(
+            f"{name}: `x` is {got}; expected {size} features in the last dimension, got {got[-1]}.\n"
+            f"  input_size={size} from the model, layout {layout if x.dim() == 3 else '(time, features)'}."
+        )
+    if x.device != like.device:
+        raise DtypeError(
+            f"{name}: `x` is on {x.device}, the weights are on {like.device}. Move one: x.to({str(like.device)!r})."
+        )
+    if x.dtype != like.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise DtypeError(
+            f"{name}: `x` is {_short(x)}, the weights are {_short(like)}. "
+            f"Convert one: x.to(torch.{_short(like)}), or layer.to(torch.{_short(x)})."
+        )
+
+
+def check_finite(name: str, x: Tensor) -> None:
+    """Raise DataError where `x` holds NaN or infinity: one of them spoils every step that follows."""
+    if bool(torch.isfinite(x.detach().sum())):
+        return
+    wrong = ~torch.isfinite(x.detach())  # the sum alone may overflow: look at the numbers themselves
+    if bool(wrong.any()):
+        step, row, feature = wrong.nonzero()[0].tolist()
+        raise DataError(
+            f"{name}: `x` holds {int(wrong.sum())} values that are NaN or infinite, the first at step {step}, batch row {row}, "
+            f"feature {feature}. Fill or drop them; check_finite=False lets them through."
+        )
+
+
+def _read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device) -> Tensor | None:
+    if lengths is None:
+        return None
+    if not batched:
+        raise ShapeError(f"{name}: `lengths` came with a single sequence `x` (time, features). Cut it: x[:length].")
+    lengths = torch.as_tensor(lengths, device=device)
+    if lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise DtypeError(f"{name}: `lengths` is {_short(lengths)}; expected whole numbers, the steps of each row.")
+    if lengths.shape != (batch,):
+        raise ShapeError(f"{name}: `lengths` is {tuple(lengths.shape)}; expected ({batch},), one for each row of `x`.")
+    lengths = lengths.long()
+    if batch and not torch.compiler.is_compiling():
+        low, high = lengths.aminmax()
+        if low < 0 or high > time:
+            row = int(((lengths < 0) | (lengths > time)).nonzero()[0])
+            raise ShapeError(
+                f"{name}: lengths[{row}] is {int(lengths[row])}; expected 0 to {time}, the steps of `x`. "
+                "A row of length 0 gives zeros and keeps its state."
+            )
+    return lengths
+
+
+def _read_resets(
+    name: str, resets: Any, time: int, batch: int, batched: bool, batch_first: bool, device
+) -> Tensor | None:
+    if resets is None:
+        return None
+    resets = torch.as_tensor(resets, device=device)
+    if resets.dtype != torch.bool:
+        raise DtypeError(
+            f"{name}: `resets` is {_short(resets)}; expected bool, True where a new document starts. Use resets.bool(), "
+            "or (masks == 0) if 0 marks a start."
+        )
+    want = (time,) if not batched else ((batch, time) if batch_first else (time, batch))
+    if tuple(resets.shape) != want:
+        names = {1: "(time,)", 2: "(batch, time)" if batch_first else "(time, batch)"}[len(want)]
+        raise ShapeError(f"{name}: `resets` is {tuple(resets.shape)}; expected {want} = {names}, as `x` is laid out.")
+    if not batched:
+        return resets[:, None]
+    return resets.t() if batch_first else resets
+
+
+def check_state(
+    name: str, label: str, value: Any, want: tuple[int, ...], like: Tensor, origin: str, batched: bool
+) -> None:
+    """Raise where one state's tensor does not fit: its shape, its type."""
+    if not isinstance(value, Tensor):
+        raise DtypeError(f"{name}: `{label}` is {type(value).__name__}; expected a tensor {want}.")
+    if tuple(value.shape) != want:
+        dims = "(layers, batch, hidden)" if batched else "(layers, hidden)"
+        dims = dims.replace("layers", "layers * directions") if "directions" in origin else dims
+        raise ShapeError(
+            f"{name}: `{label}` is {tuple(value.shape)}; expected {want} = {dims}.\n"
+            f"  {origin}. To start from zeros, leave `{label}` out."
+        )
+    if value.dtype != like.dtype and not torch.is_autocast_enabled(value.device.type):
+        raise DtypeError(
+            f"{name}: `{label}` is {_short(value)}, `x` is {_short(like)}. Convert it: {label}.to(x.dtype)."
+        )
+    if value.device != like.device:
+        raise DtypeError(
+            f"{name}: `{label}` is on {value.device}, `x` on {like.device}. Move it: {label}.to(x.device)."
+        )
+
+
+def _short(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,97 @@
+"""A recurrent layer's options, checked: what cannot be, and what would have no effect, is an error."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from recurra.cells import Cell, facts
+from recurra.errors import ConfigError
+
+RATES = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout")
+
+
+class Shape(NamedTuple):
+    """Widths of a stack: for each layer what it reads, its units, and what one direction gives."""
+
+    inputs: tuple[int, ...]
+    hidden: tuple[int, ...]
+    outputs: tuple[int, ...]
+    directions: int
+    listed: bool  # widths came as a list, so states do too
+
+    def suffixes(self, layer: int) -> list[str]:
+        """The ends of a layer's weight names, as in torch.nn: l0, l0_reverse."""
+        return [f"l{layer}", f"l{layer}_reverse"][: self.directions]
+
+    def states(self, layer: int, cell: Cell) -> tuple[int, ...]:
+        """The width of each of the cell's states: the first is the output, and may be projected."""
+        return (self.outputs[layer], *[self.hidden[layer]] * (len(cell.state_names) - 1))
+
+
+def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: bool, proj: int) -> Shape:
+    """The widths of each layer from the constructor's arguments. Raises ConfigError."""
+    _whole("input_size", inputs, 1)
+    listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
+    if listed:
+        widths = list(hidden)
+        if layers not in (None, len(widths)):
+            raise ConfigError(f"num_layers={layers} but hidden_size lists {len(widths)} widths; leave num_layers out")
+        if not widths:
+            raise ConfigError("hidden_size is an empty list; give each layer's units")
+    else:
+        layers = 1 if layers is None else layers
+        _whole("num_layers", layers, 1)
+        widths = [hidden] * layers
+    for width in widths:
+        _whole("hidden_size", width, 1)
+    _whole("proj_size", proj, 0)
+    if proj and not facts(cell).projects:
+        raise ConfigError(f"proj_size={proj}: {cell!r} reads its output unit by unit, so it cannot be projected")
+    if proj and proj >= min(widths):
+        raise ConfigError(f"proj_size={proj} must be smaller than hidden_size={min(widths)}")
+    outputs = [proj or width for width in widths]
+    below = [inputs, *[(1 + both) * width for width in outputs[:-1]]]
+    return Shape(tuple(below), tuple(widths), tuple(outputs), 1 + both, listed)
+
+
+def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
+    """One rate for each state of the cell; empty for none. Raises ConfigError."""
+    names = cell.state_names
+    rates = [zoneout] * len(names) if isinstance(zoneout, int | float) else list(zoneout)
+    if len(rates) != len(names):
+        raise ConfigError(f"zoneout has {len(rates)} rates; {cell!r} has {len(names)} states ({', '.join(names)})")
+    for rate in rates:
+        _rate("zoneout", rate)
+    return tuple(float(rate) for rate in rates) if any(rates) else ()
+
+
+def check_options(layer: Any) -> None:
+    """Raise ConfigError for an option of a Recurrent that is out of range or without effect."""
+    cell = layer.cell
+    for name in RATES:
+        _rate(name, getattr(layer, name))
+    for name in ("recurrent_dropout", "weight_dropout"):
+        if getattr(layer, name) and not cell.recurrent:
+            raise ConfigError(
+                f"{name}={getattr(layer, name)} has no effect: {cell!r} has no recurrent matrix. Leave it out"
+            )
+    if layer.dropout and layer.num_layers == 1:
+        raise ConfigError(
+            f"dropout={layer.dropout} has no effect with one layer: it acts between layers. "
+            "Use output_dropout or input_dropout, or more layers"
+        )
+    if layer.variational and not (layer.dropout or layer.input_dropout or layer.output_dropout):
+        raise ConfigError("variational=True has no effect without dropout, input_dropout or output_dropout")
+    if layer.residual and layer.num_layers == 1:
+        raise ConfigError("residual=True has no effect with one layer: it adds each layer's input from the second on")
+    if layer.residual and len(set(layer._shape.outputs)) > 1:
+        raise ConfigError(f"residual=True needs layers of equal width; hidden_size is {layer.hidden_size}")
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} is {value!r}; expected a whole number, at least {least}")
+
+
+def _rate(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ConfigError(f"{name} is {value!r}; expected a share from 0 to below 1")

@@ -1,0 +1,286 @@
+"""Recurrent: any cell as a layer, or a stack of layers, in one or both directions.
+
+    layer = Recurrent("lstm", input_size=4, hidden_size=8, num_layers=2, bidirectional=True)
+    y, (h, c) = layer(x)                                     # x (time, batch, 4) → y (time, batch, 16), h (4, batch, 8)
+    y, state = layer(x, lengths=lengths)                     # rows of unequal length
+    y, state, trace = layer(x, return_gates=True)            # trace.gates["f"]: (4, time, batch, 8)
+
+Weights have torch.nn's names and gate order: weight_ih_l0, weight_hh_l0_reverse, ...
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recurra import backends, cells
+from recurra.backends import Call, Weights
+from recurra.cells import Cell
+from recurra.errors import ConfigError
+from recurra.nn import dropout as drop
+from recurra.nn.initialise import check_initialiser, initialise
+from recurra.nn.inputs import Inputs, check_finite, read_inputs
+from recurra.nn.layout import give_output, give_states, give_trace, read_states
+from recurra.nn.options import Shape, check_options, read_shape, read_zoneout
+
+
+class Recurrent(nn.Module):
+    """A cell over sequences: `y, state = Recurrent("gru", 4, 8)(x)`; x (time, batch, 4) → y (time, batch, 8).
+
+    cell: a name from `recurra.cells.names()`, a Cell class or a Cell.
+    input_size: features of x.
+    hidden_size: units of each layer, or a list with each layer's units.
+    num_layers: layers, each reading the one below; default 1, or the length of the list.
+    bias: whether there are biases; default True.
+    batch_first: x and y are (batch, time, features) instead of (time, batch, features); default False.
+    dropout: share of each layer's output dropped before the next layer; default 0.
+    bidirectional: also run backward in time; y holds both directions side by side; default False.
+    proj_size: width that each step's output is projected to, for cells whose step reads it through W_h only; 0: none.
+    residual: add each layer's input to its output, from the second layer on; widths must be equal; default False.
+    input_dropout, output_dropout: share of x, and of y, that is dropped; default 0.
+    variational: the three dropouts above draw one mask per sequence (Gal & Ghahramani 2016), not one per step.
+    recurrent_dropout: share of h dropped before W_h, one mask per sequence (Gal & Ghahramani 2016, arXiv:1512.05287).
+    zoneout: share of each state that keeps its old value at a step (Krueger et al. 2017, arXiv:1606.01305); one number,
+        or one for each state in the cell's order.
+    weight_dropout: share of W_h dropped, one mask per call (Merity et al. 2017, arXiv:1708.02182).
+    init: initialiser: "torch" (default), "recommended", "xavier", "orthogonal", "identity".
+    forget_bias: what the forget gate's bias starts from; None leaves it to `init`, and "recommended" then takes 1.
+    learn_initial: learn the states before the first step instead of starting from zeros; default False.
+    backend: "auto" (default), or one of `recurra.backends.BACKENDS` by name.
+    check_finite: refuse an x with NaN or infinity, on the CPU; default True.
+
+    Raises ConfigError for options that cannot be or would have no effect, CellError for a cell that breaks the rules.
+    """
+
+    def __init__(
+        self,
+        cell: str | type[Cell] | Cell,
+        input_size: int,
+        hidden_size: int | Sequence[int],
+        num_layers: int | None = None,
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        residual: bool = False,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        variational: bool = False,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
+        weight_dropout: float = 0.0,
+        init: str = "torch",
+        forget_bias: float | None = None,
+        learn_initial: bool = False,
+        backend: str = "auto",
+        check_finite: bool = True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        self.cell = cells.get(cell)
+        shape = read_shape(self.cell, input_size, hidden_size, num_layers, bidirectional, proj_size)
+        self._shape = shape
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, len(shape.hidden)
+        self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
+        self.dropout, self.proj_size, self.residual = float(dropout), proj_size, residual
+        self.input_dropout, self.output_dropout, self.variational = input_dropout, output_dropout, variational
+        self.recurrent_dropout, self.weight_dropout = recurrent_dropout, weight_dropout
+        self.zoneout = read_zoneout(self.cell, zoneout)
+        self.init, self.forget_bias, self.learn_initial = init, forget_bias, learn_initial
+        self.backend, self.check_finite = backends.check_name(backend), check_finite
+        check_options(self)
+        check_initialiser(init, self.cell, bias, forget_bias)
+        self._make_weights(shape, {"device": device, "dtype": dtype})
+        self.reset_parameters()
+
+    def _make_weights(self, shape: Shape, kind: dict) -> None:
+        gates, cell = len(self.cell.gate_names), self.cell
+        for layer, (inputs, hidden, output) in enumerate(zip(shape.inputs, shape.hidden, shape.outputs, strict=True)):
+            for suffix in shape.suffixes(layer):
+                sizes = {"weight_ih": (gates * hidden, inputs)}
+                if cell.recurrent:
+                    sizes["weight_hh"] = (gates * hidden, output)
+                if self.bias:
+                    sizes["bias_ih"] = (gates * hidden,)
+                if self.bias and cell.recurrent:
+                    sizes["bias_hh"] = (gates * hidden,)
+                if self.proj_size:
+                    sizes["weight_hr"] = (output, hidden)
+                sizes |= dict.fromkeys(cell.vectors, (hidden,))
+                if self.learn_initial:
+                    sizes |= {
+                        f"initial_{n}": (w,) for n, w in zip(cell.state_names, shape.states(layer, cell), strict=True)
+                    }
+                for name, size in sizes.items():
+                    setattr(self, f"{name}_{suffix}", nn.Parameter(torch.empty(size, **kind)))
+
+    def reset_parameters(self) -> None:
+        """Start all weights anew, by `init` and `forget_bias`."""
+        forget = self.forget_bias
+        if forget is None and self.init == "recommended" and self._can_open_forget_gate():
+            forget = 1.0
+        for layer in range(self.num_layers):
+            for suffix in self._shape.suffixes(layer):
+                end = f"_{suffix}"
+                named = {k.removesuffix(end): p for k, p in self.named_parameters(recurse=False) if k.endswith(end)}
+                initialise(named, self.cell, self.init, forget)
+
+    def _can_open_forget_gate(self) -> bool:
+        return bool(self.cell.forget) and (self.bias or self.cell.forget in self.cell.vectors)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: Any = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        resets: Tensor | None = None,
+        return_states: bool = False,
+        return_gates: bool = False,
+    ):
+        """Run the layers: `y, state = layer(x)`, or `y, state, trace = layer(x, return_states=True)`.
+
+        x: (time, batch, features), (batch, time, features) with batch_first, or one sequence (time, features); or a
+            PackedSequence, and y is one too.
+        state: what an earlier call returned; default zeros, or the learned initial states. A tensor for a cell with one
+            state, else a tuple: (layers * directions, batch, hidden) each, without batch for one sequence.
+        lengths: steps of each row, (batch,), any order, 0 allowed; y is 0 past them, and the state is each row's last.
+        resets: bool, laid out as x without features: True drops the state before that step (a new document, an episode).
+        return_states, return_gates: also return a Trace.
+
+        Returns y as x is laid out, with hidden_size (or proj_size) features a direction, and the state after the last step.
+        """
+        given = self._read(x, lengths, resets)
+        states = self._states_before(state, given)
+        self._check_trace(return_gates)
+        y, ended, kept = given.x, [], []
+        y = drop.inputs(y, self.input_dropout, self.training, self.variational)
+        for layer in range(self.num_layers):
+            if layer:
+                y = drop.inputs(y, self.dropout, self.training, self.variational)
+            call = self._call(layer, y, states[layer], given, return_states, return_gates)
+            ran = backends.run(call, self.backend)
+            y = ran.y + y if self.residual and layer else ran.y
+            ended.append(ran.states)
+            kept.append((ran.kept_states, ran.kept_gates))
+        y = drop.inputs(y, self.output_dropout, self.training, self.variational)
+        result = give_output(y, given, self.batch_first), give_states(ended, self.cell, self._shape, given)
+        if not (return_states or return_gates):
+            return result
+        return *result, give_trace(kept, self._shape, given, self.batch_first)
+
+    def explain(self, x: Tensor | None = None, **options: Any) -> backends.Choice:
+        """Which backend runs the first layer, and why the others do not: `print(layer.explain(x, lengths=lengths))`.
+
+        Takes what `forward` takes; without x, asks for one batch row of two steps.
+        """
+        if x is None:
+            x = self._like().new_zeros(2, 1, self.input_size)
+            x = x.transpose(0, 1) if self.batch_first else x
+        given = self._read(x, options.get("lengths"), options.get("resets"))
+        states = self._states_before(options.get("state"), given)
+        keep = options.get("return_states", False), options.get("return_gates", False)
+        return backends.choose(self._call(0, given.x, states[0], given, *keep), self.backend)
+
+    def flatten_parameters(self) -> None:
+        """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """For each layer and direction its weights, as torch.nn's layers list them."""
+        return [
+            [w for w in self._weights(layer, suffix)[:5] if w is not None]
+            for layer in range(self.num_layers)
+            for suffix in self._shape.suffixes(layer)
+        ]
+
+    def extra_repr(self) -> str:
+        shown = [repr(self.cell), str(self.input_size), str(self.hidden_size)]
+        plain = {"num_layers": 1, "bias": True, "backend": "auto", "init": "torch", "check_finite": True}
+        names = ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size", "residual")
+        names += (
+            "input_dropout",
+            "output_dropout",
+            "variational",
+            "recurrent_dropout",
+            "weight_dropout",
+            "init",
+        )
+        names += ("forget_bias", "learn_initial", "backend", "check_finite")
+        shown += [
+            f"{n}={getattr(self, n)!r}"
+            for n in names
+            if getattr(self, n) != plain.get(n, 0) and getattr(self, n) is not None
+        ]
+        shown += [f"zoneout={self.zoneout}"] if self.zoneout else []
+        return ", ".join(shown)
+
+    def _like(self) -> Tensor:
+        return self.weight_ih_l0
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _read(self, x: Any, lengths: Any, resets: Any) -> Inputs:
+        given = read_inputs(self._name, x, lengths, resets, self.input_size, self.batch_first, self._like())
+        x = given.x
+        if given.lengths is not None:  # what stands in the padding must not matter, not even NaN
+            x = torch.where(backends.active_steps(given.lengths, x.shape[0]), x, 0)
+        plain = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        if self.check_finite and plain and not torch._C._functorch.is_functorch_wrapped_tensor(x):
+            check_finite(self._name, x)
+        return given._replace(x=x)
+
+    def _weights(self, layer: int, suffix: str) -> Weights:
+        def get(name: str) -> Tensor | None:
+            return getattr(self, f"{name}_{suffix}", None)
+
+        vectors = {name: get(name) for name in self.cell.vectors}
+        return Weights(get("weight_ih"), get("weight_hh"), get("bias_ih"), get("bias_hh"), get("weight_hr"), vectors)
+
+    def _initial(self, layer: int, batch: int, like: Tensor) -> list[tuple[Tensor, ...]]:
+        """The states that a sequence starts from, for each direction: learned, or zeros."""
+        names, widths = self.cell.state_names, self._shape.states(layer, self.cell)
+        if self.learn_initial:
+            return [
+                tuple(getattr(self, f"initial_{name}_{suffix}").expand(batch, -1) for name in names)
+                for suffix in self._shape.suffixes(layer)
+            ]
+        return [tuple(like.new_zeros(batch, width) for width in widths) for _ in self._shape.suffixes(layer)]
+
+    def _call(self, layer: int, x: Tensor, states: list, given: Inputs, keep_states: bool, keep_gates: bool) -> Call:
+        batch, training = x.shape[1], self.training
+        weights = [self._weights(layer, suffix) for suffix in self._shape.suffixes(layer)]
+        if self.weight_dropout:
+            weights = [w._replace(w_h=drop.elements(w.w_h, self.weight_dropout, training)) for w in weights]
+        widths = self._shape.states(layer, self.cell)
+        return Call(
+            self.cell,
+            x,
+            weights,
+            states,
+            lengths=given.lengths,
+            resets=given.resets,
+            initial=[] if given.resets is None else self._initial(layer, batch, states[0][0]),
+            mask=drop.masks(states, self.recurrent_dropout, training),
+            zoneout=drop.zones(states, self.zoneout, x.shape[0], widths, training),
+            keep_states=keep_states,
+            keep_gates=keep_gates,
+        )
+
+    def _states_before(self, state: Any, given: Inputs) -> list[list[tuple[Tensor, ...]]]:
+        if state is None:
+            return [self._initial(layer, given.x.shape[1], given.x) for layer in range(self.num_layers)]
+        return read_states(self._name, state, self.cell, self._shape, given)
+
+    def _check_trace(self, return_gates: bool) -> None:
+        if return_gates and not cells.facts(self.cell).shown:
+            raise ConfigError(
+                f"{self._name}: return_gates has no effect: {self.cell!r} names no gate in s.next(...). "
+                f"Name them there, such as s.next(..., {self.cell.gate_names[0]}=...)."
+            )

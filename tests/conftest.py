@@ -1,0 +1,32 @@
+"""What all tests share: where the real data lies, the devices at hand, and one thread's worth of noise less."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def real_data():
+    """real_data("tinyshakespeare/input.txt") → its path, or the test is skipped where RECURRA_DATA has no such file."""
+
+    def find(name: str) -> Path:
+        folder = Path(os.environ.get("RECURRA_DATA", Path(__file__).parents[1] / "../shared/data"))
+        if not (folder / name).exists():
+            pytest.skip(f"{name} is not under RECURRA_DATA ({folder})")
+        return folder / name
+
+    return find
