@@ -23,7 +23,8 @@ bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: .venv/ready
-	@$(BIN)/python -m pytest tests/test_docs.py
+	@$(BIN)/python docs/make_reference.py
+	@$(BIN)/python -m pytest docs tests/test_docs.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,52 @@
+"""`recurra evaluate`: how well a trained model predicts a text."""
+
+import click
+
+from recurra.cli.frame import Command
+from recurra.cli.shown import json_option, table, to_json
+
+
+@click.command(
+    "evaluate",
+    cls=Command,
+    examples={
+        "another book by the same author": "recurra evaluate runs/book-1 other.txt",
+        "a whole folder, for a program": "recurra evaluate book-1 texts/ --json",
+        "from a pipe": "zcat big.gz | recurra evaluate book-1 -",
+    },
+)
+@click.argument("run")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--encoding", default="utf-8", show_default=True, help="How the files' bytes become characters.")
+@click.option(
+    "--invalid",
+    type=click.Choice(["error", "replace"]),
+    default="error",
+    show_default=True,
+    help="Bytes that the encoding does not allow: an error with the place, or U+FFFD.",
+)
+@json_option
+def command(run, text, encoding, invalid, as_json):
+    """Measure how well a model predicts a text.
+
+    Nats and bits per character, perplexity per token: lower is better, and a model that knows nothing has the
+    logarithm of its vocabulary's size in nats per token.
+
+    RUN is a run's folder, or its name under runs/. TEXT is files, folders, - for standard input, or the name of a
+    corpus.
+    """
+    from recurra.tasks.language import evaluate, load
+
+    model = load(run)
+    measured = evaluate(model, list(text), encoding=encoding, invalid=invalid)
+    if as_json:
+        click.echo(to_json({"run": str(model.folder), **measured}))
+        return
+    rows = [
+        ["nats per character", f"{measured['nats']:.4f}"],
+        ["bits per character", f"{measured['bits_per_character']:.4f}"],
+        ["perplexity per token", f"{measured['perplexity']:.3f}"],
+        ["characters", f"{measured['characters']:,}"],
+        ["tokens", f"{measured['tokens']:,}"],
+    ]
+    click.echo(table(["measure", str(model.folder)], rows))

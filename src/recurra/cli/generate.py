@@ -1,0 +1,176 @@
+"""`recurra generate`: let a trained model write."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from recurra.cli.frame import Command
+from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.shown import json_option, newest_run, to_json
+from recurra.generation.config import GenerationConfig
+
+
+@click.command(
+    "generate",
+    cls=Command,
+    examples={
+        "500 characters from the newest run": "recurra generate",
+        "go on from a beginning, a little bolder": "recurra generate runs/book-1 --prompt 'Once upon' --temperature 1.1",
+        "three short ones, the same each time": "recurra generate --samples 3 --length 200 --seed 1",
+        "up to an empty line": "recurra generate --stop $'\\n\\n'",
+        "what is copied from the training text": "recurra generate --memorisation --output sample.txt",
+    },
+)
+@click.argument("run", required=False)
+@click.option("-p", "--prompt", help="What the text goes on from.  [default: the start of a document]")
+@click.option("--prompt-file", metavar="FILE", help="The same from a UTF-8 file; - reads standard input.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the text to a file.")
+@click.option(
+    "--probabilities", is_flag=True, help="Show how likely each character was: colours, or a table in a pipe."
+)
+@click.option("--memorisation", is_flag=True, help="Report on stderr what is copied from the training text.")
+@json_option
+@config_option
+@settings_options({"Generation": GenerationConfig})
+def command(run, prompt, prompt_file, output, probabilities, memorisation, as_json, file, **values):
+    """Generate text with a trained model.
+
+    RUN is a run's folder, or its name under runs/; without it, the newest one there. Without --context a model
+    reads as it was trained: with the preset classic the last 100 characters, else with a carried state.
+    """
+    settings = given(values, [GenerationConfig], file)
+    if prompt is not None and prompt_file is not None:
+        raise click.UsageError("--prompt and --prompt-file are two ways to give one prompt; drop one")
+    if output and probabilities and not as_json:
+        raise click.UsageError("--probabilities is no text for a file; add --json, or drop --output")
+    # Before the model is opened, so that a slip is told at once.
+    GenerationConfig(**settings)
+    from recurra.generation.sampling import generate, seeded
+    from recurra.tasks.language import load
+
+    model = load(run or newest_run())
+    config = seeded(GenerationConfig(**{"context": model.config.context, **settings}))
+    prompt = _read(prompt_file) if prompt_file else prompt or ""
+    streaming = not (as_json or output or probabilities or config.beam or config.samples > 1)
+    if streaming:
+        samples = _stream(model, prompt, config, keep=memorisation)
+    else:
+        samples = generate(model, model.vocabulary, prompt, config)
+    reports = _copies(samples, model) if memorisation else []
+    if as_json:
+        _write(_json(samples, reports, model, probabilities) + "\n", output)
+    elif probabilities:
+        _show_probabilities(samples, model)
+    elif not streaming:
+        _write(_texts(samples, output), output)
+    if not as_json:
+        _remarks(config.seed if "seed" not in settings else None, reports, output)
+
+
+def _read(path: str) -> str:
+    from recurra.data import read_documents
+
+    return "".join(document.text() for document in read_documents(path))
+
+
+def _stream(model, prompt, config, keep):
+    """Print one sample as it is drawn; return it only where it is needed again: a stream may be long."""
+    from recurra.generation.sampling import collect, stream
+
+    pieces = []
+    for piece in stream(model, model.vocabulary, prompt, config):
+        click.echo(piece.text, nl=False)
+        if keep:
+            pieces.append(piece)
+    click.echo()
+    return [collect(pieces, prompt, config.seed)] if keep else []
+
+
+def _texts(samples, output) -> str:
+    """One text as it is, several under a line each."""
+    if len(samples) == 1:
+        return samples[0].text + ("" if output else "\n")
+    rules = [f"── sample {s.sample + 1} of {len(samples)} ".ljust(60, "─") for s in samples]
+    return "".join(f"{rule}\n{s.text}\n" for rule, s in zip(rules, samples, strict=True))
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from recurra.training.files import write
+
+    write(output, text)
+
+
+def _show_probabilities(samples, model) -> None:
+    """Colours on a terminal; elsewhere a row for each span: probability, tab, the text in JSON's quotes."""
+    from recurra.generation import report
+
+    if not sys.stdout.isatty():
+        for sample in samples:
+            for span in report.spans(sample, model.vocabulary):
+                click.echo(f"{span.probability:.6f}\t{json.dumps(span.text, ensure_ascii=False)}")
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for sample in samples:
+        console.print(report.coloured(sample, model.vocabulary), soft_wrap=True)
+    console.print(report.legend())
+
+
+def _copies(samples, model) -> list[dict]:
+    """For each sample, what is copied: lengths and places in tokens, and the copied text."""
+    from recurra.data import Corpus
+    from recurra.generation import memorisation
+
+    ids = Corpus.open(model.folder).train
+    reports = [(sample, memorisation(sample.tokens, ids)) for sample in samples]
+    return [
+        {
+            **dataclasses.asdict(found),
+            "text": model.vocabulary.decode(sample.tokens[found.start : found.start + found.longest]),
+        }
+        for sample, found in reports
+    ]
+
+
+def _json(samples, reports, model, probabilities) -> str:
+    from recurra.generation import spans
+
+    rows = []
+    for i, sample in enumerate(samples):
+        row = {name: getattr(sample, name) for name in ("sample", "text", "continuation", "finish", "seed")}
+        row |= {"tokens": len(sample.tokens), "log_probability": sample.log_probability}
+        if probabilities:
+            found = spans(sample, model.vocabulary)
+            row["probabilities"] = [{"text": s.text, "probability": s.probability} for s in found]
+        if reports:
+            row["memorisation"] = reports[i]
+        rows.append(row)
+    return to_json({"run": str(model.folder), "prompt": samples[0].prompt, "samples": rows})
+
+
+def _remarks(seed, reports, output) -> None:
+    """On stderr, so that the text alone is on stdout."""
+    if output:
+        click.echo(f"wrote {output}", err=True)
+    for report in reports:
+        longest = (
+            f"the longest copied span has {report['longest']} tokens, {_short(report['text'])!r}, "
+            f"token {report['place']:,} of the training text on"
+            if report["longest"]
+            else "not one token of it is in the training text"
+        )
+        share = f"{report['share']:.0%} lies in copied spans of {report['minimum']} tokens or more"
+        click.echo(f"copied: {longest}; {share}", err=True)
+    if seed is not None and sys.stderr.isatty():
+        click.secho(f"--seed {seed} gives the same again", err=True, dim=True)
+
+
+def _short(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else f"{text[: length // 2]} … {text[-length // 2 :]}"

@@ -1,0 +1,122 @@
+"""Settings classes → options of a command: a flag wins over a file, a file over a preset, a preset over the default."""
+
+import json
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra import config
+from recurra.errors import ConfigError
+
+
+class _Setting(click.Option):
+    """An option made from a field of a settings class. Not given is None, whatever the default: a file may set it."""
+
+    def __init__(self, option: config.Option, section: str):
+        flag = "--" + option.name.replace("_", "-")
+        several = typing.get_origin(option.type) is tuple
+        switch = option.type is bool
+        super().__init__(
+            [f"{flag}/--no-{flag[2:]}" if switch else flag, option.name],
+            type=None if switch else _type(option),
+            default=None,
+            multiple=several,
+            help=_help(option),
+        )
+        self.section = section
+
+
+def _type(option: config.Option) -> Any:
+    if option.choices:
+        return click.Choice([str(c) for c in option.choices])
+    if isinstance(option.type, types.UnionType):
+        return _Either(typing.get_args(option.type))
+    arguments = typing.get_args(option.type)
+    return arguments[0] if arguments else option.type
+
+
+class _Either(click.ParamType):
+    """The first of several types that the text can be: float | str gives 0.8 or "1.0:0.5"."""
+
+    name = "value"
+
+    def __init__(self, kinds):
+        self.kinds = kinds
+
+    def convert(self, value, param, ctx):
+        for kind in self.kinds:
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+        self.fail(f"{value!r} is none of: {', '.join(kind.__name__ for kind in self.kinds)}", param, ctx)
+
+
+def _help(option: config.Option) -> str:
+    # `top_p` is --top-p here.
+    sentence = re.sub(r"`(\w+)`", lambda m: "--" + m[1].replace("_", "-"), " ".join(option.help.split()))
+    if option.default in (None, (), ""):
+        return sentence
+    default = {True: "on", False: "off"}[option.default] if option.type is bool else option.default
+    return f"{sentence}  [default: {default}]"
+
+
+def settings_options(sections: dict[str, type]) -> Callable:
+    """Add the options of settings classes to a command, by section of its help: {"Training": TrainingConfig}."""
+
+    def add(function):
+        made = [_Setting(o, title) for title, cls in sections.items() for o in config.options(cls)]
+        # Decorators are read from below, and so are click's parameters.
+        function.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(made)]
+        return function
+
+    return add
+
+
+config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Settings from a .json or .toml file; options win over it.",
+)
+
+
+def given(values: dict[str, Any], classes: list[type], file: Path | None = None) -> dict[str, Any]:
+    """The settings that the user gave, by field: from the file, then from the options in `values`.
+
+    ConfigError for a file that cannot be read, or that has a setting the classes do not.
+    """
+    known = [option.name for cls in classes for option in config.options(cls)]
+    settings = read_settings(file, known) if file else {}
+    return settings | {name: values[name] for name in known if values.get(name) not in (None, ())}
+
+
+def read_settings(file: Path, known: list[str]) -> dict[str, Any]:
+    """The settings in a JSON or TOML file, flat or in sections: {"training": {"lr": 0.001}} is {"lr": 0.001}."""
+    try:
+        text = file.read_text("utf-8")
+        content = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise ConfigError(f"--config {file}: {error.strerror}") from error
+    except ValueError as error:
+        kind = "TOML" if file.suffix == ".toml" else "JSON"
+        raise ConfigError(f"--config {file} is not {kind}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"--config {file} holds a {type(content).__name__}; expected settings by name")
+    # What a run's config.json says of itself is no setting.
+    about = ("schema", "recurra", "sources")
+    flat = {}
+    for name, value in content.items():
+        if name not in about:
+            flat |= value if isinstance(value, dict) else {name: value}
+    settings = {name.replace("-", "_"): value for name, value in flat.items()}
+    for name in settings:
+        if name not in known:
+            raise ConfigError(f"--config {file}: `{name}` is not a setting; {config.nearest(name, known)}")
+    return settings

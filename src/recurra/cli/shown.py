@@ -1,0 +1,43 @@
+"""What several commands need: JSON, tables, and the run that is meant when none is named."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.errors import RunError
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def to_json(value: Any) -> str:
+    """A value as JSON text. Infinity and NaN, which JSON has not, become null."""
+    return json.dumps(_finite(value), ensure_ascii=False, indent=2)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """Rows in columns; the first `left` columns are words and stand left, the others numbers and stand right."""
+    lines = [header, *rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    align = [str.ljust] * left + [str.rjust] * (len(header) - left)
+    return "\n".join(
+        "  ".join(f(cell, w) for f, cell, w in zip(align, line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def newest_run(root: Path = Path("runs")) -> Path:
+    """The run under `runs/` whose weights were written last. RunError where there is none."""
+    weights = list(root.glob("*/model.safetensors"))
+    if not weights:
+        raise RunError(f"there is no run in {root.absolute()}; train one first: recurra train book.txt")
+    return max(weights, key=lambda path: path.stat().st_mtime).parent

@@ -1,0 +1,55 @@
+"""How texts are read and cut into batches: the settings."""
+
+import codecs
+from dataclasses import dataclass
+from typing import Literal
+
+from recurra.config import check
+from recurra.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the validation part begins, how long a window is, and how files are decoded."""
+
+    batch_size: int = 32
+    """Streams (or windows) that are trained on side by side; fewer where the text is too short for them."""
+
+    window: int = 128
+    """Tokens from one update to the next: as far back as the gradient goes."""
+
+    mode: Literal["streams", "windows"] = "streams"
+    """streams: long passages read side by side, the state carried on; windows: shuffled, each from a zero state."""
+
+    stride: int = 1
+    """Tokens between the starts of two windows (mode windows only)."""
+
+    validation: float = 0.1
+    """The share of the text, from its end, that is kept for validation; 0 keeps none."""
+
+    reset_documents: bool = True
+    """Where a new document starts, drop the state (with several files)."""
+
+    encoding: str = "utf-8"
+    """How the files' bytes become characters: utf-8, utf-16, latin-1, cp1252, gb18030, shift_jis ..."""
+
+    invalid: Literal["error", "replace"] = "error"
+    """What becomes of bytes that the encoding does not allow: an error with the place, or U+FFFD and a count."""
+
+    def __post_init__(self):
+        check(self)
+        for field in ("batch_size", "window", "stride"):
+            if getattr(self, field) < 1:
+                raise ConfigError(f"`{field}` is {getattr(self, field)}; expected 1 or more")
+        if not 0 <= self.validation < 1:
+            raise ConfigError(f"`validation` is {self.validation}; expected a share from 0 to below 1, such as 0.1")
+        if self.mode == "streams" and self.stride != 1:
+            raise ConfigError(f"`stride` is {self.stride}, which has no effect with mode='streams'; try mode='windows'")
+        try:
+            "a".encode(self.encoding)
+            codecs.getincrementaldecoder(self.encoding)
+        except (LookupError, ValueError):  # ValueError: a NUL in the name
+            raise ConfigError(
+                f"`encoding` is {self.encoding!r}, which this Python does not know; "
+                "try utf-8, utf-16, latin-1, cp1252, gb18030 or shift_jis"
+            ) from None

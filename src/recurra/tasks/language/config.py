@@ -1,0 +1,147 @@
+"""The settings of a language model, and the named recipes that set all parts at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from recurra import config
+from recurra.data.config import DataConfig
+from recurra.errors import ConfigError
+from recurra.text.config import TextConfig
+from recurra.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """Embedding → recurrent stack → dropout → softmax."""
+
+    cell: str = "lstm"
+    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
+    embedding_size: int = 64
+    """Length of each token's vector, in units."""
+    hidden_size: int = 256
+    """Units of each recurrent layer."""
+    num_layers: int = 2
+    """Recurrent layers, one above the other."""
+    dropout: float = 0.2
+    """Part of the units left out between the layers while training, and before the softmax unless output_dropout is set."""
+    input_dropout: float = 0.0
+    """Part of the embedding's units left out while training."""
+    output_dropout: float | None = None
+    """Part of the last layer's units left out before the softmax while training; not set = as dropout."""
+    recurrent_dropout: float = 0.0
+    """Part of the units left out on the way to the next step while training, the same ones in a whole window."""
+    zoneout: float = 0.0
+    """Chance that a unit keeps its last value for a step while training."""
+    weight_dropout: float = 0.0
+    """Part of the recurrent weights left out while training, the same ones in a whole window."""
+    residual: bool = False
+    """Add each layer's input to its output, from the second layer on."""
+    tie_weights: bool = False
+    """Share one matrix between the embedding and the softmax; embedding_size must equal hidden_size."""
+    init: str = "recommended"
+    """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
+    forget_bias: float | None = None
+    """Start of the forget gate's bias; not set = 1 for cells of the LSTM family, which lets them remember from the start."""
+    context: int = 0
+    """Tokens that generation re-reads at each step from a zero state. 0 = the state is carried, as it should be."""
+
+    def __post_init__(self):
+        config.check(self)
+        for name in ("embedding_size", "hidden_size", "num_layers"):
+            _require(self, name, getattr(self, name) >= 1, "1 or more")
+        for name in (
+            "dropout",
+            "input_dropout",
+            "output_dropout",
+            "recurrent_dropout",
+            "zoneout",
+            "weight_dropout",
+        ):
+            _require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
+        _require(self, "context", self.context >= 0, "0 or more")
+        if self.tie_weights and self.embedding_size != self.hidden_size:
+            raise ConfigError(
+                f"`tie_weights` shares one matrix, but embedding_size is {self.embedding_size} and hidden_size"
+                f" {self.hidden_size}; make them equal"
+            )
+
+
+def _require(settings: LanguageConfig, name: str, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+
+
+CONFIGS = {"text": TextConfig, "data": DataConfig, "model": LanguageConfig, "training": TrainingConfig}
+"""The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    # A published browser program, setting by setting: it has no validation part, no clipping and no dropout, and
+    # samples with the last 100 characters as context. Its Adam is Keras's: rate 0.001, memories 0.9 and 0.999.
+    "classic": {
+        "mode": "windows",
+        "window": 100,
+        "stride": 1,
+        "batch_size": 64,
+        "validation": 0.0,
+        "cell": "lstm",
+        "embedding_size": 64,
+        "hidden_size": 128,
+        "num_layers": 1,
+        "dropout": 0.0,
+        "context": 100,
+        "epochs": 20,
+        "optimizer": "adam",
+        "lr": 1e-3,
+        "beta2": 0.999,
+        "schedule": "constant",
+        "warmup": 0.0,
+        "weight_decay": 0.0,
+        "clip": 0.0,
+        "monitor": "training",
+        "patience": 3,
+    },
+    # A minute on two cores.
+    "demo": {
+        "minutes": 1.0,
+        "hidden_size": 192,
+        "num_layers": 1,
+        "dropout": 0.0,
+        "batch_size": 32,
+        "window": 64,
+        "lr": 1e-2,
+    },
+    # A second or two: to see that everything works.
+    "tiny": {
+        "embedding_size": 16,
+        "hidden_size": 32,
+        "num_layers": 1,
+        "dropout": 0.0,
+        "batch_size": 8,
+        "window": 32,
+        "epochs": 1,
+        "lr": 1e-2,
+    },
+}
+"""Named recipes: what each changes in the defaults of the four parts."""
+
+
+def settings(preset: str = "default", **overrides) -> dict[str, Any]:
+    """The four parts' settings from a preset and what overrides it: `settings("tiny", epochs=2)["training"].epochs`.
+
+    Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
+    homes = {option.name: part for part, cls in CONFIGS.items() for option in config.options(cls)}
+    values = PRESETS[preset] | overrides
+    if values.get("mode") == "windows":
+        # Trained from zero states on so many tokens, it is to generate from as many.
+        values.setdefault("context", values.get("window", DataConfig.window))
+    for name in values:
+        if name not in homes:
+            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, homes)}")
+    return {
+        part: config.make(cls, {name: value for name, value in values.items() if homes[name] == part})
+        for part, cls in CONFIGS.items()
+    }

@@ -1,0 +1,85 @@
+"""How well a model predicts a text: nats, bits per character, perplexity."""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from recurra.data import DataConfig, Evaluation, Windows, build_corpus, text_document
+from recurra.data.streams import IGNORE
+from recurra.tasks.language.model import LanguageModel
+
+# Always these, so that numbers of different runs can be compared.
+STREAMS, WINDOW = 32, 128
+# Windows that a model with a bounded context is measured on, evenly spaced: each costs a whole context.
+WINDOWS = 8192
+
+
+def evaluate(
+    model: LanguageModel,
+    source: Any = None,
+    *,
+    text: str | None = None,
+    encoding: str = "utf-8",
+    invalid: str = "error",
+) -> dict[str, float]:
+    """Measure a model on a text: `evaluate(model, "other.txt")["bits_per_character"]`.
+
+    source: paths, folders, or the name of a corpus; or `text`, the text itself. Any length: it is read as a stream.
+    encoding, invalid: as in DataConfig.
+
+    Returns loss (nats a token), nats (a character), bits_per_character, perplexity (a token), tokens, characters. The
+    first token, which nothing leads to, is not counted.
+    DataError and VocabularyError where the text cannot be read or has symbols the model does not know.
+    """
+    data = DataConfig(validation=0.0, encoding=encoding, invalid=invalid)
+    source = text_document(text) if text is not None else source
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = build_corpus(source, Path(folder), data=data, vocabulary=model.vocabulary)
+        was_training = model.training
+        try:
+            return measure(model.eval(), corpus.ids)
+        finally:
+            model.train(was_training)
+
+
+@torch.no_grad()
+def measure(model: LanguageModel, ids: np.ndarray, resets: bool = True) -> dict[str, float]:
+    """The same for ids (tokens,). resets: drop the state at the start of each document."""
+    vocabulary, context = model.vocabulary, model.config.context
+    eod = vocabulary.eod if resets else None
+    if context:
+        reader = Windows(ids, STREAMS, context, stride=max(1, (len(ids) - 1) // WINDOWS), eod=eod)
+        batches = (reader.batch(0, i) for i in range(len(reader)))
+    else:
+        reader = Evaluation(ids, STREAMS, WINDOW, eod)
+        batches = map(reader.batch, range(len(reader)))
+    total, count, state = torch.zeros((), dtype=torch.float64), 0, None
+    for inputs, targets, starts in batches:
+        starts = None if starts is None else starts.to(model.device)
+        logits, state = model(inputs.to(model.device), state, starts, last=bool(context))
+        loss = F.cross_entropy(*by_time(logits, targets.to(model.device)), ignore_index=IGNORE, reduction="sum")
+        total += loss.double().cpu()
+        count += int((targets != IGNORE).sum())
+        state = None if context else state
+    return measures(total.item() / count, vocabulary.characters(ids) / len(ids)) | {
+        "tokens": count,
+        "characters": vocabulary.characters(ids),
+    }
+
+
+def by_time(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, T, V) and (B, T) as the (T·B, V) and (T·B,) that cross_entropy takes; the model's logits lie so already."""
+    return logits.transpose(0, 1).flatten(0, 1), targets.t().flatten()
+
+
+def measures(loss: float, characters_per_token: float) -> dict[str, float]:
+    """What a mean loss in nats a token means."""
+    # A text of special tokens alone has no characters; and no exponential beyond what a float holds.
+    nats = loss / characters_per_token if characters_per_token else math.nan
+    perplexity = math.exp(min(loss, 700.0))
+    return {"loss": loss, "nats": nats, "bits_per_character": nats / math.log(2), "perplexity": perplexity}

@@ -1,0 +1,188 @@
+"""From a text to a language model: set a run up, train it, go on with it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recurra.config import nearest
+from recurra.data import Corpus, DataConfig, Document, build_corpus, read_documents, text_document
+from recurra.errors import ConfigError, RunError
+from recurra.tasks.language import finetune
+from recurra.tasks.language import folder as folders
+from recurra.tasks.language.config import settings
+from recurra.tasks.language.model import LanguageModel
+from recurra.tasks.language.task import LanguageTask
+from recurra.training import Interrupted, distributed, fit, progress, runs
+from recurra.training import listeners as listening
+
+
+def train(
+    source: Any = None,
+    out: str | Path | None = None,
+    preset: str = "default",
+    *,
+    text: str | None = None,
+    init_from: str | Path | None = None,
+    new_symbols: str = "grow",
+    quiet: bool = False,
+    listeners: Iterable[Callable[[dict], None]] = (),
+    stop: Callable[[], bool] | None = None,
+    **overrides,
+) -> LanguageModel:
+    """Train a language model on a text: `model = train("book.txt", epochs=2)`; then `model.generate("Once ")`.
+
+    source: a file, a folder, the name of a corpus, or several of them; or `text`, the text itself.
+    out: a new folder for the run; default runs/<name>-<number>, which becomes `model.folder`.
+    preset, overrides: a recipe (see PRESETS), and any field of TextConfig, DataConfig, LanguageConfig, TrainingConfig.
+    init_from: a run to start from, on another text: its layers and vocabulary are taken over. new_symbols says what
+        becomes of symbols it does not know: "grow" (they are added), "unk" (its <unk> token) or "error".
+    quiet: show nothing. listeners, stop: as in `recurra.training.fit`.
+
+    Returns the model with the best weights, ready to generate.
+    Raises ConfigError for settings that cannot be, DataError and VocabularyError for a text that cannot be read or is
+    too short, RunError where files cannot be written or the training cannot go on, Interrupted after Ctrl-C.
+    """
+    if (source is None) == (text is None):
+        raise ConfigError("give train either `source` (paths, or the name of a corpus) or `text`, the text itself")
+    parent = folders.load(init_from) if init_from is not None else None
+    parts = finetune.settings(parent, preset, overrides) if parent else settings(preset, **overrides)
+    if new_symbols not in finetune.POLICIES:
+        raise ConfigError(f"`new_symbols` is {new_symbols!r}; {nearest(new_symbols, finetune.POLICIES)}")
+    source = source if text is None else text_document(text)
+    with distributed.group(_device(parts)):
+        _check_early(parts)
+        folder = None
+        if distributed.rank() == 0:
+            folder = _set_up(source, out, parts, parent, new_symbols, quiet)
+        folder = Path(distributed.share(str(folder)))
+        return _run(folder, parts, quiet, listeners, stop)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    quiet: bool = False,
+    listeners: Iterable[Callable[[dict], None]] = (),
+    stop: Callable[[], bool] | None = None,
+) -> LanguageModel:
+    """Go on with a run that was stopped, to the bits it would have had: `resume("runs/book-1")`.
+
+    A run that is finished is only opened. RunError, in one line, where the folder is damaged or not a run's.
+    """
+    folder = folders.find(folder)
+    parts = folders.read_settings(folder)
+    if "training" not in parts:
+        raise RunError(
+            f"{folder} holds a saved model, not a run; to train it on: train(..., init_from={str(folder)!r})"
+        )
+    with distributed.group(_device(parts)):
+        return _run(folder, parts, quiet, listeners, stop)
+
+
+def _check_early(parts: dict[str, Any]) -> None:
+    """Raise now what would come up only after the text has been read."""
+    with torch.device("meta"):  # computes nothing; any vocabulary will do
+        LanguageModel(range(2), parts["model"])
+    size, processes = parts["data"].batch_size, distributed.world()
+    if size % processes:
+        raise ConfigError(f"`batch_size` is {size}; expected a multiple of the {processes} processes")
+    if parts["training"].tensorboard:
+        listening.require_tensorboard()
+
+
+def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, new_symbols: str, quiet: bool) -> Path:
+    """Make a run's folder, with all that training needs, or leave no trace."""
+    new = out is None or not Path(out).exists()
+    folder = folders.new(_name(source)) if out is None else _empty(Path(out))
+    try:
+        vocabulary = None
+        if parent is not None:
+            source = _documents(source, parts["data"])
+            chunks = chain.from_iterable(document.chunks() for document in source)
+            vocabulary = finetune.grow(parent.vocabulary, chunks, new_symbols)
+        with progress.share("reading the text", quiet) as report:
+            corpus = build_corpus(source, folder, parts["text"], parts["data"], vocabulary, report)
+        if parent is not None:
+            runs.write_weights(finetune.start(parent, corpus.vocabulary, parts), folder, step=0, loss=None)
+        folders.write_settings(folder, parts, corpus.info["sources"])
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not new:
+            folders.make(folder)
+        raise
+    return folder
+
+
+def _documents(source: Any, data: DataConfig) -> list[Document]:
+    """The documents of a source that is to be read more than once: standard input is there only once."""
+    several = [source] if isinstance(source, str | os.PathLike | Document) else source
+    return [
+        document
+        for one in several
+        for document in ([one] if isinstance(one, Document) else read_documents(one, data.encoding, data.invalid))
+    ]
+
+
+def _name(source: Any) -> str:
+    """A run's name, from its text: "book" from "texts/book.txt"."""
+    first = next(iter(source), "") if isinstance(source, list | tuple) else source
+    stem = Path(first.name if isinstance(first, Document) else first).stem
+    return stem if stem not in ("", "-") else "text"
+
+
+def _empty(folder: Path) -> Path:
+    if folder.is_dir() and any(folder.iterdir()):
+        hint = "go on with it by resuming" if (folder / folders.CONFIG).exists() else "it has files in it"
+        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
+    folders.make(folder)
+    return folder
+
+
+def _run(folder: Path, parts: dict[str, Any], quiet: bool, listeners, stop) -> LanguageModel:
+    """Train what a folder describes, from wherever it is."""
+    training, device = parts["training"], _device(parts)
+    corpus = Corpus.open(folder)
+    model = folders.build(corpus.vocabulary, parts["model"], training.seed)
+    if (folder / runs.WEIGHTS).exists() and not (folder / runs.STATE).exists():
+        runs.load_weights(model, folder)  # the weights to start from, of a run that begins with another's
+    model.to(device)
+    task = LanguageTask(model, corpus, parts["data"], training.seed)
+    always = [listening.metrics_file(folder), listening.picture(folder)]
+    if training.tensorboard:
+        always.append(listening.tensorboard(folder))
+    if not quiet and distributed.rank() == 0:
+        always.append(progress.display())
+        for note in corpus.notes:
+            print(note, file=sys.stderr)
+    try:
+        fit(task, training, folder, listeners=[*always, *listeners], stop=stop)
+    except Interrupted as error:
+        processes = distributed.world()
+        start = "recurra" if processes == 1 else f"torchrun --nproc-per-node {processes} -m recurra"
+        raise Interrupted(f"{error}. Go on with: {start} train --resume {folder}", error.exit_code - 128) from None
+    model.folder = folder
+    return model.eval()
+
+
+def _device(parts: dict[str, Any]) -> torch.device:
+    name = parts["training"].device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError("expected auto, cpu or cuda")
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"`device` is {name!r}, which is not here: {reason}. Try device='auto'") from error
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(device)
+    return device

@@ -1,0 +1,47 @@
+"""How a text is cut into tokens: the settings."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recurra.config import check
+from recurra.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """What a token is, and what becomes of a symbol that the vocabulary does not have."""
+
+    unit: Literal["character", "byte", "word", "bpe"] = "character"
+    """What a token is: a Unicode character, a byte of UTF-8, a word with the space before it, or a byte pair."""
+
+    nfc: bool = False
+    """Compose letters and accents first (Unicode NFC), so that é is one character however it was typed."""
+
+    unknown: Literal["error", "unk", "bytes"] = "error"
+    """What becomes of a symbol without a token: an error, the token <unk>, or its bytes (256 more tokens)."""
+
+    vocabulary_size: int | None = None
+    """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
+
+    min_count: int = 1
+    """How often a character, a word or a byte pair must occur to get a token of its own."""
+
+    def __post_init__(self):
+        check(self)
+        if self.min_count < 1:
+            raise ConfigError(f"`min_count` is {self.min_count}; expected 1 or more occurrences")
+        least = {"bpe": 258, "byte": 1}.get(self.unit, 1) + 256 * (self.unknown == "bytes")
+        if self.vocabulary_size is not None and self.vocabulary_size < least:
+            raise ConfigError(f"`vocabulary_size` is {self.vocabulary_size}; expected {least} or more tokens")
+        cut = self.vocabulary_size is not None or self.min_count > 1
+        if self.unit in ("byte", "bpe") and self.unknown != "error":
+            raise ConfigError(
+                f"`unknown` is {self.unknown!r}, which has no effect with unit={self.unit!r}: it can write any symbol"
+            )
+        if self.unit == "byte" and cut:
+            raise ConfigError("`vocabulary_size` and `min_count` have no effect with unit='byte': it has 256 tokens")
+        if self.unit in ("character", "word") and cut and self.unknown == "error":
+            raise ConfigError(
+                f"`vocabulary_size` and `min_count` leave {self.unit}s out; "
+                "say what becomes of them: unknown='bytes' or unknown='unk'"
+            )

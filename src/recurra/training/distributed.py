@@ -1,0 +1,102 @@
+"""Several processes as one run: PyTorch's own process group, started by `torchrun`, and the few exchanges we need.
+
+Every function here also works, at no cost, in a single process.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+# The corpus may be built, or a long validation text read, by one process while the others wait.
+_PATIENCE = datetime.timedelta(hours=6)
+
+
+@contextlib.contextmanager
+def group(device: torch.device) -> Iterator[None]:
+    """Join the process group that torchrun prepared (NCCL on GPUs, gloo elsewhere); without torchrun, do nothing."""
+    mine = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys() and not active()
+    if mine:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if mine:
+            dist.destroy_process_group()
+
+
+def active() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return dist.get_rank() if active() else 0
+
+
+def world() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if active() else 1
+
+
+def share(value: Any) -> Any:
+    """Rank 0's value (anything that JSON can hold), on every rank."""
+    if world() == 1:
+        return value
+    return json.loads(_from_rank_0(json.dumps(value).encode()))
+
+
+def largest(numbers: list[int]) -> list[int]:
+    """Element by element, the largest of all ranks' numbers, on every rank."""
+    if world() == 1:
+        return numbers
+    tensor = torch.tensor(numbers, device=_device())
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return tensor.tolist()
+
+
+def mean(numbers: list[float]) -> list[float]:
+    """Element by element, the mean over the ranks, on every rank."""
+    if world() == 1:
+        return numbers
+    tensor = torch.tensor(numbers, dtype=torch.float64, device=_device())
+    dist.all_reduce(tensor)
+    return (tensor / world()).tolist()
+
+
+def gather(data: bytes) -> list[bytes]:
+    """Every rank's bytes, in the order of ranks, on every rank."""
+    if world() == 1:
+        return [data]
+    sizes = [torch.zeros(1, dtype=torch.int64, device=_device()) for _ in range(world())]
+    dist.all_gather(sizes, torch.tensor([len(data)], device=_device()))
+    longest = int(max(sizes))
+    padded = torch.frombuffer(bytearray(data.ljust(longest, b"\0")), dtype=torch.uint8).to(_device())
+    parts = [torch.empty_like(padded) for _ in range(world())]
+    dist.all_gather(parts, padded)
+    return [part.cpu().numpy().tobytes()[: int(size)] for part, size in zip(parts, sizes, strict=True)]
+
+
+def wait() -> None:
+    """Until every rank is here."""
+    if active():
+        dist.barrier()
+
+
+def _from_rank_0(data: bytes) -> bytes:
+    size = torch.tensor([len(data)], device=_device())
+    dist.broadcast(size, 0)
+    if rank() != 0:
+        data = bytes(int(size))
+    content = torch.frombuffer(bytearray(data), dtype=torch.uint8).to(_device())
+    dist.broadcast(content, 0)
+    return content.cpu().numpy().tobytes()
+
+
+def _device() -> torch.device:
+    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")

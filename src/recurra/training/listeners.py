@@ -1,0 +1,143 @@
+"""What is written down while a run goes: metrics.jsonl, TensorBoard's files and the picture of the losses.
+
+A listener is a function of one event, a dict (see `loop.fit`).
+"""
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import ConfigError, RunError
+from recurra.training import files
+
+Event = dict[str, Any]
+Listener = Callable[[Event], None]
+
+METRICS, PICTURE = "metrics.jsonl", "loss.png"
+_WRITTEN = ("train", "evaluate", "sample", "fall", "end")
+_PICTURE_EVERY = 30.0  # seconds
+
+
+def metrics_file(folder: Path) -> Listener:
+    """One JSON object a line in `metrics.jsonl`, for each row of numbers, evaluation, sample, fall back and end.
+
+    Where a run goes on, or falls back, the lines after the step it goes on from are dropped: they will come again.
+    """
+    path = folder / METRICS
+
+    def listen(event: Event) -> None:
+        if event["event"] in ("start", "fall"):
+            kept = (line for line, row in _rows(path) if row["step"] <= event["step"] and row["event"] != "end")
+            files.write(path, "".join(kept))
+        if event["event"] in _WRITTEN:
+            line = json.dumps({name: _json_number(value) for name, value in event.items()}, ensure_ascii=False)
+            try:
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+            except OSError as error:
+                raise RunError(
+                    f"{path} could not be written: {error.strerror}. The run's last saved state is intact;"
+                    " free some space and resume"
+                ) from error
+
+    return listen
+
+
+def read_metrics(folder: Path) -> list[Event]:
+    """The rows of a run's `metrics.jsonl`; a last line that was cut off is left out."""
+    return [row for _, row in _rows(folder / METRICS)]
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Event]]:
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict) and {"event", "step"} <= row.keys() and line.endswith("\n"):
+                    yield line, row
+
+
+def _json_number(value: Any) -> Any:
+    # JSON has no infinity and no NaN.
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def require_tensorboard() -> type:
+    """TensorBoard's writer. ConfigError where the package is missing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            "`tensorboard` is on, but the package is missing. Install it: pip install 'recurra[tensorboard]'"
+        ) from error
+    return SummaryWriter
+
+
+def tensorboard(folder: Path) -> Listener:
+    """TensorBoard event files in `<folder>/tensorboard`. ConfigError where the package is missing."""
+    SummaryWriter, writers = require_tensorboard(), []
+
+    def listen(event: Event) -> None:
+        kind, step = event["event"], event.get("step")
+        if kind == "start":
+            # Whatever an earlier part of the run wrote after this step is hidden.
+            writers.append(SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None))
+        elif kind in ("train", "evaluate"):
+            for name, value in event.items():
+                if isinstance(value, float) and name not in ("epoch", "seconds"):
+                    writers[-1].add_scalar(f"{kind}/{name}", value, step)
+        elif kind == "sample" and event["text"]:
+            writers[-1].add_text("sample", event["text"], step)
+        elif kind in ("save", "end", "break"):
+            for writer in writers:
+                writer.flush() if kind == "save" else writer.close()
+
+    return listen
+
+
+def picture(folder: Path) -> Listener:
+    """`loss.png`, drawn at the end, and on the way at most twice a minute."""
+    last = [time.monotonic()]
+
+    def listen(event: Event) -> None:
+        due = event["event"] == "evaluate" and time.monotonic() - last[0] >= _PICTURE_EVERY
+        if due or event["event"] in ("end", "interrupt"):
+            draw(folder)
+            last[0] = time.monotonic()
+
+    return listen
+
+
+def draw(folder: Path) -> Path | None:
+    """Draw a run's training and validation loss against its steps, from `metrics.jsonl`: returns loss.png's path."""
+    rows = read_metrics(folder)
+    series = {
+        "training": [(row["step"], row["loss"]) for row in rows if row["event"] == "train"],
+        "validation": [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
+    }
+    if not series["training"]:
+        return None
+    # Not pyplot: its state, and the choice of a window system, are the user's.
+    from io import BytesIO
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss (nats a token)", title=folder.name)
+    for (name, points), style in zip(series.items(), ({"alpha": 0.6}, {"marker": "o", "markersize": 3}), strict=True):
+        points = [(step, loss) for step, loss in points if isinstance(loss, float)]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name, **style)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    content = BytesIO()
+    FigureCanvasAgg(figure).print_png(content)
+    files.write(folder / PICTURE, content.getvalue())
+    return folder / PICTURE

@@ -1,0 +1,288 @@
+"""The training loop: schedule and step, then what is due: a row of numbers, evaluate, sample, save."""
+
+import contextlib
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from recurra.errors import RunError
+from recurra.training import budget, distributed, optimizers, runs, signals, tensors
+from recurra.training.clock import Clock
+from recurra.training.config import TrainingConfig
+from recurra.training.runs import Run
+from recurra.training.schedule import rate
+
+Listener = Callable[[dict[str, Any]], None]
+
+FALLS = 5  # how often a run may fall back to its last good state before it gives up
+
+
+class Task(Protocol):
+    """What a task gives the loop. `batch` must depend on its arguments alone: that makes going on exact."""
+
+    model: nn.Module
+    steps: int
+    """Steps in an epoch."""
+    unit: str
+    """What is counted: "characters", "frames" ..."""
+    units_per_token: float
+    """How many of those a token stands for, on average."""
+
+    def batch(self, epoch: int, index: int) -> Any:
+        """The batch of one step, index from 0 to steps - 1; in a process group, this rank's rows of it."""
+
+    def loss(self, model: nn.Module, batch: Any, carry: Any) -> tuple[Tensor, Any, int]:
+        """The mean loss over the batch's tokens, the state for the next batch (nested tuples and lists of tensors, or
+        None) and the number of tokens, which is the same on every rank. `carry` is the state that the last batch left,
+        detached; None at the start of an epoch."""
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Measures on held-out data, among them "loss"; empty where none is held out."""
+
+    def sample(self, model: nn.Module, seed: int) -> str | None:
+        """Something to look at, or None."""
+
+    def measures(self, loss: float) -> dict[str, float]:
+        """What a mean loss means in the task's own terms, such as bits per character."""
+
+
+def fit(
+    task: Task,
+    config: TrainingConfig,
+    folder: str | Path,
+    *,
+    listeners: Iterable[Listener] = (),
+    stop: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Train `task.model` until the run is done, and leave the best weights in it: `fit(task, config, "runs/first")`.
+
+    folder: gets `state.safetensors` and `model.safetensors`. Where it holds a state already, the run goes on from
+    there, to the same bits as if it had never stopped: on the same machine and number of threads, and on a GPU as far
+    as its kernels give the same result twice. Several processes must see the same folder.
+    listeners: called on rank 0 with every event, a dict with "event" (start, progress, train, evaluate, sample, save,
+    fall, interrupt, end), "step", "epoch" (a fraction) and "seconds"; and before any exception leaves with
+    {"event": "break"} alone.
+    stop: asked several times a second; true ends the run early and keeps what it learned.
+
+    Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps, seconds, best, best_step.
+    Raises Interrupted after Ctrl-C or SIGTERM, with everything saved; RunError where the loss stays infinite or NaN,
+    and where the folder's files are damaged, of another run, or cannot be written.
+    """
+    listeners = tuple(listeners) if distributed.rank() == 0 else ()
+    folder, tell = Path(folder), _teller(listeners, task)
+    with signals.noted() as caught, _own_random_state(config.seed), _broken_off(listeners):
+        run, model = _begin(task, config, folder, tell)
+        clock = Clock(run, task.steps)
+        while not run.progress.reason:
+            _step(task, run, model)
+            due = clock.due(run, caught, stop)
+            if not due:
+                continue
+            run.progress.seconds = clock.seconds()
+            if "fall" in due:
+                _fall_back(run, tell)
+            if "progress" in due:
+                tell("progress", run, **_since(task, run, "progress"), **clock.look(run))
+            if "train" in due:
+                tell("train", run, **_since(task, run, "train"), lr=_rate(run, run.progress.step - 1))
+            if "evaluate" in due:
+                tell("evaluate", run, **_evaluate(task, run, due), tokens_per_second=clock.mean_speed())
+            if "sample" in due:
+                tell("sample", run, text=_quietly(task.sample, run, config.seed + run.progress.step))
+            if "save" in due:
+                _save(run, clock, tell)
+            if "interrupt" in due:
+                tell("interrupt", run)
+                raise signals.Interrupted(_stopped(run), caught() or 2)
+            clock.skip(run)
+        outcome = _end(run)
+        tell("end", run, **outcome)
+    return outcome
+
+
+def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run, nn.Module]:
+    """A run at its start or where it was left, and the model as this process trains it."""
+    run = runs.new(task.model, config, folder, steps=0 if config.minutes else config.epochs * task.steps)
+    resumed = (folder / runs.STATE).exists()
+    if resumed:
+        runs.restore(run)
+    else:
+        # Saved before the first step: a folder that cannot be written shows now, and there is always a way back.
+        runs.save(run)
+    model = _parallel(run).train()
+    if config.minutes and not run.progress.steps:
+        step, look = functools.partial(_step, task, run, model), functools.partial(_look, task, run)
+        run.progress.steps = budget.steps_in(config.minutes * 60, task.steps, run, step, look)
+        runs.save(run)
+    if run.progress.reason == "stopped":
+        run.progress.reason = ""
+    tell(
+        "start",
+        run,
+        resumed=resumed,
+        steps=run.progress.steps,
+        steps_per_epoch=task.steps,
+        unit=task.unit,
+        units_per_token=task.units_per_token,
+        parameters=sum(parameter.numel() for parameter in run.names),
+        processes=distributed.world(),
+        device=str(run.device),
+        threads=torch.get_num_threads(),
+    )
+    return run, model
+
+
+def _step(task: Task, run: Run, model: nn.Module) -> None:
+    """One update: schedule, forward, backward, clip, optimise. Reads nothing back from the device."""
+    config, progress = run.config, run.progress
+    epoch, index = divmod(progress.step, task.steps)
+    optimizers.set_rate(run.optimizer, _rate(run, progress.step))
+    loss, carry, tokens = task.loss(model, task.batch(epoch, index), run.carry if index else None)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(run.parameters, config.clip or math.inf)
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    run.carry = tensors.map_tree(Tensor.detach, carry)
+    # An infinity or NaN in a sum stays there: one look at the sums, now and then, tells of all steps before it.
+    run.totals.add_(torch.stack((loss.detach() * tokens, norm)))
+    progress.step += 1
+    progress.tokens += tokens * distributed.world()
+    if run.average is not None:
+        optimizers.add_to_average(run.average, run.model, config.average, progress.step)
+
+
+def _rate(run: Run, step: int) -> float:
+    return rate(run.config, step, run.progress.steps) * run.progress.scale
+
+
+def _since(task: Task, run: Run, event: str) -> dict[str, float]:
+    """The mean loss a token and gradient norm a step since the last event of this kind, over all ranks."""
+    now = runs.here(run)
+    before = run.marks.get(event, torch.zeros_like(now))
+    run.marks[event] = now
+    steps, tokens, loss, norm = (now - before).tolist()
+    loss, norm = distributed.mean([loss / tokens, norm / steps])
+    return {"loss": loss, **task.measures(loss), "norm": norm}
+
+
+def _evaluate(task: Task, run: Run, due: set[str]) -> dict[str, Any]:
+    """Measure, keep the weights if they are the best, and see whether patience is at an end."""
+    config, progress = run.config, run.progress
+    training = _since(task, run, "evaluate")["loss"]
+    measured = distributed.share(_quietly(task.evaluate, run))
+    loss = measured["loss"] if measured and config.monitor == "validation" else training
+    better = progress.best is None or loss < progress.best
+    if better:
+        progress.best, progress.best_step, progress.waited = loss, progress.step, 0
+        runs.save_weights(run)
+        due.add("save")
+    else:
+        progress.waited += 1
+        if config.patience and progress.waited >= config.patience:
+            progress.reason = progress.reason or "patience"
+            due.add("save")
+    both = {"training_loss": training} | ({"validation_loss": measured["loss"]} if measured else {})
+    measured = measured or {"loss": training, **task.measures(training)}
+    return measured | both | {"best": progress.best, "better": better}
+
+
+def _look(task: Task, run: Run) -> None:
+    """What an evaluation costs."""
+    _quietly(task.evaluate, run)
+    _quietly(task.sample, run, run.config.seed)
+
+
+def _quietly(look: Callable[..., Any], run: Run, *arguments) -> Any:
+    """Call `look` on rank 0 with the model in evaluation mode; training notices nothing of it."""
+    if distributed.rank() != 0:
+        return None
+    model = run.result.eval()
+    try:
+        with _preserved_random_state(run.device), torch.no_grad():
+            return look(model, *arguments)
+    finally:
+        model.train()
+
+
+def _save(run: Run, clock: Clock, tell) -> None:
+    runs.save(run)
+    clock.restart_saving()
+    tell("save", run)
+
+
+def _fall_back(run: Run, tell) -> None:
+    """Go back to the last saved state, which was finite, with half the learning rate."""
+    step, lr = run.progress.step, _rate(run, run.progress.step - 1)
+    runs.restore(run)
+    run.progress.falls += 1
+    run.progress.scale /= 2
+    if run.progress.falls > FALLS:
+        raise RunError(
+            f"the loss or its gradient became infinite or NaN {run.progress.falls} times, last at step {step:,} with"
+            f" a learning rate of {lr:.2g}; the last good state is in {run.folder}. Start again with a smaller `lr`"
+            " or `clip`, and look for wild values in the data."
+        )
+    runs.save(run)
+    tell("fall", run, fell_at=step, scale=run.progress.scale)
+
+
+def _stopped(run: Run) -> str:
+    progress = run.progress
+    return f"stopped at step {progress.step:,} of {progress.steps:,}; everything is saved in {run.folder}"
+
+
+def _end(run: Run) -> dict[str, Any]:
+    """Put the best weights into the model, and say how the run ended."""
+    distributed.wait()
+    runs.load_weights(run.model, run.folder)
+    progress = run.progress
+    names = ("reason", "step", "steps", "tokens", "seconds", "best", "best_step")
+    return {name: getattr(progress, name) for name in names}
+
+
+@contextlib.contextmanager
+def _broken_off(listeners: tuple[Listener, ...]) -> Iterator[None]:
+    """Tell the listeners of any exception, so that a live display gives the terminal back before the message comes."""
+    try:
+        yield
+    except BaseException:
+        for listener in listeners:
+            listener({"event": "break"})
+        raise
+
+
+def _teller(listeners: tuple[Listener, ...], task: Task) -> Callable[..., None]:
+    """A function that passes an event on to every listener."""
+
+    def tell(event: str, run: Run, **values) -> None:
+        progress = run.progress
+        common = {"event": event, "step": progress.step, "epoch": progress.step / task.steps}
+        for listener in listeners:
+            listener(common | {"seconds": round(progress.seconds, 3)} | values)
+
+    return tell
+
+
+def _parallel(run: Run) -> nn.Module:
+    if distributed.world() == 1:
+        return run.model
+    places = [run.device] if run.device.type == "cuda" else None
+    return nn.parallel.DistributedDataParallel(run.model, device_ids=places, broadcast_buffers=False)
+
+
+@contextlib.contextmanager
+def _own_random_state(seed: int) -> Iterator[None]:
+    """Inside, randomness follows from the seed and the rank alone; afterwards the caller's goes on undisturbed."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with _preserved_random_state(device):
+        torch.manual_seed(seed + distributed.rank())
+        yield
+
+
+def _preserved_random_state(device: torch.device):
+    return torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else [])

@@ -1,0 +1,200 @@
+"""A run in progress: everything that decides its future, so that saving it and going on gives the same bits.
+
+`state.safetensors` holds the tensors (model.*, average.*, optimizer.*, and of each process rank.<n>.*: its carried
+state, sums and random state) and, as JSON in its metadata, the progress and the settings. `model.safetensors` holds
+the best weights.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recurra.errors import RunError
+from recurra.training import distributed, files, optimizers, tensors
+from recurra.training.config import TrainingConfig
+
+STATE, WEIGHTS = "state.safetensors", "model.safetensors"
+_SCHEMA = {STATE: "state/1", WEIGHTS: "model/1"}
+
+# Settings that may change when a run goes on: none of them has a say in what is computed.
+_FREE = ("save_every", "tensorboard", "device")
+
+
+# The mark of the live display is left out: when it was set depends on the clock.
+SAVED_MARKS = ("train", "evaluate")
+
+
+@dataclass
+class Progress:
+    """How far a run is; all of it goes into the checkpoint."""
+
+    steps: int
+    """Steps in the whole run, fixed at its start."""
+    step: int = 0
+    """Steps done."""
+    tokens: int = 0
+    """Tokens trained on, in all processes."""
+    seconds: float = 0.0
+    """Time spent, before and after every interruption."""
+    best: float | None = None
+    """Lowest loss at an evaluation."""
+    best_step: int = 0
+    waited: int = 0
+    """Evaluations since the best one."""
+    scale: float = 1.0
+    """Factor on the learning rate: halved by each fall back."""
+    falls: int = 0
+    """How often the loss became infinite or not a number."""
+    reason: str = ""
+    """Why the run ended; empty while it may go on."""
+
+
+@dataclass
+class Run:
+    """The parts of a run in progress."""
+
+    config: TrainingConfig
+    folder: Path
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: nn.Module | None
+    progress: Progress
+    carry: Any
+    totals: Tensor
+    """float64 on the model's device: the sums over all steps of loss x tokens and of the gradient's norm, in this
+    process. Read only now and then: on a GPU each look waits for it."""
+    marks: dict[str, Tensor] = field(default_factory=dict)
+    """Steps, tokens and totals at the last event of a kind: what lies between two of them has a mean."""
+
+    def __post_init__(self):
+        self.names = {parameter: name for name, parameter in self.model.named_parameters()}
+        self.parameters = [parameter for parameter in self.names if parameter.requires_grad]
+
+    @property
+    def device(self) -> torch.device:
+        return self.totals.device
+
+    @property
+    def result(self) -> nn.Module:
+        """The model that is evaluated and kept: the mean of the weights, or the weights."""
+        return self.model if self.average is None else self.average
+
+
+def new(model: nn.Module, config: TrainingConfig, folder: Path, steps: int) -> Run:
+    """A run that has not begun."""
+    device = next(model.parameters()).device
+    average = optimizers.averaged(model) if config.average else None
+    totals = torch.zeros(2, dtype=torch.float64, device=device)
+    return Run(config, folder, model, optimizers.make(model, config), average, Progress(steps), None, totals)
+
+
+def save(run: Run) -> None:
+    """Write `state.safetensors`; rank 0 writes, every rank gives its carried state, sums and random state."""
+    own = {"totals": run.totals, **_random_states(run.device)}
+    own |= {f"carry.{i}": leaf for i, leaf in enumerate(tensors.leaves(run.carry))}
+    own |= {f"mark.{kind}": run.marks[kind] for kind in SAVED_MARKS if kind in run.marks}
+    parts = distributed.gather(files.pack(own, {})) if distributed.world() > 1 else [own]
+    if distributed.rank() == 0:
+        content = _prefixed("model.", tensors.of_module(run.model))
+        content |= _prefixed("optimizer.", tensors.of_optimizer(run.optimizer, run.names))
+        if run.average is not None:
+            content |= _prefixed("average.", tensors.of_module(run.average))
+        for rank, part in enumerate(parts):
+            part = files.unpack(part) if isinstance(part, bytes) else part
+            content |= _prefixed(f"rank.{rank}.", part)
+        about = {
+            "schema": _SCHEMA[STATE],
+            "progress": dataclasses.asdict(run.progress),
+            "config": dataclasses.asdict(run.config),
+            "world": distributed.world(),
+            "carry": tensors.skeleton(run.carry),
+        }
+        files.write_tensors(run.folder / STATE, content, about)
+    distributed.wait()
+
+
+def restore(run: Run) -> None:
+    """Bring a run to where `save` left it. RunError, in one line, where the file does not fit this run."""
+    path = run.folder / STATE
+    content, about = files.read_tensors(path, _SCHEMA[STATE])
+    _check_fits(path, about, run.config)
+    try:
+        _put(run, content, about, str(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged, or of another version: {error!r} in it is not as expected") from error
+
+
+def _check_fits(path: Path, about: dict[str, Any], config: TrainingConfig) -> None:
+    for name, value in dataclasses.asdict(config).items():
+        if name not in _FREE and about["config"].get(name) != value:
+            raise RunError(
+                f"{path} was trained with {name}={about['config'].get(name)!r}, but {name}={value!r} is asked for now;"
+                " a run goes on only as it began. To train on with other settings, start a new run from its weights."
+            )
+    if about["world"] != distributed.world():
+        raise RunError(
+            f"{path} was trained by {about['world']} processes, and now there are {distributed.world()};"
+            f" go on with: torchrun --nproc-per-node {about['world']} ..."
+        )
+
+
+def _put(run: Run, content: dict[str, Tensor], about: dict[str, Any], path: str) -> None:
+    run.progress = Progress(**about["progress"])
+    tensors.put_into_module(run.model, _under("model.", content), path)
+    tensors.put_into_optimizer(run.optimizer, run.names, _under("optimizer.", content))
+    if run.average is not None:
+        tensors.put_into_module(run.average, _under("average.", content), path)
+    own = _under(f"rank.{distributed.rank()}.", content)
+    run.totals.copy_(own["totals"])
+    run.marks = _under("mark.", own)
+    run.marks["progress"] = here(run)
+    run.carry = tensors.rebuild(about["carry"], (own[f"carry.{i}"].to(run.device) for i in count()))
+    torch.set_rng_state(own["rng.cpu"])
+    if "rng.cuda" in own and run.device.type == "cuda":
+        torch.cuda.set_rng_state(own["rng.cuda"], run.device)
+
+
+def here(run: Run) -> Tensor:
+    """Steps, tokens and totals of this process so far, as a mark."""
+    progress = run.progress
+    numbers = [progress.step, progress.tokens / distributed.world(), *run.totals.tolist()]
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+def save_weights(run: Run) -> None:
+    """Write the weights that are evaluated now as the best ones."""
+    if distributed.rank() == 0:
+        write_weights(run.result, run.folder, run.progress.step, run.progress.best)
+
+
+def write_weights(model: nn.Module, folder: Path, step: int | None, loss: float | None) -> None:
+    """Write a model's weights as `model.safetensors`, with the step and the loss they were measured at, if any."""
+    about = {"schema": _SCHEMA[WEIGHTS], "step": step, "loss": loss}
+    files.write_tensors(folder / WEIGHTS, tensors.of_module(model), about)
+
+
+def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:
+    """Put the best weights of a run's folder into a model; returns their step and loss. RunError where they do not fit."""
+    content, about = files.read_tensors(folder / WEIGHTS, _SCHEMA[WEIGHTS])
+    tensors.put_into_module(model, content, str(folder / WEIGHTS))
+    return about
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["rng.cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _prefixed(prefix: str, content: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: tensor for name, tensor in content.items()}
+
+
+def _under(prefix: str, content: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in content.items() if name.startswith(prefix)}

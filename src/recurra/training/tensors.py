@@ -1,0 +1,94 @@
+"""Tensors by name: those of a module, of an optimiser, of a carried state."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recurra.errors import RunError
+
+
+def of_module(module: nn.Module) -> dict[str, Tensor]:
+    """A module's parameters and saved buffers, by name; a shared one appears once, under its first name."""
+    tensors, seen = {}, set()
+    for name, tensor in module.state_dict().items():
+        place = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() == 0 or place not in seen:
+            tensors[name] = tensor
+            seen.add(place)
+    return tensors
+
+
+def put_into_module(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Copy values into a module, by name, in place. RunError where names, shapes or dtypes differ; then nothing changes."""
+    own = of_module(module)
+    for name in own.keys() ^ tensors.keys():
+        side = "is missing" if name in own else "is no part of this model"
+        raise RunError(f"{where}: `{name}` {side}; the file is from a model of another kind")
+    for name, tensor in own.items():
+        got = tensors[name]
+        if got.shape != tensor.shape or got.dtype != tensor.dtype:
+            raise RunError(
+                f"{where}: `{name}` is {tuple(got.shape)} {got.dtype}; this model has {tuple(tensor.shape)} {tensor.dtype}"
+            )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])
+
+
+def of_optimizer(optimizer: torch.optim.Optimizer, names: dict[Tensor, str]) -> dict[str, Tensor]:
+    """An optimiser's state as `<parameter name>/<key>` → tensor."""
+    return {
+        f"{names[parameter]}/{key}": value
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+        if value is not None
+    }
+
+
+def put_into_optimizer(optimizer: torch.optim.Optimizer, names: dict[Tensor, str], tensors: dict[str, Tensor]) -> None:
+    """Give an optimiser the state that `of_optimizer` took; parameters without one start fresh."""
+    saved: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        parameter, key = name.rsplit("/", 1)
+        saved.setdefault(parameter, {})[key] = tensor
+    order = [names[parameter] for group in optimizer.param_groups for parameter in group["params"]]
+    state = {i: saved[name] for i, name in enumerate(order) if name in saved}
+    # PyTorch's own way in, because it knows which of the tensors belong on which device.
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def leaves(tree: Any) -> Iterator[Tensor]:
+    """The tensors in nested tuples and lists, left to right; None holds none."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, tuple | list):
+        for branch in tree:
+            yield from leaves(branch)
+    elif tree is not None:
+        raise TypeError(f"a carried state is made of tensors, tuples, lists and None; not {type(tree).__name__}")
+
+
+def map_tree(fn: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """The same nesting with `fn` of each tensor."""
+    if isinstance(tree, Tensor):
+        return fn(tree)
+    return None if tree is None else type(tree)(map_tree(fn, branch) for branch in tree)
+
+
+def skeleton(tree: Any) -> Any:
+    """The nesting alone, as JSON: {"tuple": [...]}, {"list": [...]}, "tensor" or null."""
+    if isinstance(tree, Tensor):
+        return "tensor"
+    return None if tree is None else {type(tree).__name__: [skeleton(branch) for branch in tree]}
+
+
+def rebuild(bones: Any, tensors: Iterator[Tensor]) -> Any:
+    """The tree of a skeleton, with tensors in the order of `leaves`."""
+    if bones == "tensor":
+        return next(tensors)
+    if bones is None:
+        return None
+    ((kind, branches),) = bones.items()
+    return {"tuple": tuple, "list": list}[kind](rebuild(branch, tensors) for branch in branches)

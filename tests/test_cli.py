@@ -1,0 +1,271 @@
+"""The frame of the commands: help, settings from flags and files, and one line for every error."""
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+
+from recurra import cells
+from recurra.cli import frame, options
+from recurra.config import options as options_of
+from recurra.data import DataConfig
+from recurra.errors import ConfigError, RunError
+from recurra.generation.config import GenerationConfig
+from recurra.tasks.language.config import CONFIGS
+from recurra.training import Interrupted
+from recurra.training.config import TrainingConfig
+
+TEXT = "the cat sat on the mat, and the dog sat on the cat. " * 60
+
+
+@pytest.fixture
+def recurra(capsys, tmp_path, monkeypatch):
+    """recurra("card", "rnn") in an empty folder → exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECURRA_DEBUG", raising=False)
+    (tmp_path / "book.txt").write_text(TEXT, "utf-8")
+
+    def run(*arguments):
+        code = frame.run([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", frame.COMMANDS)
+def test_every_command_has_help_with_examples(recurra, name):
+    code, out, err = recurra(name, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: recurra {name}" in out
+    assert "Examples:" in out
+    assert out.split("Examples:")[1].count("recurra") >= 1
+
+
+def test_help_lists_the_commands_whole(recurra):
+    code, out, _ = recurra("--help")
+    assert code == 0
+    assert "..." not in out.split("Commands:")[1], "no sentence is cut"
+    assert all(f"\n  {name} " in out for name in frame.COMMANDS)
+    assert recurra()[1] == out
+    assert recurra("-h")[1] == out
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"), [("train", CONFIGS.values()), ("generate", [GenerationConfig])], ids=["train", "generate"]
+)
+def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name, classes):
+    # Long lines are broken, also after a hyphen.
+    out = " ".join(recurra(name, "--help")[1].split()).replace("- ", "-")
+    for cls in classes:
+        for option in options_of(cls):
+            flag = "--" + option.name.replace("_", "-")
+            assert f" {flag} " in out
+            assert " ".join(options._help(option).split()).replace("- ", "-") in out
+            assert option.help.split("`")[0].split("\n")[0] in out
+    assert "[default: 0.006]" in out or name != "train"
+    assert "[default: on]" in out, "switches say on and off"
+
+
+def test_help_needs_nothing_heavy():
+    code = (
+        "import sys; from recurra.cli.frame import run; run(['--help']); run(['train', '--help']);"
+        "print([m for m in ('torch', 'numpy', 'rich', 'matplotlib', 'pooch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version_and_module():
+    done = subprocess.run([sys.executable, "-m", "recurra", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == "recurra 0.1.0\n"
+
+
+# Wrong use: exit 2, one line, the nearest word, how to get help
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("trian", "no command `trian`; did you mean `train`? Help: recurra --help"),
+        ("xyz", "no command `xyz`; expected one of: train, generate, evaluate, compare, card"),
+        ("--bogus", "no such option '--bogus'; help: recurra --help"),
+        ("generate --tempreture 1", "Did you mean '--temperature'? Help: recurra generate --help"),
+        ("generate --temperature hot", "--temperature is 'hot'; expected a number from 0 up, such as 0.8, or two"),
+        ("generate --top-p 2", "--top-p is 2.0; expected a share above 0 and at most 1"),
+        ("generate --unit token", "--unit is token; did you mean tokens? Help: recurra generate --help"),
+        ("generate --length many", "invalid value for '--length': 'many' is not a valid integer"),
+        ("generate --beam 3 --seed 1", "--seed has no effect with --beam 3"),
+        ("generate --prompt a --prompt-file b", "--prompt and --prompt-file are two ways to give one prompt"),
+        ("generate --probabilities -o x", "--probabilities is no text for a file; add --json, or drop --output"),
+        ("generate --config no.json", "--config no.json: No such file or directory"),
+        ("train", "TEXT is missing: name a file, a folder or a corpus, such as book.txt or manual"),
+        ("train book.txt --epochs 0", "--epochs is 0; expected more than 0; help: recurra train --help"),
+        ("train book.txt --stride 3", "--stride is 3, which has no effect with --mode streams; try --mode windows"),
+        ("train book.txt --preset tinny", "--preset is 'tinny'; did you mean `tiny`?"),
+        ("train --resume a --lr 1 b.txt", "--resume goes on with the run as it is and takes nothing else; drop TEXT, --lr"),
+        ("train book.txt --new-symbols unk", "--new-symbols has no effect without --init-from"),
+        ("evaluate", "missing argument 'RUN'; help: recurra evaluate --help"),
+        ("card lstn", "no cell is called 'lstn'; did you mean `lstm`?"),
+        ("card --batch 0", "invalid value for '--batch': 0 is not in the range x>=1"),
+        ("compare book.txt --cells gruu", "no cell is called 'gruu'; did you mean `gru`?"),
+        ("compare book.txt --cells ,", "--cells is empty; name some, such as --cells rnn,lstm,gru"),
+        ("compare book.txt --parameters lots", "'lots' is not a number of parameters, such as 200k, 1.5M or 200000"),
+        ("compare book.txt --parameters 10", "--parameters is 10, but the embedding and softmax of 14 tokens leave"),
+        ("compare book.txt --minutes 1 --epochs 1", "--minutes and --epochs both say how long to train; drop one"),
+        ("demo --minutes 0", "invalid value for '--minutes': 0.0 is not in the range x>0"),
+    ],
+)  # fmt: skip
+def test_wrong_use(recurra, arguments, words):
+    code, out, err = recurra(*arguments.split())
+    assert (code, out) == (2, "")
+    assert err.startswith("recurra: error: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+# Failed runs: exit 1, one line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("generate", "there is no run in"),
+        ("generate", "train one first: recurra train book.txt"),
+        ("generate nope", "there is no run 'nope'"),
+        ("train bok.txt", "there is no file `bok.txt`; did you mean `book.txt`?"),
+        ("train book.txt --out .", "is in use (it has files in it); choose a new one with --out"),
+        ("compare book.txt --out .", "has files in it; choose a new one with --out"),
+        ("corpora --fetch shakespear", "there is no corpus `shakespear`; did you mean `tinyshakespeare`?"),
+        ("corpora --fetch manual", "made from this Python and is no file"),
+    ],
+)
+def test_failed_runs(recurra, arguments, words):
+    code, out, err = recurra(*arguments.split())
+    assert (code, out) == (1, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (RunError("first line.\n  second line"), 1, "recurra: error: first line. second line"),
+        (Interrupted("stopped at step 5; go on with `lr`"), 130, "recurra: stopped at step 5; go on with --lr"),
+        (Interrupted("stopped", 15), 143, "recurra: stopped"),
+        (KeyboardInterrupt(), 130, "recurra: stopped"),
+        (OSError(28, "No space left on device", "x.bin"), 1, "error: x.bin: No space left on device"),
+        (MemoryError(), 1, "error: out of memory; try a smaller --batch-size"),
+        (KeyError("x"), 1, "error: a fault in Recurra (KeyError: 'x'); RECURRA_DEBUG=1 shows where"),
+    ],
+)
+def test_whatever_happens_is_one_line(recurra, monkeypatch, error, code, words):
+    def callback(**_):
+        raise error
+
+    monkeypatch.setattr("recurra.cli.doctor.command.callback", callback)
+    got, out, err = recurra("doctor")
+    assert (got, out) == (code, "")
+    # click ends the line that ^C stands on.
+    assert err.lstrip("\n").count("\n") == 1
+    assert words in err
+
+
+def test_debug_shows_the_traceback(recurra, monkeypatch):
+    monkeypatch.setenv("RECURRA_DEBUG", "1")
+    with pytest.raises(RunError, match="there is no run"):
+        recurra("generate", "nope")
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = f"{sys.executable} -m recurra card --help | head -1; {sys.executable} -m recurra corpora --json | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Usage: recurra card")
+    assert done.stderr == ""
+
+
+def test_settings_are_called_by_their_options_only_where_there_are_some():
+    parameters = [click.Option(["-o", "--out"]), click.Argument(["text"])]
+    message = "`out` and `text` and `batch_size`, mode='windows' or foo='bar', lr=0.1"
+    said = "--out and `text` and --batch-size, --mode windows or foo='bar', --lr 0.1"
+    assert frame._as_options(message, parameters) == said
+
+
+# Settings from files
+
+
+def test_a_flag_wins_over_a_file_and_a_file_over_a_preset(recurra, tmp_path):
+    (tmp_path / "my.toml").write_text("hidden-size = 9\nlr = 0.002\n[training]\nepochs = 1\nseed = 7\n")
+    code, out, _ = recurra("train", "book.txt", "--preset", "tiny", "--config", "my.toml", "--seed", 8, "-q")
+    assert (code, out) == (0, "runs/book-1\n")
+    about = json.loads((tmp_path / "runs/book-1/config.json").read_text())
+    assert about["training"]["seed"] == 8, "the flag"
+    assert (about["model"]["hidden_size"], about["training"]["lr"]) == (9, 0.002), "the file"
+    assert about["model"]["embedding_size"] == 16, "the preset"
+    assert about["training"]["clip"] == TrainingConfig().clip, "the default"
+    # The settings of a run are a file of settings.
+    assert recurra("train", "book.txt", "--config", "runs/book-1/config.json", "-q")[1] == "runs/book-2\n"
+    again = json.loads((tmp_path / "runs/book-2/config.json").read_text())
+    assert (again["model"], again["training"]) == (about["model"], about["training"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", "{", "--config a.json is not JSON: "),
+        ("a.toml", "= 1", "--config a.toml is not TOML: "),
+        ("a.json", "[1]", "--config a.json holds a list; expected settings by name"),
+        ("a.json", '{"temprature": 1}', "`temprature` is not a setting; did you mean `temperature`?"),
+        ("a.json", b"\xff", "--config a.json is not JSON: "),
+    ],
+)
+def test_files_that_are_no_settings(tmp_path, monkeypatch, name, content, words):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError) as error:
+        options.given({}, [GenerationConfig], file.relative_to(tmp_path))
+    assert words in str(error.value)
+
+
+def test_given_takes_only_what_was_said():
+    values = {"length": 3, "seed": None, "stop": (), "keep_prompt": False, "other": 1}
+    assert options.given(values, [GenerationConfig]) == {"length": 3, "keep_prompt": False}
+
+
+def test_options_have_the_types_of_their_fields(recurra):
+    seen = {}
+
+    @click.command(cls=frame.Command)
+    @options.settings_options({"G": GenerationConfig, "D": DataConfig})
+    def command(**values):
+        seen.update(values)
+
+    arguments = "--temperature 1:0.5 --top-k 3 --stop a --stop b --no-keep-prompt --validation 2e-1 --mode windows"
+    command.main(arguments.split(), standalone_mode=False)
+    values = options.given(seen, [GenerationConfig, DataConfig])
+    assert values == {
+        "temperature": "1:0.5",
+        "top_k": 3,
+        "stop": ("a", "b"),
+        "keep_prompt": False,
+        "validation": 0.2,
+        "mode": "windows",
+    }
+    command.main(["--temperature", "0.5"], standalone_mode=False)
+    assert seen["temperature"] == 0.5
+
+
+def test_all_cells_are_in_the_doctors_list(recurra):
+    code, out, _ = recurra("doctor", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert {row["cell"] for row in found["cells"]} == set(cells.names())
+    assert {"torch", "python", "recurra"} <= set(found["versions"])
+    assert found["threads"]["pytorch threads"] >= 1
+    said = recurra("doctor")[1]
+    assert all(name in said for name in (*cells.names(), "features", "c++", "PyTorch has no kernel for"))
