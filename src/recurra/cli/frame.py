@@ -4,9 +4,11 @@ import importlib
 import os
 import re
 import sys
+from pathlib import Path
 
 import click
 
+from recurra.cli import cellfile
 from recurra.config import nearest, options
 from recurra.errors import CellError, ConfigError, RecurraError
 from recurra.tasks.language.config import CONFIGS
@@ -95,6 +97,14 @@ def _version(ctx, parameter, asked):
 
 @click.group(cls=Commands, context_settings=_HELP, no_args_is_help=False, invoke_without_command=True)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="The version.")
+@click.option(
+    "--cell-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    expose_value=False,
+    callback=cellfile.load,
+    help="Python file with cells of your own, run first; it registers them by name. May be given several times.",
+)
 @click.pass_context
 def group(ctx):
     """Recurrent neural networks on PyTorch: train a language model on your text, and let it write.
