@@ -388,3 +388,15 @@ def test_fine_tuning_goes_on_after_a_stop(trained, tmp_path):
 def test_a_corpus_by_name_learns_more_than_the_frequencies(tmp_path):
     model = train("manual", out=tmp_path / "run", **TINY | {"batch_size": 16, "window": 64})
     assert evaluate(model, text="The statement is executed. If the name is bound, the value is returned.")["nats"] < 2.6
+
+
+def test_fine_tuning_on_several_documents_learns_where_they_end(tmp_path):
+    parent = recurra.train(text="abab" * 60, out=tmp_path / "parent", preset="tiny", epochs=1, quiet=True)
+    assert parent.vocabulary.eod is None
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").write_text("abba " * 40)
+    paths = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    model = recurra.train(paths, tmp_path / "child", "tiny", epochs=1, quiet=True, init_from=tmp_path / "parent")
+    assert model.vocabulary.eod is not None
+    old, new = parent.vocabulary.encode("ab"), model.vocabulary.encode("ab")
+    assert old.tolist() == new.tolist(), "old ids keep their rows"

@@ -17,6 +17,7 @@ _HOMES = {
     "text_document": "documents",
     "Corpus": "corpus",
     "build_corpus": "corpus",
+    "gather": "corpus",
     "CorpusInfo": "corpora",
     "corpus_path": "corpora",
     "corpus_text": "corpora",
@@ -39,6 +40,7 @@ __all__ = [
     "build_corpus",
     "corpus_path",
     "corpus_text",
+    "gather",
     "read_documents",
     "text_document",
 ]

@@ -115,7 +115,7 @@ def build_corpus(
     where the folder cannot be written. Files appear whole or not at all.
     """
     folder, text, data = Path(folder), text or TextConfig(), data or DataConfig()
-    documents = _documents(source, data)
+    documents = gather(source, data)
     _require_text(documents)
     several = len(documents) > 1
     passes = 1 if vocabulary or text.unit == "byte" else 2
@@ -145,7 +145,8 @@ def build_corpus(
     return Corpus.open(folder)
 
 
-def _documents(source: Source, data: DataConfig) -> Documents:
+def gather(source: Source, data: DataConfig) -> Documents:
+    """The documents of a source: paths and names are looked up, Documents taken as they are."""
     if isinstance(source, Documents):
         return source
     sources = [source] if isinstance(source, str | os.PathLike | Document) else list(source)

@@ -1,11 +1,12 @@
 """Fine-tuning: start from a trained model, on another text, with symbols it may never have seen."""
 
 import dataclasses
-from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import torch
 
+from recurra.data import Document
 from recurra.errors import ConfigError, VocabularyError
 from recurra.tasks.language import config as settings_of
 from recurra.tasks.language.folder import build
@@ -47,14 +48,18 @@ def settings(parent: LanguageModel, preset: str, overrides: dict[str, Any]) -> d
     return parts | {"text": text, "model": settings_of.LanguageConfig(**kept)}
 
 
-def grow(vocabulary: Vocabulary, chunks: Iterable[str], policy: str) -> Vocabulary:
-    """The vocabulary for a new text: the same, or with its new symbols behind the old ones."""
+def grow(vocabulary: Vocabulary, documents: list[Document], policy: str) -> Vocabulary:
+    """The vocabulary for a new text: the same, or with its new symbols behind the old ones, and an end of document
+    where there are several."""
     if policy == "unk" and vocabulary.unk is None:
         raise VocabularyError(
             "new_symbols='unk', but the model to start from has no <unk> token; use 'grow', or train the first model"
             " with unknown='unk'"
         )
-    return vocabulary.extend(chunks) if policy == "grow" else vocabulary
+    if policy != "grow":
+        return vocabulary
+    chunks = chain.from_iterable(document.chunks() for document in documents)
+    return vocabulary.extend(chunks, documents=len(documents) > 1)
 
 
 def start(parent: LanguageModel, vocabulary: Vocabulary, parts: dict[str, Any]) -> LanguageModel:

@@ -4,14 +4,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from recurra.config import nearest
-from recurra.data import Corpus, DataConfig, Document, build_corpus, read_documents, text_document
+from recurra.data import Corpus, Document, build_corpus, gather, text_document
 from recurra.errors import ConfigError, RunError
 from recurra.tasks.language import finetune
 from recurra.tasks.language import folder as folders
@@ -103,9 +102,8 @@ def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, ne
     try:
         vocabulary = None
         if parent is not None:
-            source = _documents(source, parts["data"])
-            chunks = chain.from_iterable(document.chunks() for document in source)
-            vocabulary = finetune.grow(parent.vocabulary, chunks, new_symbols)
+            source = gather(source, parts["data"])  # read twice from here on: standard input is there only once
+            vocabulary = finetune.grow(parent.vocabulary, source, new_symbols)
         with progress.share("reading the text", quiet) as report:
             corpus = build_corpus(source, folder, parts["text"], parts["data"], vocabulary, report)
         if parent is not None:
@@ -117,16 +115,6 @@ def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, ne
             folders.make(folder)
         raise
     return folder
-
-
-def _documents(source: Any, data: DataConfig) -> list[Document]:
-    """The documents of a source that is to be read more than once: standard input is there only once."""
-    several = [source] if isinstance(source, str | os.PathLike | Document) else source
-    return [
-        document
-        for one in several
-        for document in ([one] if isinstance(one, Document) else read_documents(one, data.encoding, data.invalid))
-    ]
 
 
 def _name(source: Any) -> str:
