@@ -1,15 +1,17 @@
 # make demo | test | quick | lint | bench | docs | clean: each sets up .venv first, when it is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
+# A worker a core, a thread a worker; files stay whole, since a page's examples build on each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 demo: .venv/ready
 	@$(BIN)/recurra demo
 
 test: .venv/ready
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 quick: .venv/ready
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 lint: .venv/ready
 	@$(BIN)/ruff check .
@@ -24,7 +26,7 @@ bench: .venv/ready
 
 docs: .venv/ready
 	@$(BIN)/python docs/make_reference.py
-	@$(BIN)/python -m pytest docs tests/test_docs.py
+	@$(PYTEST) docs tests/test_docs.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
