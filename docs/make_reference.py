@@ -4,6 +4,7 @@ python docs/make_reference.py            writes docs/reference/*.md; a test fail
 """
 
 import inspect
+import textwrap
 from pathlib import Path
 
 import click
@@ -52,7 +53,7 @@ def equations() -> str:
         module = inspect.getmodule(type(cell))
         lines += ["", f"## `{name}`", "", "```text", inspect.getdoc(module), "```", ""]
         lines += [f"Gates: `{cell.gates}`. States: `{cell.states}`.", "", "```text"]
-        lines += [inspect.cleandoc(inspect.getsource(type(cell).step)), "```"]
+        lines += [textwrap.dedent(inspect.getsource(type(cell).step)).rstrip(), "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -8,29 +8,24 @@
 Names are loaded when first used, so that `import recurra` stays quick.
 """
 
-import importlib
+from recurra import lazy
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "accelerate": "recurra.nn",
-    "card": "recurra.nn",
-    "train": "recurra.tasks.language",
-    "load": "recurra.tasks.language",
-    "RecurraError": "recurra.errors",
-}
-_MODULES = ("backends", "cells", "data", "errors", "generation", "nn", "tasks", "text", "training")
-
-__all__ = ["__version__", *_HOMES, *_MODULES]
-
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"recurra.{name}")
-    raise AttributeError(f"module 'recurra' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "nn": "nn accelerate card",
+        "tasks.language": "load train",
+        "errors": "errors RecurraError",
+        "backends": "",
+        "cells": "",
+        "config": "",
+        "data": "",
+        "expr": "",
+        "generation": "",
+        "tasks": "",
+        "text": "",
+        "training": "",
+    },
+)

@@ -7,46 +7,17 @@
 Names are loaded when first used: the command line reads DataConfig without waiting for PyTorch.
 """
 
-import importlib
+from recurra import lazy
 
-_HOMES = {
-    "DataConfig": "config",
-    "Document": "documents",
-    "Documents": "documents",
-    "read_documents": "files",
-    "text_document": "documents",
-    "Corpus": "corpus",
-    "build_corpus": "corpus",
-    "gather": "corpus",
-    "CorpusInfo": "corpora",
-    "corpus_path": "corpora",
-    "corpus_text": "corpora",
-    "Batch": "streams",
-    "Evaluation": "streams",
-    "Streams": "streams",
-    "Windows": "windows",
-}
-
-__all__ = [
-    "Batch",
-    "Corpus",
-    "CorpusInfo",
-    "DataConfig",
-    "Document",
-    "Documents",
-    "Evaluation",
-    "Streams",
-    "Windows",
-    "build_corpus",
-    "corpus_path",
-    "corpus_text",
-    "gather",
-    "read_documents",
-    "text_document",
-]
-
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"recurra.data.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'recurra.data' has no attribute {name!r}")
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "config": "DataConfig",
+        "documents": "Document Documents text_document",
+        "files": "read_documents",
+        "corpus": "Corpus build_corpus gather",
+        "corpora": "CorpusInfo corpus_path corpus_text",
+        "streams": "Batch Evaluation Streams",
+        "windows": "Windows",
+    },
+)

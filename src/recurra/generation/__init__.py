@@ -8,24 +8,17 @@ It knows no task: `model(ids, state)` gives scores and the next state, and `voca
 Names are loaded when first used, because the settings alone need no PyTorch.
 """
 
-import importlib
+from recurra import lazy
 
-_HOMES = {
-    "GenerationConfig": "config",
-    "Piece": "writer",
-    "Sample": "writer",
-    "Session": "session",
-    "beam_search": "beam",
-    "generate": "sampling",
-    "memorisation": "copies",
-    "spans": "report",
-    "stream": "sampling",
-}
-
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module 'recurra.generation' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"recurra.generation.{_HOMES[name]}"), name)
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "config": "GenerationConfig",
+        "writer": "Piece Sample",
+        "session": "Session",
+        "beam": "beam_search",
+        "sampling": "generate stream",
+        "copies": "memorisation",
+        "report": "spans",
+    },
+)

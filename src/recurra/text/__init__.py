@@ -6,19 +6,13 @@
 Names are loaded when first used: the command line reads TextConfig without waiting for numpy.
 """
 
-import importlib
+from recurra import lazy
 
-_HOMES = {
-    "TextConfig": "config",
-    "Vocabulary": "vocabulary",
-    "build_vocabulary": "build",
-    "vocabulary_from_json": "build",
-}
-
-__all__ = ["TextConfig", "Vocabulary", "build_vocabulary", "vocabulary_from_json"]
-
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"recurra.text.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'recurra.text' has no attribute {name!r}")
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "config": "TextConfig",
+        "vocabulary": "Vocabulary",
+        "build": "build_vocabulary vocabulary_from_json",
+    },
+)

@@ -7,20 +7,14 @@
 Names are loaded when first used: the settings need no PyTorch.
 """
 
-import importlib
+from recurra import lazy
 
-_HOMES = {
-    "TrainingConfig": "recurra.training.config",
-    "Interrupted": "recurra.training.signals",
-    "Task": "recurra.training.loop",
-    "fit": "recurra.training.loop",
-    "rate": "recurra.training.schedule",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'recurra.training' has no attribute {name!r}")
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "config": "TrainingConfig",
+        "signals": "Interrupted",
+        "loop": "Task fit",
+        "schedule": "rate",
+    },
+)

@@ -8,24 +8,16 @@
 Names are loaded when first used: the settings need no PyTorch.
 """
 
-import importlib
+from recurra import lazy
 
-_HOMES = {
-    "LanguageConfig": "config",
-    "PRESETS": "config",
-    "settings": "config",
-    "LanguageModel": "model",
-    "LanguageTask": "task",
-    "evaluate": "measure",
-    "load": "folder",
-    "resume": "runner",
-    "train": "runner",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"recurra.tasks.language.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'recurra.tasks.language' has no attribute {name!r}")
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "config": "LanguageConfig PRESETS settings",
+        "model": "LanguageModel",
+        "task": "LanguageTask",
+        "measure": "evaluate",
+        "folder": "load",
+        "runner": "resume train",
+    },
+)

@@ -1,0 +1,65 @@
+"""The package itself: quick to import, nothing promised that is not there, imports that point one way."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recurra
+
+ROOT = Path(recurra.__file__).parent
+LAZY = ["recurra", "recurra.text", "recurra.data", "recurra.generation", "recurra.training", "recurra.tasks.language"]
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_every_public_name_is_there(package):
+    module = importlib.import_module(package)
+    assert dir(module) == module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
+        module.nothing  # noqa: B018 (the look-up is what is tested)
+
+
+@pytest.mark.parametrize("statement", ["import recurra", "import recurra.cli"])
+def test_importing_loads_nothing_heavy(statement):
+    heavy = "{'torch', 'numpy', 'matplotlib', 'tokenizers', 'pooch', 'rich'}"
+    code = f"import sys; {statement}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# A part may import those before it, and itself; `cli` may import everything.
+ORDER = [
+    "errors",
+    "lazy",
+    "config",
+    "expr",
+    "cells",
+    "backends",
+    "nn",
+    "text",
+    "data",
+    "training",
+    "generation",
+    "tasks",
+]
+
+
+@pytest.mark.parametrize("part", ORDER)
+def test_imports_point_one_way(part):
+    files = [ROOT / f"{part}.py"] if (ROOT / f"{part}.py").exists() else sorted((ROOT / part).rglob("*.py"))
+    later = set(ORDER[ORDER.index(part) + 1 :]) | {"cli"}
+    if part in ("training", "generation"):
+        later |= {"text", "data", "training", "generation"} - {part}  # they know no task, and not each other
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module == "recurra":
+                modules = [f"recurra.{alias.name}" for alias in node.names]
+            wrong = [m for m in modules if m.startswith("recurra.") and m.split(".")[1] in later]
+            assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
