@@ -10,18 +10,23 @@ import torch
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+from recurra import cells
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # pages use what the examples define
 
 
 def setup(namespace):
-    """Pages train and save: each does so in an empty folder of its own."""
+    """Pages train, save and register cells: each in an empty folder, and none for the next."""
     torch.manual_seed(0)
     namespace["_folder"], namespace["_home"] = tempfile.TemporaryDirectory(), Path.cwd()
     os.chdir(namespace["_folder"].name)
+    namespace["_cells"] = dict(cells._REGISTRY)
 
 
 def teardown(namespace):
     os.chdir(namespace["_home"])
+    cells._REGISTRY.clear()
+    cells._REGISTRY.update(namespace["_cells"])
     namespace["_folder"].cleanup()
 
 

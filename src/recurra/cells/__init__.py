@@ -23,6 +23,7 @@ _REGISTRY: dict[str, Cell] = {
     "mingru": MinGRU(),
     "minlstm": MinLSTM(),
 }
+_BUILT_IN = frozenset(_REGISTRY)
 
 
 def names() -> tuple[str, ...]:
@@ -48,9 +49,12 @@ def get(cell: str | type[Cell] | Cell) -> Cell:
 
 
 def register(name: str, cell: type[Cell] | Cell) -> Cell:
-    """Give a cell of your own a name that models, the command line and saved runs can use; the cell, checked."""
+    """Give a cell of your own a name that models, the command line and saved runs can use; the cell, checked.
+
+    A second registration under the name replaces the first, as when a notebook's cell is run again.
+    """
     cell = get(cell)
-    if name in _REGISTRY and _REGISTRY[name] != cell:
+    if name in _BUILT_IN and cell != _REGISTRY[name]:
         raise CellError(f"the name {name!r} is taken by {_REGISTRY[name]!r}; choose another")
     _REGISTRY[name] = cell
     return cell

@@ -16,7 +16,7 @@ def load(ctx: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
     from recurra import cells
 
     for file in files:
-        known = cells.names()
+        known = {name: cells.get(name) for name in cells.names()}
         try:
             runpy.run_path(str(file), run_name=file.stem)
         except CellError as error:
@@ -26,6 +26,6 @@ def load(ctx: click.Context, parameter: click.Parameter, files: tuple[Path, ...]
             line = getattr(error, "lineno", None) or (place[-1] if place else "?")
             text = f"{file}, line {line}: {type(error).__name__}: {error}"
             raise click.BadParameter(text, ctx, parameter) from error
-        if cells.names() == known:
+        if {name: cells.get(name) for name in cells.names()} == known:
             hint = 'end it with recurra.cells.register("a-name", YourCell)'
             raise click.BadParameter(f"{file} registered no new cell; {hint}", ctx, parameter)
