@@ -1,4 +1,4 @@
-"""The five places where a recurrent layer forgets on purpose. Nothing here is drawn in evaluation."""
+"""The six places where a recurrent layer forgets on purpose. Nothing here is drawn in evaluation."""
 
 import torch
 import torch.nn.functional as F
