@@ -144,10 +144,7 @@ def test_a_finite_sum_that_overflows_is_no_error():
 
 def test_explain_says_which_backend_and_why():
     assert str(layer().explain()) == "torch"
-    assert (
-        str(layer().explain(X[:1]))
-        == "equations; not torch: for a single step oneDNN's set-up costs more than the step"
-    )
+    assert str(layer().explain(X[:1])) == "torch"
     choice = layer(zoneout=0.1).explain(X)
     assert choice.name == "equations"
     assert choice.passed_over == {"torch": "zoneout is not in PyTorch's kernels"}

@@ -1,7 +1,7 @@
 """Ways to run a cell over a sequence. `choose` takes the first that can, and says why the others cannot.
 
-A backend is a module with a `NAME`, `why_not(call)` → None or the reason it cannot run the call, `avoid(call)` → None or
-the reason it should not be chosen unasked, and `run(call)`. A new one goes into BACKENDS, before those it is faster than.
+A backend is a module with a `NAME`, `why_not(call)` → None or the reason it cannot run the call, and `run(call)`. A new one
+goes into BACKENDS, before those it is faster than.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def choose(call: Call, prefer: str = "auto") -> Choice:
         return Choice(prefer, {})
     passed_over = {}
     for name, backend in BACKENDS.items():
-        reason = backend.why_not(call) or backend.avoid(call)
+        reason = backend.why_not(call)
         if reason is None:
             return Choice(name, passed_over)
         passed_over[name] = reason

@@ -20,11 +20,6 @@ def why_not(call: Call) -> str | None:
     return None
 
 
-def avoid(call: Call) -> str | None:
-    """Always None: there is nothing better when the choice has come here."""
-    return None
-
-
 def run(call: Call) -> Ran:
     """Run the layer by the cell's equations."""
     return join([_direction(call, d) for d in range(len(call.weights))])

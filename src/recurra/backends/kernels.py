@@ -7,6 +7,7 @@ the sequence in time.
 """
 
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -19,13 +20,14 @@ from recurra.cells import GRU, LSTM, Elman
 NAME = "torch"
 
 FREEZE = 1e4  # saturates a sigmoid in every floating type, and is finite in half precision
+# cell → PyTorch's function for a sequence, and for a single step
 KERNELS = {
-    LSTM(): torch.lstm,
-    GRU(): torch.gru,
-    Elman("tanh"): torch.rnn_tanh,
-    Elman("relu"): torch.rnn_relu,
-    Elman(torch.tanh): torch.rnn_tanh,
-    Elman(torch.relu): torch.rnn_relu,
+    LSTM(): (torch.lstm, torch.lstm_cell),
+    GRU(): (torch.gru, torch.gru_cell),
+    Elman("tanh"): (torch.rnn_tanh, torch.rnn_tanh_cell),
+    Elman("relu"): (torch.rnn_relu, torch.rnn_relu_cell),
+    Elman(torch.tanh): (torch.rnn_tanh, torch.rnn_tanh_cell),
+    Elman(torch.relu): (torch.rnn_relu, torch.rnn_relu_cell),
 }
 
 
@@ -45,13 +47,6 @@ def why_not(call: Call) -> str | None:
         (_transformed(call), "torch.func transforms need the equations"),
     )
     return next((reason for wrong, reason in tests if wrong), None)
-
-
-def avoid(call: Call) -> str | None:
-    """Why another backend is the better choice although this one could run the call; None if it is not."""
-    if call.sizes[0] == 1 and isinstance(call.cell, LSTM) and call.x.device.type == "cpu":
-        return "for a single step oneDNN's set-up costs more than the step"
-    return None
 
 
 def run(call: Call) -> Ran:
@@ -127,15 +122,29 @@ def _at_lengths(y: Tensor, after: tuple, before: tuple, steps: Tensor) -> tuple[
 
 
 def _kernel(call: Call, x: Tensor, weights: list[Weights], states: list[tuple[Tensor, ...]]) -> Ran:
+    function, step = KERNELS[call.cell]
+    projected = weights[0].w_r is not None
+    if x.shape[0] == 1 and x.device.type == "cpu" and not projected:
+        return _step(step, call, x[0], weights, states)
     hx = [torch.stack(s) for s in zip(*states, strict=True)]
     flat = [w for one in weights for w in one[:5] if w is not None]
     # The flag that follows the dropout rate only lets cuDNN and oneDNN keep what a backward pass needs: also in eval().
     rest = (weights[0].b_x is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2, False)
-    projected = weights[0].w_r is not None
     with _quiet() if x.is_cuda or projected else nullcontext():
-        y, *last = KERNELS[call.cell](x, hx if len(hx) > 1 else hx[0], flat, *rest)
+        y, *last = function(x, hx if len(hx) > 1 else hx[0], flat, *rest)
     ended = [tuple(s[d] for s in last) for d in range(len(weights))]
     kept = [{"h": part} for part in y.chunk(len(weights), -1)] if call.keep_states else []
+    return Ran(y, ended, kept, [])
+
+
+def _step(function: Callable, call: Call, x: Tensor, weights: list[Weights], states: list[tuple[Tensor, ...]]) -> Ran:
+    """A single step, x (batch, features): setting a sequence kernel up takes several times as long as the step itself."""
+    ended = []
+    for state, one in zip(states, weights, strict=True):
+        new = function(x, state if len(state) > 1 else state[0], one.w_x, one.w_h, one.b_x, one.b_h)
+        ended.append(new if isinstance(new, tuple) else (new,))
+    y = torch.cat([state[0] for state in ended], -1)[None] if len(ended) > 1 else ended[0][0][None]
+    kept = [{"h": state[0][None]} for state in ended] if call.keep_states else []
     return Ran(y, ended, kept, [])
 
 
