@@ -67,7 +67,7 @@ def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name,
             assert f" {flag} " in out
             assert " ".join(options._help(option).split()).replace("- ", "-") in out
             assert option.help.split("`")[0].split("\n")[0] in out
-    assert "[default: 0.006]" in out or name != "train"
+    assert "[default: 0.005]" in out or name != "train"
     assert "[default: on]" in out, "switches say on and off"
 
 
@@ -104,7 +104,7 @@ def test_version_and_module():
         ("generate --probabilities -o x", "--probabilities is no text for a file; add --json, or drop --output"),
         ("generate --config no.json", "--config no.json: No such file or directory"),
         ("train", "TEXT is missing: name a file, a folder or a corpus, such as book.txt or manual"),
-        ("train book.txt --epochs 0", "--epochs is 0; expected more than 0; help: recurra train --help"),
+        ("train book.txt --epochs=-1", "--epochs is -1; expected 0 or more; help: recurra train --help"),
         ("train book.txt --stride 3", "--stride is 3, which has no effect with --mode streams; try --mode windows"),
         ("train book.txt --preset tinny", "--preset is 'tinny'; did you mean `tiny`?"),
         ("train --resume a --lr 1 b.txt", "--resume goes on with the run as it is and takes nothing else; drop TEXT, --lr"),

@@ -26,7 +26,7 @@ def vocabulary():
 
 
 def model_of(vocabulary, **changes):
-    sizes = {"embedding_size": 6, "hidden_size": 8, "dropout": 0.0}
+    sizes = {"embedding_size": 6, "hidden_size": 8, "num_layers": 2, "dropout": 0.0, "input_dropout": 0.0}
     return LanguageModel(vocabulary, LanguageConfig(**sizes | changes))
 
 
@@ -232,7 +232,7 @@ def test_overrides_go_to_their_part():
         ({"hidden_sise": 4}, "`hidden_sise` is not a setting; did you mean `hidden_size`?"),
         ({"dropout": 1.0}, "`dropout` is 1.0; expected a fraction, at least 0 and below 1"),
         ({"num_layers": 0}, "`num_layers` is 0; expected 1 or more"),
-        ({"tie_weights": True}, "embedding_size is 64 and hidden_size 256; make them equal"),
+        ({"tie_weights": True}, "embedding_size is 128 and hidden_size 512; make them equal"),
         ({"context": -1}, "`context` is -1; expected 0 or more"),
     ],
 )

@@ -361,3 +361,12 @@ def test_metrics_are_json_even_where_a_loss_is_infinite(tmp_path):
     lines = (tmp_path / listeners.METRICS).read_text().splitlines()
     strict = [json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) for line in lines]
     assert any(row.get("validation_loss") == "inf" for row in strict)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "epoch", "steps"), [(3, 10, 30), (0, 500, 8 * 500), (0, 100, 20 * 100), (0, 7, 286 * 7), (0, 1, 2000)]
+)
+def test_a_small_data_set_is_read_more_often(epochs, epoch, steps):
+    from recurra.training.loop import _steps
+
+    assert _steps(TrainingConfig(epochs=epochs), epoch) == steps

@@ -148,7 +148,7 @@ def test_where_schedules_begin_peak_and_end(schedule, first, last):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"epochs": 0}, "`epochs` is 0; expected more than 0"),
+        ({"epochs": -1}, "`epochs` is -1; expected 0 or more"),
         ({"lr": float("nan")}, "`lr` is nan; expected more than 0"),
         ({"warmup": 1.5}, "`warmup` is 1.5; expected a fraction from 0 to 1"),
         ({"minutes": 0}, "`minutes` is 0; expected more than 0"),

@@ -56,7 +56,7 @@ class _Count(click.ParamType):
 @click.option("--num-layers", type=int, help="Recurrent layers of each model.  [default: 2]")
 @click.option("--embedding-size", type=int, help="Length of each token's vector.  [default: 64]")
 @click.option("--seed", type=int, help="Start of every random choice.  [default: 1]")
-@click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]")
+@click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: compare]")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The new folder.  [default: runs/compare-NUMBER]")
 @click.option("-q", "--quiet", is_flag=True, help="Show the table alone, not the training.")
 @json_option
@@ -74,7 +74,7 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
         raise click.UsageError("--minutes and --epochs both say how long to train; drop one")
     if not {"minutes", "epochs"} & set(values):
         values["minutes"] = 2.0
-    preset = preset or "default"
+    preset = preset or "compare"
     parts = settings(preset, **values)
     from recurra import cells as known
     from recurra.data import read_documents

@@ -15,7 +15,7 @@ class DataConfig:
     batch_size: int = 32
     """Streams (or windows) that are trained on side by side; fewer where the text is too short for them."""
 
-    window: int = 128
+    window: int = 64
     """Tokens from one update to the next: as far back as the gradient goes."""
 
     mode: Literal["streams", "windows"] = "streams"

@@ -11,27 +11,27 @@ from recurra.errors import ConfigError
 class TrainingConfig:
     """How long to train, how fast, and what to write down on the way. Knows no task."""
 
-    epochs: int = 8
-    """Passes over the training part of the data."""
+    epochs: int = 0
+    """Passes over the training part of the data. 0 = 8, or as many as make 2,000 steps where the data is small."""
     minutes: float | None = None
     """Time to train, in minutes, in place of epochs: the speed is measured first and fixes the number of steps."""
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     """The rule that turns gradients into updates."""
-    lr: float = 6e-3
+    lr: float = 5e-3
     """Highest learning rate, per step; the schedule scales it."""
     schedule: Literal["one-cycle", "cosine", "linear", "constant"] = "one-cycle"
     """How the learning rate goes over the run: one-cycle and linear end near 0, cosine at a tenth of lr."""
-    warmup: float = 0.2
+    warmup: float = 0.1
     """Part of the run in which the learning rate rises, as a fraction of its steps."""
     beta1: float = 0.9
     """Memory of the mean gradient, per step (momentum, for sgd)."""
     beta2: float = 0.99
     """Memory of the squared gradient, per step (not used by sgd)."""
-    weight_decay: float = 0.01
+    weight_decay: float = 0.15
     """Pull of the weight matrices to zero, per step and unit of learning rate; biases are left alone."""
     clip: float = 1.0
     """Largest norm of the whole gradient; longer ones are scaled down to it. 0 = no clipping."""
-    average: float = 0.0
+    average: float = 0.995
     """Memory of the running mean of the weights, per step, for example 0.999; that mean is evaluated and saved. 0 = off."""
     monitor: Literal["validation", "training"] = "validation"
     """The loss that decides which weights are the best and when to stop early."""
@@ -52,9 +52,9 @@ class TrainingConfig:
 
     def __post_init__(self):
         config.check(self)
-        for name in ("epochs", "lr", "save_every"):
+        for name in ("lr", "save_every"):
             _require(self, name, getattr(self, name) > 0, "more than 0")
-        for name in ("weight_decay", "clip", "patience", "evaluate_every", "sample_every", "seed"):
+        for name in ("epochs", "weight_decay", "clip", "patience", "evaluate_every", "sample_every", "seed"):
             _require(self, name, getattr(self, name) >= 0, "0 or more")
         for name in ("beta1", "beta2", "average"):
             _require(self, name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")

@@ -19,6 +19,7 @@ from recurra.training.schedule import rate
 
 Listener = Callable[[dict[str, Any]], None]
 
+EPOCHS, STEPS = 8, 2000  # passes over the data unless told otherwise: so many, and at least so many steps
 FALLS = 5  # how often a run may fall back to its last good state before it gives up
 
 
@@ -107,7 +108,7 @@ def fit(
 
 def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run, nn.Module]:
     """A run at its start or where it was left, and the model as this process trains it."""
-    run = runs.new(task.model, config, folder, steps=0 if config.minutes else config.epochs * task.steps)
+    run = runs.new(task.model, config, folder, steps=0 if config.minutes else _steps(config, task.steps))
     resumed = (folder / runs.STATE).exists()
     if resumed:
         runs.restore(run)
@@ -135,6 +136,11 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run,
         threads=torch.get_num_threads(),
     )
     return run, model
+
+
+def _steps(config: TrainingConfig, epoch: int) -> int:
+    """Steps in a run whose epoch has so many: a small data set is read more often, or it would hardly be learned."""
+    return config.epochs * epoch or max(EPOCHS, math.ceil(STEPS / epoch)) * epoch
 
 
 def _step(task: Task, run: Run, model: nn.Module) -> None:

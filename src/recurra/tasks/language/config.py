@@ -16,15 +16,15 @@ class LanguageConfig:
 
     cell: str = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
-    embedding_size: int = 64
+    embedding_size: int = 128
     """Length of each token's vector, in units."""
-    hidden_size: int = 256
+    hidden_size: int = 512
     """Units of each recurrent layer."""
-    num_layers: int = 2
+    num_layers: int = 1
     """Recurrent layers, one above the other."""
-    dropout: float = 0.2
+    dropout: float = 0.4
     """Part of the units left out between the layers while training, and before the softmax unless output_dropout is set."""
-    input_dropout: float = 0.0
+    input_dropout: float = 0.2
     """Part of the embedding's units left out while training."""
     output_dropout: float | None = None
     """Part of the last layer's units left out before the softmax while training; not set = as dropout."""
@@ -89,6 +89,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "hidden_size": 128,
         "num_layers": 1,
         "dropout": 0.0,
+        "input_dropout": 0.0,
         "context": 100,
         "epochs": 20,
         "optimizer": "adam",
@@ -97,6 +98,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "constant",
         "warmup": 0.0,
         "weight_decay": 0.0,
+        "average": 0.0,
         "clip": 0.0,
         "monitor": "training",
         "patience": 3,
@@ -104,23 +106,37 @@ PRESETS: dict[str, dict[str, Any]] = {
     # A minute on two cores.
     "demo": {
         "minutes": 1.0,
+        "embedding_size": 64,
         "hidden_size": 192,
-        "num_layers": 1,
         "dropout": 0.0,
-        "batch_size": 32,
-        "window": 64,
+        "input_dropout": 0.0,
         "lr": 1e-2,
+        "warmup": 0.2,
+        "weight_decay": 0.01,
+        "average": 0.0,
+    },
+    # Small models, briefly trained: what `recurra compare` starts from. Two layers, because some cells need them.
+    "compare": {
+        "embedding_size": 64,
+        "num_layers": 2,
+        "dropout": 0.1,
+        "input_dropout": 0.0,
+        "weight_decay": 0.01,
+        "average": 0.0,
     },
     # A second or two: to see that everything works.
     "tiny": {
         "embedding_size": 16,
         "hidden_size": 32,
-        "num_layers": 1,
         "dropout": 0.0,
+        "input_dropout": 0.0,
         "batch_size": 8,
         "window": 32,
         "epochs": 1,
         "lr": 1e-2,
+        "warmup": 0.2,
+        "weight_decay": 0.01,
+        "average": 0.0,
     },
 }
 """Named recipes: what each changes in the defaults of the four parts."""
