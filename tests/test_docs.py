@@ -3,11 +3,15 @@
 import re
 import sys
 from pathlib import Path
+from unittest.mock import create_autospec, patch
 
 import pytest
+import torch
 
+import recurra
 from recurra import cells
 from recurra.cli.frame import COMMANDS
+from recurra.tasks.language import LanguageModel
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
@@ -39,3 +43,18 @@ def test_every_guide_page_is_in_the_map():
 def test_the_guide_speaks_of_every_cell_and_command(name):
     guide = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs/guide").glob("*.md"))
     assert name in guide
+
+
+def test_the_readmes_code_runs():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    train, layers, cell = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    names = {"x": torch.randn(5, 3, 64), "lengths": [5, 0, 2]}
+    exec(layers, names)  # noqa: S102 (our own page)
+    assert names["y"].shape == (5, 3, 256)
+    exec(cell, names)  # noqa: S102
+    assert names["layer"](names["x"])[0].shape == (5, 3, 128)
+    # Training takes minutes, so a stand-in is called: with what the page passes, as the real one would be.
+    model = create_autospec(LanguageModel, instance=True)
+    with patch("recurra.tasks.language.runner.train", create_autospec(recurra.train, return_value=model)):
+        exec(train, names)  # noqa: S102
+    model.generate.assert_called_once_with("Once upon", 500, temperature=0.8)
