@@ -40,7 +40,8 @@ def commands() -> str:
     for name in (None, *group.list_commands(click.Context(group))):
         command = group if name is None else group.get_command(click.Context(group), name)
         title = "recurra" if name is None else f"recurra {name}"
-        context = click.Context(command, info_name=title, terminal_width=100, max_content_width=100)
+        wide = {"terminal_width": 100, "max_content_width": 100}
+        context = click.Context(command, info_name=title, **command.context_settings | wide)
         lines += ["", f"## {title}", "", "```text", command.get_help(context).rstrip(), "```"]
     return "\n".join(lines) + "\n"
 

@@ -89,6 +89,7 @@ class Vocabulary:
         return (unicodedata.normalize("NFC", piece) for piece in whole_words(chunks)) if self.nfc else chunks
 
     def _encode(self, piece: str, where: str, place: Place) -> np.ndarray:
+        """The ids of one piece; each kind of vocabulary has its own."""
         raise NotImplementedError
 
     def _refuse(self, unknown: Sequence[tuple[int, str]], piece: str, where: str, place: Place):
