@@ -433,3 +433,13 @@ def test_every_cell_learns_to_add(cell):
         nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
         optimiser.step()
     assert loss.item() < 0.05
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_torch_compile_sees_one_graph(cell):
+    layer = Recurrent(cell, 3, 4, 2)
+    x = torch.randn(5, 2, 3)
+    y, state = torch.compile(layer, fullgraph=True, backend="eager")(x)
+    assert_close([y, parts(state)], [layer(x)[0], parts(layer(x)[1])], 1e-5)
+    y.sum().backward()
+    assert all(p.grad is not None for p in layer.parameters())

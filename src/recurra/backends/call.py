@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.cells import Cell
+from recurra.cells import Cell, Facts
 
 
 class Weights(NamedTuple):
@@ -25,6 +25,8 @@ class Call:
     """One layer's work. Directions are 0 (forward in time) and, in a bidirectional layer, 1 (backward in time)."""
 
     cell: Cell
+    facts: Facts
+    """What the cell's step reads and shows."""
     x: Tensor
     """Input, (time, batch, features)."""
     weights: list[Weights]

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.backends.call import Call, Ran, Weights, active_steps
-from recurra.cells import facts
 from recurra.cells.base import Named, Product, State
 
 NAME = "equations"
@@ -37,7 +36,7 @@ def _direction(call: Call, d: int) -> Ran:
     inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
     product = _product(weights, len(gates), None if call.mask is None else call.mask[d])
     learned = [Named(**weights.vectors)] if cell.vectors else []
-    whole = facts(cell).whole
+    whole = call.facts.whole
 
     backward = d == 1
     active = None if call.lengths is None else active_steps(call.lengths, time)
@@ -64,7 +63,7 @@ def _direction(call: Call, d: int) -> Ran:
     outputs = units if weights.w_r is None else weights.w_r.shape[0]
     y = torch.stack(ys) if time else call.x.new_zeros(0, batch, outputs)
     states = {n: _stack(kept_states, k, y, units) for k, n in enumerate(names)} if call.keep_states else {}
-    shown = {n: _stack(kept_gates, n, y, units) for n in facts(cell).shown} if call.keep_gates else {}
+    shown = {n: _stack(kept_gates, n, y, units) for n in call.facts.shown} if call.keep_gates else {}
     return Ran(y, [old], [states], [shown])
 
 

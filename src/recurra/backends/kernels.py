@@ -15,20 +15,19 @@ from torch import Tensor
 
 from recurra.backends.call import Call, Ran, Weights, active_steps
 from recurra.backends.equations import join
-from recurra.cells import GRU, LSTM, Elman
+from recurra.cells import GRU, LSTM, Cell, Elman
 
 NAME = "torch"
 
 FREEZE = 1e4  # saturates a sigmoid in every floating type, and is finite in half precision
-# cell → PyTorch's function for a sequence, and for a single step
-KERNELS = {
-    LSTM(): (torch.lstm, torch.lstm_cell),
-    GRU(): (torch.gru, torch.gru_cell),
-    Elman("tanh"): (torch.rnn_tanh, torch.rnn_tanh_cell),
-    Elman("relu"): (torch.rnn_relu, torch.rnn_relu_cell),
-    Elman(torch.tanh): (torch.rnn_tanh, torch.rnn_tanh_cell),
-    Elman(torch.relu): (torch.rnn_relu, torch.rnn_relu_cell),
-}
+# PyTorch's function for a sequence, and for a single step: by the cell's class, or an Elman cell's activation
+GATED = {LSTM: (torch.lstm, torch.lstm_cell), GRU: (torch.gru, torch.gru_cell)}
+ELMAN = dict.fromkeys(("tanh", torch.tanh), (torch.rnn_tanh, torch.rnn_tanh_cell))
+ELMAN |= dict.fromkeys(("relu", torch.relu), (torch.rnn_relu, torch.rnn_relu_cell))
+
+
+def _functions(cell: Cell) -> tuple[Callable, Callable] | None:
+    return ELMAN.get(cell.activation) if type(cell) is Elman else GATED.get(type(cell))
 
 
 def why_not(call: Call) -> str | None:
@@ -37,7 +36,7 @@ def why_not(call: Call) -> str | None:
     projected = call.weights[0].w_r is not None
     keeps_more = len(call.cell.state_names) > 1 or call.lengths is not None
     tests = (
-        (call.cell not in KERNELS, f"PyTorch has no kernel for {call.cell!r}"),
+        (_functions(call.cell) is None, f"PyTorch has no kernel for {call.cell!r}"),
         (projected and not isinstance(call.cell, LSTM), "PyTorch projects the LSTM alone"),
         (call.mask is not None, "recurrent dropout is not in PyTorch's kernels"),
         (call.zoneout is not None, "zoneout is not in PyTorch's kernels"),
@@ -57,6 +56,8 @@ def run(call: Call) -> Ran:
 
 
 def _transformed(call: Call) -> bool:
+    if torch.compiler.is_compiling():  # it cannot look inside this question, and traces transforms by itself
+        return False
     tensors = [call.x, *(w for one in call.weights for w in one[:5] if w is not None), *call.states[0]]
     return any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
 
@@ -122,7 +123,7 @@ def _at_lengths(y: Tensor, after: tuple, before: tuple, steps: Tensor) -> tuple[
 
 
 def _kernel(call: Call, x: Tensor, weights: list[Weights], states: list[tuple[Tensor, ...]]) -> Ran:
-    function, step = KERNELS[call.cell]
+    function, step = _functions(call.cell)
     projected = weights[0].w_r is not None
     if x.shape[0] == 1 and x.device.type == "cpu" and not projected:
         return _step(step, call, x[0], weights, states)

@@ -82,6 +82,7 @@ class Recurrent(nn.Module):
     ):
         super().__init__()
         self.cell = cells.get(cell)
+        self._facts = cells.facts(self.cell)
         shape = read_shape(self.cell, input_size, hidden_size, num_layers, bidirectional, proj_size)
         self._shape = shape
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, len(shape.hidden)
@@ -261,6 +262,7 @@ class Recurrent(nn.Module):
         widths = self._shape.states(layer, self.cell)
         return Call(
             self.cell,
+            self._facts,
             x,
             weights,
             states,
@@ -279,7 +281,7 @@ class Recurrent(nn.Module):
         return read_states(self._name, state, self.cell, self._shape, given)
 
     def _check_trace(self, return_gates: bool) -> None:
-        if return_gates and not cells.facts(self.cell).shown:
+        if return_gates and not self._facts.shown:
             raise ConfigError(
                 f"{self._name}: return_gates has no effect: {self.cell!r} names no gate in s.next(...). "
                 f"Name them there, such as s.next(..., {self.cell.gate_names[0]}=...)."
