@@ -22,7 +22,6 @@ ROWS = {
     "two layers of 256": {"hidden_size": 256, "num_layers": 2, "dropout": 0.2, "input_dropout": 0.0},
 }
 PUBLISHED = {
-    "a plain PyTorch loop, 2 × 256 LSTM, 8 epochs": "1.4489",
     "transformer, 10.7 M parameters (nanoGPT README)": "1.4697",
     "minGRU / minLSTM / transformer (Feng et al. 2024)": "1.548 / 1.555 / 1.547",
     "small transformer on a CPU, 3 minutes (nanoGPT README)": "1.88",
