@@ -22,6 +22,11 @@ def group(device: torch.device) -> Iterator[None]:
     """Join the process group that torchrun prepared (NCCL on GPUs, gloo elsewhere); without torchrun, do nothing."""
     mine = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys() and not active()
     if mine:
+        # DistributedDataParallel and the optimisers import this, and if a group exists by then, something in it holds the
+        # group for good (PyTorch 2.13): its threads outlive `destroy_process_group`, and now and then one of them ends
+        # the process with SIGABRT at its exit.
+        import torch._dynamo  # noqa: F401
+
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield
