@@ -12,6 +12,10 @@ import click
 from recurra import cells
 from recurra.cli.frame import group
 from recurra.config import options
+from recurra.expr.compile import generate
+from recurra.expr.text import aligned
+from recurra.expr.text import equations as compiled
+from recurra.expr.trace import trace
 from recurra.generation import GenerationConfig
 from recurra.tasks.language.config import CONFIGS, PRESETS
 
@@ -47,15 +51,31 @@ def commands() -> str:
 
 
 def equations() -> str:
-    """Every cell: its equations and conventions, and its step."""
-    lines = ["# Cells", "", "Made from the files in `recurra/cells`: the text above each, and its step."]
+    """Every cell: its text and conventions, its step, and the equations that the compiler reads in it."""
+    lines = [
+        "# Cells",
+        "",
+        "Made from the files in `recurra/cells`: the text above each, its step, and the equations that",
+    ]
+    lines += [
+        "the compiler reads in it (`recurra show CELL`). A prime marks a state after the step; `x.i` is the gate's part"
+    ]
+    lines += ["of W_x x + b_x, `h.i` of W_h h + b_h."]
     for name in cells.names():
         cell = cells.get(name)
         module = inspect.getmodule(type(cell))
         lines += ["", f"## `{name}`", "", "```text", inspect.getdoc(module), "```", ""]
         lines += [f"Gates: `{cell.gates}`. States: `{cell.states}`.", "", "```text"]
-        lines += [textwrap.dedent(inspect.getsource(type(cell).step)).rstrip(), "```"]
+        lines += [textwrap.dedent(inspect.getsource(type(cell).step)).rstrip(), "```", ""]
+        lines += ["```text", aligned(compiled(trace(cell))), "```", ""]
+        lines += [f"Training keeps {_kept(generate(cell).keep)}."]
     return "\n".join(lines) + "\n"
+
+
+def _kept(keep) -> str:
+    units, rows = ([f"`{one.name}`" for one in keep if one.per_unit == per_unit] for per_unit in (True, False))
+    more = f", and {len(rows)} numbers a row" if rows else ""
+    return f"{', '.join(units)} of each unit and step{more}"
 
 
 PAGES = {"settings.md": settings, "commands.md": commands, "cells.md": equations}

@@ -45,6 +45,32 @@ def test_memory_is_what_autograd_keeps():
     assert equations > recurra.card(Recurrent("mingru", 16, 32), batch=1, time=1).memory > 4 * 32
 
 
+def test_what_the_kernel_keeps():
+    lstm = recurra.card(LSTM(16, 32), time=1000)
+    assert lstm.kept == ("i", "f", "o", "g", "tanh(c')")
+    # Of each step x, the five values, and both states: the gradient reads c before the step, W_h multiplies h.
+    assert lstm.memory == pytest.approx(1000 * 4 * (16 + 7 * 32), rel=0.02)
+    assert lstm.to_dict()["kept"] == list(lstm.kept)
+    assert ["kept", "of", "a", "step,", "numbers", "a", "unit", "5"] in [
+        line.split() for line in str(lstm).splitlines()
+    ]
+    assert recurra.card(LSTM(4, 8, backend="equations")).kept == ()
+
+
+def test_memory_with_checkpoints():
+    whole, pieces = (recurra.card(LSTM(16, 32, checkpoint_every=k), time=1000).memory for k in (0, 50))
+    # x, both states 20 times, and one piece of 50 steps.
+    assert pieces == pytest.approx(1000 * 4 * 16 + 20 * 4 * 64 + whole / 20, rel=0.1)
+    assert pieces < 0.2 * whole
+    assert recurra.card(LSTM(16, 32, checkpoint_every=50), time=50).memory == pytest.approx(whole / 20, rel=0.01)
+
+
+def test_heads_multiply_less():
+    whole, heads = (recurra.card(LSTM(16, 32, heads=n)) for n in (1, 4))
+    assert whole.operations - heads.operations == 2 * 4 * 32 * (32 - 8)
+    assert whole.parameters - heads.parameters == 4 * 32 * (32 - 8)
+
+
 def test_a_whole_model_and_torchs_layers():
     model = nn.Sequential(nn.Embedding(10, 4), nn.LSTM(4, 8))
     card = recurra.card(model)

@@ -26,7 +26,7 @@ def pair(name, *args, dtype=torch.float64, device="cpu", **options):
     return theirs, ours
 
 
-@pytest.mark.parametrize("backend", ["torch", "equations"])
+@pytest.mark.parametrize("backend", ["cpu", "torch", "equations"])
 @pytest.mark.parametrize("dtype", LIMIT, ids=str)
 @pytest.mark.parametrize(("name", "more"), KINDS, ids=KIND_IDS)
 @pytest.mark.parametrize("options", GRID, ids=lambda o: "-".join(f"{k}={v}" for k, v in o.items()))

@@ -104,7 +104,7 @@ CASES = {
     "backend's name": (
         lambda: layer(backend="cudnn"),
         BackendError,
-        "backend is 'cudnn'; expected one of: auto, torch",
+        "backend is 'cudnn'; expected one of: auto, cpu, torch, equations",
     ),
     "backend that cannot": (
         lambda: Recurrent("mingru", 4, 5, backend="torch")(X),
@@ -143,15 +143,24 @@ def test_a_finite_sum_that_overflows_is_no_error():
 
 
 def test_explain_says_which_backend_and_why():
-    assert str(layer().explain()) == "torch"
-    assert str(layer().explain(X[:1])) == "torch"
-    choice = layer(zoneout=0.1).explain(X)
-    assert choice.name == "equations"
-    assert choice.passed_over == {"torch": "zoneout is not in PyTorch's kernels"}
-    assert Recurrent("peephole-lstm", 4, 5).explain().passed_over["torch"] == "PyTorch has no kernel for PeepholeLSTM()"
-    assert layer().explain(X, return_gates=True).name == "equations"
-    assert layer(recurrent_dropout=0.5).explain(X).passed_over["torch"].startswith("recurrent dropout")
+    assert str(layer().explain()) == "cpu"
+    assert str(layer().explain(X[:1])) == "cpu"
+    assert layer(zoneout=0.1, recurrent_dropout=0.5).explain(X).name == "cpu"
     assert layer(backend="equations").explain(X).name == "equations"
+    half = layer(dtype=torch.float16)
+    assert str(half.explain(X.half())) == "torch; not cpu: it has no kernels for float16"
+    choice = layer(zoneout=0.1, dtype=torch.float16).explain(X.half())
+    assert choice.name == "equations"
+    assert choice.passed_over["torch"] == "zoneout is not in PyTorch's kernels"
+    dropped = layer(recurrent_dropout=0.5, dtype=torch.float16).explain(X.half())
+    assert dropped.passed_over["torch"].startswith("recurrent dropout")
+    peephole = Recurrent("peephole-lstm", 4, 5, dtype=torch.float16).explain()
+    assert peephole.passed_over["torch"] == "PyTorch has no kernel for PeepholeLSTM()"
+    with_gates = layer().explain(X, return_gates=True)
+    assert with_gates.name == "equations"
+    assert with_gates.passed_over["cpu"].startswith("gates that are returned have no gradients in its kernels")
+    with torch.no_grad():
+        assert layer().explain(X, return_gates=True).name == "cpu"
 
 
 def test_repr_shows_what_is_not_default():

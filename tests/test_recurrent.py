@@ -13,7 +13,7 @@ from recurra.errors import ConfigError
 from recurra.nn import GRU, LSTM, Recurrent, detach_state, map_state, select_state
 
 CELLS = cells.names()
-BACKENDS = ["auto", "equations"]
+BACKENDS = ["cpu", "equations"]
 
 
 def make(cell, *sizes, **options):

@@ -25,8 +25,16 @@ class CellError(RecurraError, TypeError):
     """A cell's class or its `step` does not follow the rules of cells."""
 
 
+class TraceError(CellError):
+    """A cell's `step` does what cannot be compiled; it still runs on the backend `equations`."""
+
+
 class BackendError(RecurraError, RuntimeError):
     """The backend that was asked for cannot run this layer or this call."""
+
+
+class CompileWarning(RuntimeWarning):
+    """A kernel could not be compiled or kept, so something runs slower; the message says what, and the way out."""
 
 
 class DataError(RecurraError, ValueError):

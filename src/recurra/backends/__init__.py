@@ -1,59 +1,17 @@
 """Ways to run a cell over a sequence. `choose` takes the first that can, and says why the others cannot.
 
-A backend is a module with a `NAME`, `why_not(call)` → None or the reason it cannot run the call, and `run(call)`. A new one
-goes into BACKENDS, before those it is faster than.
+A backend is a module with a `NAME`, `READS_TOKENS` (whether it takes a Call with an embedding), `why_not(call)` → None or
+the reason it cannot run the call, and `run(call)`. A new one goes into BACKENDS, before those it is faster than.
+
+Names are loaded when first used: the compiler's part, `recurra.backends.cpu.build`, runs where there is no PyTorch.
 """
 
-from dataclasses import dataclass
+from recurra import lazy
 
-from recurra.backends import equations, kernels
-from recurra.backends.call import Call, Ran, Weights, active_steps
-from recurra.errors import BackendError, nearest
-
-BACKENDS = {backend.NAME: backend for backend in (kernels, equations)}
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which backend runs a call, and why those before it in the order do not."""
-
-    name: str
-    passed_over: dict[str, str]
-
-    def __str__(self) -> str:
-        reasons = [f"not {name}: {why}" for name, why in self.passed_over.items()]
-        return "; ".join([self.name, *reasons])
-
-
-def check_name(name: str) -> str:
-    """`name` if it is "auto" or a backend's; BackendError otherwise."""
-    if name not in ("auto", *BACKENDS):
-        raise BackendError(f"backend is {name!r}; {nearest(name, ('auto', *BACKENDS))}")
-    return name
-
-
-def choose(call: Call, prefer: str = "auto") -> Choice:
-    """The backend that will run `call`: the one named by `prefer`, or with "auto" the first that can.
-
-    Raises BackendError if the named one cannot run it.
-    """
-    if prefer != "auto":
-        reason = BACKENDS[check_name(prefer)].why_not(call)
-        if reason:
-            raise BackendError(f"backend {prefer!r} cannot run this: {reason}. Use backend='auto' or 'equations'")
-        return Choice(prefer, {})
-    passed_over = {}
-    for name, backend in BACKENDS.items():
-        reason = backend.why_not(call)
-        if reason is None:
-            return Choice(name, passed_over)
-        passed_over[name] = reason
-    raise BackendError(f"no backend can run this: {passed_over}")
-
-
-def run(call: Call, prefer: str = "auto") -> Ran:
-    """Run one layer over a sequence by the backend that `choose` takes."""
-    return BACKENDS[choose(call, prefer).name].run(call)
-
-
-__all__ = ["BACKENDS", "Call", "Choice", "Ran", "Weights", "active_steps", "check_name", "choose", "run"]
+__all__, __getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "call": "Call Ran Weights active_steps",
+        "choice": "BACKENDS Choice check_name choose run",
+    },
+)

@@ -1,9 +1,11 @@
 """What a backend is asked to do and what it gives back: one layer, one or both directions, over a whole sequence."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.cells import Cell, Facts
@@ -13,7 +15,7 @@ class Weights(NamedTuple):
     """One direction's weights. G gates, H units, I inputs, P outputs (H, or fewer with a projection)."""
 
     w_x: Tensor  # (G*H, I)
-    w_h: Tensor | None  # (G*H, P); None for a cell without a recurrent matrix
+    w_h: Tensor | None  # (G*H, P); (G*H, H/heads) with heads; None for a cell without a recurrent matrix
     b_x: Tensor | None  # (G*H,)
     b_h: Tensor | None  # (G*H,)
     w_r: Tensor | None = None  # (P, H) projection of the output
@@ -28,7 +30,7 @@ class Call:
     facts: Facts
     """What the cell's step reads and shows."""
     x: Tensor
-    """Input, (time, batch, features)."""
+    """Input, (time, batch, features); with an embedding ids, (time, batch), whole numbers."""
     weights: list[Weights]
     """One for each direction."""
     states: list[tuple[Tensor, ...]]
@@ -45,12 +47,26 @@ class Call:
     """For each direction and state: the share kept from the step before; (time, batch, units) bool or one number."""
     keep_states: bool = False
     keep_gates: bool = False
+    embedding: Tensor | None = None
+    """(tokens, features): what the ids in `x` stand for."""
+
+    def embedded(self) -> "Call":
+        """The same call with the embedding looked up."""
+        if self.embedding is None:
+            return self
+        return dataclasses.replace(self, x=F.embedding(self.x, self.embedding), embedding=None)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Time, batch and hidden units."""
         gates = len(self.cell.gate_names)
         return self.x.shape[0], self.x.shape[1], self.weights[0].w_x.shape[0] // gates
+
+    @property
+    def heads(self) -> int:
+        """Into how many heads W_h is cut: each multiplies its own part of h."""
+        w_h, w_r = self.weights[0].w_h, self.weights[0].w_r
+        return 1 if w_h is None or w_r is not None else self.sizes[2] // w_h.shape[1]
 
 
 class Ran(NamedTuple):
@@ -65,3 +81,24 @@ class Ran(NamedTuple):
 def active_steps(lengths: Tensor, time: int) -> Tensor:
     """(time, batch, 1) bool: True up to each row's length."""
     return (torch.arange(time, device=lengths.device)[:, None] < lengths)[..., None]
+
+
+def is_transformed() -> bool:
+    """Whether torch.func transforms what runs now: vmap, grad, jvp."""
+    if torch.compiler.is_compiling():  # it cannot look inside this question, and traces transforms by itself
+        return False
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def flip_steps(lengths: Tensor | None, x: Tensor) -> Tensor:
+    """(time, batch, 1): the index that turns each row's own steps around and leaves its padding in place."""
+    steps = torch.arange(x.shape[0], device=x.device)[:, None].expand(x.shape[:2])
+    ends = x.shape[0] if lengths is None else lengths
+    return torch.where(steps < ends, ends - 1 - steps, steps)[..., None]
+
+
+def flipped_resets(resets: Tensor, flip: Tensor, active: Tensor | None) -> Tensor:
+    """Where the state is dropped, in flipped time: a document that starts at t is left before t - 1 is read."""
+    left = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+    left = left if active is None else left & active
+    return left.gather(0, flip)

@@ -12,6 +12,7 @@ from recurra.backends.call import Call, Ran, Weights, active_steps
 from recurra.cells.base import Named, Product, State
 
 NAME = "equations"
+READS_TOKENS = False
 
 
 def why_not(call: Call) -> str | None:
@@ -34,7 +35,7 @@ def _direction(call: Call, d: int) -> Ran:
     cell, weights, (time, batch, units) = call.cell, call.weights[d], call.sizes
     names, gates = cell.state_names, cell.gate_names
     inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
-    product = _product(weights, len(gates), None if call.mask is None else call.mask[d])
+    product = _product(weights, len(gates), None if call.mask is None else call.mask[d], call.heads)
     learned = [Named(**weights.vectors)] if cell.vectors else []
     whole = call.facts.whole
 
@@ -72,17 +73,29 @@ def _by_step(product: Tensor, gates: int) -> list[tuple[Tensor, ...]]:
     return [gate.unbind(0) for gate in product.unflatten(-1, (gates, -1)).unbind(-2)]
 
 
-def _product(weights: Weights, gates: int, mask: Tensor | None):
+def _product(weights: Weights, gates: int, mask: Tensor | None, heads: int):
     """W_h v + b_h, as cells.base.Product wants it; `mask` is recurrent dropout on v."""
 
     def product(v: Tensor, gate: int | None):
         v = v if mask is None else v * mask
+        if heads > 1:
+            each = _by_head(weights, gates, heads, v)
+            return each if gate is None else each[gate]
         if gate is None:
             return F.linear(v, weights.w_h, weights.b_h).unflatten(-1, (gates, -1)).unbind(-2)
         rows = weights.w_h.unflatten(0, (gates, -1))[gate]
         return F.linear(v, rows, None if weights.b_h is None else weights.b_h.unflatten(0, (gates, -1))[gate])
 
     return product
+
+
+def _by_head(weights: Weights, gates: int, heads: int, v: Tensor) -> tuple[Tensor, ...]:
+    """The product with heads: a unit's row of W_h multiplies the outputs of its own head alone."""
+    blocks = weights.w_h.unflatten(0, (gates, heads, -1))  # (G, heads, units of a head, outputs of a head)
+    product = torch.einsum("bno,gnuo->gbnu", v.unflatten(-1, (heads, -1)), blocks).flatten(2)
+    if weights.b_h is not None:
+        product = product + weights.b_h.unflatten(0, (gates, 1, -1))
+    return product.unbind(0)
 
 
 def _resets(resets: Tensor, active: Tensor | None, backward: bool) -> Tensor:

@@ -13,11 +13,12 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor
 
-from recurra.backends.call import Call, Ran, Weights, active_steps
+from recurra.backends.call import Call, Ran, Weights, active_steps, flip_steps, flipped_resets, is_transformed
 from recurra.backends.equations import join
 from recurra.cells import GRU, LSTM, Cell, Elman
 
 NAME = "torch"
+READS_TOKENS = False
 
 FREEZE = 1e4  # saturates a sigmoid in every floating type, and is finite in half precision
 # PyTorch's function for a sequence, and for a single step: by the cell's class, or an Elman cell's activation
@@ -38,12 +39,13 @@ def why_not(call: Call) -> str | None:
     tests = (
         (_functions(call.cell) is None, f"PyTorch has no kernel for {call.cell!r}"),
         (projected and not isinstance(call.cell, LSTM), "PyTorch projects the LSTM alone"),
+        (call.heads > 1, "heads are not in PyTorch's kernels"),
         (call.mask is not None, "recurrent dropout is not in PyTorch's kernels"),
         (call.zoneout is not None, "zoneout is not in PyTorch's kernels"),
         (call.keep_gates, "PyTorch's kernels do not give out the gates"),
         (call.keep_states and keeps_more, "PyTorch's kernels give out the last state only"),
         (time == 0 or batch == 0, "PyTorch's kernels refuse an empty sequence or batch"),
-        (_transformed(call), "torch.func transforms need the equations"),
+        (is_transformed(), "torch.func transforms need the equations"),
     )
     return next((reason for wrong, reason in tests if wrong), None)
 
@@ -55,13 +57,6 @@ def run(call: Call) -> Ran:
     return join([_direction(call, d) for d in range(len(call.weights))])
 
 
-def _transformed(call: Call) -> bool:
-    if torch.compiler.is_compiling():  # it cannot look inside this question, and traces transforms by itself
-        return False
-    tensors = [call.x, *(w for one in call.weights for w in one[:5] if w is not None), *call.states[0]]
-    return any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
-
-
 def _direction(call: Call, d: int) -> Ran:
     """One direction with lengths or resets, as forward runs over pieces of (perhaps flipped) time."""
     time, backward = call.x.shape[0], d == 1
@@ -69,10 +64,10 @@ def _direction(call: Call, d: int) -> Ran:
     active = None if call.lengths is None else active_steps(call.lengths, time)
     if resets is not None:
         resets = resets[..., None] if active is None else resets[..., None] & active
-    flip = _flip(call.lengths, x) if backward else None
+    flip = flip_steps(call.lengths, x) if backward else None
     if backward:
         x = x.gather(0, flip.expand(x.shape))
-        resets = None if resets is None else _flipped_resets(resets, flip, active)
+        resets = None if resets is None else flipped_resets(resets, flip, active)
     if active is not None and isinstance(call.cell, LSTM):
         x, weights = _holding_c(x, weights, active)
 
@@ -91,20 +86,6 @@ def _direction(call: Call, d: int) -> Ran:
     y = y if active is None else torch.where(active, y, 0)
     y = y if flip is None else y.gather(0, flip.expand(y.shape))
     return Ran(y, [states], [{"h": y}] if call.keep_states else [], [])
-
-
-def _flip(lengths: Tensor | None, x: Tensor) -> Tensor:
-    """(time, batch, 1): the index that turns each row's own steps around and leaves its padding in place."""
-    steps = torch.arange(x.shape[0], device=x.device)[:, None].expand(x.shape[:2])
-    ends = x.shape[0] if lengths is None else lengths
-    return torch.where(steps < ends, ends - 1 - steps, steps)[..., None]
-
-
-def _flipped_resets(resets: Tensor, flip: Tensor, active: Tensor | None) -> Tensor:
-    """Where the state is dropped, in flipped time: a document that starts at t is left before t - 1 is read."""
-    left = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-    left = left if active is None else left & active
-    return left.gather(0, flip)
 
 
 def _holding_c(x: Tensor, weights: Weights, active: Tensor) -> tuple[Tensor, Weights]:

@@ -38,6 +38,17 @@ class Cell:
         """One time step for a batch; `x`, `h` and `s` as in the module's text; returns `s.next(...)`."""
         raise CellError(f"{type(self).__name__} has no `step`; write def step(self, x, h, s) with its equations")
 
+    def arguments(self, x: dict, product: Callable, states: dict, vectors: dict) -> list:
+        """What `step` takes, made of values by name. Raises CellError where a name cannot be one.
+
+        x: gate → its part of W_x x + b_x; states, vectors: name → value; product: as `Product` takes it.
+        """
+        from recurra.cells.check import check_names
+
+        check_names(self)
+        h = Product(self.gate_names if self.recurrent else (), product, states[self.state_names[0]])
+        return [Named(**x), h, State(**states), *([Named(**vectors)] if self.vectors else [])]
+
     @property
     def gate_names(self) -> tuple[str, ...]:
         return tuple(self.gates.split())

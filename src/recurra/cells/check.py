@@ -1,12 +1,16 @@
 """What a cell's `step` reads and names, found by running it once on tiny tensors; rules broken are told here."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from recurra.cells.base import Cell, Named, Next, Product, State
 from recurra.errors import CellError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,10 @@ class Facts:
 @functools.lru_cache
 def facts(cell: Cell) -> Facts:
     """Run `cell.step` once, in float64, for 2 rows and 3 units, and say what it did. Raises CellError."""
+    import torch  # here, not above: a cell is compiled where there may be no PyTorch
+
     name = type(cell).__name__
-    _check_names(cell, name)
+    check_names(cell)
     reads, spied = set(), _Spy(cell)
     gates, states, vectors = cell.gate_names, cell.state_names, cell.vectors
     arguments = [
@@ -63,7 +69,9 @@ def facts(cell: Cell) -> Facts:
     return Facts(frozenset(reads), shown, "h.of" not in reads, f"s.{states[0]}" not in reads)
 
 
-def _check_names(cell: Cell, name: str) -> None:
+def check_names(cell: Cell) -> None:
+    """The names of gates, states and vectors. Raises CellError."""
+    name = type(cell).__name__
     if not cell.gate_names:
         raise CellError(f"{name}.gates is empty; name the row blocks of the weights, such as gates = 'i f g o'")
     if not cell.state_names:
@@ -86,10 +94,13 @@ class _Spy:
     shape = (2, 3)
 
     def __init__(self, cell: Cell):
+        import torch
+
+        self.torch = torch
         self.random = torch.Generator().manual_seed(0)
 
     def value(self, *shape: int) -> torch.Tensor:
-        return torch.rand(shape or self.shape, dtype=torch.float64, generator=self.random)
+        return self.torch.rand(shape or self.shape, dtype=self.torch.float64, generator=self.random)
 
     def names(self, what: str, names, reads: set[str]):
         kind = _SpiedState if what == "s" else _SpiedNamed
@@ -98,7 +109,7 @@ class _Spy:
         object.__setattr__(spied, "__spy__", (what, reads))
         return spied
 
-    def product(self, gates: tuple[str, ...], reads: set[str]) -> "_SpiedProduct":
+    def product(self, gates: tuple[str, ...], reads: set[str]) -> _SpiedProduct:
         def product(v, gate):
             if v.shape != self.shape:
                 raise CellError(f"h.of(...) got {tuple(v.shape)}; expected (batch, hidden)")

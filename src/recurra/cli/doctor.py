@@ -3,8 +3,7 @@
 import importlib.metadata
 import os
 import platform
-import shutil
-import subprocess
+import warnings
 from pathlib import Path
 
 import click
@@ -13,7 +12,6 @@ from recurra.cli.frame import Command
 from recurra.cli.shown import json_option, table, to_json
 
 _PACKAGES = ("torch", "numpy", "safetensors", "tokenizers", "click", "rich", "pooch", "matplotlib", "tensorboard")
-_COMPILERS = ("c++", "g++", "clang++")
 # What the kernels for recurrent layers ask of a processor, as Linux calls it.
 _FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve", "bf16")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -24,7 +22,8 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def command(as_json):
     """Show what is here and what runs where.
 
-    Versions, processor, threads, devices, compiler; and for each cell the backend that runs it, and why not another.
+    Versions, processor, threads, devices, compiler, compiled kernels; and for each cell the backend that runs it, and why
+    not another. A kernel that is missing is compiled; with --cell-file before the command, also those of your own cells.
     """
     found = {
         "versions": _versions(),
@@ -33,6 +32,7 @@ def command(as_json):
         "devices": _devices(),
         "compiler": _compiler(),
         "cells": _cells(),
+        "kernels": _kernels(),  # after the cells, which compile what is missing
     }
     if as_json:
         click.echo(to_json(found))
@@ -110,12 +110,44 @@ def _devices() -> dict:
 
 def _compiler() -> dict:
     """The C++ compiler that a cell of one's own would be compiled with."""
-    for name in (os.environ.get("CXX"), *_COMPILERS):
-        path = shutil.which(name) if name else None
-        if path:
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
-            return {"c++": path, "version": (said.stdout.splitlines() or ["unknown"])[0]}
-    return {"c++": "none found; Recurra runs without one"}
+    from recurra.backends.cpu import build
+
+    try:
+        found = build.compiler()
+    except build.CompileError as error:
+        return {"c++": f"none: {error}; a cell of your own then runs by its equations"}
+    return {"c++": " ".join(found.command), "version": build.version(found)}
+
+
+def _kernels() -> dict:
+    """The compiled kernels: for which instruction set, from where, on whose threads."""
+    from recurra import cells
+    from recurra.backends.cpu import cache, library, processor
+    from recurra.errors import BackendError, CellError
+
+    openmp = "PyTorch's OpenMP threads" if library.parallel() else "one thread a layer: PyTorch's OpenMP was not found"
+    found = {
+        "cache": f"{cache.folder()} ({'writable' if cache.writable() else 'cannot be written; set ' + cache.VARIABLE})",
+        "threads": openmp,
+    }
+    try:
+        isa = processor.chosen()
+    except BackendError as error:
+        return found | {"instruction set": str(error)}
+    forced = f", by {processor.VARIABLE}" if os.environ.get(processor.VARIABLE) else ""
+    runs = ", ".join(one.name for one in processor.supported())
+    found = {"instruction set": f"{isa.name}{forced} (this processor runs: {runs})"} | found
+    where = {"core": cache.find(library.core_unit(), isa)}
+    for name in cells.names():
+        try:
+            where[name] = cache.find(library.unit(cells.get(name))[0], isa)
+        except CellError:
+            where[name] = None
+    kinds = {"prebuilt": [], "compiled here": [], "not compiled": []}
+    for name, path in where.items():
+        kind = "not compiled" if path is None else "prebuilt" if path.parent == cache.packaged() else "compiled here"
+        kinds[kind].append(name)
+    return found | {kind: names for kind, names in kinds.items() if names}
 
 
 def _cells() -> list[dict]:
@@ -123,11 +155,14 @@ def _cells() -> list[dict]:
     import torch
 
     from recurra import cells, nn
+    from recurra.errors import CompileWarning
 
     rows = []
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
         for name in cells.names():
-            choice = nn.Recurrent(name, 8, 8, device=device).explain(torch.zeros(16, 1, 8, device=device))
+            with warnings.catch_warnings():  # of a kernel that cannot be: the table says it
+                warnings.simplefilter("ignore", CompileWarning)
+                choice = nn.Recurrent(name, 8, 8, device=device).explain(torch.zeros(16, 1, 8, device=device))
             why = "; ".join(choice.passed_over.values())
             rows.append({"cell": name, "device": device, "backend": choice.name, "why": why or "the first choice"})
     return rows

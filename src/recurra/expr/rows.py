@@ -1,17 +1,46 @@
-"""Operations over the hidden units of one batch row: the last axis."""
+"""Operations over the hidden units of one batch row: the last axis. Each works on tensors and symbols alike."""
 
-import torch.nn.functional as F
-from torch import Tensor
+from recurra.expr import symbols
+from recurra.expr.symbols import Symbol
 
 
-def layer_norm(v: Tensor, gain: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
+def layer_norm(v, gain, shift, eps: float = 1e-5):
     """gain ⊙ (v - mean) / sqrt(variance + eps) + shift, mean and variance over the hidden units of each row.
 
     v: (..., hidden); gain, shift: (hidden,). Ba, Kiros & Hinton 2016, arXiv:1607.06450.
     """
+    if isinstance(v, Symbol):
+        return symbols.layer_norm(v, gain, shift, eps)
+    import torch.nn.functional as F
+
     return F.layer_norm(v, v.shape[-1:], gain, shift, eps)
 
 
-def softmax(v: Tensor) -> Tensor:
+def rms_norm(v, gain, eps: float = 1e-6):
+    """gain ⊙ v / sqrt(mean of v² + eps), the mean over the hidden units of each row.
+
+    v: (..., hidden); gain: (hidden,). Zhang & Sennrich 2019, arXiv:1910.07467.
+    """
+    if isinstance(v, Symbol):
+        return symbols.rms_norm(v, gain, eps)
+    return v * (v.square().mean(-1, keepdim=True) + eps).rsqrt() * gain
+
+
+def softmax(v):
     """exp(v) / sum of exp(v) over the hidden units of each row; (..., hidden) → the same shape."""
     return v.softmax(-1)
+
+
+def row_sum(v):
+    """The sum over the hidden units; (..., hidden) → (..., 1), which meets unit values in arithmetic."""
+    return v.sum(-1, keepdim=True)
+
+
+def row_mean(v):
+    """The mean over the hidden units; (..., hidden) → (..., 1)."""
+    return v.mean(-1, keepdim=True)
+
+
+def row_max(v):
+    """The largest over the hidden units; (..., hidden) → (..., 1). Equal ones share the gradient."""
+    return v.amax(-1, keepdim=True)

@@ -45,9 +45,13 @@ class Card:
     state: int
     """Numbers carried from step to step for one row."""
     memory: int
-    """Bytes kept for the backward pass at the batch and length asked for, as measured on a short run."""
+    """Bytes kept for the backward pass at the batch and length asked for, as measured on a short run; with
+    checkpoint_every the most at any time, that is with one piece run again."""
     batch: int
     time: int
+    kept: tuple[str, ...] = ()
+    """What the compiled kernel keeps of each step for the gradient, one number a unit each; empty where another backend
+    runs the layer."""
 
     @property
     def parameters(self) -> int:
@@ -67,6 +71,7 @@ class Card:
             "operations_per_step": self.operations,
             "state_numbers": self.state,
             "activation_bytes": self.memory,
+            "kept": list(self.kept),
             "batch": self.batch,
             "time": self.time,
         }
@@ -86,6 +91,8 @@ class Cards(list):
             rows.append(["  other", *(f"{card.other:,}" for card in self)])
         rows.append(["operations a step", *(f"{card.operations:,}" for card in self)])
         rows.append(["state, numbers", *(f"{card.state:,}" for card in self)])
+        if any(card.kept for card in self):
+            rows.append(["kept of a step, numbers a unit", *(str(len(c.kept)) if c.kept else "" for c in self)])
         label = f"training memory, batch {self[0].batch}, {self[0].time} steps"
         rows.append([label, *(_bytes(card.memory) for card in self)])
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
@@ -127,11 +134,10 @@ def _card(module: nn.Module, batch: int, time: int) -> Card:
     total = sum(p.numel() for p in module.parameters())
     operations = sum(_operations(layer) for layer in layers)
     state = sum(
-        sum(layer._shape.states(k, layer.cell)) * layer._shape.directions
-        for layer in layers
-        for k in range(layer.num_layers)
+        sum(layer._shape.states(k)) * layer._shape.directions for layer in layers for k in range(layer.num_layers)
     )
-    memory = sum(_bytes_per_row_and_step(layer) for layer in layers) * batch * time
+    memory = sum(_memory(layer, time) for layer in layers) * batch
+    kept = dict.fromkeys(name for layer in layers for name in _kept(layer))
     name = (
         type(module).__name__
         if not isinstance(module, Recurrent) or type(module) is not Recurrent
@@ -146,6 +152,7 @@ def _card(module: nn.Module, batch: int, time: int) -> Card:
         round(memory),
         batch,
         time,
+        tuple(kept),
     )
 
 
@@ -162,7 +169,9 @@ def _operations(layer: Recurrent) -> int:
     shape, total = layer._shape, 0
     for inputs, hidden, output in zip(shape.inputs, shape.hidden, shape.outputs, strict=True):
         products = sum(1 + bool(layer.cell.recurrent) for _ in layer.cell.gate_names)
-        multiply_adds = len(layer.cell.gate_names) * hidden * (inputs + (output if layer.cell.recurrent else 0))
+        multiply_adds = (
+            len(layer.cell.gate_names) * hidden * (inputs + (output // layer.heads if layer.cell.recurrent else 0))
+        )
         biases = products * hidden if layer.bias else 0
         projection = 2 * output * hidden if layer.proj_size else 0
         total += shape.directions * (2 * multiply_adds + biases + projection + elementwise(layer.cell) * hidden)
@@ -199,10 +208,36 @@ class _Counting(TorchDispatchMode):
         return result
 
 
-def _bytes_per_row_and_step(layer: Recurrent) -> float:
+def _kept(layer: Recurrent) -> list[str]:
+    """What the compiled kernel keeps of a step, by the cell's own names."""
+    if layer.explain().name != "cpu":
+        return []
+    from recurra.expr.compile import generate
+
+    return [kept.name for kept in generate(layer.cell).keep if kept.per_unit]
+
+
+def _memory(layer: Recurrent, time: int) -> float:
+    """Bytes for one row over `time` steps."""
+    every = layer.checkpoint_every
+    if not every or time <= every:
+        return _bytes_per_row_and_step(layer, 0) * time
+    # Kept are each step's input and each piece's states; two lengths of pieces tell them apart. One piece of one
+    # direction of one layer runs again at a time.
+    fine, coarse = _bytes_per_row_and_step(layer, 8), _bytes_per_row_and_step(layer, 16)
+    states = 16 * (fine - coarse)
+    piece = every * _bytes_per_row_and_step(layer, 0) / (layer.num_layers * layer._shape.directions)
+    return time * (fine - states / 8 + states / every) + piece
+
+
+def _bytes_per_row_and_step(layer: Recurrent, checkpoint_every: int) -> float:
     """What autograd keeps for the backward pass, beyond the weights, from the difference of two short runs."""
     batch, short, long = 4, 32, 96  # long enough that a kernel's rounding up to whole pages does not show
-    return (_kept_bytes(layer, batch, long) - _kept_bytes(layer, batch, short)) / (batch * (long - short))
+    before, layer.checkpoint_every = layer.checkpoint_every, checkpoint_every
+    try:
+        return (_kept_bytes(layer, batch, long) - _kept_bytes(layer, batch, short)) / (batch * (long - short))
+    finally:
+        layer.checkpoint_every = before
 
 
 def _kept_bytes(layer: Recurrent, batch: int, time: int) -> int:

@@ -61,15 +61,18 @@ def check_initialiser(name: str, cell: Cell, bias: bool, forget_bias: float | No
 
 
 @torch.no_grad()
-def initialise(named: dict[str, Tensor], cell: Cell, name: str, forget_bias: float | None) -> None:
-    """Fill one direction's weights. named: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, and the cell's vectors."""
+def initialise(named: dict[str, Tensor], cell: Cell, name: str, forget_bias: float | None, heads: int = 1) -> None:
+    """Fill one direction's weights. named: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, and the cell's vectors.
+
+    heads: into how many W_h is cut; each head's block of each gate is started on its own.
+    """
     gates = len(cell.gate_names)
     for_input, for_recurrence, for_bias = INITIALISERS[name]
     for key, weight in named.items():
         if key == "weight_ih":
             for_input(weight, gates)
         elif key == "weight_hh":
-            for_recurrence(weight, gates)
+            for_recurrence(weight, gates * heads)
         elif key in ("bias_ih", "bias_hh"):
             for_bias(weight, gates)
         elif key == "weight_hr":

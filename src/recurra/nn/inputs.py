@@ -3,6 +3,8 @@
 Every message says what came, what was expected, where each number is from, and the next move.
 """
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +22,12 @@ class Inputs(NamedTuple):
     resets: Tensor | None  # (time, batch) bool
     batched: bool
     packed: PackedSequence | None
+    embedding: Tensor | None = None  # (tokens, features); x is then ids, (time, batch)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the type and on the device that the layers compute in."""
+        return self.x if self.embedding is None else self.embedding
 
 
 def read_inputs(name: str, x: Any, lengths: Any, resets: Any, size: int, batch_first: bool, like: Tensor) -> Inputs:
@@ -42,6 +50,60 @@ def read_inputs(name: str, x: Any, lengths: Any, resets: Any, size: int, batch_f
     lengths = _read_lengths(name, lengths, time, batch, batched, x.device)
     resets = _read_resets(name, resets, time, batch, batched, batch_first, x.device)
     return Inputs(x, lengths, resets, batched, packed)
+
+
+def read_ids(
+    name: str, ids: Any, embedding: Any, lengths: Any, resets: Any, size: int, batch_first: bool, like: Tensor
+) -> Inputs:
+    """The same for ids and the embedding that they are rows of: an nn.Embedding, or its weight (tokens, features)."""
+    layout = "(batch, time)" if batch_first else "(time, batch)"
+    if not isinstance(ids, Tensor) or ids.dtype not in (torch.int64, torch.int32):
+        came = _short(ids) if isinstance(ids, Tensor) else type(ids).__name__
+        raise DtypeError(f"{name}: with `embedding`, `x` is ids, torch.int64 {layout}; got {came}.")
+    if ids.dim() not in (1, 2):
+        raise ShapeError(
+            f"{name}: `x` has {ids.dim()} dimensions {tuple(ids.shape)}; expected ids {layout} or (time,)."
+        )
+    table = embedding.weight if isinstance(embedding, torch.nn.Embedding) else embedding
+    if not isinstance(table, Tensor):
+        raise DtypeError(f"{name}: `embedding` is {type(embedding).__name__}; expected an nn.Embedding or its weight.")
+    if table.dim() != 2 or table.shape[1] != size:
+        raise ShapeError(
+            f"{name}: `embedding` is {tuple(table.shape)}; expected (tokens, {size}).\n"
+            f"  input_size={size} from the model."
+        )
+    special = ("padding_idx", "max_norm")
+    if isinstance(embedding, torch.nn.Embedding) and (
+        any(getattr(embedding, option) is not None for option in special)
+        or embedding.scale_grad_by_freq
+        or embedding.sparse
+    ):  # it does more than look up
+        return read_inputs(name, embedding(ids), lengths, resets, size, batch_first, like)
+    if table.dtype != like.dtype and not torch.is_autocast_enabled(table.device.type):
+        raise DtypeError(f"{name}: `embedding` is {_short(table)}, the weights are {_short(like)}. Convert one.")
+    if not ids.device == table.device == like.device:
+        raise DtypeError(
+            f"{name}: `x` is on {ids.device}, `embedding` on {table.device}, the weights on {like.device}. Move them."
+        )
+    batched = ids.dim() == 2
+    if not batched:
+        ids = ids[:, None]
+    elif batch_first:
+        ids = ids.t()
+    time, batch = ids.shape
+    lengths = _read_lengths(name, lengths, time, batch, batched, ids.device)
+    resets = _read_resets(name, resets, time, batch, batched, batch_first, ids.device)
+    return Inputs(ids, lengths, resets, batched, None, table)
+
+
+def check_ids(name: str, ids: Tensor, tokens: int) -> None:
+    """Raise DataError where an id is no row of the embedding."""
+    if ids.numel():
+        low, high = (int(i) for i in ids.aminmax())
+        if low < 0 or high >= tokens:
+            raise DataError(
+                f"{name}: the ids in `x` go from {low} to {high}; expected 0 to {tokens - 1}, rows of `embedding`."
+            )
 
 
 def _check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> None:
@@ -70,7 +132,7 @@ def _check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> N
 
 def check_finite(name: str, x: Tensor) -> None:
     """Raise DataError where `x` holds NaN or infinity: one of them spoils every step that follows."""
-    if bool(torch.isfinite(x.detach().sum())):
+    if math.isfinite(x.detach().sum()):
         return
     wrong = ~torch.isfinite(x.detach())  # the sum alone may overflow: look at the numbers themselves
     if bool(wrong.any()):
@@ -124,17 +186,17 @@ def _read_resets(
 
 
 def check_state(
-    name: str, label: str, value: Any, want: tuple[int, ...], like: Tensor, origin: str, batched: bool
+    name: str, label: str, value: Any, want: tuple[int, ...], like: Tensor, origin: Callable[[], str], batched: bool
 ) -> None:
-    """Raise where one state's tensor does not fit: its shape, its type."""
+    """Raise where one state's tensor does not fit: its shape, its type. origin: says where the numbers are from."""
     if not isinstance(value, Tensor):
         raise DtypeError(f"{name}: `{label}` is {type(value).__name__}; expected a tensor {want}.")
-    if tuple(value.shape) != want:
+    if value.shape != want:
         dims = "(layers, batch, hidden)" if batched else "(layers, hidden)"
-        dims = dims.replace("layers", "layers * directions") if "directions" in origin else dims
+        dims = dims.replace("layers", "layers * directions") if "directions" in origin() else dims
         raise ShapeError(
             f"{name}: `{label}` is {tuple(value.shape)}; expected {want} = {dims}.\n"
-            f"  {origin}. To start from zeros, leave `{label}` out."
+            f"  {origin()}. To start from zeros, leave `{label}` out."
         )
     if value.dtype != like.dtype and not torch.is_autocast_enabled(value.device.type):
         raise DtypeError(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.backends import active_steps
+from recurra.backends.call import active_steps
 from recurra.cells import Cell
 from recurra.errors import DtypeError
 from recurra.nn.inputs import Inputs, check_state
@@ -41,24 +41,29 @@ def read_states(name: str, state: Any, cell: Cell, shape: Shape, given: Inputs) 
     return [[tuple(part[layer][d] for part in read) for d in both] for layer in layers]
 
 
-def _read_state(name: str, k: int, part: Any, cell: Cell, shape: Shape, given: Inputs) -> list[Tensor]:
-    """The cell's k-th state: for each layer, (directions, batch, units)."""
+def _read_state(name: str, k: int, part: Any, cell: Cell, shape: Shape, given: Inputs) -> list[tuple[Tensor, ...]]:
+    """The cell's k-th state: for each layer and direction (batch, units)."""
     layers, directions = len(shape.hidden), shape.directions
-    label, row = f"{cell.state_names[k]}0", given.x.shape[1:2] if given.batched else ()
-    origin = f"layers={layers} from the model"
-    origin += ", directions=2 (bidirectional)" if directions == 2 else ""
-    origin += f", batch={row[0]} from `x` {tuple(given.x.shape)} (time, batch, features)" if given.batched else ""
-    widths = [shape.states(layer, cell)[k] for layer in range(layers)]
+    label, row = f"{cell.state_names[k]}0", tuple(given.x.shape[1:2]) if given.batched else ()
+
+    def origin() -> str:
+        said = f"layers={layers} from the model" + (", directions=2 (bidirectional)" if directions == 2 else "")
+        layout = "(time, batch, features)" if given.embedding is None else "(time, batch)"
+        return f"{said}, batch={row[0]} from `x` {tuple(given.x.shape)} {layout}" if given.batched else said
+
+    widths = [shape.states(layer)[k] for layer in range(layers)]
     if shape.listed:
         if not isinstance(part, list | tuple) or len(part) != layers:
             raise DtypeError(f"{name}: `{label}` must be a list of {layers} tensors, one a layer: widths differ.")
         for layer, tensor in enumerate(part):
             want = (directions, *row, widths[layer])
-            check_state(name, f"{label}[{layer}]", tensor, want, given.x, origin, given.batched)
+            check_state(name, f"{label}[{layer}]", tensor, want, given.like, origin, given.batched)
+        each = [tensor.unbind(0) for tensor in part]
     else:
-        check_state(name, label, part, (layers * directions, *row, widths[0]), given.x, origin, given.batched)
-        part = part.unflatten(0, (layers, directions))
-    return list(part) if given.batched else [tensor[:, None] for tensor in part]
+        check_state(name, label, part, (layers * directions, *row, widths[0]), given.like, origin, given.batched)
+        rows = part.unbind(0)
+        each = [rows[start : start + directions] for start in range(0, layers * directions, directions)]
+    return each if given.batched else [tuple([tensor[None] for tensor in layer]) for layer in each]
 
 
 def give_output(y: Tensor, given: Inputs, batch_first: bool) -> Any:
@@ -76,10 +81,13 @@ def give_output(y: Tensor, given: Inputs, batch_first: bool) -> Any:
 def give_states(ended: list[list[tuple[Tensor, ...]]], cell: Cell, shape: Shape, given: Inputs) -> Any:
     """The states after the last step: a tensor for a cell with one state, else a tuple in the cell's order."""
     parts = []
-    for k in range(len(cell.state_names)):
-        layers = [torch.stack([direction[k] for direction in layer]) for layer in ended]
-        layers = layers if given.batched else [tensor[:, 0] for tensor in layers]
-        parts.append(layers if shape.listed else torch.cat(layers))
+    for k in range(len(ended[0][0])):
+        each = [[direction[k] if given.batched else direction[k][0] for direction in layer] for layer in ended]
+        if shape.listed:
+            parts.append([torch.stack(layer) for layer in each])
+        else:
+            rows = [tensor for layer in each for tensor in layer]
+            parts.append(torch.stack(rows) if len(rows) > 1 else rows[0][None])
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 

@@ -17,14 +17,15 @@ class Shape(NamedTuple):
     outputs: tuple[int, ...]
     directions: int
     listed: bool  # widths came as a list, so states do too
+    count: int  # states of the cell
 
     def suffixes(self, layer: int) -> list[str]:
         """The ends of a layer's weight names, as in torch.nn: l0, l0_reverse."""
         return [f"l{layer}", f"l{layer}_reverse"][: self.directions]
 
-    def states(self, layer: int, cell: Cell) -> tuple[int, ...]:
+    def states(self, layer: int) -> tuple[int, ...]:
         """The width of each of the cell's states: the first is the output, and may be projected."""
-        return (self.outputs[layer], *[self.hidden[layer]] * (len(cell.state_names) - 1))
+        return (self.outputs[layer], *[self.hidden[layer]] * (self.count - 1))
 
 
 def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: bool, proj: int) -> Shape:
@@ -50,7 +51,7 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
         raise ConfigError(f"proj_size={proj} must be smaller than hidden_size={min(widths)}")
     outputs = [proj or width for width in widths]
     below = [inputs, *[(1 + both) * width for width in outputs[:-1]]]
-    return Shape(tuple(below), tuple(widths), tuple(outputs), 1 + both, listed)
+    return Shape(tuple(below), tuple(widths), tuple(outputs), 1 + both, listed, len(cell.state_names))
 
 
 def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
@@ -67,6 +68,8 @@ def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
 def check_options(layer: Any) -> None:
     """Raise ConfigError for an option of a Recurrent that is out of range or without effect."""
     cell = layer.cell
+    _whole("checkpoint_every", layer.checkpoint_every, 0)
+    _check_heads(layer)
     for name in RATES:
         _rate(name, getattr(layer, name))
     for name in ("recurrent_dropout", "weight_dropout"):
@@ -85,6 +88,20 @@ def check_options(layer: Any) -> None:
         raise ConfigError("residual=True has no effect with one layer: it adds each layer's input from the second on")
     if layer.residual and len(set(layer._shape.outputs)) > 1:
         raise ConfigError(f"residual=True needs layers of equal width; hidden_size is {layer.hidden_size}")
+
+
+def _check_heads(layer: Any) -> None:
+    heads = layer.heads
+    _whole("heads", heads, 1)
+    if heads == 1:
+        return
+    if not layer.cell.recurrent:
+        raise ConfigError(f"heads={heads} has no effect: {layer.cell!r} has no recurrent matrix. Leave it out")
+    if layer.proj_size:
+        raise ConfigError(f"heads={heads} cannot go with proj_size={layer.proj_size}: a projection mixes the heads")
+    for hidden in layer._shape.hidden:
+        if hidden % heads:
+            raise ConfigError(f"heads={heads} must divide hidden_size={hidden} into equal parts")
 
 
 def _whole(name: str, value: Any, least: int) -> None:

@@ -12,17 +12,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurra import backends, cells
-from recurra.backends import Call, Weights
+from recurra import cells
+from recurra.backends.call import Call, Weights, active_steps
+from recurra.backends.choice import Choice, check_name, choose
 from recurra.cells import Cell
 from recurra.errors import ConfigError
 from recurra.nn import dropout as drop
+from recurra.nn import pieces
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import Inputs, check_finite, read_inputs
+from recurra.nn.inputs import Inputs, check_finite, check_ids, read_ids, read_inputs
 from recurra.nn.layout import give_output, give_states, give_trace, read_states
 from recurra.nn.options import Shape, check_options, read_shape, read_zoneout
+
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")  # in the order of backends.Weights
 
 
 class Recurrent(nn.Module):
@@ -44,6 +49,10 @@ class Recurrent(nn.Module):
     zoneout: share of each state that keeps its old value at a step (Krueger et al. 2017, arXiv:1606.01305); one number,
         or one for each state in the cell's order.
     weight_dropout: share of W_h dropped, one mask per call (Merity et al. 2017, arXiv:1708.02182).
+    heads: cut the units into so many heads; W_h then links only the units of one head, (gates * hidden, hidden / heads);
+        default 1.
+    checkpoint_every: in training keep only the states every so many steps, and run those steps once more on the way back:
+        memory of long sequences against up to a third more time; default 0, keep everything.
     init: initialiser: "torch" (default), "recommended", "xavier", "orthogonal", "identity".
     forget_bias: what the forget gate's bias starts from; None leaves it to `init`, and "recommended" then takes 1.
     learn_initial: learn the states before the first step instead of starting from zeros; default False.
@@ -72,6 +81,8 @@ class Recurrent(nn.Module):
         recurrent_dropout: float = 0.0,
         zoneout: float | Sequence[float] = 0.0,
         weight_dropout: float = 0.0,
+        heads: int = 1,
+        checkpoint_every: int = 0,
         init: str = "torch",
         forget_bias: float | None = None,
         learn_initial: bool = False,
@@ -91,8 +102,9 @@ class Recurrent(nn.Module):
         self.input_dropout, self.output_dropout, self.variational = input_dropout, output_dropout, variational
         self.recurrent_dropout, self.weight_dropout = recurrent_dropout, weight_dropout
         self.zoneout = read_zoneout(self.cell, zoneout)
+        self.heads, self.checkpoint_every = heads, checkpoint_every
         self.init, self.forget_bias, self.learn_initial = init, forget_bias, learn_initial
-        self.backend, self.check_finite = backends.check_name(backend), check_finite
+        self.backend, self.check_finite = check_name(backend), check_finite
         check_options(self)
         check_initialiser(init, self.cell, bias, forget_bias)
         self._make_weights(shape, {"device": device, "dtype": dtype})
@@ -100,11 +112,12 @@ class Recurrent(nn.Module):
 
     def _make_weights(self, shape: Shape, kind: dict) -> None:
         gates, cell = len(self.cell.gate_names), self.cell
+        self._names = {}  # for each layer and direction the names of its Weights, None for what it has not
         for layer, (inputs, hidden, output) in enumerate(zip(shape.inputs, shape.hidden, shape.outputs, strict=True)):
             for suffix in shape.suffixes(layer):
                 sizes = {"weight_ih": (gates * hidden, inputs)}
                 if cell.recurrent:
-                    sizes["weight_hh"] = (gates * hidden, output)
+                    sizes["weight_hh"] = (gates * hidden, output // self.heads)
                 if self.bias:
                     sizes["bias_ih"] = (gates * hidden,)
                 if self.bias and cell.recurrent:
@@ -113,9 +126,9 @@ class Recurrent(nn.Module):
                     sizes["weight_hr"] = (output, hidden)
                 sizes |= dict.fromkeys(cell.vectors, (hidden,))
                 if self.learn_initial:
-                    sizes |= {
-                        f"initial_{n}": (w,) for n, w in zip(cell.state_names, shape.states(layer, cell), strict=True)
-                    }
+                    sizes |= {f"initial_{n}": (w,) for n, w in zip(cell.state_names, shape.states(layer), strict=True)}
+                names = [f"{name}_{suffix}" if name in sizes else None for name in WEIGHTS]
+                self._names[suffix] = names, [(name, f"{name}_{suffix}") for name in cell.vectors]
                 for name, size in sizes.items():
                     setattr(self, f"{name}_{suffix}", nn.Parameter(torch.empty(size, **kind)))
 
@@ -128,7 +141,7 @@ class Recurrent(nn.Module):
             for suffix in self._shape.suffixes(layer):
                 end = f"_{suffix}"
                 named = {k.removesuffix(end): p for k, p in self.named_parameters(recurse=False) if k.endswith(end)}
-                initialise(named, self.cell, self.init, forget)
+                initialise(named, self.cell, self.init, forget, self.heads)
 
     def _can_open_forget_gate(self) -> bool:
         return bool(self.cell.forget) and (self.bias or self.cell.forget in self.cell.vectors)
@@ -138,6 +151,7 @@ class Recurrent(nn.Module):
         x: Tensor,
         state: Any = None,
         *,
+        embedding: nn.Embedding | Tensor | None = None,
         lengths: Tensor | Sequence[int] | None = None,
         resets: Tensor | None = None,
         return_states: bool = False,
@@ -149,13 +163,15 @@ class Recurrent(nn.Module):
             PackedSequence, and y is one too.
         state: what an earlier call returned; default zeros, or the learned initial states. A tensor for a cell with one
             state, else a tuple: (layers * directions, batch, hidden) each, without batch for one sequence.
+        embedding: an nn.Embedding or its weight, (tokens, input_size); x is then ids, (time, batch) or laid out as x without
+            features, and the first layer reads `embedding[x]`: faster than looking it up before, the same otherwise.
         lengths: steps of each row, (batch,), any order, 0 allowed; y is 0 past them, and the state is each row's last.
         resets: bool, laid out as x without features: True drops the state before that step (a new document, an episode).
         return_states, return_gates: also return a Trace.
 
         Returns y as x is laid out, with hidden_size (or proj_size) features a direction, and the state after the last step.
         """
-        given = self._read(x, lengths, resets)
+        given = self._read(x, embedding, lengths, resets)
         states = self._states_before(state, given)
         self._check_trace(return_gates)
         y, ended, kept = given.x, [], []
@@ -164,7 +180,7 @@ class Recurrent(nn.Module):
             if layer:
                 y = drop.inputs(y, self.dropout, self.training, self.variational)
             call = self._call(layer, y, states[layer], given, return_states, return_gates)
-            ran = backends.run(call, self.backend)
+            ran = pieces.run(call, self.backend, self.checkpoint_every)
             y = ran.y + y if self.residual and layer else ran.y
             ended.append(ran.states)
             kept.append((ran.kept_states, ran.kept_gates))
@@ -174,7 +190,7 @@ class Recurrent(nn.Module):
             return result
         return *result, give_trace(kept, self._shape, given, self.batch_first)
 
-    def explain(self, x: Tensor | None = None, **options: Any) -> backends.Choice:
+    def explain(self, x: Tensor | None = None, **options: Any) -> Choice:
         """Which backend runs the first layer, and why the others do not: `print(layer.explain(x, lengths=lengths))`.
 
         Takes what `forward` takes; without x, asks for one batch row of two steps.
@@ -182,10 +198,10 @@ class Recurrent(nn.Module):
         if x is None:
             x = self._like().new_zeros(2, 1, self.input_size)
             x = x.transpose(0, 1) if self.batch_first else x
-        given = self._read(x, options.get("lengths"), options.get("resets"))
+        given = self._read(x, *(options.get(name) for name in ("embedding", "lengths", "resets")))
         states = self._states_before(options.get("state"), given)
         keep = options.get("return_states", False), options.get("return_gates", False)
-        return backends.choose(self._call(0, given.x, states[0], given, *keep), self.backend)
+        return choose(self._call(0, given.x, states[0], given, *keep), self.backend)
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
@@ -201,7 +217,7 @@ class Recurrent(nn.Module):
 
     def extra_repr(self) -> str:
         shown = [repr(self.cell), str(self.input_size), str(self.hidden_size)]
-        plain = {"num_layers": 1, "bias": True, "backend": "auto", "init": "torch", "check_finite": True}
+        plain = {"num_layers": 1, "bias": True, "heads": 1, "backend": "auto", "init": "torch", "check_finite": True}
         names = ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size", "residual")
         names += (
             "input_dropout",
@@ -209,6 +225,8 @@ class Recurrent(nn.Module):
             "variational",
             "recurrent_dropout",
             "weight_dropout",
+            "heads",
+            "checkpoint_every",
             "init",
         )
         names += ("forget_bias", "learn_initial", "backend", "check_finite")
@@ -227,26 +245,35 @@ class Recurrent(nn.Module):
     def _name(self) -> str:
         return type(self).__name__
 
-    def _read(self, x: Any, lengths: Any, resets: Any) -> Inputs:
-        given = read_inputs(self._name, x, lengths, resets, self.input_size, self.batch_first, self._like())
-        x = given.x
+    def _read(self, x: Any, embedding: Any, lengths: Any, resets: Any) -> Inputs:
+        form = self.input_size, self.batch_first, self._like()
+        if embedding is not None:
+            given = read_ids(self._name, x, embedding, lengths, resets, *form)
+        else:
+            given = read_inputs(self._name, x, lengths, resets, *form)
+        x, active = given.x, None
         if given.lengths is not None:  # what stands in the padding must not matter, not even NaN
-            x = torch.where(backends.active_steps(given.lengths, x.shape[0]), x, 0)
+            active = active_steps(given.lengths, x.shape[0])
+            x = torch.where(active if given.embedding is None else active[..., 0], x, 0)
         plain = x.device.type == "cpu" and not torch.compiler.is_compiling()
-        if self.check_finite and plain and not torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if given.embedding is not None:
+            if plain:
+                check_ids(self._name, x, given.embedding.shape[0])
+            if self.input_dropout and self.training:  # it drops single numbers of what the ids stand for
+                return given._replace(x=F.embedding(x, given.embedding), embedding=None)
+        elif self.check_finite and plain and not torch._C._functorch.is_functorch_wrapped_tensor(x):
             check_finite(self._name, x)
         return given._replace(x=x)
 
     def _weights(self, layer: int, suffix: str) -> Weights:
-        def get(name: str) -> Tensor | None:
-            return getattr(self, f"{name}_{suffix}", None)
-
-        vectors = {name: get(name) for name in self.cell.vectors}
-        return Weights(get("weight_ih"), get("weight_hh"), get("bias_ih"), get("bias_hh"), get("weight_hr"), vectors)
+        names, vectors = self._names[suffix]
+        # By attribute and not from the parameters: a parametrised weight is computed there.
+        found = [name and getattr(self, name) for name in names]
+        return Weights(*found, {vector: getattr(self, name) for vector, name in vectors})
 
     def _initial(self, layer: int, batch: int, like: Tensor) -> list[tuple[Tensor, ...]]:
         """The states that a sequence starts from, for each direction: learned, or zeros."""
-        names, widths = self.cell.state_names, self._shape.states(layer, self.cell)
+        names, widths = self.cell.state_names, self._shape.states(layer)
         if self.learn_initial:
             return [
                 tuple(getattr(self, f"initial_{name}_{suffix}").expand(batch, -1) for name in names)
@@ -259,7 +286,7 @@ class Recurrent(nn.Module):
         weights = [self._weights(layer, suffix) for suffix in self._shape.suffixes(layer)]
         if self.weight_dropout:
             weights = [w._replace(w_h=drop.elements(w.w_h, self.weight_dropout, training)) for w in weights]
-        widths = self._shape.states(layer, self.cell)
+        widths = self._shape.states(layer)
         return Call(
             self.cell,
             self._facts,
@@ -273,11 +300,12 @@ class Recurrent(nn.Module):
             zoneout=drop.zones(states, self.zoneout, x.shape[0], widths, training),
             keep_states=keep_states,
             keep_gates=keep_gates,
+            embedding=None if layer else given.embedding,
         )
 
     def _states_before(self, state: Any, given: Inputs) -> list[list[tuple[Tensor, ...]]]:
         if state is None:
-            return [self._initial(layer, given.x.shape[1], given.x) for layer in range(self.num_layers)]
+            return [self._initial(layer, given.x.shape[1], given.like) for layer in range(self.num_layers)]
         return read_states(self._name, state, self.cell, self._shape, given)
 
     def _check_trace(self, return_gates: bool) -> None:

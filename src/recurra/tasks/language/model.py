@@ -72,10 +72,8 @@ class LanguageModel(nn.Module):
         self._check(ids)
         # Inside, time comes first: then the layers, the scores and the loss read their memory in order.
         steps = None if resets is None else resets.t()
-        inputs = self.embedding(ids.t())
-        if self.config.tie_weights:
-            inputs = inputs * self.scale
-        hidden, state = self.layers(inputs, state, resets=steps)
+        table = self.embedding.weight * self.scale if self.config.tie_weights else self.embedding.weight
+        hidden, state = self.layers(ids.t().long(), state, resets=steps, embedding=table)
         return self.head(hidden[-1:] if last else hidden).transpose(0, 1), state
 
     def _check(self, ids: Tensor) -> None:

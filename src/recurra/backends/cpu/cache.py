@@ -1,0 +1,203 @@
+"""Where compiled files lie, and how one gets there: found by content, written whole or not at all.
+
+A file is called NAME-KEY-ISA.so; the key is made of everything the code says (source, headers) and nothing of where it was
+compiled. The package's own folder is a first, read-only place; in the user's cache there is a folder for each compiler and
+set of flags. Each file ends with a checksum, since a shared library that was cut short kills the process that loads it.
+"""
+
+import atexit
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from recurra.backends.cpu import build
+from recurra.backends.cpu.build import CompileError
+from recurra.backends.cpu.processor import Isa
+from recurra.errors import CompileWarning
+
+VARIABLE = "RECURRA_CACHE"
+VERSION = b"recurra kernel 1"  # of this scheme; 16 bytes, and a file's last 48 are this and the checksum
+SECONDS = 3600
+"""Age from which a temporary file is taken for what a killed build left."""
+
+_threads = threading.Lock()
+
+
+class Unit(NamedTuple):
+    """Something to compile: the core, or a cell."""
+
+    name: str
+    source: str
+    headers: tuple[str, ...]  # those in native/ that the source includes, also by way of others
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that change with the code, a header's code, or the scheme; comments do not count."""
+        return _key(self)
+
+
+@functools.cache
+def _key(unit: Unit) -> str:
+    digest = hashlib.sha256(VERSION)
+    for part in (unit.source, *(f"{h}\n{(build.native() / h).read_text('utf-8')}" for h in unit.headers)):
+        code = re.sub("//.*", "", part)  # a comment may tell a function's address, another one in each process
+        digest.update(f"{len(code)}\n{code}".encode())
+    return digest.hexdigest()[:16]
+
+
+def file_name(unit: Unit, isa: Isa) -> str:
+    return f"{unit.name}-{unit.key}-{isa.name}.so"
+
+
+def packaged() -> Path:
+    """The package's own folder of compiled files; it need not exist."""
+    return Path(__file__).parent / "lib"
+
+
+def folder() -> Path:
+    """The user's cache: $RECURRA_CACHE, or the system's usual place."""
+    asked = os.environ.get(VARIABLE)
+    if asked:
+        return Path(asked)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "recurra"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recurra"
+
+
+def find(unit: Unit, isa: Isa) -> Path | None:
+    """The compiled file, if it is somewhere and whole."""
+    name = file_name(unit, isa)
+    return next((place / name for place in _places() if is_whole(place / name)), None)
+
+
+def fetch(unit: Unit, isa: Isa, again: bool = False) -> Path:
+    """The compiled file, found or compiled now. again: compile even if there is one. Raises CompileError."""
+    found = None if again else find(unit, isa)
+    if found is not None:
+        return found
+    place = _writable()
+    target = place / file_name(unit, isa)
+    with _threads, _alone(target.with_suffix(".lock")):
+        if not again and is_whole(target):  # another process was faster
+            return target
+        make(unit, isa, target)
+    return target
+
+
+def make(unit: Unit, isa: Isa, target: Path) -> None:
+    """Compile into `target`, which is there whole at the end, whatever stood there. Raises CompileError."""
+    _sweep(target.parent)
+    try:
+        handle, name = tempfile.mkstemp(".tmp", f"{unit.name}-", target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise CompileError(f"{target.parent} cannot be written: {error.strerror}") from error
+    part = Path(name)
+    try:
+        build.compile(unit.source, unit.name, isa, part)
+        with part.open("r+b") as file:
+            digest = hashlib.sha256(file.read()).digest()
+            file.write(digest + VERSION)
+        os.replace(part, target)
+    except OSError as error:
+        raise CompileError(f"{target} could not be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the file is there and its checksum right."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    body, digest, version = content[:-48], content[-48:-16], content[-16:]
+    return version == VERSION and hashlib.sha256(body).digest() == digest
+
+
+def _places() -> Iterator[Path]:
+    yield packaged()
+    mine = None
+    with contextlib.suppress(CompileError):
+        mine = _of_compiler()
+        yield mine
+    if mine is None and folder().is_dir():  # the compiler is gone: what an earlier one made still runs
+        yield from sorted(place for place in folder().iterdir() if place.is_dir())
+    if _private.cache_info().currsize:
+        yield _private(os.getpid())
+
+
+def _of_compiler() -> Path:
+    facts = "\n".join([build.compiler().identity, *build.FLAGS, *build.LIBRARIES])
+    return folder() / hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+
+def _writable() -> Path:
+    """A folder to compile into: the user's cache, or, where that cannot be written, one that ends with the process."""
+    place = _of_compiler()
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(place, os.W_OK | os.X_OK):
+            return place
+    except OSError:
+        pass
+    return _private(os.getpid())
+
+
+def writable() -> bool:
+    """Whether the user's cache can be written; says so without making it."""
+    place = folder()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+@functools.cache
+def _private(process: int) -> Path:
+    warnings.warn(
+        f"Recurra's cache of compiled kernels, {folder()}, cannot be written, so kernels are compiled again in each "
+        f"process. Set {VARIABLE} to a folder that can.",
+        CompileWarning,
+        stacklevel=2,
+    )
+    place = Path(tempfile.mkdtemp(prefix="recurra-"))
+    # A child made by fork has this handler too, and the folder is its parent's.
+    atexit.register(lambda: shutil.rmtree(place, ignore_errors=True) if os.getpid() == process else None)
+    return place
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time compiles a file; the others wait and find it. The lock ends with the process that holds it."""
+    try:
+        import fcntl
+
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except (ImportError, OSError):  # then several may compile it, which does no harm
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what killed builds left behind."""
+    for left in place.glob("*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > SECONDS:
+                left.unlink()

@@ -1,0 +1,165 @@
+"""The backend: which calls the compiled kernels run, and from a Call to the operator's arguments and back."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recurra.backends import equations
+from recurra.backends.call import Call, Ran, active_steps, is_transformed
+from recurra.backends.cpu import library, operator
+from recurra.backends.cpu.execute import IO, NAMES, Work
+from recurra.backends.cpu.library import Unavailable
+from recurra.cells import Cell
+
+NAME = "cpu"
+READS_TOKENS = True
+
+MOST_STATES, MOST_VECTORS = 8, 64  # of the core's own arrays
+
+
+def why_not(call: Call) -> str | None:
+    """Why the compiled kernels cannot run this call; None if they can. The first call of a cell compiles it."""
+    x = call.x if call.embedding is None else call.embedding
+    if x.device.type != "cpu":
+        return f"its kernels are for the CPU, and x is on {x.device.type}"
+    if _dtype(x) not in IO:
+        return f"it has no kernels for {str(_dtype(x)).removeprefix('torch.')}"
+    if is_transformed():
+        return "torch.func transforms need the equations"
+    if not torch.compiler.is_compiling() and (operator.is_forward_ad() or torch.jit.is_tracing()):
+        return "forward-mode derivatives and torch.jit.trace need the equations"
+    if call.keep_gates and _trains(call):
+        return "gates that are returned have no gradients in its kernels: call under torch.no_grad()"
+    return _cell_reason(call.cell) or None
+
+
+def run(call: Call) -> Ran:
+    """Run the layer by the cell's compiled kernel."""
+    time, batch, _ = call.sizes
+    if not time or not batch:  # nothing to compute, and the equations know the shapes
+        return equations.run(call.embedded())
+    if call.embedding is not None and (len(call.weights) > 1 or 2 * call.embedding.shape[0] > time * batch):
+        call = call.embedded()  # a table of all products would cost more than the products that are read
+    work = _work(call)
+    return _ran(call, operator.layer(work))
+
+
+def _dtype(x: Tensor) -> torch.dtype:
+    """The type that the layer runs in: autocast's for all but float64, as PyTorch does it."""
+    if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
+        return torch.get_autocast_dtype("cpu")
+    return x.dtype
+
+
+def _trains(call: Call) -> bool:
+    if not torch.is_grad_enabled():
+        return False
+    parts = [call.x if call.embedding is None else call.embedding]
+    for direction in (*call.weights, *call.states, *call.initial):
+        parts += [part for part in direction[:5] if part is not None]
+    parts += [v for one in call.weights for v in one.vectors.values()]
+    return any(part.requires_grad for part in parts)
+
+
+def _constant(function):
+    """What it gives is the same at every call, so torch.compile may take it for a constant, and need not look at how a
+    compiler is found. It is torch.compiler.assume_constant_result without that one's import of torch._dynamo: a second."""
+    function._dynamo_marked_constant = True
+    return function
+
+
+@_constant
+def _cell_reason(cell: Cell) -> str:
+    if len(cell.state_names) > MOST_STATES or len(cell.vectors) > MOST_VECTORS:
+        return f"its kernels take at most {MOST_STATES} states and {MOST_VECTORS} learned vectors"
+    try:
+        library.made(cell)
+    except Unavailable as reason:
+        return str(reason)
+    return ""
+
+
+@_constant
+def _cell_key(cell: Cell) -> str:
+    return library.made(cell).key
+
+
+@_constant
+def _shown(cell: Cell) -> str:
+    """The gates that the kernel gives out, in its order."""
+    return " ".join(library.made(cell).meta.shown_names)
+
+
+@_constant
+def _threads() -> int:
+    return torch.get_num_threads()
+
+
+def _work(call: Call) -> Work:
+    tokens, x, present = None, call.x, 0
+    if call.embedding is None:
+        x = x if x.dtype == _dtype(x) else x.to(_dtype(x))
+        io, batch_major = IO[x.dtype], x.stride(0) < x.stride(1)
+    else:
+        io, batch_major = IO[_dtype(call.embedding)], x.stride(0) < x.stride(1)
+        tokens, x = call.x.long(), _table(call)
+    weights = []
+    for one in call.weights:
+        used = one if tokens is None else one._replace(w_x=None, b_x=None)
+        weights += [w for w in used[:5] if w is not None]
+        weights += [used.vectors[name] for name in call.cell.vectors]
+        present = sum(1 << k for k in range(len(NAMES)) if used[k] is not None)
+    zones, shares = [], []
+    for direction in call.zoneout or []:
+        for zone in direction:
+            (zones if isinstance(zone, Tensor) else shares).append(zone)
+    return Work(
+        _cell_key(call.cell),
+        io,
+        present,
+        len(call.weights),
+        _threads(),
+        call.keep_states,
+        call.keep_gates,
+        _trains(call),
+        batch_major,
+        shares,
+        x,
+        weights,
+        [state for direction in call.states for state in direction],
+        call.lengths,
+        call.resets,
+        [state for direction in call.initial for state in direction] if call.resets is not None else [],
+        call.mask or [],
+        zones,
+        tokens,
+    )
+
+
+def _table(call: Call) -> Tensor:
+    """(tokens, G*H): W_x e + b_x for every token's embedding e. In float32 also under autocast: it is summed up further."""
+    number = torch.float64 if call.embedding.dtype == torch.float64 else torch.float32
+    one = call.weights[0]
+    with torch.autocast("cpu", enabled=False):
+        bias = None if one.b_x is None else one.b_x.to(number)
+        return F.linear(call.embedding.to(number), one.w_x.to(number), bias)
+
+
+def _ran(call: Call, results: list[Tensor]) -> Ran:
+    """The operator's results as a backend gives them."""
+    directions, names = len(call.weights), call.cell.state_names
+    rest = iter(results)
+    y = next(rest)
+    states = [tuple([next(rest) for _ in names]) for _ in range(directions)]
+    kept_states, kept_gates = [], []
+    if call.keep_states:
+        kept_states = [{name: next(rest) for name in names} for _ in range(directions)]
+        if call.lengths is not None:  # the core gives zeros past a row's end
+            active = active_steps(call.lengths, call.sizes[0])
+            for d, kept in enumerate(kept_states):  # there it stands still: at what it ended with, or began with
+                still = dict(zip(names, call.states[d] if d else states[d], strict=True))
+                kept_states[d] = {n: torch.where(active, part, still[n].to(y.dtype)) for n, part in kept.items()}
+    if call.keep_gates:
+        shown = _shown(call.cell).split()
+        kept_gates = [{name: next(rest) for name in shown} for _ in range(directions)]
+    return Ran(y, states, kept_states, kept_gates)

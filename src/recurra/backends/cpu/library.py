@@ -1,0 +1,214 @@
+"""A cell and the core, compiled and loaded: `made(cell)`, once a process for each cell.
+
+Raises Unavailable where that cannot be: the cell's step cannot be traced, there is no compiler, it failed. The first three
+kinds come with one warning each, since the cell then runs slower than it could; why a cell has no kernel is kept and
+not tried again.
+"""
+
+import ctypes
+import functools
+import os
+import sys
+import threading
+import warnings
+from ctypes import CDLL, addressof, c_long, c_void_p, cast
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recurra.backends.cpu import abi, build, cache, processor
+from recurra.backends.cpu.build import CompileError
+from recurra.backends.cpu.cache import Unit
+from recurra.backends.cpu.processor import Isa
+from recurra.cells.base import Cell
+from recurra.errors import BackendError, CellError, CompileWarning
+
+HEADERS = ("step.h", "vector.h")
+"""Those that a cell's generated code includes."""
+WAY_OUT = "`recurra doctor` shows what is here"
+
+_lock = threading.RLock()
+_made: dict[tuple[Cell, str], "Made | Unavailable"] = {}
+_by_key: dict[str, "Made"] = {}
+_process = os.getpid()
+
+
+class Unavailable(Exception):
+    """Why a cell has no kernel: one sentence."""
+
+
+class Core(NamedTuple):
+    """The functions of native/core.cpp, for one instruction set."""
+
+    keep_bytes: Any
+    forward: Any
+    backward: Any
+    library: CDLL
+
+
+class Made(NamedTuple):
+    """A cell that can run. key: its content, the same in every process and on every machine."""
+
+    key: str
+    cell: Cell
+    meta: Any  # recurra.expr.compile.Meta
+    isa: Isa
+    core: Core
+    structures: dict[int, abi.Cell]  # by io; native/step.h's Cell<float> or Cell<double>
+    addresses: dict[int, int]  # of these
+    library: CDLL
+
+
+def made(cell: Cell) -> Made:
+    """The cell's kernel, found or compiled now. Raises Unavailable, and BackendError for a RECURRA_ISA that cannot be."""
+    at = cell, processor.chosen().name
+    found = _made.get(at)
+    if found is None:
+        with _lock:
+            found = _made.get(at) or _make(cell, processor.chosen())
+            _made[at] = found
+    if isinstance(found, Unavailable):
+        raise found
+    return found
+
+
+def by_key(key: str) -> Made:
+    """The kernel with this key, as an operator's call names it. Raises BackendError if no cell known here has it."""
+    found = _by_key.get(key)
+    if found is None:  # a program exported in another process: look through the cells that have a name
+        from recurra import cells
+
+        for name in cells.names():
+            try:
+                if made(cells.get(name)).key == key:
+                    break
+            except Unavailable:
+                continue
+        found = _by_key.get(key)
+    if found is None:
+        raise BackendError(
+            f"this program runs a cell ({key}) that is not known here. Import it first: recurra.cells.register(name, cell)"
+        )
+    return found
+
+
+def unit(cell: Cell) -> tuple[Unit, Any]:
+    """What is compiled for a cell, and what the core must know of it. Raises CellError if its step cannot be traced."""
+    from recurra.expr.compile import generate
+
+    generated = generate(cell)
+    return Unit(type(cell).__name__.lower(), generated.source, HEADERS), generated.meta
+
+
+@functools.cache
+def core_unit() -> Unit:
+    """The core: native/core.cpp and every header there."""
+    place = build.native()
+    headers = sorted(file.name for file in place.glob("*.h"))
+    return Unit("core", (place / "core.cpp").read_text("utf-8"), tuple(headers))
+
+
+def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
+    if sys.platform == "win32" or ctypes.sizeof(c_long) != 8:
+        return Unavailable("the compiled kernels are for Linux and macOS on 64 bits")
+    try:
+        what, meta = unit(cell)
+    except CellError as error:
+        reason = str(error).splitlines()[0]
+        _warn(f"{cell!r} cannot be compiled and runs by its equations, many times slower: {error}")
+        return Unavailable(f"its step cannot be compiled: {reason}")
+    try:
+        core, library = _core(isa), _load(what, isa)
+    except CompileError as error:
+        _warn(f"{_first_up(str(error))}. So {cell!r} has no compiled kernel here and runs slower. {_hint(error)}")
+        return Unavailable(str(error))
+    structures = {io: _structure(meta, library, kind) for io, kind in ((abi.F32, "f32"), (abi.F64, "f64"))}
+    structures[abi.BF16] = structures[abi.F32]
+    addresses = {io: addressof(structure) for io, structure in structures.items()}
+    done = Made(f"{what.name}-{what.key}", cell, meta, isa, core, structures, addresses, library)
+    _by_key[done.key] = done
+    return done
+
+
+@functools.cache
+def _core(isa: Isa) -> Core:
+    library = _load(core_unit(), isa)
+    functions = [library.recurra_keep_bytes, library.recurra_forward, library.recurra_backward]
+    for function in functions:
+        function.restype, function.argtypes = c_long, (c_void_p,)
+    said = (c_long * 3)()
+    library.recurra_sizes(said)
+    want = [ctypes.sizeof(structure) for structure in (abi.Call, abi.Direction, abi.Cell)]
+    assert list(said) == want, f"core.h and abi.py have drifted apart: {list(said)} and {want} bytes"
+    return Core(*functions, library)
+
+
+def _load(what: Unit, isa: Isa) -> CDLL:
+    """Compile if need be, and load. What does not load although it is whole (another system's) is compiled again, once."""
+    path = cache.fetch(what, isa)
+    try:
+        return CDLL(str(path))
+    except OSError:
+        path = cache.fetch(what, isa, again=True)
+    try:
+        return CDLL(str(path))
+    except OSError as error:
+        raise CompileError(f"{path} was compiled but cannot be loaded: {error}") from error
+
+
+def _structure(meta: Any, library: CDLL, kind: str) -> abi.Cell:
+    cell = abi.Cell()
+    for name in (*abi.NUMBERS, "whole_gates"):
+        setattr(cell, name, int(getattr(meta, name)))
+    for name in abi.LISTS:
+        values = list(getattr(meta, name))
+        setattr(cell, name, (c_long * abi.MOST_STAGES)(*values))
+    for way in ("forward", "backward"):
+        for stage in range(getattr(meta, f"{way}_stages")):
+            function = getattr(library, f"recurra_{way}_{stage}_{kind}")
+            getattr(cell, way)[stage] = cast(function, c_void_p).value
+    return cell
+
+
+def _hint(error: CompileError) -> str:
+    if "no C++ compiler" in str(error):
+        return (
+            f"Install one (Debian, Ubuntu: sudo apt install g++; macOS: xcode-select --install) or set CXX; {WAY_OUT}."
+        )
+    return f"{_first_up(WAY_OUT)}."
+
+
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_warned: set[str] = set()
+
+
+def _warn(message: str) -> None:
+    """Once for each message."""
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, CompileWarning, stacklevel=2)
+
+
+@functools.cache
+def parallel() -> int | None:
+    """The address of GOMP_parallel in the OpenMP library that PyTorch runs on, so that its threads are used and not
+    others beside them; None where there is none, and kernels then run on the calling thread."""
+    home = Path(sys.modules["torch"].__file__).parent
+    own = sorted([*home.glob("lib/lib*omp*"), *home.parent.glob("torch.libs/lib*omp*")])
+    for name in ("libgomp.so.1", "libiomp5.so", "libomp.so", "libomp.so.5", "libomp.dylib", *map(str, own)):
+        try:
+            # Not one that would have to be loaded first: its threads would fight with PyTorch's over the cores.
+            return cast(CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_LAZY).GOMP_parallel, c_void_p).value
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+def forked() -> bool:
+    """Whether this process was made by fork: OpenMP's threads stayed behind, and asking for them would wait for ever."""
+    return os.getpid() != _process
+
+
+__all__ = ["Core", "Made", "Unavailable", "by_key", "core_unit", "forked", "made", "parallel", "unit"]

@@ -1,0 +1,237 @@
+"""A cell → the C++ of its time step, forward and backward, and what the core must know of it (native/step.h)."""
+
+import functools
+import inspect
+from dataclasses import dataclass
+
+from recurra.expr.cpp import Arrays, Names, Writer
+from recurra.expr.differentiate import Gradient, differentiate
+from recurra.expr.graph import Graph, Node
+from recurra.expr.keep import Keep, keep
+from recurra.expr.schedule import Place, Plan, plan
+from recurra.expr.text import formula, short
+from recurra.expr.trace import trace
+
+_TYPES = {"f32": "float", "f64": "double"}
+_MOST_STAGES = 4
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One value that the forward pass keeps for the gradient."""
+
+    name: str
+    """What the cell calls it, else its formula."""
+    expression: str
+    """Its formula."""
+    per_unit: bool
+    """One number a hidden unit; else one a batch row."""
+
+
+@dataclass(frozen=True)
+class Meta:
+    """The fields of step.h's `Cell`, but for the functions, and names for people."""
+
+    name: str
+    gates: int
+    states: int
+    vectors: int
+    merged: int
+    recurrent: int
+    keep: int
+    keep_row: int
+    shown: int
+    of: int
+    cross: int
+    cross_row: int
+    scratch: int
+    scratch_backward: int
+    keeps_state: int
+    forward_stages: int
+    backward_stages: int
+    forward_of: tuple[int, ...]
+    forward_gates: tuple[int, ...]
+    backward_of: tuple[int, ...]
+    backward_gates: tuple[int, ...]
+    whole_gates: int
+    gate_names: tuple[str, ...]
+    state_names: tuple[str, ...]
+    vector_names: tuple[str, ...]
+    shown_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A cell compiled to C++."""
+
+    source: str
+    """One translation unit; needs step.h and vector.h."""
+    meta: Meta
+    keep: tuple[Kept, ...]
+    """What the gradient needs from the forward pass, in the order of its slots, row numbers last."""
+
+
+@functools.lru_cache(maxsize=256)
+def generate(cell) -> Generated:
+    """The cell's step and its gradient as C++. Raises TraceError where the step cannot be compiled."""
+    graph = trace(cell)
+    gradient = differentiate(graph)
+    kept = keep(gradient)
+    forward, backward = _forward(graph, kept), _backward(graph, gradient, kept)
+    meta = _meta(graph, kept, forward, backward)
+    kept_names = tuple(
+        Kept(short(graph, node), formula(graph, node), node.kind == "unit") for node in kept.units + kept.rows
+    )
+    return Generated(_source(graph, gradient, meta, kept_names, forward, backward), meta, kept_names)
+
+
+def _inputs(graph: Graph) -> dict[Node, Place]:
+    """Where each direction finds states and learned vectors."""
+    table, cell = graph.table, graph.cell
+    places = {table.leaf("state", k): Place("state", k) for k in range(len(cell.state_names))}
+    return places | {table.leaf("vector", k, "vector"): Place("vector", k) for k in range(len(cell.vectors))}
+
+
+def _forward(graph: Graph, kept: Keep) -> Plan:
+    table, gates = graph.table, range(len(graph.cell.gate_names))
+    loads = _inputs(graph)
+    loads |= {table.leaf("a" if graph.merged else "x", g): Place("x", g) for g in gates}
+    loads |= {table.leaf("h", g): Place("h", g) for g in gates}
+    loads |= {table.leaf("of", (k, g)): Place("h", g) for k, read in enumerate(graph.of_gates) for g in read}
+    last = [(Place("next", k), node) for k, node in enumerate(graph.states)]
+    last += [(Place("gate", k), node) for k, node in enumerate(graph.gates.values())]
+    last += [(Place("keep", k), node) for k, node in enumerate(kept.units)]
+    last += [(Place("keep_row", k), node) for k, node in enumerate(kept.rows)]
+    return plan([*([(Place("of", k), node)] for k, node in enumerate(graph.ofs)), last], loads)
+
+
+def _backward(graph: Graph, gradient: Gradient, kept: Keep) -> Plan:
+    table, cell = graph.table, graph.cell
+    zero = table.const(0)
+    loads = _inputs(graph)
+    loads |= {table.leaf("dnext", k): Place("dnext", k) for k in range(len(cell.state_names))}
+    loads |= {table.leaf("dof", k): Place("dof", k) for k in range(len(graph.ofs))}
+    loads |= {node: Place("keep", k) for k, node in enumerate(kept.units)}
+    loads |= {node: Place("keep_row", k) for k, node in enumerate(kept.rows)}
+    # A product's gates first: the core turns their gradient into that of the vector multiplied, for the stage after.
+    roots = [[(Place("dh", g), gradient.dh[g] or zero) for g in read] for read in reversed(graph.of_gates)]
+    early = {g for read in graph.of_gates for g in read}
+    last = [(Place("dx", g), node or zero) for g, node in enumerate(gradient.dx)]
+    if cell.recurrent and not graph.merged:
+        last += [(Place("dh", g), node or zero) for g, node in enumerate(gradient.dh) if g not in early]
+    last += [(Place("dstate", k), node or zero) for k, node in enumerate(gradient.dstates)]
+    last += [(Place("dvector", k), node) for k, node in enumerate(gradient.dvectors) if node is not None]
+    return plan([*roots, last], loads)
+
+
+def _meta(graph: Graph, kept: Keep, forward: Plan, backward: Plan) -> Meta:
+    cell, count = graph.cell, len(graph.ofs)
+    bits = [sum(1 << g for g in read) for read in graph.of_gates]
+
+    def padded(values) -> tuple[int, ...]:
+        return (0, *values, *[0] * (_MOST_STAGES - 1 - count))
+
+    gates = len(cell.gate_names)
+    return Meta(
+        name=repr(cell),
+        gates=gates,
+        states=len(cell.state_names),
+        vectors=len(cell.vectors),
+        merged=int(graph.merged),
+        recurrent=int(cell.recurrent),
+        keep=len(kept.units),
+        keep_row=len(kept.rows),
+        shown=len(graph.gates),
+        of=count,
+        cross=max(forward.cross, backward.cross),
+        cross_row=max(forward.cross_row, backward.cross_row),
+        scratch=max(stage.scratch for stage in forward.stages),
+        scratch_backward=max(stage.scratch for stage in backward.stages),
+        keeps_state=sum(1 << k for k, reads in enumerate(kept.reads_state) if reads),
+        forward_stages=len(forward.stages),
+        backward_stages=len(backward.stages),
+        forward_of=padded(range(count)),
+        forward_gates=padded(bits),
+        backward_of=padded(reversed(range(count))),
+        backward_gates=padded(bits[::-1]),
+        whole_gates=((1 << gates) - 1 - sum(bits)) if cell.recurrent else 0,
+        gate_names=cell.gate_names,
+        state_names=cell.state_names,
+        vector_names=tuple(cell.vectors),
+        shown_names=tuple(graph.gates),
+    )
+
+
+def _leaf_names(graph: Graph) -> dict[Node, str]:
+    table, cell = graph.table, graph.cell
+    names = {}
+    for g, gate in enumerate(cell.gate_names):
+        names |= {table.leaf(op, g): f"{op}_{gate}" for op in ("x", "h", "a")}
+        names |= {table.leaf("of", (k, g)): f"of_{gate}" for k, read in enumerate(graph.of_gates) if g in read}
+    for k, state in enumerate(cell.state_names):
+        names |= {table.leaf("state", k): state, table.leaf("dnext", k): f"d_{state}_next"}
+    names |= {table.leaf("vector", k, "vector"): vector for k, vector in enumerate(cell.vectors)}
+    return names | {table.leaf("dof", k): f"d_of_{k}" for k in range(len(graph.ofs))}
+
+
+def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...], forward: Plan, backward: Plan) -> str:
+    cell = graph.cell
+    sizes = dict(x=meta.gates, h=meta.gates, dx=meta.gates, dh=meta.gates, gate=meta.shown, of=meta.of, dof=meta.of)
+    sizes |= dict(keep=(meta.keep, meta.keep_row), cross=(meta.cross, meta.cross_row))
+    lists = dict.fromkeys(("state", "next", "dnext", "dstate"), cell.state_names)
+    arrays = Arrays(sizes, lists | dict.fromkeys(("vector", "dvector"), tuple(cell.vectors)))
+
+    def label(place: Place) -> str:
+        """What a slot holds, where the array's name does not say it."""
+        match place.array:
+            case "keep":
+                return f"keep {place.index}: {kept[place.index].name}"
+            case "dx" | "dh":
+                return f"{place.array}.{cell.gate_names[place.index]}"
+            case "gate":
+                return f"gate {meta.shown_names[place.index]}"
+        return ""
+
+    known = _leaf_names(graph) | graph.names
+    parts = [_heading(graph, meta, kept)]
+    for stages, direction, template in (
+        (forward.stages, "forward", "class T, bool KEEP, bool GATE"),
+        (backward.stages, "backward", "class T"),
+    ):
+        named = known if direction == "forward" else known | {n: t for n, t in gradient.names.items() if n not in known}
+        for number, stage in enumerate(stages):
+            writer = Writer(stage, Names(named), arrays, label)
+            parts.append(writer.function(f"{direction}_{number}", template))
+    parts.append("}  // namespace")
+    for direction, count in (("forward", meta.forward_stages), ("backward", meta.backward_stages)):
+        parts += [_export(direction, number, suffix) for number in range(count) for suffix in _TYPES]
+    return "\n\n".join(parts) + "\n"
+
+
+def _heading(graph: Graph, meta: Meta, kept: tuple[Kept, ...]) -> str:
+    module = inspect.getmodule(type(graph.cell))
+    told = inspect.cleandoc(type(graph.cell).__doc__ or "")
+    if module is not None and module.__name__.startswith("recurra.cells."):
+        told = inspect.cleandoc(module.__doc__ or told)
+    lines = [
+        f"{meta.name}: one time step and its gradient, generated from the cell's equations.",
+        "",
+        *told.splitlines(),
+    ]
+    lines += ["", "Kept for the gradient:" if kept else "Nothing is kept for the gradient."]
+    lines += [f"  {k}  {one.name}{'' if one.per_unit else ' (one a row)'}" for k, one in enumerate(kept)]
+    comment = "\n".join(f"// {line}".rstrip().replace("\\", "/") for line in lines)
+    return f'{comment}\n#include "step.h"\n#include "vector.h"\n\nnamespace {{\n\nusing namespace recurra;'
+
+
+def _export(direction: str, number: int, suffix: str) -> str:
+    kind = _TYPES[suffix]
+    head = f"RECURRA_EXPORT void RECURRA_NAME({direction}_{number}_{suffix})(const recurra::Step<{kind}>* p) {{"
+    if direction == "backward":
+        return f"{head}\n  backward_{number}<{kind}>(p);\n}}"
+    name = f"forward_{number}<{kind}"
+    return (
+        f"{head}\n"
+        f"  if (p->keep) return p->gate ? {name}, true, true>(p) : {name}, true, false>(p);\n"
+        f"  return p->gate ? {name}, false, true>(p) : {name}, false, false>(p);\n}}"
+    )

@@ -1,0 +1,375 @@
+"""The graph of a cell's step: immutable nodes, made once each, simplified as they are made.
+
+A node is an operation on other nodes. Its kind says what it varies over, and so what it costs:
+
+    unit    a number for each batch row and each hidden unit: (rows, units)
+    row     one number a batch row: what a row operation gives; (rows, 1)
+    vector  one number a hidden unit, the same for all rows: a learned vector and what is made of it; (units,)
+    const   a number known now
+
+Asking a Table twice for the same operation gives the same node, so common subexpressions are shared by construction.
+"""
+
+import math
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+BOOLEAN = frozenset(("lt", "le", "eq", "not", "and", "or"))
+REDUCTIONS = frozenset(("mean", "amax"))
+COMMUTATIVE = frozenset(("add", "mul", "minimum", "maximum", "eq", "and", "or"))
+# What a value costs to compute again: the rule of `keep` and the loops of `schedule` go by this.
+_PLAIN = ("neg", "add", "sub", "mul", "abs", "sign", "relu", "minimum", "maximum", "clamp", "where", "stop")
+CHEAP = BOOLEAN | frozenset(_PLAIN)
+MIDDLE = frozenset(("div", "recip", "sqrt", "rsqrt"))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One operation. Equal nodes of one Table are the same object."""
+
+    op: str
+    args: tuple["Node", ...]
+    value: object
+    """What the operation needs beside its arguments: a constant's number, a leaf's index, clamp's limits."""
+    kind: str
+    number: int
+    """Order of making: arguments have smaller numbers."""
+
+    @property
+    def boolean(self) -> bool:
+        return self.op in BOOLEAN
+
+    def __repr__(self) -> str:
+        # One level: a node that is shared would be written out at every use.
+        inside = [f"#{a.number}" for a in self.args] + ([repr(self.value)] if self.value is not None else [])
+        return f"#{self.number} = {self.op}({', '.join(inside)})"
+
+
+def order(roots: Iterable[Node]) -> list[Node]:
+    """Every node that the roots need, arguments first."""
+    seen, todo = set(), list(roots)
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            todo.extend(node.args)
+    return sorted(seen, key=lambda node: node.number)
+
+
+def is_const(node: Node, value: float) -> bool:
+    return node.op == "const" and node.value == value
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """One step of a cell as nodes."""
+
+    cell: object
+    table: "Table"
+    states: tuple[Node, ...]
+    """The new states, in the cell's order."""
+    gates: dict[str, Node]
+    """The gates that the step names in s.next(...), in the cell's order."""
+    ofs: tuple[Node, ...] = ()
+    """The vectors that `h.of` multiplies by W_h, in the order of their stages."""
+    of_gates: tuple[tuple[int, ...], ...] = ()
+    """For each of them, which gates of the product are read."""
+    merged: bool = False
+    """Every gate is read only as x.g + h.g (or there is no W_h): one leaf `a` a gate holds the sum."""
+    names: dict[Node, str] = field(default_factory=dict)
+    """What the cell calls a value, where it has a name."""
+
+    def outputs(self) -> Iterator[Node]:
+        yield from self.states
+        yield from self.gates.values()
+        yield from self.ofs
+
+
+class Table:
+    """Makes nodes. Each method is an operation, simplified where the result is the same number."""
+
+    def __init__(self):
+        self._nodes: dict = {}
+        self.called: dict[Node, tuple[str, tuple[Node, ...]]] = {}
+        """What the cell called to make a value, with its arguments, where that is one word for several nodes."""
+
+    def make(self, op: str, *args: Node, value=None, kind: str | None = None) -> Node:
+        """The node of this operation, as it stands."""
+        inputs = sorted(args, key=lambda a: a.number) if op in COMMUTATIVE else args
+        # By bits: 0.0 and -0.0 differ, and NaN is itself.
+        exact = struct.pack("d", value) if op == "const" else value
+        key = (op, *(a.number for a in inputs), "=", exact)
+        if key not in self._nodes:
+            self._nodes[key] = Node(op, args, value, kind or _join(a.kind for a in args), len(self._nodes))
+        return self._nodes[key]
+
+    def const(self, value: float) -> Node:
+        return self.make("const", value=float(value), kind="const")
+
+    def leaf(self, op: str, value=None, kind: str = "unit") -> Node:
+        return self.make(op, value=value, kind=kind)
+
+    @property
+    def units(self) -> Node:
+        """The number of hidden units."""
+        return self.leaf("units", kind="row")
+
+    @property
+    def per_unit(self) -> Node:
+        """1 / the number of hidden units."""
+        return self.leaf("per_unit", kind="row")
+
+    def add(self, a: Node, b: Node) -> Node:
+        if a.op == b.op == "const":
+            return self.const(a.value + b.value)
+        if a.op == "const":
+            a, b = b, a
+        if is_const(b, 0):
+            return a
+        if b.op == "const" and a.op == "add" and a.args[1].op == "const":
+            return self.add(a.args[0], self.const(a.args[1].value + b.value))
+        if a is b:
+            return self.mul(self.const(2), a)
+        if b.op == "neg":
+            return self.sub(a, b.args[0])
+        if a.op == "neg":
+            return self.sub(b, a.args[0])
+        return self._pair(a, b) or self.make("add", a, b)
+
+    def _pair(self, a: Node, b: Node) -> Node | None:
+        """x.g and h.g of one gate are brought together, however the sum was written: so that they can become one."""
+        left, right = _terms(a), _terms(b)
+        for sign, node in left:
+            partner = self._partner(node)
+            if sign > 0 and partner and (1, partner) in right and not (node is a and partner is b):
+                rest = [t for t in left if t != (1, node)] + [t for t in right if t != (1, partner)]
+                x, h = (node, partner) if node.op == "x" else (partner, node)
+                total = self.make("add", x, h)
+                for sign, term in rest:
+                    total = self.add(total, term) if sign > 0 else self.sub(total, term)
+                return total
+        return None
+
+    def _partner(self, node: Node) -> Node | None:
+        return self.leaf({"x": "h", "h": "x"}[node.op], node.value) if node.op in ("x", "h") else None
+
+    def sub(self, a: Node, b: Node) -> Node:
+        if a.op == b.op == "const":
+            return self.const(a.value - b.value)
+        if b.op == "const":
+            return self.add(a, self.const(-b.value))
+        if is_const(a, 0):
+            return self.neg(b)
+        if a is b and a.kind == "row":
+            # mean(v - mean(v)) is this. A NaN in it is in everything else of the row too.
+            return self.const(0)
+        if b.op == "neg":
+            return self.add(a, b.args[0])
+        if a.op == "neg":
+            return self.neg(self.add(a.args[0], b))
+        return self.make("sub", a, b)
+
+    def neg(self, a: Node) -> Node:
+        if a.op == "const":
+            return self.const(-a.value)
+        if a.op == "neg":
+            return a.args[0]
+        if a.op == "sub":
+            return self.sub(a.args[1], a.args[0])
+        if a.op == "mul" and a.args[0].op == "const":
+            return self.mul(self.const(-a.args[0].value), a.args[1])
+        return self.make("neg", a)
+
+    def mul(self, a: Node, b: Node) -> Node:
+        if a.op == b.op == "const":
+            return self.const(a.value * b.value)
+        if b.op == "const" or (b.kind == "row" and a.kind in ("unit", "vector")):
+            a, b = b, a
+        if is_const(a, 1):
+            return b
+        if is_const(a, -1):
+            return self.neg(b)
+        if a.op == "neg" or b.op == "neg":
+            negative = (a.op == "neg") != (b.op == "neg")
+            product = self.mul(a.args[0] if a.op == "neg" else a, b.args[0] if b.op == "neg" else b)
+            return self.neg(product) if negative else product
+        if a.kind in ("row", "const"):
+            if b.kind == "row":
+                return self._row_product(_factors(a) + _factors(b))
+            if b.op == "mul" and b.args[0].kind in ("row", "const"):
+                # One factor of the whole row, so that a unit has one product less.
+                return self.mul(self.mul(a, b.args[0]), b.args[1])
+        return self.make("mul", a, b)
+
+    def _row_product(self, factors: list[Node]) -> Node:
+        """Numbers first and as one; H and 1 / H cancel."""
+        number, units, rest = 1.0, 0, []
+        for factor in factors:
+            match factor.op:
+                case "const":
+                    number *= factor.value
+                case "units":
+                    units += 1
+                case "per_unit":
+                    units -= 1
+                case _:
+                    rest.append(factor)
+        rest += [self.units if units > 0 else self.per_unit] * abs(units)
+        if not rest:
+            return self.const(number)
+        total = rest[0]
+        for factor in rest[1:]:
+            total = self.make("mul", total, factor)
+        if number in (1, -1):
+            return total if number == 1 else self.neg(total)
+        return self.make("mul", self.const(number), total)
+
+    def div(self, a: Node, b: Node) -> Node:
+        if a.op == b.op == "const":
+            return self.const(_quotient(a.value, b.value))
+        if b.op == "const" and b.value != 0:
+            return self.mul(self.const(1 / b.value), a)
+        if is_const(a, 1):
+            return self.unary("recip", b)
+        if a.op == "neg":
+            return self.neg(self.div(a.args[0], b))
+        return self.make("div", a, b)
+
+    def power(self, a: Node, exponent: int) -> Node:
+        """a to a whole power, by squaring."""
+        if exponent < 0:
+            return self.unary("recip", self.power(a, -exponent))
+        result, square = self.const(1), a
+        while exponent:
+            if exponent % 2:
+                result = self.mul(result, square)
+            exponent //= 2
+            square = self.mul(square, square) if exponent else square
+        return result
+
+    def unary(self, op: str, a: Node) -> Node:
+        if a.op == "const":
+            return self.const(_fold(op, a.value))
+        return self.make(op, a)
+
+    def binary(self, op: str, a: Node, b: Node) -> Node:
+        """minimum or maximum; lt, le, eq."""
+        if a.op == b.op == "const" and op in ("minimum", "maximum"):
+            return self.const((min if op == "minimum" else max)(a.value, b.value))
+        return self.make(op, a, b)
+
+    def clamp(self, a: Node, low: float | None, high: float | None, inside: bool = False) -> Node:
+        """Between low and high; `inside`: at the limits themselves the derivative is 0, as in hardtanh; else 1."""
+        low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+        if a.op == "const":
+            return self.const(min(max(a.value, low), high))
+        return self.make("clamp", a, value=(low, high, inside))
+
+    def where(self, condition: Node, a: Node, b: Node) -> Node:
+        return a if a is b else self.make("where", condition, a, b)
+
+    def stop(self, a: Node) -> Node:
+        """The same value, through which no gradient flows."""
+        return a if a.op == "const" else self.make("stop", a)
+
+    def mean(self, a: Node) -> Node:
+        """Over the hidden units. Row factors and row terms leave the sum: fewer sums, and no loop that waits for one."""
+        if a.kind in ("row", "const"):
+            return a
+        if a.op == "neg":
+            return self.neg(self.mean(a.args[0]))
+        if a.op == "mul":
+            row, rest = self._pulled(a)
+            if row is not None:
+                mean = self.mean(rest)
+                return mean if is_const(mean, 0) else self.mul(row, mean)
+        if a.op in ("add", "sub") and any(_leaves_mean(side) for side in a.args):
+            return (self.add if a.op == "add" else self.sub)(self.mean(a.args[0]), self.mean(a.args[1]))
+        return self.make("mean", a, kind="row")
+
+    def _pulled(self, node: Node) -> tuple[Node | None, Node]:
+        """A product's factors of the whole row, and the rest as it stands."""
+        if node.op != "mul":
+            return None, node
+        if node.args[0].kind in ("row", "const"):
+            row, rest = self._pulled(node.args[1])
+            return (node.args[0] if row is None else self.mul(node.args[0], row)), rest
+        (row_a, a), (row_b, b) = self._pulled(node.args[0]), self._pulled(node.args[1])
+        rows = [row for row in (row_a, row_b) if row is not None]
+        if not rows:
+            return None, node
+        return (self.mul(*rows) if len(rows) > 1 else rows[0]), self.mul(a, b)
+
+    def sum(self, a: Node) -> Node:
+        return self.mul(self.units, self.mean(a))
+
+    def amax(self, a: Node) -> Node:
+        return a if a.kind in ("row", "const") else self.make("amax", a, kind="row")
+
+    def again(self, node: Node, args: tuple[Node, ...]) -> Node:
+        """The node's operation on other arguments, simplified anew."""
+        match node.op:
+            case "add" | "sub" | "neg" | "mul" | "div" | "where" | "stop" | "mean" | "amax":
+                return getattr(self, node.op)(*args)
+            case "clamp":
+                return self.clamp(*args, *node.value)
+            case "minimum" | "maximum" | "lt" | "le" | "eq":
+                return self.binary(node.op, *args)
+            case "not" | "and" | "or":
+                return self.make(node.op, *args)
+            case _:
+                return self.unary(node.op, *args) if args else node
+
+
+def _join(kinds: Iterable[str]) -> str:
+    kinds = set(kinds)
+    if "unit" in kinds or {"row", "vector"} <= kinds:
+        return "unit"
+    return next((kind for kind in ("row", "vector") if kind in kinds), "const")
+
+
+def _terms(node: Node, sign: int = 1) -> list[tuple[int, Node]]:
+    """A sum's terms with their signs."""
+    if node.op == "add":
+        return _terms(node.args[0], sign) + _terms(node.args[1], sign)
+    if node.op == "sub":
+        return _terms(node.args[0], sign) + _terms(node.args[1], -sign)
+    return [(sign, node)]
+
+
+def _factors(node: Node) -> list[Node]:
+    return _factors(node.args[0]) + _factors(node.args[1]) if node.op == "mul" else [node]
+
+
+def _leaves_mean(node: Node) -> bool:
+    """Whether a part of this term's mean is known without a sum of its own."""
+    if node.op in ("add", "sub", "neg"):
+        return any(_leaves_mean(a) for a in node.args)
+    return any(f.kind in ("row", "const") for f in _factors(node))
+
+
+def _quotient(a: float, b: float) -> float:
+    if b:
+        return a / b
+    return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1, b)
+
+
+_FOLD = {
+    "abs": abs,
+    "sign": lambda v: (v > 0) - (v < 0),
+    "relu": lambda v: max(v, 0.0),
+    "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
+    "softplus": lambda v: max(v, 0.0) + math.log1p(math.exp(-abs(v))),
+    "recip": lambda v: _quotient(1.0, v),
+    "rsqrt": lambda v: _quotient(1.0, math.sqrt(v)),
+} | {name: getattr(math, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "erf")}
+
+
+def _fold(op: str, value: float) -> float:
+    try:
+        return float(_FOLD[op](value))
+    except OverflowError:
+        return 0.0 if op == "sigmoid" else math.inf
+    except ValueError:
+        return -math.inf if op == "log" and value == 0 else math.nan

@@ -1,0 +1,390 @@
+"""Symbols: what a step is run on to learn its equations. Each stands for a value and answers as a tensor would.
+
+A symbol takes arithmetic, comparisons, the methods below, `torch.*` calls and the functions of `recurra.expr`. What it
+cannot stand for (a Python `if` on a value, indexing, an unknown function) is a TraceError that shows the user's line.
+"""
+
+import linecache
+import math
+import os
+import sys
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+from recurra.errors import TraceError
+from recurra.expr.graph import Node, Table
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_CELLS = os.path.join(os.path.dirname(_HERE), "cells", "base.py")
+_SELECT = "write where(condition, a, b), and &, |, ~ for `and`, `or`, `not`"
+
+
+def refuse(what: str, instead: str) -> TraceError:
+    """The error for something that cannot be traced, with the place in the user's code that asked for it."""
+    frame = sys._getframe(1)
+    while frame is not None and _inner(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return TraceError(f"{what}; {instead}")
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    line = linecache.getline(file, number).strip()
+    place = f"{os.path.basename(file)}:{number}"
+    return TraceError(f"{place}: `{line}`: {what}; {instead}" if line else f"{place}: {what}; {instead}")
+
+
+def _inner(file: str) -> bool:
+    if file.startswith("<frozen "):  # Python's own; other names like it are a prompt's or a notebook's
+        return True
+    parts = file.replace("\\", "/").split("/")
+    return file.startswith(_HERE) or file == _CELLS or "torch" in parts or "numpy" in parts
+
+
+class Symbol:
+    """A value of the step. Make them through `trace`."""
+
+    __slots__ = ("node", "table")
+    __hash__ = object.__hash__
+
+    def __init__(self, table: Table, node: Node):
+        self.table, self.node = table, node
+
+    def _new(self, node: Node) -> "Symbol":
+        return Symbol(self.table, node)
+
+    def _number(self, value: Any) -> Node:
+        """The node of an operand, as a number: a truth value counts as 1 or 0."""
+        node = as_node(self.table, value)
+        return self.table.where(node, self.table.const(1), self.table.const(0)) if node.boolean else node
+
+    def _condition(self, value: Any) -> Node:
+        node = as_node(self.table, value)
+        if node.boolean:
+            return node
+        raise refuse("a number where a condition is expected", "compare it first, such as (v > 0)")
+
+    def _call(self, method: Callable, *others: Any) -> "Symbol":
+        return self._new(method(self._number(self), *(self._number(other) for other in others)))
+
+    def _unary(self, op: str) -> "Symbol":
+        return self._new(self.table.unary(op, self._number(self)))
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.node!r})"
+
+    # arithmetic
+
+    def __add__(self, other):
+        return self._call(self.table.add, other)
+
+    def __sub__(self, other):
+        return self._call(self.table.sub, other)
+
+    def __mul__(self, other):
+        return self._call(self.table.mul, other)
+
+    def __truediv__(self, other):
+        return self._call(self.table.div, other)
+
+    def __radd__(self, other):
+        return lift(self.table, other) + self
+
+    def __rsub__(self, other):
+        return lift(self.table, other) - self
+
+    def __rmul__(self, other):
+        return lift(self.table, other) * self
+
+    def __rtruediv__(self, other):
+        return lift(self.table, other) / self
+
+    def __neg__(self):
+        return self._call(self.table.neg)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return self.abs()
+
+    def __pow__(self, exponent):
+        if isinstance(exponent, Real) and not isinstance(exponent, bool):
+            if exponent == int(exponent) and abs(exponent) <= 64:
+                return self._new(self.table.power(self._number(self), int(exponent)))
+            if abs(exponent) == 0.5:
+                return self.sqrt() if exponent > 0 else self.rsqrt()
+        raise refuse(f"a power of {_name(exponent)}", "whole powers and 0.5 are known; else write exp(p * log(v))")
+
+    # comparisons
+
+    def __lt__(self, other):
+        return self._call(lambda a, b: self.table.binary("lt", a, b), other)
+
+    def __le__(self, other):
+        return self._call(lambda a, b: self.table.binary("le", a, b), other)
+
+    def __gt__(self, other):
+        return self._call(lambda a, b: self.table.binary("lt", b, a), other)
+
+    def __ge__(self, other):
+        return self._call(lambda a, b: self.table.binary("le", b, a), other)
+
+    def __eq__(self, other):
+        return self._call(lambda a, b: self.table.binary("eq", a, b), other)
+
+    def __ne__(self, other):
+        return ~(self == other)
+
+    def __and__(self, other):
+        return self._new(self.table.make("and", self._condition(self), self._condition(other)))
+
+    def __or__(self, other):
+        return self._new(self.table.make("or", self._condition(self), self._condition(other)))
+
+    def __invert__(self):
+        return self._new(self.table.make("not", self._condition(self)))
+
+    __rand__, __ror__ = __and__, __or__
+
+    # methods, as a tensor has them
+
+    def abs(self):
+        return self._unary("abs")
+
+    def sign(self):
+        return self._unary("sign")
+
+    def relu(self):
+        return self._unary("relu")
+
+    def exp(self):
+        return self._unary("exp")
+
+    def expm1(self):
+        return self._unary("expm1")
+
+    def log(self):
+        return self._unary("log")
+
+    def log1p(self):
+        return self._unary("log1p")
+
+    def sqrt(self):
+        return self._unary("sqrt")
+
+    def rsqrt(self):
+        return self._unary("rsqrt")
+
+    def reciprocal(self):
+        return self._unary("recip")
+
+    def sigmoid(self):
+        return self._unary("sigmoid")
+
+    def tanh(self):
+        return self._unary("tanh")
+
+    def erf(self):
+        return self._unary("erf")
+
+    def square(self):
+        return self * self
+
+    def pow(self, exponent):
+        return self**exponent
+
+    def neg(self):
+        return -self
+
+    def add(self, other, *, alpha=1):
+        return self + other * alpha
+
+    def sub(self, other, *, alpha=1):
+        return self - other * alpha
+
+    def mul(self, other):
+        return self * other
+
+    def div(self, other):
+        return self / other
+
+    def maximum(self, other):
+        return self._call(lambda a, b: self.table.binary("maximum", a, b), other)
+
+    def minimum(self, other):
+        return self._call(lambda a, b: self.table.binary("minimum", a, b), other)
+
+    def clamp(self, min=None, max=None):
+        if not all(limit is None or isinstance(limit, Real) for limit in (min, max)) or min is max is None:
+            raise refuse("clamp takes numbers", "for other limits write minimum(maximum(v, low), high)")
+        return self._new(self.table.clamp(self._number(self), min, max))
+
+    clip = clamp
+
+    def where(self, condition, other):
+        return select(condition, self, other)
+
+    def detach(self):
+        return self._new(self.table.stop(self._number(self)))
+
+    def mean(self, dim=None, keepdim=False):
+        return self._reduce(self.table.mean, "mean", dim, keepdim)
+
+    def sum(self, dim=None, keepdim=False):
+        return self._reduce(self.table.sum, "sum", dim, keepdim)
+
+    def amax(self, dim=None, keepdim=False):
+        return self._reduce(self.table.amax, "amax", dim, keepdim)
+
+    def amin(self, dim=None, keepdim=False):
+        return -(-self).amax(dim, keepdim)
+
+    def _reduce(self, method, name: str, dim, keepdim: bool):
+        if dim not in (-1, (-1,), [-1]) or not keepdim:
+            raise refuse(
+                f"{name} over other than the hidden units", f"write v.{name}(-1, keepdim=True), which gives one a row"
+            )
+        return self._new(method(self._number(self)))
+
+    def softmax(self, dim=-1):
+        if dim != -1:
+            raise refuse("softmax over other than the hidden units", "write softmax(v)")
+        return softmax(self)
+
+    def float(self):
+        return self._call(lambda a: a)
+
+    # what a symbol cannot stand for
+
+    def __bool__(self):
+        raise refuse("a Python condition on a value that is only known when the cell runs", _SELECT)
+
+    def __float__(self):
+        raise refuse("a value made into a Python number", "use the functions of recurra.expr in place of math's")
+
+    __int__ = __index__ = __complex__ = __float__
+
+    def __format__(self, spec):
+        return repr(self) if not spec else self.__float__()
+
+    def item(self):
+        return self.__float__()
+
+    def __getitem__(self, key):
+        raise refuse("indexing", "a step works on all hidden units alike; give each part a gate or a state of its own")
+
+    def __setitem__(self, key, value):
+        raise refuse("writing into a value", "write where(condition, a, b)")
+
+    def __iter__(self):
+        raise refuse("a loop over a value", "a step works on all hidden units alike: sum(v), mean(v) over them")
+
+    def __len__(self):
+        raise refuse("the length of a value", "mean(v) divides by the number of hidden units")
+
+    def __array__(self, *args, **kwargs):
+        raise refuse("numpy on a value", "use the functions of recurra.expr, or torch's")
+
+    def __array_ufunc__(self, *args, **kwargs):
+        raise refuse("numpy on a value", "use the functions of recurra.expr, or torch's")
+
+    def __matmul__(self, other):
+        raise refuse("a matrix product", "W_x and W_h multiply before the step; h.of(v) multiplies v by W_h")
+
+    __rmatmul__ = __matmul__
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):  # introspection asks for such names and expects a plain answer
+            raise AttributeError(name)
+        raise refuse(f"`.{name}` is not known to the compiler", "see recurra.expr for what is")
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        from recurra.expr import torchcalls
+
+        return torchcalls.call(function, args, kwargs or {})
+
+
+def as_node(table: Table, value: Any) -> Node:
+    """A symbol's node, or a number's."""
+    if isinstance(value, Symbol):
+        if value.table is not table:
+            raise refuse("a value kept from another run of the step", "a step may use only what it is given")
+        return value.node
+    if isinstance(value, Real):
+        return table.const(value)
+    if getattr(value, "ndim", None) == 0 and not getattr(value, "requires_grad", False):
+        return table.const(value.item())
+    if type(value).__module__.partition(".")[0] == "torch":
+        raise refuse("a tensor inside the step", "declare it in the cell's `vectors`, and take it from w")
+    raise refuse(f"{_name(value)} in arithmetic", "use symbols and numbers")
+
+
+def lift(table: Table, value: Any) -> Symbol:
+    return Symbol(table, as_node(table, value))
+
+
+def select(condition: Any, a: Any, b: Any) -> Symbol:
+    """a where the condition holds, else b."""
+    table = next(v.table for v in (condition, a, b) if isinstance(v, Symbol))
+    if isinstance(condition, bool):
+        return lift(table, a if condition else b)
+    if not isinstance(condition, Symbol):
+        raise refuse(f"{_name(condition)} as a condition", "compare values, such as where(x.i > 0, a, b)")
+    one = lift(table, condition)
+    return Symbol(table, table.where(one._condition(one), one._number(a), one._number(b)))
+
+
+def _name(value: Any) -> str:
+    return repr(value) if isinstance(value, Real | str) else type(value).__name__
+
+
+def _called(name: str, result: Symbol, *args: Any) -> Symbol:
+    """Remember the one word that stands for all of this, for those who read the equations."""
+    if result.node.args and not any(a is None for a in args):
+        result.table.called.setdefault(result.node, (name, tuple(as_node(result.table, a) for a in args)))
+    return result
+
+
+def softplus(v: Symbol, beta: float = 1.0) -> Symbol:
+    return v._unary("softplus") if beta == 1 else (v * beta)._unary("softplus") / beta
+
+
+def gelu(v: Symbol, approximate: str = "none") -> Symbol:
+    if approximate == "tanh":
+        inner = (math.sqrt(2 / math.pi) * (v + 0.044715 * v * v * v)).tanh()
+        return _called("gelu_tanh", 0.5 * v * (1 + inner), v)
+    return _called("gelu", 0.5 * v * (1 + (v * math.sqrt(0.5)).erf()), v)
+
+
+def silu(v: Symbol) -> Symbol:
+    return _called("silu", v * v.sigmoid(), v)
+
+
+def hard_sigmoid(v: Symbol) -> Symbol:
+    return _called("hard_sigmoid", hardtanh(v + 3, 0, 6) / 6, v)
+
+
+def hardtanh(v: Symbol, low: float = -1, high: float = 1) -> Symbol:
+    return v._new(v.table.clamp(v._number(v), low, high, inside=True))
+
+
+def softmax(v: Symbol) -> Symbol:
+    # The largest is taken off so that exp cannot overflow; the result does not depend on it, nor does the gradient.
+    shifted = (v - v.amax(-1, keepdim=True).detach()).exp()
+    return _called("softmax", shifted / shifted.sum(-1, keepdim=True), v)
+
+
+def layer_norm(v: Symbol, gain, shift, eps: float) -> Symbol:
+    apart = v - v.mean(-1, keepdim=True)
+    normal = apart * (apart.square().mean(-1, keepdim=True) + eps).rsqrt()
+    return _called("layer_norm", _affine(normal, gain, shift), v, gain, shift)
+
+
+def rms_norm(v: Symbol, gain, eps: float) -> Symbol:
+    return _called("rms_norm", _affine(v * (v.square().mean(-1, keepdim=True) + eps).rsqrt(), gain, None), v, gain)
+
+
+def _affine(v: Symbol, gain, shift) -> Symbol:
+    v = v if gain is None else v * gain
+    return v if shift is None else v + shift

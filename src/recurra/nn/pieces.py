@@ -1,0 +1,93 @@
+"""A layer over time in pieces, each checkpointed: `checkpoint_every`.
+
+In training only the states between pieces are kept. On the way back each piece runs once more, with everything its own
+gradient needs, from the states before it. A direction that reads backward starts its pieces from each row's end.
+"""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from recurra.backends.call import Call, Ran, active_steps, flip_steps, flipped_resets
+from recurra.backends.choice import run as run_whole
+from recurra.backends.equations import join
+
+
+def run(call: Call, backend: str, every: int) -> Ran:
+    """Run one layer. every: steps of a piece, 0 for all; without gradients there is nothing to save, and it runs whole."""
+    if not every or call.x.shape[0] <= every or not torch.is_grad_enabled():
+        return run_whole(call, backend)
+    call = call.embedded()
+    return join([_direction(call, d, backend, every) for d in range(len(call.weights))])
+
+
+def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
+    one = dataclasses.replace(
+        call,
+        weights=[call.weights[d]],
+        states=[call.states[d]],
+        initial=call.initial[d : d + 1],
+        mask=call.mask and [call.mask[d]],
+        zoneout=call.zoneout and [call.zoneout[d]],
+    )
+    if d == 0:
+        return _forward(one, backend, every)
+    flip = flip_steps(call.lengths, call.x)
+
+    def turned(tensor: Tensor) -> Tensor:
+        return tensor.gather(0, flip.expand(tensor.shape))
+
+    active = None if call.lengths is None else active_steps(call.lengths, call.x.shape[0])
+    one.x = turned(call.x)
+    if call.resets is not None:
+        resets = call.resets[..., None] if active is None else call.resets[..., None] & active
+        one.resets = flipped_resets(resets, flip, active)[..., 0]
+    if call.zoneout:
+        one.zoneout = [tuple(turned(zone) if isinstance(zone, Tensor) else zone for zone in call.zoneout[d])]
+    ran = _forward(one, backend, every)
+    states = [{name: turned(kept) for name, kept in part.items()} for part in ran.kept_states]
+    if active is not None:  # read backward, a row stands still before its end, not after
+        starts = dict(zip(call.cell.state_names, call.states[d], strict=True))
+        states = [{n: torch.where(active, kept, starts[n]) for n, kept in part.items()} for part in states]
+    gates = [{name: turned(kept) for name, kept in part.items()} for part in ran.kept_gates]
+    return Ran(turned(ran.y), ran.states, states, gates)
+
+
+def _forward(call: Call, backend: str, every: int) -> Ran:
+    """One direction, forward in time."""
+    time, states, runs = call.x.shape[0], call.states[0], []
+    for start in range(0, time, every):
+        span = slice(start, min(start + every, time))
+        piece = dataclasses.replace(call, x=call.x[span])
+        if call.lengths is not None:
+            piece.lengths = (call.lengths - start).clamp(0, span.stop - start)
+        if call.resets is not None:
+            piece.resets = call.resets[span]
+        if call.zoneout:
+            piece.zoneout = [tuple(zone[span] if isinstance(zone, Tensor) else zone for zone in call.zoneout[0])]
+        ran = _checkpointed(piece, states, backend)
+        states = ran.states[0]
+        runs.append(ran)
+
+    def whole(part: int) -> list[dict[str, Tensor]]:
+        return [{n: torch.cat([ran[part][0][n] for ran in runs]) for n in runs[0][part][0]}] if runs[0][part] else []
+
+    return Ran(torch.cat([ran.y for ran in runs]), [states], whole(2), whole(3))
+
+
+def _checkpointed(piece: Call, states: tuple[Tensor, ...], backend: str) -> Ran:
+    names: list[list[str]] = []
+
+    def flat(x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        ran = run_whole(dataclasses.replace(piece, x=x, states=[states]), backend)
+        kept = [part[0] if part else {} for part in (ran.kept_states, ran.kept_gates)]
+        names[:] = [list(part) for part in kept]
+        return ran.y, *ran.states[0], *(tensor for part in kept for tensor in part.values())
+
+    # Nothing in a piece is drawn at random: masks and zones came with the call.
+    y, *rest = checkpoint(flat, piece.x, *states, use_reentrant=False, preserve_rng_state=False)
+    given, rest = rest[: len(states)], iter(rest[len(states) :])
+    kept = [[dict(zip(part, rest, strict=False))] if part else [] for part in names]
+    return Ran(y, [tuple(given)], *kept)
