@@ -5,10 +5,24 @@
 // and does the weights' products chunk by chunk, while the gates' gradients are in cache.
 #include "core.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "backward.h"
 #include "forward.h"
 
 namespace recurra {
+
+// Ask for large pages under memory that is about to be filled for the first time: a page of 4 KB at a time, that costs more
+// than what is then written to it.
+void expect(const void* memory, size_t bytes) {
+#if defined(__linux__)
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(memory) + 4095) / 4096 * 4096;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / 4096 * 4096;
+  if (memory && bytes >= (size_t(4) << 20)) madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
+#endif
+}
 
 template <class T>
 const T* as(const void* p) {
@@ -56,6 +70,8 @@ long forward(const Call& call) {
   }
   std::vector<size_t> offset(parts.size() + 1, 0);
   for (size_t p = 0; p < parts.size(); ++p) offset[p + 1] = offset[p] + lay_out<K>(z, parts[p], nullptr).bytes;
+  for (long d = 0; d < call.directions; ++d) expect(call.direction[d].keep, offset.back());
+  expect(call.y, sizeof(typename K::Elem) * call.time * call.batch * call.directions * z.P);
   if (!packing.run(call)) return 1;
   const long count = long(parts.size()) * call.directions;
   return !run_teams(call, count, step_product(z, parts), [&](long i, Team& team) {
@@ -124,6 +140,8 @@ long backward(const Call& call) {
   std::vector<GradientList<K>> lists(count);
   std::vector<Gradients<K>> gradients(count);
   for (long i = 0; i < count; ++i) gradients[i] = lists[i].share(call, z, call.direction[i % D], i < D, arena);
+  for (long d = 0; d < D; ++d)
+    if (!call.tokens) expect(call.direction[d].dx, sizeof(typename K::Elem) * call.time * call.batch * z.I);
   if (!packing.run(call)) return 1;
   const bool done = run_teams(call, count, step_product(z, parts), [&](long i, Team& team) {
     own_arena().reset();
@@ -145,7 +163,7 @@ long backward(const Call& call) {
       for (size_t e = 0; e < lists[d].entries.size(); ++e)
         for (long i = 0; i < lists[d].entries[e].size; i += SPAN)
           sums.push_back({d, long(e), i, std::min(i + SPAN, lists[d].entries[e].size)});
-    run_all(call, long(sums.size()), [&](long j) {
+    run_all(call, call.threads, long(sums.size()), [&](long j) {
       const Sum& sum = sums[j];
       T* to = lists[sum.list].entries[sum.entry].to;
       for (long other = sum.list + D; other < count; other += D) {

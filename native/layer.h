@@ -35,7 +35,7 @@ class NoDenormals {
 
 // Run `work(i)` for every i < count on at most `threads` threads. False where memory ran out.
 template <class Work>
-bool run_all(const Call& call, long count, Work work) {
+bool run_all(const Call& call, long threads, long count, Work work) {
   struct Shared {
     Work& work;
     long count;
@@ -51,7 +51,7 @@ bool run_all(const Call& call, long count, Work work) {
       s.failed = true;
     }
   };
-  const long threads = std::min(call.threads, count);
+  threads = std::min(threads, count);
   if (threads > 1 && call.parallel)
     call.parallel(loop, &shared, unsigned(threads), 0);
   else
@@ -67,14 +67,14 @@ template <class Work>
 bool run_teams(const Call& call, long count, double product, Work work) {
   const long size = call.parallel && product >= WORTH_SHARING ? std::max(1l, call.threads / count) : 1;
   if (size == 1) {
-    return run_all(call, count, [&](long i) {
+    return run_all(call, call.threads, count, [&](long i) {
       Team alone(1);
       work(i, alone);
     });
   }
   std::vector<std::unique_ptr<Team>> teams;
   for (long i = 0; i < count; ++i) teams.emplace_back(new Team(size));
-  return run_all(call, count * size, [&](long i) {
+  return run_all(call, call.threads, count * size, [&](long i) {
     if (i >= count) {
       teams[i % count]->serve();
       return;
@@ -167,7 +167,10 @@ struct Packing {
     return {to, groups<K>(depth), columns};
   }
   bool run(const Call& call) {
-    return run_all(call, long(tasks.size()), [&](long i) {
+    long numbers = 0;
+    for (const Task& t : tasks) numbers += t.depth * std::min(t.columns, PANEL * Lanes<T>::count);
+    const long threads = numbers < 60000 ? 1 : call.threads;  // a second thread takes longer to start
+    return run_all(call, threads, long(tasks.size()), [&](long i) {
       const Task& t = tasks[i];
       pack_panel<K>(t.from, t.k_stride, t.n_stride, t.depth, t.columns, t.to, t.panel);
     });

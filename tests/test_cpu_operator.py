@@ -73,7 +73,7 @@ def leaf(part):
 @pytest.mark.parametrize("case", WORKS)
 def test_opcheck(case, monkeypatch):
     # What is kept has padding that is never written; the check compares every output's every number.
-    monkeypatch.setattr(execute, "new_keep", lambda room: torch.zeros(room, dtype=torch.uint8))
+    monkeypatch.setattr(execute.memory, "room", lambda room: torch.zeros(room, dtype=torch.uint8))
     work = WORKS[case](X.clone().requires_grad_())
     leaves = {name: leaf(getattr(work, name)) for name in ("x", "weights", "states", "initial")}
     work = work._replace(**leaves)

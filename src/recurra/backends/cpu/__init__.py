@@ -3,6 +3,7 @@
     layer       the backend: `why_not` and `run`, from a Call to the operator's arguments and back
     operator    the torch.library operator, its gradient, and the short way past the dispatcher
     execute     tensors → the core's structures → results
+    memory      what is kept for the gradient, used again
     library     a cell and the core, loaded
     abi         native/step.h and native/core.h, as ctypes sees them
     cache       where compiled files lie: in the package, in the user's cache, in a folder of this process

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurra.backends.cpu import abi, library
+from recurra.backends.cpu import abi, library, memory
 from recurra.backends.cpu.library import Made
 
 IO = {torch.float32: abi.F32, torch.bfloat16: abi.BF16, torch.float64: abi.F64}
@@ -168,7 +168,7 @@ def forward(work: Work, bound: bool = False) -> list[Tensor]:
         asked = made.core.keep_bytes(addressof(call))
         room = keep_bytes(work, size, made) // work.directions if bound else -(-asked // 64) * 64
         assert room >= asked, "keep_bytes is not an upper bound"
-        keep = new_keep(work.directions * room)
+        keep = memory.room(work.directions * room)
     for d in range(work.directions):
         to = call.direction[d]
         last = [torch.empty(size.batch, width, dtype=number) for width in size.widths(states)]
@@ -187,11 +187,6 @@ def forward(work: Work, bound: bool = False) -> list[Tensor]:
     _run(made.core.forward, call)
     given = [t if t.dtype == out else t.to(out) for part in results for t in part]
     return [y, *given, *([] if keep is None else [keep])]
-
-
-def new_keep(room: int) -> Tensor:
-    """Bytes for what the backward pass needs. The padding among them is never written."""
-    return torch.empty(room, dtype=torch.uint8)
 
 
 def empty_y(work: Work, size: Sizes) -> Tensor:
