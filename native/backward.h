@@ -83,7 +83,7 @@ class Backward {
     if (dir_.mask || z_.cell.of) masked_ = arena.take<T>(ROWS_MOST * z_.P);
     if (z_.cell.of) dof_ = arena.take<T>(R * z_.cell.of * z_.H);
     if (z_.cell.cross + z_.cell.cross_row) cross_ = arena.take<T>(R * (z_.cell.cross * z_.H + z_.cell.cross_row));
-    scratch_ = arena.take<T>((z_.cell.scratch_backward + 1) * z_.H);
+    scratch_ = arena.take<T>((z_.cell.scratch_backward + 1) * z_.H * team_.size());
     if (K::PAIR > 1 && dir_.dx && !call_.tokens) dinput_ = arena.take<T>(rows * z_.I);
     long n = std::max(z_.I, z_.P), room = outer_groups<K>(rows, z_.GH, n);
     if (z_.projected) room = std::max(room, outer_groups<K>(rows, z_.P, z_.H));
@@ -108,14 +108,28 @@ class Backward {
 
   void step(long s) {
     const long n = part_.active[s], together = rows_together<K>(z_, n);
-    for (long r = 0; r < n; r += together) rows(s, r, std::min(together, n - r));
+    if (team_.size() > 1 && n > 1 && z_.cell.backward_stages == 1 && !z_.projected && !z_.cell.vectors) {
+      const long pieces = std::min(n, team_.size());
+      team_.run(pieces, [&](long i) {
+        const long r = i * n / pieces;
+        equations(s, r, (i + 1) * n / pieces - r, i);
+      });
+      through(s, 0, n);
+    } else {
+      for (long r = 0; r < n; r += together) {
+        const long count = std::min(together, n - r);
+        equations(s, r, count, 0);
+        through(s, r, count);
+      }
+    }
     if (call_.resets) reset(s, n);
   }
 
   T* dnext(long k, long s) { return carry_[k][(part_.steps() - 1 - s) & 1]; }
   T* dstate(long k, long s) { return carry_[k][(part_.steps() - s) & 1]; }
 
-  void rows(long s, long first, long count) {
+  // The gradient of the cell's equations for some rows. piece: whose scratch.
+  void equations(long s, long first, long count, long piece) {
     const auto& cell = z_.cell;
     take_in(s, first, count);
     const T *state[8], *dnext_rows[8], *vectors[64];
@@ -137,7 +151,7 @@ class Backward {
     step.state = state, step.vector = vectors, step.dnext = dnext_rows, step.dstate = dstate_rows, step.dvector = dvectors;
     step.keep = keep_.values + (part_.base[s] + first) * (cell.keep * z_.H + cell.keep_row);
     if (cross_) step.cross = cross_ + first * (cell.cross * z_.H + cell.cross_row);
-    step.scratch = scratch_;
+    step.scratch = scratch_ + piece * (cell.scratch_backward + 1) * z_.H;
     step.dx = dx_ + at(s, first) * z_.GH;
     step.dh = dh_ == dx_ ? nullptr : dh_ + at(s, first) * z_.GH;
     if (dof_) step.dof = dof_ + first * cell.of * z_.H;
@@ -148,6 +162,10 @@ class Backward {
       cell.backward[j](&step);
     }
     narrow(s, first, count);
+  }
+
+  // What flows on through W_h, and what zoneout held back.
+  void through(long s, long first, long count) {
     if (z_.recurrent) recur(s, first, count);
     for (long k = 0; k < z_.S; ++k)
       if (zone_[k]) {

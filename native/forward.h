@@ -54,7 +54,7 @@ class Forward {
       if (!training_) wide_operand_ = arena.take<Elem>(R * z_.unit_width);
     }
     if (z_.cell.cross + z_.cell.cross_row) cross_ = arena.take<T>(R * (z_.cell.cross * z_.H + z_.cell.cross_row));
-    scratch_ = arena.take<T>((z_.cell.scratch + 1) * z_.H);
+    scratch_ = arena.take<T>((z_.cell.scratch + 1) * z_.H * team_.size());
     if (dir_.trace_gates) gates_ = arena.take<T>(R * z_.cell.shown * z_.H);
     if (K::PAIR > 1 && !call_.tokens && (z_.I % K::PAIR)) padded_ = arena.take<Elem>(rows * z_.input_width);
     from_.resize(rows), to_.resize(rows);
@@ -104,15 +104,31 @@ class Forward {
   void step(long s, T* x) {
     const long n = part_.active[s], together = rows_together<K>(z_, n);
     if (call_.resets) reset(s, n);
-    for (long r = 0; r < n; r += together) rows(s, r, std::min(together, n - r), x + r * z_.GH);
+    if (team_.size() > 1 && n > 1 && z_.cell.forward_stages == 1 && !z_.projected) {
+      if (z_.recurrent) recur(s, 0, n, products(x, 0));
+      const long pieces = std::min(n, team_.size());
+      team_.run(pieces, [&](long i) {
+        const long r = i * n / pieces;
+        equations(s, r, (i + 1) * n / pieces - r, x + r * z_.GH, i);
+      });
+    } else {
+      for (long r = 0; r < n; r += together) {
+        const long count = std::min(together, n - r);
+        if (z_.recurrent) recur(s, r, count, products(x + r * z_.GH, r));
+        equations(s, r, count, x + r * z_.GH, 0);
+      }
+    }
     for (long r = part_.active[s + 1]; r < n; ++r)
       for (long k = 0; k < z_.S; ++k) finish(k, r, after(k, s) + r * z_.width(k));
   }
 
-  void rows(long s, long first, long count, T* x) {
+  // Where a row's product with W_h goes: onto that with W_x, or to a place of its own.
+  T* products(T* x, long r) { return z_.merged ? x : products_ ? products_ + r * z_.GH : nullptr; }
+
+  // The cell's equations for some rows, and what follows them. piece: whose scratch.
+  void equations(long s, long first, long count, T* x, long piece) {
     const auto& cell = z_.cell;
-    T* h = z_.merged ? x : products_ ? products_ + first * z_.GH : nullptr;
-    if (z_.recurrent) recur(s, first, count, h);
+    T* h = products(x, first);
     const T *state[8], *vectors[64];
     T* next[8];
     for (long k = 0; k < z_.S; ++k) {
@@ -131,7 +147,7 @@ class Forward {
     if (dir_.trace_gates) step.gate = gates_ + first * cell.shown * z_.H;
     if (of_) step.of = of_ + first * cell.of * z_.H;
     if (cross_) step.cross = cross_ + first * (cell.cross * z_.H + cell.cross_row);
-    step.scratch = scratch_;
+    step.scratch = scratch_ + piece * (cell.scratch + 1) * z_.H;
     cell.forward[0](&step);
     for (long j = 1; j < cell.forward_stages; ++j) {
       of_product(s, first, count, j, h);

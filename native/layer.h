@@ -59,7 +59,7 @@ bool run_all(const Call& call, long threads, long count, Work work) {
   return !shared.failed;
 }
 
-constexpr double WORTH_SHARING = 130000;  // multiply-adds: below, telling the others takes as long as they save
+constexpr double WORTH_SHARING = RECURRA_SHARE;  // multiply-adds: below, telling the others takes as long as they save
 
 // Jobs for the call's threads, `work(i, team)` for every i < count. Threads left over join the jobs' teams, where one step's
 // product, of so many multiply-adds, is worth sharing.
@@ -181,7 +181,7 @@ struct Packing {
 // between product and equations then stays in the first. Else all, so that each panel of W_h is fetched once a step.
 template <class K>
 long rows_together(const Sizes<K>& z, long rows) {
-  if (z.GH * z.P * long(sizeof(typename K::Elem)) > 600000) return rows;
+  if (z.weights() > LARGE) return rows;
   const long fit = 24000 / (z.GH * long(sizeof(typename K::Sum))) / ROWS * ROWS;
   return std::max(long(ROWS), fit);
 }

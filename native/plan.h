@@ -68,14 +68,23 @@ struct Part {
   long total() const { return base.back(); }
 };
 
-inline long parts_of(const Call& call) {
+#ifndef RECURRA_LARGE  // the sanitizers' small cases are to go the ways of large ones too
+#define RECURRA_LARGE 6e5
+#define RECURRA_SHARE 130000
+#endif
+constexpr double LARGE = RECURRA_LARGE;  // bytes of W_h; and rows that a thread should have, then
+constexpr long FEW = 12;
+
+inline long parts_of(const Call& call, double weights) {
   const double work = double(call.time) * call.batch * call.units * (call.inputs + call.outputs);
   const long enough = work < 2e5 ? 1 : call.threads;  // starting a second thread costs as much as this
-  return std::max(1l, std::min(call.batch, (enough + call.directions - 1) / call.directions));
+  const long most = std::max(1l, std::min(call.batch, (enough + call.directions - 1) / call.directions));
+  // Where W_h is larger than a cache, a thread with few rows waits for it: then several threads share it, and their rows.
+  return weights < LARGE ? most : std::max(1l, std::min(most, call.batch / FEW));
 }
 
-inline std::vector<Part> plan(const Call& call) {
-  const long count = parts_of(call), B = call.batch;
+inline std::vector<Part> plan(const Call& call, double weights) {
+  const long count = parts_of(call, weights), B = call.batch;
   std::vector<long> order(B);
   for (long b = 0; b < B; ++b) order[b] = b;
   if (call.lengths)
@@ -133,6 +142,7 @@ struct Sizes {
     merged = cell.merged, recurrent = cell.recurrent;
     aliased = recurrent && K::PAIR == 1 && !call.direction[0].mask;
   }
+  double weights() const { return recurrent ? double(GH) * head_width * sizeof(typename K::Elem) : 0; }
   long width(long state) const { return state == 0 ? P : H; }
 };
 

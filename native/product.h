@@ -213,13 +213,14 @@ inline typename K::Group group_of(From first, From second) {
     return uint32_t(Narrow<uint16_t>::of(widen(first))) | uint32_t(Narrow<uint16_t>::of(widen(second))) << 16;
 }
 
-// Pack panel number p of B[k][n] = from[k * k_stride + n * n_stride], converting to the kind's operand type.
+// Pack panel number p of B[k][n] = from[k * k_stride + n * n_stride], converting to the kind's operand type. One of the strides
+// is 1.
 template <class K, class From>
 void pack_panel(const From* from, long k_stride, long n_stride, long depth, long columns, typename K::Group* to, long p) {
   constexpr long L = Lanes<typename K::Sum>::count, W = PANEL * L;
   typedef typename K::Group Group;
   const long first = p * W, valid = columns - first < W ? columns - first : W, width = (valid + L - 1) / L * L;
-  const long whole = depth / K::PAIR, all = groups<K>(depth), BLOCK = 16;
+  const long whole = depth / K::PAIR, all = groups<K>(depth), BLOCK = 64;
   Group* out = to + all * first;
   for (long g0 = 0; g0 < all; g0 += BLOCK) {  // a block of the panel stays in the first-level cache while it is filled
     const long g1 = g0 + BLOCK < whole ? g0 + BLOCK : whole;
@@ -231,12 +232,14 @@ void pack_panel(const From* from, long k_stride, long n_stride, long depth, long
         for (long n = 0; n < valid; ++n) o[n] = group_of<K>(row[n], second[n]);
         for (long n = valid; n < width; ++n) o[n] = 0;
       }
-    else
+    else  // k_stride is 1: a column of B is a row of memory
       for (long n = 0; n < width; ++n) {
         const From* __restrict__ column = from + (first + (n < valid ? n : 0)) * n_stride;
         Group* __restrict__ o = out + n;
+        // The processor does not foresee steps from one row to the next; asked for eight ahead, they come in half the time.
+        for (long g = g0; g < g1; g += 16 / K::PAIR) __builtin_prefetch(column + 8 * n_stride + g * K::PAIR);
         for (long g = g0; g < g1; ++g)
-          o[g * width] = n < valid ? group_of<K>(column[g * K::PAIR * k_stride], column[(g + 1) * K::PAIR * k_stride - k_stride]) : 0;
+          o[g * width] = n < valid ? group_of<K>(column[g * K::PAIR], column[(g + 1) * K::PAIR - 1]) : Group(0);
       }
   }
   if (whole < all)  // an odd depth: the last pair is half empty

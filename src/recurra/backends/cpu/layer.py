@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.backends import equations
-from recurra.backends.call import Call, Ran, active_steps, is_transformed
+from recurra.backends.call import Call, Ran, is_transformed
 from recurra.backends.cpu import library, operator
 from recurra.backends.cpu.execute import IO, NAMES, Work
 from recurra.backends.cpu.library import Unavailable
@@ -154,11 +154,6 @@ def _ran(call: Call, results: list[Tensor]) -> Ran:
     kept_states, kept_gates = [], []
     if call.keep_states:
         kept_states = [{name: next(rest) for name in names} for _ in range(directions)]
-        if call.lengths is not None:  # the core gives zeros past a row's end
-            active = active_steps(call.lengths, call.sizes[0])
-            for d, kept in enumerate(kept_states):  # there it stands still: at what it ended with, or began with
-                still = dict(zip(names, call.states[d] if d else states[d], strict=True))
-                kept_states[d] = {n: torch.where(active, part, still[n].to(y.dtype)) for n, part in kept.items()}
     if call.keep_gates:
         shown = _shown(call.cell).split()
         kept_gates = [{name: next(rest) for name in shown} for _ in range(directions)]
