@@ -48,7 +48,7 @@ template <class K>
 long forward(const Call& call) {
   typedef typename K::Sum T;
   const Sizes<K> z(call);
-  const std::vector<Part> parts = plan(call, z.weights());
+  const std::vector<Part> parts = plan(call);
   Arena& arena = shared_arena();
   arena.reset();
   Packing<K> packing{{}, arena};
@@ -120,7 +120,7 @@ template <class K>
 long backward(const Call& call) {
   typedef typename K::Sum T;
   const Sizes<K> z(call);
-  const std::vector<Part> parts = plan(call, z.weights());
+  const std::vector<Part> parts = plan(call);
   Arena& arena = shared_arena();
   arena.reset();
   Packing<K> packing{{}, arena};
@@ -183,7 +183,7 @@ template <class K>
 long keep_bytes(const Call& call) {
   const Sizes<K> z(call);
   size_t bytes = 0;
-  for (const Part& part : plan(call, z.weights())) bytes += lay_out<K>(z, part, nullptr).bytes;
+  for (const Part& part : plan(call)) bytes += lay_out<K>(z, part, nullptr).bytes;
   return long(bytes);
 }
 

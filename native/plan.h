@@ -72,19 +72,16 @@ struct Part {
 #define RECURRA_LARGE 6e5
 #define RECURRA_SHARE 130000
 #endif
-constexpr double LARGE = RECURRA_LARGE;  // bytes of W_h; and rows that a thread should have, then
-constexpr long FEW = 12;
+constexpr double LARGE = RECURRA_LARGE;  // bytes of W_h that no longer fit the second-level cache with what else is there
 
-inline long parts_of(const Call& call, double weights) {
+inline long parts_of(const Call& call) {
   const double work = double(call.time) * call.batch * call.units * (call.inputs + call.outputs);
   const long enough = work < 2e5 ? 1 : call.threads;  // starting a second thread costs as much as this
-  const long most = std::max(1l, std::min(call.batch, (enough + call.directions - 1) / call.directions));
-  // Where W_h is larger than a cache, a thread with few rows waits for it: then several threads share it, and their rows.
-  return weights < LARGE ? most : std::max(1l, std::min(most, call.batch / FEW));
+  return std::max(1l, std::min(call.batch, (enough + call.directions - 1) / call.directions));
 }
 
-inline std::vector<Part> plan(const Call& call, double weights) {
-  const long count = parts_of(call, weights), B = call.batch;
+inline std::vector<Part> plan(const Call& call) {
+  const long count = parts_of(call), B = call.batch;
   std::vector<long> order(B);
   for (long b = 0; b < B; ++b) order[b] = b;
   if (call.lengths)
