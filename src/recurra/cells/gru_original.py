@@ -5,7 +5,7 @@
     n = tanh(W_n x + b + W_hn (r ⊙ h) + b_h)
     h' = (1 - z) ⊙ n + z ⊙ h
 
-Cho et al. 2014, arXiv:1406.1078, equations 5 to 8. Two dependent products a step, so slower than `gru`.
+Cho et al. 2014, arXiv:1406.1078, equations 5 to 8. Two products a step, the second waiting for the first.
 """
 
 from recurra.cells.base import Cell

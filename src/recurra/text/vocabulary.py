@@ -90,7 +90,7 @@ class Vocabulary:
 
     def _encode(self, piece: str, where: str, place: Place) -> np.ndarray:
         """The ids of one piece; each kind of vocabulary has its own."""
-        raise NotImplementedError
+        raise NotImplementedError  # every subclass defines it: a vocabulary itself is not made
 
     def _refuse(self, unknown: Sequence[tuple[int, str]], piece: str, where: str, place: Place):
         """Raise for unknown symbols, each given as (offset in the piece, symbol): where the first is, and which."""

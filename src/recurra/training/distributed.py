@@ -25,7 +25,7 @@ def group(device: torch.device) -> Iterator[None]:
         # DistributedDataParallel and the optimisers import this, and if a group exists by then, something in it holds the
         # group for good (PyTorch 2.13): its threads outlive `destroy_process_group`, and now and then one of them ends
         # the process with SIGABRT at its exit.
-        import torch._dynamo  # noqa: F401
+        import torch._dynamo  # noqa: F401 (imported for its time, see above)
 
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
