@@ -78,7 +78,7 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
     parts = settings(preset, **values)
     from recurra import cells as known
     from recurra.data import read_documents
-    from recurra.tasks.language import folder as folders
+    from recurra.tasks import folders
     from recurra.text import build_vocabulary
 
     names = list(dict.fromkeys(name.strip() for name in cells.split(",") if name.strip()))

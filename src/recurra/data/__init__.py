@@ -19,5 +19,6 @@ __all__, __getattr__, __dir__ = lazy.names(
         "corpora": "CorpusInfo corpus_path corpus_text",
         "streams": "Batch Evaluation Streams",
         "windows": "Windows",
+        "batches": "Batches pad",
     },
 )

@@ -37,6 +37,11 @@ def share(title: str, quiet: bool = False) -> Iterator[Callable[[float], None] |
         yield lambda done: bar.update(task, completed=done)
 
 
+def say(note: str) -> None:
+    """A line before or beside the display."""
+    print(note, file=sys.stderr, flush=True)
+
+
 def _plain(stream: TextIO) -> Callable[[Event], None]:
     about: Event = {}
 

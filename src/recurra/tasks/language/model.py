@@ -110,6 +110,6 @@ class LanguageModel(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, vocabulary.json, model.safetensors."""
-        from recurra.tasks.language import folder as folders
+        from recurra.tasks.language import folder as contents
 
-        folders.save(self, folder)
+        contents.save(self, folder)

@@ -1,8 +1,6 @@
 """From a text to a language model: set a run up, train it, go on with it."""
 
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,13 @@ import torch
 from recurra.config import nearest
 from recurra.data import Corpus, Document, build_corpus, gather, text_document
 from recurra.errors import ConfigError, RunError
+from recurra.tasks import folders, running
 from recurra.tasks.language import finetune
-from recurra.tasks.language import folder as folders
+from recurra.tasks.language import folder as contents
 from recurra.tasks.language.config import settings
 from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.task import LanguageTask
-from recurra.training import Interrupted, distributed, fit, progress, runs
+from recurra.training import distributed, progress, runs
 from recurra.training import listeners as listening
 
 
@@ -49,12 +48,12 @@ def train(
     """
     if (source is None) == (text is None):
         raise ConfigError("give train either `source` (paths, or the name of a corpus) or `text`, the text itself")
-    parent = folders.load(init_from) if init_from is not None else None
+    parent = contents.load(init_from) if init_from is not None else None
     parts = finetune.settings(parent, preset, overrides) if parent else settings(preset, **overrides)
     if new_symbols not in finetune.POLICIES:
         raise ConfigError(f"`new_symbols` is {new_symbols!r}; {nearest(new_symbols, finetune.POLICIES)}")
     source = source if text is None else text_document(text)
-    with distributed.group(_device(parts)):
+    with distributed.group(running.device(parts["training"].device)):
         _check_early(parts)
         folder = None
         if distributed.rank() == 0:
@@ -75,12 +74,12 @@ def resume(
     A run that is finished is only opened. RunError, in one line, where the folder is damaged or not a run's.
     """
     folder = folders.find(folder)
-    parts = folders.read_settings(folder)
+    parts = contents.read_settings(folder)
     if "training" not in parts:
         raise RunError(
             f"{folder} holds a saved model, not a run; to train it on: train(..., init_from={str(folder)!r})"
         )
-    with distributed.group(_device(parts)):
+    with distributed.group(running.device(parts["training"].device)):
         return _run(folder, parts, quiet, listeners, stop)
 
 
@@ -98,7 +97,7 @@ def _check_early(parts: dict[str, Any]) -> None:
 def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, new_symbols: str, quiet: bool) -> Path:
     """Make a run's folder, with all that training needs, or leave no trace."""
     new = out is None or not Path(out).exists()
-    folder = folders.new(_name(source)) if out is None else _empty(Path(out))
+    folder = folders.new(_name(source)) if out is None else folders.claim(out)
     try:
         vocabulary = None
         if parent is not None:
@@ -108,7 +107,7 @@ def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, ne
             corpus = build_corpus(source, folder, parts["text"], parts["data"], vocabulary, report)
         if parent is not None:
             runs.write_weights(finetune.start(parent, corpus.vocabulary, parts), folder, step=0, loss=None)
-        folders.write_settings(folder, parts, corpus.info["sources"])
+        contents.write_settings(folder, parts, corpus.info["sources"])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         if not new:
@@ -124,53 +123,18 @@ def _name(source: Any) -> str:
     return stem if stem not in ("", "-") else "text"
 
 
-def _empty(folder: Path) -> Path:
-    if folder.is_dir() and any(folder.iterdir()):
-        hint = "go on with it by resuming" if (folder / folders.CONFIG).exists() else "it has files in it"
-        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
-    folders.make(folder)
-    return folder
-
-
 def _run(folder: Path, parts: dict[str, Any], quiet: bool, listeners, stop) -> LanguageModel:
     """Train what a folder describes, from wherever it is."""
-    training, device = parts["training"], _device(parts)
+    training, device = parts["training"], running.device(parts["training"].device)
     corpus = Corpus.open(folder)
-    model = folders.build(corpus.vocabulary, parts["model"], training.seed)
+    model = contents.build(corpus.vocabulary, parts["model"], training.seed)
     if (folder / runs.WEIGHTS).exists() and not (folder / runs.STATE).exists():
         runs.load_weights(model, folder)  # the weights to start from, of a run that begins with another's
     model.to(device)
     task = LanguageTask(model, corpus, parts["data"], training.seed)
-    always = [listening.metrics_file(folder), listening.picture(folder)]
-    if training.tensorboard:
-        always.append(listening.tensorboard(folder))
-    if not quiet and distributed.rank() == 0:
-        always.append(progress.display())
-        for note in corpus.notes:
-            print(note, file=sys.stderr)
-    try:
-        fit(task, training, folder, listeners=[*always, *listeners], stop=stop)
-    except Interrupted as error:
-        processes = distributed.world()
-        start = "recurra" if processes == 1 else f"torchrun --nproc-per-node {processes} -m recurra"
-        raise Interrupted(f"{error}. Go on with: {start} train --resume {folder}", error.exit_code - 128) from None
+    processes = distributed.world()
+    start = "recurra" if processes == 1 else f"torchrun --nproc-per-node {processes} -m recurra"
+    again = f"{start} train --resume {folder}"
+    running.train(task, training, folder, again=again, quiet=quiet, notes=corpus.notes, listeners=listeners, stop=stop)
     model.folder = folder
     return model.eval()
-
-
-def _device(parts: dict[str, Any]) -> torch.device:
-    name = parts["training"].device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        if device.type not in ("cpu", "cuda"):
-            raise RuntimeError("expected auto, cpu or cuda")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"`device` is {name!r}, which is not here: {reason}. Try device='auto'") from error
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-        torch.cuda.set_device(device)
-    return device

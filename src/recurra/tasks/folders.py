@@ -1,0 +1,127 @@
+"""A run's folder, whatever its task: where it is, and the settings it was made with.
+
+    config.json        the task's name and version, the settings of every part, where the data came from
+    model.safetensors  the best weights
+    state.safetensors  all that resuming needs            metrics.jsonl, loss.png  what was measured
+
+A task adds what else its model needs (a vocabulary, the names of classes). The last line is there after training.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import recurra
+from recurra import config
+from recurra.errors import ConfigError, RunError
+from recurra.training import files, runs
+
+CONFIG = "config.json"
+RUNS = Path("runs")
+
+
+def new(name: str) -> Path:
+    """Make the next free folder for a run: `new("book")` → runs/book-1, runs/book-2 ..."""
+    number = 1
+    while True:
+        folder = RUNS / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise RunError(f"the folder {folder} cannot be made: {error.strerror}; name another with `out`") from error
+        else:
+            return folder
+
+
+def claim(folder: str | Path) -> Path:
+    """Make a folder for a new run, or take an empty one. RunError where it has files in it."""
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        hint = "go on with it by resuming" if (folder / CONFIG).exists() else "it has files in it"
+        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
+    make(folder)
+    return folder
+
+
+def make(folder: Path) -> None:
+    """Make a folder that may exist."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the folder {folder} cannot be made: {error.strerror}; choose another") from error
+
+
+def find(name: str | Path) -> Path:
+    """The folder of a run, from its path or its name under runs/. RunError, with the nearest name, where there is none."""
+    for folder in (Path(name), RUNS / name):
+        if (folder / CONFIG).is_file():
+            return folder
+    if Path(name).exists():
+        raise RunError(
+            f"{name} is not the folder of a finished set-up: it has no {CONFIG}. If its training never began, start it again"
+        )
+    known = sorted(path.parent.name for path in RUNS.glob(f"*/{CONFIG}"))
+    hint = config.nearest(str(name), known) if known else f"there are no runs in {RUNS.absolute()} yet"
+    raise RunError(f"there is no run {str(name)!r}; {hint}")
+
+
+def refuse_a_run(folder: Path) -> None:
+    """Raise RunError where saving a model would break a training run."""
+    if (folder / runs.STATE).exists():
+        raise RunError(f"{folder} holds a training run, which saving a model would break; choose another folder")
+
+
+def write_settings(folder: Path, schema: str, parts: dict[str, Any], **about: Any) -> None:
+    """Write config.json, the mark that a folder is ready for training.
+
+    schema: the task and the version of its format, "language/1". parts: settings objects by name. about: anything else
+    that JSON holds, such as sources, columns or classes; `read_settings` gives it back.
+    """
+    content = {"schema": schema, "recurra": recurra.__version__, **about}
+    content |= {part: dataclasses.asdict(settings) for part, settings in parts.items()}
+    files.write(folder / CONFIG, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_settings(folder: Path, schema: str, classes: dict[str, type]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings in config.json by part, and all else it says: `parts, about = read_settings(folder, ...)`.
+
+    classes: the settings class of each part; parts that the file has not are left out. RunError where the file is
+    damaged, of another task or version.
+    """
+    path = folder / CONFIG
+    try:
+        about = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train again") from error
+    found = about.get("schema") if isinstance(about, dict) else None
+    if found != schema:
+        raise RunError(
+            f"{path} has the format {found!r}; this version of Recurra reads {schema!r}{_whose(found, schema)}"
+        )
+    try:
+        parts = {part: config.make(cls, about.pop(part)) for part, cls in classes.items() if part in about}
+    except (ConfigError, TypeError) as error:
+        written = about.get("recurra", "?")
+        raise RunError(
+            f"{path}, written by Recurra {written}, does not fit version {recurra.__version__}: {error}"
+        ) from error
+    return parts, about
+
+
+def _whose(found: Any, schema: str) -> str:
+    task = str(found).split("/")[0]
+    return f", and this run is of {task}" if found and task != schema.split("/")[0] else ""
+
+
+def seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A new model whose weights follow from the seed; the caller's random state goes on undisturbed."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return make_model()
