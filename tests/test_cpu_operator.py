@@ -43,7 +43,7 @@ def work_of(layer_, x, **options):
     given_ = layer_._read(x, *(options.get(name) for name in ("embedding", "lengths", "resets")))
     states = layer_._states_before(None, given_)
     keep = options.get("return_states", False), options.get("return_gates", False)
-    return layer._work(layer_._call(0, given_.x, states[0], given_, *keep))
+    return layer.work(layer_._call(0, given_.x, states[0], given_, *keep))
 
 
 X = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0))
@@ -113,7 +113,7 @@ def test_what_is_kept_is_bounded_by_the_formula(cell, time, lengths, hidden, thr
     x = torch.zeros(time, len(lengths), 3, dtype=dtype)
     work = work_of(layer_, x, lengths=lengths if ragged else None)._replace(threads=threads)
     made = library.by_key(work.cell)
-    packed = execute._Packed(work, made)
+    packed = execute.Structures(work, made)
     asked = made.core.keep_bytes(execute.addressof(packed.call))
     room = execute.keep_bytes(work, packed.size, made)
     assert asked <= room

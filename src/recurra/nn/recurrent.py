@@ -26,6 +26,7 @@ from recurra.nn.initialise import check_initialiser, initialise
 from recurra.nn.inputs import Inputs, check_finite, check_ids, read_ids, read_inputs
 from recurra.nn.layout import give_output, give_states, give_trace, read_states
 from recurra.nn.options import Shape, check_options, read_shape, read_zoneout
+from recurra.nn.prepared import Prepared
 
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")  # in the order of backends.Weights
 
@@ -109,6 +110,7 @@ class Recurrent(nn.Module):
         check_initialiser(init, self.cell, bias, forget_bias)
         self._make_weights(shape, {"device": device, "dtype": dtype})
         self.reset_parameters()
+        self._prepared = Prepared()
 
     def _make_weights(self, shape: Shape, kind: dict) -> None:
         gates, cell = len(self.cell.gate_names), self.cell
@@ -171,6 +173,10 @@ class Recurrent(nn.Module):
 
         Returns y as x is laid out, with hidden_size (or proj_size) features a direction, and the state after the last step.
         """
+        if lengths is None and resets is None and not (return_states or return_gates):
+            plain = self._prepared.run(self, x, state, embedding)
+            if plain is not None:
+                return plain
         given = self._read(x, embedding, lengths, resets)
         states = self._states_before(state, given)
         self._check_trace(return_gates)

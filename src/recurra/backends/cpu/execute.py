@@ -77,7 +77,7 @@ def sizes(work: Work, made: Made) -> Sizes:
     return Sizes(time, batch, inputs, units, outputs, heads, len(weights) // work.directions)
 
 
-class _Packed:
+class Structures:
     """The core's structures for one call, and whatever must live as long as they do."""
 
     def __init__(self, work: Work, made: Made):
@@ -149,6 +149,11 @@ class _Packed:
         return self.array([None if t is None else t.data_ptr() for t in tensors])
 
 
+def structures(work: Work) -> Structures:
+    """The core's structures for a call, without room for its results."""
+    return Structures(work, library.by_key(work.cell))
+
+
 def forward(work: Work, bound: bool = False) -> list[Tensor]:
     """y (T, B, D*P), the last states, then on request all states and all gates of each direction, and with `train` at the
     end what the backward pass needs, (n,) bytes.
@@ -156,7 +161,7 @@ def forward(work: Work, bound: bool = False) -> list[Tensor]:
     bound: make that as large as `keep_bytes` says, not as large as these lengths ask.
     """
     made = library.by_key(work.cell)
-    packed = _Packed(work, made)
+    packed = Structures(work, made)
     size, call, states, number = packed.size, packed.call, made.meta.states, packed.number
     _check(work, size)
     out = DTYPES[work.io]
@@ -184,7 +189,7 @@ def forward(work: Work, bound: bool = False) -> list[Tensor]:
             results[2] += kept
         if keep is not None:
             to.keep = keep.data_ptr() + d * room
-    _run(made.core.forward, call)
+    call_core(made.core.forward, call)
     given = [t if t.dtype == out else t.to(out) for part in results for t in part]
     return [y, *given, *([] if keep is None else [keep])]
 
@@ -209,7 +214,8 @@ def _check(work: Work, size: Sizes) -> None:
                 raise IndexError(f"`{name}` go from {least} to {most}; expected {low} to {high}")
 
 
-def _run(function, call: abi.Call) -> None:
+def call_core(function, call: abi.Call) -> None:
+    """Run one of the core's functions; it tells only whether memory ran out."""
     if function(addressof(call)):
         raise torch.OutOfMemoryError("Recurra's kernel: memory ran out")
 
@@ -220,7 +226,7 @@ def backward(work: Work, keep: Tensor, gradients: list[Tensor | None], wanted: l
     gradients: of y, of each last state and of each traced state; None for zero.
     """
     made = library.by_key(work.cell)
-    packed = _Packed(work, made)
+    packed = Structures(work, made)
     size, call, states, vectors = packed.size, packed.call, made.meta.states, made.meta.vectors
     dy, *rest = gradients
     if dy is not None:
@@ -271,7 +277,7 @@ def backward(work: Work, keep: Tensor, gradients: list[Tensor | None], wanted: l
             di = [like(s, want) for s, want in zip(work.initial[mine], want_initial[mine], strict=True)]
             to.dinitial = packed.room(di)
             d_initial += di
-    _run(made.core.backward, call)
+    call_core(made.core.backward, call)
     dx = None if not dxs else dxs[0] if len(dxs) == 1 else dxs[0].add_(dxs[1])
     found = [dx, *d_weights, *d_states, *d_initial]
     inputs = [work.x, *work.weights, *work.states, *work.initial]

@@ -30,7 +30,7 @@ def why_not(call: Call) -> str | None:
         return "forward-mode derivatives and torch.jit.trace need the equations"
     if call.keep_gates and _trains(call):
         return "gates that are returned have no gradients in its kernels: call under torch.no_grad()"
-    return _cell_reason(call.cell) or None
+    return cell_reason(call.cell) or None
 
 
 def run(call: Call) -> Ran:
@@ -40,8 +40,7 @@ def run(call: Call) -> Ran:
         return equations.run(call.embedded())
     if call.embedding is not None and (len(call.weights) > 1 or 2 * call.embedding.shape[0] > time * batch):
         call = call.embedded()  # a table of all products would cost more than the products that are read
-    work = _work(call)
-    return _ran(call, operator.layer(work))
+    return _ran(call, operator.layer(work(call)))
 
 
 def _dtype(x: Tensor) -> torch.dtype:
@@ -69,7 +68,8 @@ def _constant(function):
 
 
 @_constant
-def _cell_reason(cell: Cell) -> str:
+def cell_reason(cell: Cell) -> str:
+    """Why no kernel runs this cell; "" where one does. The first question compiles it."""
     if len(cell.state_names) > MOST_STATES or len(cell.vectors) > MOST_VECTORS:
         return f"its kernels take at most {MOST_STATES} states and {MOST_VECTORS} learned vectors"
     try:
@@ -95,7 +95,8 @@ def _threads() -> int:
     return torch.get_num_threads()
 
 
-def _work(call: Call) -> Work:
+def work(call: Call) -> Work:
+    """The call as the operator takes it."""
     tokens, x, present = None, call.x, 0
     if call.embedding is None:
         x = x if x.dtype == _dtype(x) else x.to(_dtype(x))
