@@ -15,6 +15,7 @@ from recurra.cli import compare, frame, shown
 from recurra.data import Corpus
 from recurra.generation import generate, memorisation
 from recurra.tasks import language
+from recurra.tasks.language import compare as comparison
 from recurra.tasks.language.config import LanguageConfig
 from recurra.text import build_vocabulary
 
@@ -189,15 +190,31 @@ def test_compare_trains_at_equal_size(recurra, home):
     assert lines[1].split()[:2] == [best["cell"], str(best["hidden_size"])], "the best comes first"
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "mingru", "peephole-lstm"])
-def test_the_hidden_size_comes_nearest_to_the_budget(cell):
-    vocabulary, model = build_vocabulary(["abcdefgh"]), LanguageConfig(embedding_size=8)
-    for budget in (500, 4_000, 123_456):
-        size = compare.hidden_size(model, cell, vocabulary, budget)
+@pytest.mark.parametrize(
+    ("cell", "step"), [("rnn", 1), ("lstm", 1), ("mingru", 1), ("peephole-lstm", 1), ("transformer", 16)]
+)
+def test_the_hidden_size_comes_nearest_to_the_budget(cell, step):
+    vocabulary, model = build_vocabulary(["abcdefgh"]), LanguageConfig(embedding_size=8, context=10)
+    for budget in (8_000, 20_000, 123_456):
+        size = comparison.hidden_size(model, cell, vocabulary, budget)
         off = {
-            s: abs(compare._parameters(model, cell, vocabulary, s) - budget) for s in (size - 1, size, size + 1) if s
+            s: abs(comparison.parameters(model, cell, vocabulary, s) - budget)
+            for s in (size - step, size, size + step)
+            if s > 0
         }
+        assert size % step == 0
         assert off[size] == min(off.values())
+
+
+def test_compare_sets_a_transformer_beside_the_cells(recurra, home):
+    found = json.loads(
+        recurra(
+            "compare", "book.txt", "--cells", "lstm,transformer", "--parameters", "80k", "--epochs", 1, "--json", "-q"
+        )
+    )
+    sizes = {row["cell"]: row["parameters"] for row in found["cells"]}
+    assert sizes.keys() == {"lstm", "transformer"}
+    assert abs(sizes["transformer"] / sizes["lstm"] - 1) < 0.25
 
 
 def test_demo_shows_a_sample_and_what_to_try(recurra, home, monkeypatch):

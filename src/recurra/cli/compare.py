@@ -1,6 +1,5 @@
 """`recurra compare`: several cells on one text, at equal parameters and equal time."""
 
-from itertools import chain
 from pathlib import Path
 
 import click
@@ -8,10 +7,8 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.options import config_option, given
 from recurra.cli.shown import json_option, table, to_json
-from recurra.errors import ConfigError, DataError
+from recurra.errors import DataError
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
-
-PICTURE = "compare.png"
 
 
 class _Count(click.ParamType):
@@ -76,26 +73,21 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
         values["minutes"] = 2.0
     preset = preset or "compare"
     parts = settings(preset, **values)
-    from recurra import cells as known
     from recurra.data import read_documents
-    from recurra.tasks import folders
-    from recurra.text import build_vocabulary
+    from recurra.tasks.language.compare import draw, sizes, train_one
 
     names = list(dict.fromkeys(name.strip() for name in cells.split(",") if name.strip()))
-    for name in names:
-        known.get(name)
     if not names:
         raise click.UsageError("--cells is empty; name some, such as --cells rnn,lstm,gru")
     documents = read_documents(list(text), parts["data"].encoding, parts["data"].invalid)
-    chunks = chain.from_iterable(document.chunks() for document in documents)
-    vocabulary = build_vocabulary(chunks, parts["text"], len(documents) > 1)
-    sizes = {name: hidden_size(parts["model"], name, vocabulary, parameters) for name in names}
-    folder = _new_folder(out, folders)
+    found = sizes(names, documents, parameters, parts)
+    folder = _new_folder(out)
     rows = []
-    for name, size in sizes.items():
+    for name, size in found.items():
         if not quiet:
             click.secho(f"{name}, {size} units", err=True, bold=True)
-        rows.append(_train(documents, folder / name, preset, quiet, values | {"cell": name, "hidden_size": size}))
+        chosen = values | {"cell": name, "hidden_size": size}
+        rows.append(train_one(documents, folder / name, preset, chosen, quiet))
     picture = draw(folder, rows)
     if as_json:
         results = [{key: value for key, value in row.items() if key != "curve"} for row in rows]
@@ -105,65 +97,15 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
     click.echo(f"\n{picture}")
 
 
-def hidden_size(model, cell: str, vocabulary, budget: int) -> int:
-    """The hidden size whose model comes nearest to a number of parameters. ConfigError where even one unit is too many."""
-    if _parameters(model, cell, vocabulary, 1) > budget:
-        raise ConfigError(
-            f"`parameters` is {budget:,}, but the embedding and softmax of {len(vocabulary)} tokens leave nothing for "
-            f"{cell}; give more, or a smaller `embedding_size`"
-        )
-    low, high = 1, 2
-    while _parameters(model, cell, vocabulary, high) <= budget:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _parameters(model, cell, vocabulary, middle) <= budget else (low, middle)
-    return min(low, high, key=lambda size: abs(_parameters(model, cell, vocabulary, size) - budget))
+def _new_folder(out: Path | None) -> Path:
+    from recurra.tasks import folders
 
-
-def _parameters(model, cell, vocabulary, size) -> int:
-    import dataclasses
-
-    import torch
-
-    from recurra.tasks.language import LanguageModel
-
-    # Nothing is computed on the meta device, so that even a huge model can be counted.
-    with torch.device("meta"):
-        made = LanguageModel(vocabulary, dataclasses.replace(model, cell=cell, hidden_size=size))
-    return sum(parameter.numel() for parameter in made.parameters())
-
-
-def _new_folder(out: Path | None, folders) -> Path:
     if out is None:
         return folders.new("compare")
     if out.is_dir() and any(out.iterdir()):
         raise DataError(f"the folder {out} has files in it; choose a new one with --out")
     folders.make(out)
     return out
-
-
-def _train(documents, folder: Path, preset, quiet, values) -> dict:
-    """Train one model; what it has learned, and how."""
-    from recurra.tasks import language
-    from recurra.training.listeners import read_metrics
-
-    model = language.train(documents, folder, preset, quiet=quiet, **values)
-    curve = [row for row in read_metrics(folder) if row["event"] == "evaluate"]
-    best = min(curve, key=lambda row: row["loss"])
-    per_token = best["nats"] / best["loss"] if best["loss"] else 1.0
-    return {
-        "cell": values["cell"],
-        "hidden_size": values["hidden_size"],
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "nats": best["nats"],
-        "bits_per_character": best["bits_per_character"],
-        "characters_per_second": curve[-1]["tokens_per_second"] / per_token,
-        "seconds": curve[-1]["seconds"],
-        "steps": curve[-1]["step"],
-        "folder": str(folder),
-        "curve": curve,
-    }
 
 
 def _table(rows) -> str:
@@ -182,28 +124,3 @@ def _table(rows) -> str:
         for row in sorted(rows, key=lambda row: row["nats"])
     ]
     return table(header, lines)
-
-
-def draw(folder: Path, rows: list[dict]) -> Path:
-    """Two panels: bits per character against time, and against steps."""
-    from io import BytesIO
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from recurra.training.files import write
-
-    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, key, label in zip(panels, ("seconds", "step"), ("time (seconds)", "step"), strict=True):
-        for row in rows:
-            points = [(point[key], point["bits_per_character"]) for point in row["curve"]]
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=row["cell"])
-        axes.set_xlabel(label)
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("bits per character, held-out text")
-    panels[0].legend(title=f"about {rows[0]['parameters']:,} parameters")
-    content = BytesIO()
-    FigureCanvasAgg(figure).print_png(content)
-    write(folder / PICTURE, content.getvalue())
-    return folder / PICTURE

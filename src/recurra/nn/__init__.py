@@ -7,6 +7,7 @@ from recurra.nn.layers import GRU, LSTM, RNN
 from recurra.nn.layout import Trace
 from recurra.nn.recurrent import Recurrent
 from recurra.nn.state import detach_state, map_state, select_state
+from recurra.nn.transformer import Transformer
 
 __all__ = [
     "GRU",
@@ -15,6 +16,7 @@ __all__ = [
     "RNN",
     "Recurrent",
     "Trace",
+    "Transformer",
     "accelerate",
     "card",
     "detach_state",

@@ -9,13 +9,19 @@ from recurra.errors import ConfigError
 from recurra.text.config import TextConfig
 from recurra.training.config import TrainingConfig
 
+TRANSFORMER = "transformer"
+"""In place of a cell's name: PyTorch's transformer layers, for comparison."""
+
+# What only recurrent layers have.
+_RECURRENT = ("recurrent_dropout", "zoneout", "weight_dropout", "residual", "init", "forget_bias")
+
 
 @dataclass(frozen=True)
 class LanguageConfig:
     """Embedding → recurrent stack → dropout → softmax."""
 
     cell: str = "lstm"
-    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
+    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists; or transformer."""
     embedding_size: int = 128
     """Length of each token's vector, in units."""
     hidden_size: int = 512
@@ -43,7 +49,8 @@ class LanguageConfig:
     forget_bias: float | None = None
     """Start of the forget gate's bias; not set = 1 for cells of the LSTM family, which lets them remember from the start."""
     context: int = 0
-    """Tokens that generation re-reads at each step from a zero state. 0 = the state is carried, as it should be."""
+    """Tokens that generation re-reads at each step from a zero state. 0 = the state is carried, as it should be; a transformer,
+    which has none, re-reads a window."""
 
     def __post_init__(self):
         config.check(self)
@@ -59,6 +66,11 @@ class LanguageConfig:
         ):
             _require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
         _require(self, "context", self.context >= 0, "0 or more")
+        if self.cell == TRANSFORMER:
+            _require(self, "context", self.context >= 1, "1 or more: a transformer carries no state")
+            for option in config.options(LanguageConfig):
+                if option.name in _RECURRENT and getattr(self, option.name) != option.default:
+                    raise ConfigError(f"`{option.name}` has no effect on cell='{TRANSFORMER}'; leave it out")
         if self.tie_weights and self.embedding_size != self.hidden_size:
             raise ConfigError(
                 f"`tie_weights` shares one matrix, but embedding_size is {self.embedding_size} and hidden_size"
@@ -151,13 +163,19 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
         raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
     homes = {option.name: part for part, cls in CONFIGS.items() for option in config.options(cls)}
     values = PRESETS[preset] | overrides
-    if values.get("mode") == "windows":
+    if values.get("mode") == "windows" or values.get("cell") == TRANSFORMER:
         # Trained from zero states on so many tokens, it is to generate from as many.
         values.setdefault("context", values.get("window", DataConfig.window))
     for name in values:
         if name not in homes:
             raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, homes)}")
-    return {
+    parts = {
         part: config.make(cls, {name: value for name, value in values.items() if homes[name] == part})
         for part, cls in CONFIGS.items()
     }
+    window, model = parts["data"].window, parts["model"]
+    if model.cell == TRANSFORMER and window > model.context:
+        raise ConfigError(
+            f"`window` is {window}, longer than `context`, {model.context}, which a transformer reads; make them equal"
+        )
+    return parts

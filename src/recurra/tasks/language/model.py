@@ -1,4 +1,4 @@
-"""The language model: embedding → recurrent stack → softmax."""
+"""The language model: embedding → recurrent stack, or a transformer → softmax."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from recurra import generation
 from recurra.errors import DtypeError, ShapeError, VocabularyError
-from recurra.nn import Recurrent
-from recurra.tasks.language.config import LanguageConfig
+from recurra.nn import Recurrent, Transformer
+from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
 from recurra.text import Vocabulary
 
 
@@ -26,24 +26,7 @@ class LanguageModel(nn.Module):
         self.vocabulary, self.config = vocabulary, config
         self.folder: Path | None = None
         self.embedding = nn.Embedding(len(vocabulary), config.embedding_size)
-        self.layers = Recurrent(
-            config.cell,
-            config.embedding_size,
-            config.hidden_size,
-            config.num_layers,
-            # Between layers only; with a single one there is no such place.
-            dropout=config.dropout if config.num_layers > 1 else 0.0,
-            input_dropout=config.input_dropout,
-            output_dropout=config.dropout if config.output_dropout is None else config.output_dropout,
-            recurrent_dropout=config.recurrent_dropout,
-            zoneout=config.zoneout,
-            weight_dropout=config.weight_dropout,
-            residual=config.residual,
-            init=config.init,
-            forget_bias=config.forget_bias,
-            # What an embedding gives is finite unless the weights are not, and that shows in the loss.
-            check_finite=False,
-        )
+        self.layers = _layers(config)
         self.head = nn.Linear(config.hidden_size, len(vocabulary))
         nn.init.zeros_(self.head.bias)
         # The layers want inputs of size 1, the softmax rows of length 1: a shared matrix has these, and is scaled for
@@ -113,3 +96,28 @@ class LanguageModel(nn.Module):
         from recurra.tasks.language import folder as contents
 
         contents.save(self, folder)
+
+
+def _layers(config: LanguageConfig) -> nn.Module:
+    output = config.dropout if config.output_dropout is None else config.output_dropout
+    dropped = {"input_dropout": config.input_dropout, "output_dropout": output}
+    if config.cell == TRANSFORMER:
+        sizes = config.embedding_size, config.hidden_size, config.num_layers
+        return Transformer(*sizes, context=config.context, dropout=config.dropout, **dropped)
+    return Recurrent(
+        config.cell,
+        config.embedding_size,
+        config.hidden_size,
+        config.num_layers,
+        # Between layers only; with a single one there is no such place.
+        dropout=config.dropout if config.num_layers > 1 else 0.0,
+        recurrent_dropout=config.recurrent_dropout,
+        zoneout=config.zoneout,
+        weight_dropout=config.weight_dropout,
+        residual=config.residual,
+        init=config.init,
+        forget_bias=config.forget_bias,
+        # What an embedding gives is finite unless the weights are not, and that shows in the loss.
+        check_finite=False,
+        **dropped,
+    )

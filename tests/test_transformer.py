@@ -1,0 +1,110 @@
+"""The transformer beside the recurrent layers: its formula, what it must not see, and the language model on it."""
+
+import pytest
+import torch
+from support import assert_close
+from torch.nn import functional as F
+
+from recurra.errors import ConfigError, RecurraError, ShapeError
+from recurra.nn import Transformer
+from recurra.tasks import language
+from recurra.tasks.language import settings
+
+TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on. " * 40
+TINY = dict(preset="tiny", cell="transformer", epochs=2, quiet=True)
+
+
+def by_formula(model, x):
+    """(T, B, I) → (T, B, H), written out: one head at a time, one step at a time."""
+    state = {name: value.detach() for name, value in model.state_dict().items()}
+    y = x @ state["widen.weight"].t() + state["widen.bias"] + state["positions"][: len(x), None]
+    for n in range(model.num_layers):
+        own = {k.removeprefix(f"layers.{n}."): v for k, v in state.items() if k.startswith(f"layers.{n}.")}
+        size = model.hidden_size
+        normed = F.layer_norm(y, (size,), own["norm1.weight"], own["norm1.bias"])
+        q, k, v = (normed @ own["self_attn.in_proj_weight"].t() + own["self_attn.in_proj_bias"]).split(size, -1)
+        heads = []
+        for part in range(model.heads):
+            span = slice(part * size // model.heads, (part + 1) * size // model.heads)
+            steps = []
+            for t in range(len(x)):
+                scores = torch.einsum("bh,tbh->tb", q[t, :, span], k[: t + 1, :, span]) / (size / model.heads) ** 0.5
+                steps.append(torch.einsum("tb,tbh->bh", scores.softmax(0), v[: t + 1, :, span]))
+            heads.append(torch.stack(steps))
+        y = y + torch.cat(heads, -1) @ own["self_attn.out_proj.weight"].t() + own["self_attn.out_proj.bias"]
+        normed = F.layer_norm(y, (size,), own["norm2.weight"], own["norm2.bias"])
+        wide = F.gelu(normed @ own["linear1.weight"].t() + own["linear1.bias"])
+        y = y + wide @ own["linear2.weight"].t() + own["linear2.bias"]
+    return F.layer_norm(y, (size,), state["norm.weight"], state["norm.bias"])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_equals_its_formula(training):
+    model = Transformer(5, 32, 2, context=9).double().train(training)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    x = torch.randn(7, 3, 5, dtype=torch.float64)
+    with torch.no_grad():
+        assert_close(model(x)[0], by_formula(model, x), 1e-12)
+    assert model.heads == 2
+
+
+def test_a_reset_hides_what_came_before():
+    model = Transformer(5, 32, 2, context=9).eval()
+    x, resets = torch.randn(6, 2, 5), torch.zeros(6, 2, dtype=torch.bool)
+    resets[3, 0] = True
+    changed = x.clone()
+    changed[:3] += 1
+    with torch.no_grad():
+        before, after = model(x, resets=resets)[0], model(changed, resets=resets)[0]
+    assert_close(after[3:, 0], before[3:, 0], 1e-6)
+    assert not torch.allclose(after[3:, 1], before[3:, 1])
+
+
+def test_what_cannot_be():
+    with pytest.raises(ShapeError, match="`x` has 10 steps; its context has 9"):
+        Transformer(5, 32, context=9)(torch.zeros(10, 1, 5))
+    with pytest.raises(ConfigError, match="`heads` is 3; expected a divisor of hidden_size, 32"):
+        Transformer(5, 32, context=9, heads=3)
+    with pytest.raises(ConfigError, match="`zoneout` has no effect on cell='transformer'; leave it out"):
+        settings("tiny", cell="transformer", zoneout=0.1)
+    with pytest.raises(ConfigError, match="`context` is 0; expected 1 or more: a transformer carries no state"):
+        settings("tiny", cell="transformer", context=0)
+    with pytest.raises(ConfigError, match="`window` is 32, longer than `context`, 8"):
+        settings("tiny", cell="transformer", context=8)
+
+
+def test_a_language_model_on_it(tmp_path):
+    model = language.train(text=TEXT, out=tmp_path / "whole", **TINY | {"epochs": 40})
+    text = model.generate("the quick ", 40, temperature=0)
+    assert text.startswith("the quick brown fox jumps over the lazy dog")
+    assert language.evaluate(model, text=TEXT)["nats"] < 0.2
+    again = language.load(tmp_path / "whole")
+    assert again.generate("the quick ", 40, temperature=0) == text
+    # A state that is carried would be a second context: longer prompts must not matter beyond it.
+    assert model.config.context == 32
+    end, before = TEXT[50:82], "and the dog " * 9
+    written = model.generate(end, 30, temperature=0).removeprefix(end)
+    assert model.generate(before + end, 30, temperature=0).removeprefix(before + end) == written
+
+
+def test_it_resumes_to_the_same_bits(tmp_path):
+    whole = language.train(text=TEXT, out=tmp_path / "whole", **TINY)
+    steps = []
+    language.train(
+        text=TEXT,
+        out=tmp_path / "cut",
+        listeners=[lambda event: steps.append(event.get("step"))],
+        stop=lambda: steps[-1] >= 5,
+        **TINY,
+    )
+    cut = language.resume(tmp_path / "cut", quiet=True)
+    for one, other in zip(whole.parameters(), cut.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_looking_for_a_cell_of_that_name_tells_where_it_works():
+    from recurra.nn import Recurrent
+
+    with pytest.raises(RecurraError, match="no cell is called 'transformer'"):
+        Recurrent("transformer", 4, 8)
