@@ -25,7 +25,7 @@ def of_text(text, folder, unit="character", **fields):
     return build_corpus(text_document(text), folder, TextConfig(unit), DataConfig(**fields))
 
 
-@pytest.mark.parametrize("unit", ["character", "byte", "word", "bpe"])
+@pytest.mark.parametrize("unit", ["character", "byte", "word", "token", "bpe"])
 def test_a_corpus_is_its_text(unit, tmp_path):
     built = of_text(TEXT * 50, tmp_path / "new" / "run", unit)
     for corpus in (built, Corpus.open(tmp_path / "new" / "run")):
@@ -102,7 +102,7 @@ def test_a_given_vocabulary_is_used_and_nothing_is_written_where_it_lacks_a_symb
     assert Corpus.open(tmp_path).ids.tolist() == [1, 0, 3]
 
 
-@pytest.mark.parametrize("unit", ["character", "byte", "word", "bpe"])
+@pytest.mark.parametrize("unit", ["character", "byte", "word", "token", "bpe"])
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recurra.text import TextConfig, build_vocabulary, vocabulary_from_json
 from recurra.text import pieces as pieces_module
 from recurra.text.pieces import Place, whole_words
-from recurra.text.words import split
+from recurra.text.words import Tokens, Words
 
 quick = settings(deadline=None, max_examples=60)
 SAMPLE = "Wär's möglich?\r\n\tJa, 中文も。 “Don't” 👩‍👩‍👧 नमस्ते — e\u0301 x\u00a0y  \n\n"
@@ -24,6 +24,7 @@ CONFIGS = {
     "word": TextConfig("word"),
     "word-bytes": TextConfig("word", vocabulary_size=300, unknown="bytes"),
     "word-unk": TextConfig("word", vocabulary_size=12, unknown="unk"),
+    "token-bytes": TextConfig("token", vocabulary_size=300, unknown="bytes"),
     "bpe": TextConfig("bpe", vocabulary_size=300),
     "nfc": TextConfig(nfc=True),
     "word-nfc": TextConfig("word", nfc=True),
@@ -128,7 +129,7 @@ def test_words_are_numbered_by_frequency_and_carry_their_space():
     vocabulary = build_vocabulary(["to be, or not to be"], TextConfig("word"))
     assert vocabulary.tokens == [" be", " not", " or", " to", ",", "to"]  # " be" twice, the others once, as sorted
     assert build_vocabulary([" b b a"], TextConfig("word")).tokens == [" b", " a"]
-    assert split("Don't (中文) 3.5e\u0301 नमस्ते\r\n") == [
+    assert Words.split("Don't (中文) 3.5e\u0301 नमस्ते\r\n") == [
         *["Don't", " (", "中", "文", ")", " 3", ".", "5e\u0301", " नमस्ते", "\r", "\n"]
     ]
 
@@ -137,6 +138,24 @@ def test_a_word_known_without_its_space_is_taken_so():
     vocabulary = build_vocabulary(["ROMEO:\nO, speak  again"], TextConfig("word"))
     ids = vocabulary.encode("O ROMEO speak")
     assert [vocabulary.symbols[i] for i in ids] == ["O", " ", "ROMEO", " speak"]
+
+
+def test_a_text_that_is_tokenised_keeps_its_tokens():
+    text = " he said <unk> does n't \n the N '\n"
+    assert Tokens.split(text) == [" he", " said", " <unk>", " does", " n't", " \n", " the", " N", " '", "\n"]
+    vocabulary = build_vocabulary([text], TextConfig("token"))
+    assert len(vocabulary) == 10
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+def test_penn_treebank_has_its_published_numbers(real_data):
+    counts, seen = {}, set()
+    for part in ("train", "valid", "test"):
+        tokens = Tokens.split(real_data(f"ptb/ptb.{part}.txt").read_text("utf-8"))
+        counts[part] = len(tokens)
+        seen |= set(tokens)
+    assert counts == {"train": 929589, "valid": 73760, "test": 82430}
+    assert len(seen) == 10_000
 
 
 def test_rare_words_are_spelled_or_marked():

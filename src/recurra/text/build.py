@@ -11,7 +11,7 @@ from recurra.text.config import TextConfig
 from recurra.text.pieces import whole_words
 from recurra.text.vocabulary import EOD, SCHEMA, UNK, Vocabulary
 
-UNITS = {cls.unit: cls for cls in (characters.Characters, characters.Bytes, words.Words, bpe.BytePairs)}
+UNITS = {cls.unit: cls for cls in (characters.Characters, characters.Bytes, words.Words, words.Tokens, bpe.BytePairs)}
 
 
 def build_vocabulary(chunks: Iterable[str], config: TextConfig | None = None, documents: bool = False) -> Vocabulary:
@@ -39,8 +39,8 @@ def _counted(pieces: Iterable[str], config: TextConfig, documents: bool) -> Voca
     specials = [EOD] * documents + [UNK] * (config.unknown == "unk")
     spelled = len(specials) if config.unknown == "bytes" else None
     reserved = specials + (_spelling() if config.unknown == "bytes" else [])
-    if config.unit == "word":
-        counts = words.count(pieces, limited=config.unknown != "error")
+    if config.unit in ("word", "token"):
+        counts = words.count(pieces, UNITS[config.unit].split, limited=config.unknown != "error")
     else:
         counts = characters.count(pieces)
     if not counts:

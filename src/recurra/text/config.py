@@ -11,8 +11,9 @@ from recurra.errors import ConfigError
 class TextConfig:
     """What a token is, and what becomes of a symbol that the vocabulary does not have."""
 
-    unit: Literal["character", "byte", "word", "bpe"] = "character"
-    """What a token is: a Unicode character, a byte of UTF-8, a word with the space before it, or a byte pair."""
+    unit: Literal["character", "byte", "word", "token", "bpe"] = "character"
+    """What a token is: a Unicode character, a byte of UTF-8, a word with the space before it, a token of a text that has spaces
+    between its tokens already, or a byte pair."""
 
     nfc: bool = False
     """Compose letters and accents first (Unicode NFC), so that é is one character however it was typed."""
@@ -40,7 +41,7 @@ class TextConfig:
             )
         if self.unit == "byte" and cut:
             raise ConfigError("`vocabulary_size` and `min_count` have no effect with unit='byte': it has 256 tokens")
-        if self.unit in ("character", "word") and cut and self.unknown == "error":
+        if self.unit in ("character", "word", "token") and cut and self.unknown == "error":
             raise ConfigError(
                 f"`vocabulary_size` and `min_count` leave {self.unit}s out; "
                 "say what becomes of them: unknown='bytes' or unknown='unk'"

@@ -22,7 +22,7 @@ EOD, UNK = "<eod>", "<unk>"
 class Vocabulary:
     """Text ↔ ids. Build one with `build_vocabulary`; read one back with `vocabulary_from_json`.
 
-    `unit`  "character", "byte", "word" or "bpe"       `eod`  id of the end-of-document token, or None
+    `unit`  "character", "byte", "word", "token" or "bpe"       `eod`  id of the end-of-document token, or None
     `nfc`   whether text is composed before encoding   `unk`  id of the token for unknown symbols, or None
     `spelled`  id of byte 0 of the 256 byte tokens that spell unknown symbols, or None
     `symbols`  the tokens in the order of their ids

@@ -1,14 +1,15 @@
 """Vocabularies of words: a word with the space before it is a token; so is each sign and other white space.
 
 So "to be, or" is "to", " be", ",", " or": nothing is lost, and the spaces cost nothing. Chinese and Japanese
-write no spaces; there each character is a word.
+write no spaces; there each character is a word. In a text that is tokenised already, whatever stands between spaces is
+one token ("n't", "<unk>", "N"), and so is the end of a line.
 """
 
 import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -25,11 +26,16 @@ class Words(Vocabulary):
 
     unit = "word"
 
+    @staticmethod
+    def split(text: str) -> list[str]:
+        """The words of a text; joined again they are the text: `Words.split("to be, or")` → ["to", " be", ",", " or"]."""
+        return _pattern().findall(text)
+
     def _pieces(self, chunks: Iterable[str]) -> Iterable[str]:
         return super()._pieces(chunks) if self.nfc else whole_words(chunks)
 
     def _encode(self, piece: str, where: str, place: Place) -> np.ndarray:
-        words = split(piece)
+        words = self.split(piece)
         ids = list(map(self.index.get, words))
         if None in ids:
             ids = self._known(words, ids, piece, where, place)
@@ -56,8 +62,22 @@ class Words(Vocabulary):
         return known
 
     def _new(self, chunks: Iterable[str]) -> list[str]:
-        counts = count(self._pieces(chunks))
+        counts = count(self._pieces(chunks), self.split)
         return sorted((w for w in counts if w not in self.index), key=lambda w: (-counts[w], w))
+
+
+class Tokens(Words):
+    """One token for what stands between spaces, as corpora that are tokenised already are written."""
+
+    unit = "token"
+
+    @staticmethod
+    def split(text: str) -> list[str]:
+        """The tokens, joined again the text: `Tokens.split(" we 're <unk> .")` → [" we", " 're", " <unk>", " ."]."""
+        return _BETWEEN.findall(text)
+
+
+_BETWEEN = re.compile(r" ?\S+| ?\s")
 
 
 @functools.cache
@@ -82,13 +102,8 @@ def _ranges(points: Iterable[int], categories: str) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-def split(text: str) -> list[str]:
-    """The words of a text; joined again they are the text: `split("to be, or")` → ["to", " be", ",", " or"]."""
-    return _pattern().findall(text)
-
-
-def count(pieces: Iterable[str], limited: bool = False) -> Counter[str]:
-    """How often each word occurs, in pieces that cut no word.
+def count(pieces: Iterable[str], split: Callable[[str], list[str]], limited: bool = False) -> Counter[str]:
+    """How often each word occurs, in pieces that cut no word. split: a piece's words.
 
     Past MOST distinct words the rarest are forgotten where the vocabulary is `limited` anyway; else DataError.
     """
