@@ -36,8 +36,8 @@ PUBLISHED = {  # nats a character, by units and layers; the others have as many 
 
 
 def war_and_peace() -> dict[str, str]:
-    # As bytes: the lines end in \r\n, and both are counted in the paper.
-    text = (DATA / "war_and_peace/warpeace_input.txt").read_bytes().decode("utf-8-sig")
+    # A character a byte: so are the paper's 3,258,246 characters and 87 symbols counted, line ends included.
+    text = (DATA / "war_and_peace/warpeace_input.txt").read_bytes().decode("latin-1")
     cuts = [0, int(0.8 * len(text)), int(0.9 * len(text)), len(text)]
     return dict(zip(("train", "valid", "test"), (text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)), strict=True))
 
