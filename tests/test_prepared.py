@@ -1,5 +1,5 @@
 """The short way through a stack gives what the long way gives, sees every change of the layer, and leaves alone what is
-not plain inference."""
+not plain."""
 
 import copy
 import pickle
@@ -93,6 +93,46 @@ def test_projection_heads_and_embedding(ways):
         layer(torch.tensor([[0, 50]]), embedding=table)
 
 
+@pytest.mark.parametrize("form", [*FORMS, {"residual": True, "num_layers": 2}], ids=str)
+@pytest.mark.parametrize("cell", cells.names())
+def test_both_ways_train_the_same(cell, form, ways):
+    short, long, taken = ways
+    layer = Recurrent(cell, 7 if "residual" in form else 5, 7, **form)
+    sizes, dtype = ((2, 4) if form.get("batch_first") else (4, 2)), form.get("dtype", torch.float32)
+    x = torch.randn(*sizes, layer.input_size, dtype=dtype, requires_grad=True)
+    with torch.no_grad():
+        _, state = layer(x)
+    state = [part.clone().requires_grad_() for part in parts(state)]
+    inputs, found = [x, *state, *layer.parameters()], []
+    for way in (
+        layer if "residual" in form else lambda *given: short(layer, *given),
+        lambda *given: long(layer, *given),
+    ):
+        for start in (None, state[0] if len(state) == 1 else tuple(state)):
+            y, ended = way(x, start)
+            total = y.square().sum() + sum((k + 2) * part.sin().sum() for k, part in enumerate(parts(ended)))
+            found.append([y, *parts(ended), *torch.autograd.grad(total, inputs, allow_unused=True)])
+    for got, want in zip(found[:2], found[2:], strict=True):
+        for one, other in zip(got, want, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                assert_close(one, other, 0)
+
+
+def test_a_second_derivative_and_checkpointing_on_both_ways(ways):
+    short, long, taken = ways
+    layer, x = LSTM(5, 7).double(), torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+    seconds = []
+    for way in (short, long):
+        (first,) = torch.autograd.grad(way(layer, x)[0].square().sum(), x, create_graph=True)
+        seconds.append(torch.autograd.grad(first.square().sum(), [x, *layer.parameters()]))
+    for one, other in zip(*seconds, strict=True):
+        assert_close(one, other, 1e-12)
+    checkpointed = LSTM(5, 7, checkpoint_every=2)
+    checkpointed(torch.randn(5, 2, 5))
+    assert taken[-1] is None
+
+
 def change_in_place(layer):
     layer.weight_hh_l0.mul_(2)
 
@@ -165,14 +205,14 @@ def test_every_change_of_the_layer_is_seen(change, ways):
 def test_what_is_not_plain_goes_the_long_way(ways):
     _, _, taken = ways
     layer, x = LSTM(5, 7, dropout=0.5, num_layers=2), torch.randn(3, 2, 5)
-    layer(x)  # gradients are wanted
+    layer(x)  # dropout is on
     assert taken == [None]
     with torch.no_grad():
-        layer(x)  # dropout is on
+        layer(x)
         layer.eval()
         with torch.autocast("cpu", torch.bfloat16):
             assert layer(x)[0].dtype == torch.bfloat16
-        layer(x.requires_grad_())  # only the mode counts
+        layer(x.requires_grad_())
         assert [found is None for found in taken] == [True, True, True, False]
         assert layer(torch.randn(3, 5))[0].shape == (3, 7)  # one sequence
         assert layer(x[:, :0])[0].shape == (3, 0, 7)

@@ -1,9 +1,10 @@
-"""The short way through a stack of layers: plain inference on the CPU.
+"""The short way through a stack of layers: plain calls on the CPU.
 
 A single step at batch 1 computes for a few microseconds; to read a layer's options, weights and states takes twenty times
-as long. What follows from the layer alone is found once and kept here, as the structures that the core reads; a call checks
-that it still holds, fills in its own addresses, and goes. Whatever is not plain (a gradient is wanted, dropout is on,
-rows have lengths, something looks over the calls, an argument is wrong) goes the long way, which also has the words for it.
+as long. What follows from the layer alone is found once and kept here: without gradients the structures that the core reads,
+in which a call fills in its own addresses; with gradients the operator's arguments but for its tensors. Each call checks
+that they still hold. Whatever is not plain (dropout is on, rows have lengths, something looks over the calls, an argument
+is wrong) goes the long way, which also has the words for it.
 """
 
 import math
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from recurra.backends.cpu import abi, execute, library
+from recurra.backends.cpu import abi, execute, library, operator
 from recurra.backends.cpu import layer as cpu
 
 _DTYPES = {torch.float32, torch.float64}
@@ -32,7 +33,7 @@ class Prepared:
 
     def run(self, layer, x: Any, state: Any, embedding: Any) -> tuple[Tensor, Any] | None:
         """What `layer(x, state)` returns, or None where that must go the long way. embedding: as in `Recurrent.forward`."""
-        if torch.compiler.is_compiling() or torch.is_grad_enabled() or _watched() or _drops(layer):
+        if torch.compiler.is_compiling() or _watched() or _drops(layer):
             return None
         if embedding is not None:
             x = _looked_up(x, embedding)
@@ -40,7 +41,7 @@ class Prepared:
             return None
         if x.shape[2] != layer.input_size or not x.numel() or (x.stride(2) != 1 and layer.input_size > 1):
             return None
-        if layer.check_finite and embedding is None and not math.isfinite(x.sum().item()):
+        if layer.check_finite and embedding is None and not math.isfinite(x.detach().sum().item()):
             return None
         try:
             record = self._free.pop()
@@ -50,6 +51,9 @@ class Prepared:
             record = _make(layer, x)
         if record is None:
             return None
+        if torch.is_grad_enabled():
+            self._free.append(record)  # it is only read, and the operator calls hooks of the user's
+            return None if layer.checkpoint_every else record.train(layer, x, state)
         result = record.run(x, state)
         self._free.append(record)
         return result
@@ -91,7 +95,7 @@ def _looked_up(ids: Any, embedding: Any) -> Tensor | None:
 
 def _make(layer, x: Tensor) -> "_Record | None":
     """The record of a layer as it is now. None where it is not plain: a parametrised or pruned weight, mixed types."""
-    names = [name for listed, vectors in layer._names.values() for name in (*listed, *(v for _, v in vectors)) if name]
+    names = [name for one in _weight_names(layer) for listed in one for name in listed]
     found = [layer._parameters.get(name) for name in names]
     if len(names) != len(layer._parameters) or layer._shape.listed or cpu.cell_reason(layer.cell):
         return None
@@ -114,6 +118,9 @@ class _Record:
         self.batch_first, self.dtype = layer.batch_first, dtype
         self.key = _key(layer)
         self.calls = calls
+        self.names = [
+            [name for listed in per_layer for name in listed] for per_layer in _weight_names(layer)
+        ]  # for each layer its weights in the operator's order
         self.forward = calls[0].made.core.forward
         self.widths = layer._shape.states(0)
         self.directions = 2 if layer.bidirectional else 1
@@ -144,6 +151,33 @@ class _Record:
             x = self._layer(packed, x, threads)
         return x, after[0] if len(after) == 1 else tuple(after)
 
+    def train(self, layer, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
+        """The same where gradients may be wanted: by the operator, layer by layer."""
+        x = x.transpose(0, 1) if self.batch_first else x
+        before = self._before(state, x.shape[1])
+        if before is None:
+            return None
+        threads, ended = torch.get_num_threads(), [[] for _ in self.widths]
+        rows = [part.unbind(0) for part in before]
+        for k, (packed, names) in enumerate(zip(self.calls, self.names, strict=True)):
+            places = range(k * self.directions, (k + 1) * self.directions)
+            weights = [layer._parameters[name] for name in names]
+            states = [part[place] for place in places for part in rows]
+            work = packed.work._replace(
+                threads=threads,
+                train=any(t.requires_grad for t in (x, *weights, *states)),
+                batch_major=x.stride(0) < x.stride(1),
+                x=x,
+                weights=weights,
+                states=states,
+            )
+            x, *last = operator.layer(work)
+            for part, after in enumerate(ended):
+                after += last[part :: len(self.widths)]
+        y = x.transpose(0, 1) if self.batch_first else x
+        ended = [torch.stack(after) if len(after) > 1 else after[0][None] for after in ended]
+        return y, ended[0] if len(ended) == 1 else tuple(ended)
+
     def _before(self, state: Any, batch: int) -> list[Tensor] | None:
         """The states to start from, as the core reads them; None where they are not plainly that."""
         if state is None:
@@ -168,6 +202,15 @@ class _Record:
         call.y, call.y_time, call.y_row = y.data_ptr(), y.stride(time), y.stride(row)
         execute.call_core(self.forward, call)
         return y
+
+
+def _weight_names(layer) -> list[list[list[str]]]:
+    """For each layer and direction the names of its weights, then of its vectors."""
+    found = []
+    for index in range(layer.num_layers):
+        each = [layer._names[suffix] for suffix in layer._shape.suffixes(index)]
+        found.append([[*filter(None, listed), *(name for _, name in vectors)] for listed, vectors in each])
+    return found
 
 
 def _key(layer) -> list:
