@@ -451,3 +451,25 @@ def test_float16_goes_elsewhere():
     assert GRU(4, 6, dtype=torch.float16).explain(X.half()).passed_over["cpu"] == "it has no kernels for float16"
     with torch.autocast("cpu", torch.float16):
         assert LSTM(4, 6).explain(X).passed_over["cpu"] == "it has no kernels for float16"
+
+
+def test_two_ways_back_over_one_graph():
+    """What the forward pass laid out for the core serves again, with other gradients asked for, and when a hook has
+    moved what was saved."""
+    layer, x = LSTM(5, 7), torch.randn(4, 2, 5, requires_grad=True)
+    inputs = [x, *layer.parameters()]
+    y, (h, c) = layer(x)
+    total = y.square().sum() + 3 * c.sum()
+    everything = torch.autograd.grad(total, inputs, retain_graph=True)
+    for asked in ([layer.weight_ih_l0], [x], inputs):
+        found = torch.autograd.grad(total, asked, retain_graph=True)
+        for got, tensor in zip(found, asked, strict=True):
+            want = next(g for g, t in zip(everything, inputs, strict=True) if t is tensor)
+            assert torch.equal(got, want)
+    only_c = torch.autograd.grad(c.sum(), inputs, retain_graph=True)
+    wanted = torch.autograd.grad(layer(x)[1][1].sum(), inputs)
+    assert all(map(torch.equal, only_c, wanted))
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t.clone()):
+        y, (h, c) = layer(x)
+        moved = y.square().sum() + 3 * c.sum()
+    assert all(map(torch.equal, torch.autograd.grad(moved, inputs), everything))

@@ -131,6 +131,19 @@ class Structures:
             self.held.append(shares)
             to.zone_share = addressof(shares)
 
+    def for_backward(self) -> "Structures | None":
+        """The same without the call's tensors, to be used again on the way back; None where it made copies of its own,
+        which are not worth their memory until then."""
+        if any(isinstance(part, Tensor) for part in self.held):
+            return None
+        self.addresses, self.work = _addresses(self.work), None
+        return self
+
+    def again(self, work: Work) -> bool:
+        """Whether `work` has its tensors where they were; a hook may have moved what autograd saved."""
+        self.work = work
+        return _addresses(work) == self.addresses
+
     def pointer(self, tensor: Tensor, dtype: torch.dtype | None = None) -> int:
         """The address of a tensor's numbers, dense and in the arithmetic's type."""
         dtype = dtype or self.number
@@ -149,19 +162,26 @@ class Structures:
         return self.array([None if t is None else t.data_ptr() for t in tensors])
 
 
+def _addresses(work: Work) -> list[int]:
+    single = [t for t in (work.x, work.lengths, work.resets, work.tokens) if t is not None]
+    return [
+        t.data_ptr() for part in (single, work.weights, work.states, work.initial, work.masks, work.zones) for t in part
+    ]
+
+
 def structures(work: Work) -> Structures:
     """The core's structures for a call, without room for its results."""
     return Structures(work, library.by_key(work.cell))
 
 
-def forward(work: Work, bound: bool = False) -> list[Tensor]:
+def forward(work: Work, bound: bool = False, packed: Structures | None = None) -> list[Tensor]:
     """y (T, B, D*P), the last states, then on request all states and all gates of each direction, and with `train` at the
     end what the backward pass needs, (n,) bytes.
 
-    bound: make that as large as `keep_bytes` says, not as large as these lengths ask.
+    bound: make that as large as `keep_bytes` says, not as large as these lengths ask. packed: the call's structures, if made.
     """
-    made = library.by_key(work.cell)
-    packed = Structures(work, made)
+    packed = packed or structures(work)
+    made = packed.made
     size, call, states, number = packed.size, packed.call, made.meta.states, packed.number
     _check(work, size)
     out = DTYPES[work.io]
@@ -220,15 +240,26 @@ def call_core(function, call: abi.Call) -> None:
         raise torch.OutOfMemoryError("Recurra's kernel: memory ran out")
 
 
-def backward(work: Work, keep: Tensor, gradients: list[Tensor | None], wanted: list[bool]) -> list[Tensor | None]:
+_ON_REQUEST = ("dtrace_states", "dx", "dw_x", "dw_h", "db_x", "db_h", "dw_r")
+
+
+def backward(
+    work: Work,
+    keep: Tensor,
+    gradients: list[Tensor | None],
+    wanted: list[bool],
+    packed: Structures | None = None,
+) -> list[Tensor | None]:
     """Gradients of x, each weight, each state and each initial state, in this order; None where not wanted.
 
-    gradients: of y, of each last state and of each traced state; None for zero.
+    gradients: of y, of each last state and of each traced state; None for zero. packed: the forward call's structures.
     """
-    made = library.by_key(work.cell)
-    packed = Structures(work, made)
+    if packed is None or not packed.again(work):
+        packed = structures(work)
+    made, lasting = packed.made, len(packed.held)
     size, call, states, vectors = packed.size, packed.call, made.meta.states, made.meta.vectors
     dy, *rest = gradients
+    call.dy = None
     if dy is not None:
         out = DTYPES[work.io]
         if dy.dtype != out or (dy.stride(2) != 1 and dy.shape[2] > 1):
@@ -252,6 +283,8 @@ def backward(work: Work, keep: Tensor, gradients: list[Tensor | None], wanted: l
 
     for d in range(work.directions):
         to, mine = call.direction[d], slice(d * states, (d + 1) * states)
+        for name in _ON_REQUEST:  # an earlier backward pass over the same graph may have asked for more
+            setattr(to, name, None)
         to.keep = keep.data_ptr() + d * room
         to.dlast = given(dlast[mine])
         if dtrace:
@@ -278,6 +311,8 @@ def backward(work: Work, keep: Tensor, gradients: list[Tensor | None], wanted: l
             to.dinitial = packed.room(di)
             d_initial += di
     call_core(made.core.backward, call)
+    del packed.held[lasting:]
+    packed.work = None
     dx = None if not dxs else dxs[0] if len(dxs) == 1 else dxs[0].add_(dxs[1])
     found = [dx, *d_weights, *d_states, *d_initial]
     inputs = [work.x, *work.weights, *work.states, *work.initial]

@@ -58,9 +58,10 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, work: Work, *tensors: Tensor):
-        *results, keep = execute.forward(work)
+        packed = execute.structures(work)
+        *results, keep = execute.forward(work, packed=packed)
         ctx.set_materialize_grads(False)
-        ctx.work = _save(ctx, work, keep)
+        ctx.packed, ctx.work = packed.for_backward(), _save(ctx, work, keep)
         return tuple(results)
 
     @staticmethod
@@ -69,7 +70,7 @@ class _Layer(torch.autograd.Function):
         wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():  # create_graph=True: the gradient itself is to be differentiated
             return None, *_by_equations(work, gradients, wanted)
-        return None, *execute.backward(work, keep, list(gradients), list(wanted))
+        return None, *execute.backward(work, keep, list(gradients), list(wanted), ctx.packed)
 
 
 _TENSOR_FIELDS = ("x", "weights", "states", "lengths", "resets", "initial", "masks", "zones", "tokens")
