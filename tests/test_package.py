@@ -12,6 +12,7 @@ import recurra
 
 ROOT = Path(recurra.__file__).parent
 LAZY = ["recurra", "recurra.text", "recurra.data", "recurra.generation", "recurra.training", "recurra.tasks.language"]
+LAZY += ["recurra.inside"]
 
 
 @pytest.mark.parametrize("package", LAZY)
@@ -46,6 +47,8 @@ ORDER = [
     "training",
     "generation",
     "tasks",
+    "inside",
+    "studio",
 ]
 
 
