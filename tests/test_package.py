@@ -12,7 +12,8 @@ import recurra
 
 ROOT = Path(recurra.__file__).parent
 LAZY = ["recurra", "recurra.text", "recurra.data", "recurra.generation", "recurra.training", "recurra.tasks.language"]
-LAZY += ["recurra.inside"]
+LAZY += ["recurra.inside", "recurra.studio"]
+LAZY += [f"recurra.tasks.{task}" for task in ("forecasting", "classification", "tagging", "speech", "music", "video")]
 
 
 @pytest.mark.parametrize("package", LAZY)

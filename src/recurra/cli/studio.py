@@ -1,0 +1,127 @@
+"""`recurra studio`: the page on which models are trained, watched, read from and looked into."""
+
+import contextlib
+import errno
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+import click
+
+from recurra.cli import cellfile
+from recurra.cli.frame import Command
+from recurra.cli.options import settings_options
+from recurra.errors import ConfigError, RunError
+from recurra.studio.settings import Limits, StudioConfig, is_loopback
+
+
+def _load_cells(ctx, parameter, folder: Path | None) -> None:
+    if folder is not None:
+        cellfile.load(ctx, parameter, tuple(sorted(folder.glob("*.py"))))
+
+
+@click.command(
+    "studio",
+    cls=Command,
+    examples={
+        "open it": "recurra studio",
+        "with cells of your own": "recurra studio --cells my-cells/",
+        "for others in the house, who need the token it prints": "recurra studio --host 0.0.0.0",
+    },
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="The port; 0 = any free one."
+)
+@click.option(
+    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder of the runs."
+)
+@click.option(
+    "--cells",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    expose_value=False,
+    callback=_load_cells,
+    help="Folder of Python files with cells of your own: each is run, and registers some.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address; any but this machine's needs a token."
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: on]")
+@settings_options({"Limits": Limits})
+def command(port, runs, host, browser, **limits):
+    """Open the studio: train, watch, generate and look inside, in the browser.
+
+    It is for this machine alone, and nothing leaves it. Training runs in a process of its own. Ctrl-C saves what is
+    being trained, and ends the studio; closing the page ends nothing.
+    """
+    given = {name: value for name, value in limits.items() if value is not None}
+    token = None if is_loopback(host) else secrets.token_urlsafe(24)
+    config = StudioConfig(host, port, runs, Limits(**given), token)
+    # Before the slow part, so that a slip is told at once.
+    with listen(host, port) as socket_:
+        serve(config, socket_, browser)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at the address. RunError, in one line, where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        if error.errno == errno.EADDRINUSE:
+            words = f"port {port} is taken, perhaps by another studio; take another with --port, or --port 0"
+        elif error.errno == errno.EACCES:
+            words = f"port {port} is not yours to take: those below 1024 are the system's; take another with --port"
+        else:
+            words = f"the address {host!r} cannot be listened at: {error.strerror or error}"
+        raise RunError(words) from None
+    return found
+
+
+def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
+    """Serve until Ctrl-C; then everything that is being trained is saved."""
+    try:
+        import fastapi  # noqa: F401 (the heart of the extra)
+        import plotly  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise ConfigError(f"the studio needs the package {error.name}: pip install 'recurra[studio]'") from None
+    import torch
+
+    from recurra.studio.app import create_app
+    from recurra.studio.guard import address
+
+    port = socket_.getsockname()[1]
+    app = create_app(StudioConfig(config.host, port, config.runs, config.limits, config.token))
+    # Many texts at once share the cores best with a thread each.
+    torch.set_num_threads(1)
+    studio, page = app.state.studio, address(config, port)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets=None):
+            # Streams that never end by themselves would be waited for.
+            studio.hub.close()
+            if studio.trainer.jobs:
+                click.echo("saving what is being trained ...", err=True)
+            await super().shutdown(sockets)
+
+    settings = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
+    )
+    click.echo(f"Recurra studio: {page}\nruns: {studio.runs.root}\nCtrl-C ends it")
+    studio.speeds.get("lstm")
+    if browser:
+        threading.Timer(0.5, webbrowser.open, [page]).start()
+    # When all is saved, uvicorn raises the Ctrl-C that ended it once more.
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(settings).run(sockets=[socket_])
+    for run in studio.interrupted:
+        words = "it goes on with Continue in the studio, or: recurra train --resume"
+        click.echo(f"{run} is saved; {words} {studio.runs.root / run}", err=True)

@@ -1,0 +1,184 @@
+"""What is asked of the look inside, and what it answers, as OpenAPI describes it. Numbers have four digits behind the point."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from recurra.studio.shapes import Body
+
+TEXT, LAGS, SAMPLE, CLAMPS, UNITS = 5000, 300, 2000, 64, 1000
+"""The most that may be asked for: characters, lags, characters written under a clamp, units held, units listed."""
+
+Index = Annotated[int, Field(ge=0, le=10**6)]
+Name = Annotated[str, Field(max_length=100)]
+
+
+class Look(Body):
+    """A text for the model to read."""
+
+    text: Annotated[str, Field(min_length=1, max_length=TEXT)]
+
+
+class Units(Look):
+    """Which units, and in which order."""
+
+    layer: Index | None = None
+    state: Name | None = None
+    sort: Literal["variance", "follows"] = "variance"
+    feature: Name | None = None
+    """Sort by how well this one is followed."""
+    limit: Annotated[int, Field(ge=1, le=UNITS)] = 50
+
+
+class One(Look):
+    """One unit."""
+
+    layer: Index = 0
+    unit: Index
+    state: Name | None = None
+    """Not given: the output."""
+
+
+class Gates(Look):
+    """A gate's values at `count` characters from `first` on."""
+
+    layer: Index = 0
+    gate: Name
+    first: Index = 0
+    count: Annotated[int, Field(ge=1, le=TEXT)] = 500
+    units: Annotated[int, Field(ge=1, le=UNITS)] | Annotated[list[Index], Field(min_length=1, max_length=UNITS)] = 64
+    """Their numbers, or how many of those that vary most."""
+
+
+class Held(Body):
+    """A unit, and what it is held at."""
+
+    layer: Index = 0
+    unit: Index
+    state: Name | None = None
+    """Not given: the output."""
+    value: Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)] = 0.0
+    """0 silences it."""
+
+
+class Clamps(Look):
+    """Units to hold, and what to write with and without them."""
+
+    clamps: Annotated[list[Held], Field(min_length=1, max_length=CLAMPS)]
+    prompt: Annotated[str, Field(max_length=TEXT)] = ""
+    length: Annotated[int, Field(ge=0, le=SAMPLE)] = 200
+    """0: write nothing."""
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 1
+    temperature: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.8
+
+
+class Lags(Look):
+    """How far to look back."""
+
+    lags: Annotated[int, Field(ge=1, le=LAGS)] | None = None
+    """Not given: 100, or as far as the text goes."""
+
+
+class ReadAnswer(BaseModel):
+    """What happened at each character, and what there is to look at."""
+
+    characters: list[str]
+    losses: list[float | None]
+    """Nats a token; the first is null, since nothing leads to it."""
+    mean_loss: float | None
+    layers: int
+    units: list[int]
+    """Of each layer."""
+    states: list[str]
+    gates: list[str]
+    saturating: list[str]
+    """The gates that stay between 0 and 1."""
+    next: list[list[tuple[str, float]]]
+    """After each character the likeliest next ones."""
+
+
+class Follows(BaseModel):
+    """Pearson's r of a unit with a feature of the text."""
+
+    feature: str
+    r: float
+
+
+class RankedUnit(BaseModel):
+    """A unit and the three features that it follows best; first the one that was asked for."""
+
+    layer: int
+    unit: int
+    state: str
+    variance: float
+    follows: list[Follows]
+
+
+class FeatureWords(BaseModel):
+    """A feature of the text."""
+
+    name: str
+    words: str
+    chance: float
+    """The largest |r| of any unit with the feature at the wrong places: believe what is well above."""
+
+
+class UnitsAnswer(BaseModel):
+    """The units in order."""
+
+    units: list[RankedUnit]
+    features: list[FeatureWords]
+    left_out: list[str]
+    """Features that are the same all through the text."""
+    tried: int
+    """Units that were looked at."""
+
+
+class UnitAnswer(BaseModel):
+    """One unit's value after each character."""
+
+    values: list[float]
+    low: float
+    high: float
+    variance: float
+    follows: list[Follows]
+
+
+class GatesAnswer(BaseModel):
+    """A gate's values, a row for each unit, and over the whole text how often it is shut (< 0.1) and open (> 0.9)."""
+
+    gate: str
+    layer: int
+    first: int
+    units: list[int]
+    values: list[list[float]]
+    saturates: bool
+    """Whether the gate stays between 0 and 1; otherwise the shares are null."""
+    left_saturated: list[float] | None
+    right_saturated: list[float] | None
+
+
+class BeforeAfter(BaseModel):
+    """Mean loss in nats a token; null for a text of one."""
+
+    before: float | None
+    after: float | None
+
+
+class ClampAnswer(BaseModel):
+    """What becomes of the loss, and of the writing."""
+
+    loss: BeforeAfter
+    losses: list[float | None]
+    """Each character's with the units held."""
+    text: dict[Literal["before", "after"], str]
+    """From the prompt on; empty where nothing was to be written."""
+
+
+class MemoryAnswer(BaseModel):
+    """Mean norm of the loss's gradient with respect to the input so many tokens before, relative to lag 0."""
+
+    lags: list[int]
+    norms: list[float]
+    positions: int
+    words: list[str]

@@ -1,0 +1,172 @@
+// The view "Compare": the runs in a table, their curves on one chart, two of them writing side by side.
+import * as api from "./api.js";
+import { clear, curvesChart } from "./charts.js";
+import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
+import { $, ask, cellTitle, choices, count, date, duration, grower, h, say } from "./ui.js";
+
+const bitsOf = (run) => run.bits_per_character ?? null;
+const COLUMNS = [
+  ["", "Curve", null],
+  ["title", "Name", (run) => run.title],
+  ["cell", "Cell", (run) => run.cell],
+  ["layers", "Layers", (run) => run.layers, "num"],
+  ["units", "Units", (run) => run.units, "num"],
+  ["parameters", "Parameters", (run) => run.parameters, "num"],
+  ["bits", "Bits a character", bitsOf, "num"],
+  ["speed", "Characters/s", (run) => run.speed, "num"],
+  ["seconds", "Trained for", (run) => run.seconds, "num"],
+  ["created", "Made", (run) => run.created],
+];
+const NONE = "No models yet. Train one under “Write like this”, or copy a run’s folder into the folder of runs and look again.";
+let order = remember.get("order", { by: "created", down: true });
+let ticked = null; // ids of the runs whose curves are shown
+const histories = new Map();
+let duels = [];
+
+export function mount() {
+  $("runsTable").tHead.append(h("tr", {}, COLUMNS.map(header), h("th", {}, h("span", { class: "sr" }, "Actions"))));
+  $("btnRefresh").addEventListener("click", () => attempt(refresh, "Looked again"));
+  $("curveAxis").addEventListener("change", curves);
+  $("duelForm").addEventListener("submit", (event) => (event.preventDefault(), duel()));
+  on("runs", () => $("view-compare").hidden || table());
+}
+
+export function show() {
+  ticked ??= new Set(state.runs.filter((run) => run.loss !== null).slice(0, 5).map(({ id }) => id));
+  table();
+  curves();
+}
+
+function header([key, words, , kind]) {
+  if (!key) return h("th", { scope: "col" }, h("span", { class: "sr" }, words));
+  const sort = () => {
+    order = { by: key, down: order.by === key ? !order.down : kind === "num" };
+    remember.set("order", order);
+    table();
+  };
+  return h("th", { scope: "col", class: kind, "data-key": key }, h("button", { type: "button", onclick: sort }, words));
+}
+
+function table() {
+  for (const cell of $("runsTable").tHead.querySelectorAll("[data-key]"))
+    if (cell.dataset.key === order.by) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+    else cell.removeAttribute("aria-sort");
+  const value = COLUMNS.find(([key]) => key === order.by)[2];
+  const sorted = state.runs.toSorted((a, b) => (order.down ? -1 : 1) * compare(value(a), value(b)));
+  const at = document.activeElement?.id; // a redrawn row keeps the keyboard's place
+  $("runsTable").tBodies[0].replaceChildren(...(sorted.length ? sorted.map(row) : [h("tr", {}, h("td", { class: "empty", colspan: String(COLUMNS.length + 1) }, NONE))]));
+  if (at) document.getElementById(at)?.focus({ preventScroll: true });
+  const options = state.runs.filter(able).map((run) => [run.id, run.title + (run.cell ? ` · ${cellTitle(run.cell)}` : "")]);
+  choices($("duelA"), options);
+  choices($("duelB"), options, $("duelB").value || options[1]?.[0]);
+  $("btnDuel").disabled = !options.length;
+}
+
+function compare(a, b) {
+  if (a === null || a === undefined || b === null || b === undefined) return (a ?? null) === null ? ((b ?? null) === null ? 0 : -1) : 1;
+  return typeof a === "string" ? a.localeCompare(b) : a - b;
+}
+
+function row(run) {
+  const ticking = ({ target }) => (target.checked ? ticked.add(run.id) : ticked.delete(run.id), curves());
+  const checked = ticked?.has(run.id) ?? false;
+  const tick = h("input", { type: "checkbox", id: `tick-${run.id}`, checked, "aria-label": `Curve of ${run.title}`, onchange: ticking });
+  const tool = (words, act, off = false) => h("button", { type: "button", class: "btn small", id: `${words}-${run.id}`, "aria-label": `${words} ${run.title}`, disabled: off, onclick: act }, words);
+  return h(
+    "tr",
+    {},
+    h("td", {}, tick),
+    h("td", { class: "name" }, run.title, h("small", {}, h("span", { class: `state ${run.state}` }, run.state), ` ${run.text?.name ?? ""}`)),
+    h("td", {}, cellTitle(run.cell)),
+    ...[run.layers, run.units].map((value) => h("td", { class: "num" }, String(value ?? "–"))),
+    h("td", { class: "num" }, count(run.parameters)),
+    h("td", { class: "num" }, bitsOf(run) === null ? "–" : bitsOf(run).toFixed(3)),
+    h("td", { class: "num" }, run.speed ? count(run.speed) : "–"),
+    h("td", { class: "num" }, run.seconds ? duration(run.seconds) : "–"),
+    h("td", {}, date(run.created)),
+    h(
+      "td",
+      {},
+      h(
+        "div",
+        { class: "row-tools" },
+        tool("Use", () => use(run), !able(run)),
+        tool("Rename", () => rename(run)),
+        h("a", { class: "btn small", id: `Download-${run.id}`, href: `/api/${api.run(run.id, "/download")}`, download: "", "aria-label": `Download ${run.title}` }, "Download"),
+        tool("Delete", () => drop(run), busy(run)),
+      ),
+    ),
+  );
+}
+
+function use(run) {
+  choose(run);
+  location.hash = "#write";
+  say($("writeStatus"), `Writing with ${run.title}. Press Generate.`);
+}
+
+async function rename(run) {
+  const title = await ask({ title: "Rename", field: "Name", value: run.title, yes: "Rename" });
+  if (title && title !== run.title) attempt(async () => update(await api.patch(api.run(run.id), { title })), `Renamed to ${title}`);
+}
+
+async function drop(run) {
+  const yes = await ask({ title: `Delete “${run.title}”?`, words: "The model, its curves and its samples are removed from the disk. This cannot be taken back.", yes: "Delete", danger: true });
+  if (!yes) return;
+  attempt(async () => {
+    await api.remove(api.run(run.id));
+    ticked?.delete(run.id);
+    await refresh();
+    curves();
+  }, `Deleted ${run.title}`);
+}
+
+async function attempt(work, words) {
+  try {
+    await work();
+    say($("runsSaid"), words);
+  } catch (error) {
+    say($("runsSaid"), error.message, true);
+  }
+}
+
+async function curves() {
+  const runs = state.runs.filter(({ id }) => ticked?.has(id));
+  if (!runs.length) return clear($("chartCurves"));
+  try {
+    const found = await Promise.all(runs.map(async (run) => ({ title: run.title, points: points(await history(run)) })));
+    curvesChart($("chartCurves"), found.filter((one) => one.points.length), $("curveAxis").value);
+  } catch (error) {
+    say($("runsSaid"), error.message, true);
+  }
+}
+
+/** Validation where there is one, else the training loss. */
+const points = ({ train, valid }) => (valid.length ? valid : train);
+
+async function history(run) {
+  const key = `${run.id} ${run.step} ${run.state}`;
+  if (!histories.has(key)) histories.set(key, (await api.get(api.run(run.id))).history);
+  return histories.get(key);
+}
+
+async function duel() {
+  duels.forEach((one) => one.abort());
+  duels = [];
+  const seed = Math.floor(Math.random() * 1e6); // the same for both
+  await Promise.all(["A", "B"].map((side) => writes(side, seed)));
+}
+
+async function writes(side, seed) {
+  const stopper = new AbortController();
+  duels.push(stopper);
+  const out = grower($(`duelOut${side}`));
+  say($(`duelSaid${side}`), "Writing …");
+  try {
+    const end = await api.write($(`duel${side}`).value, { prompt: $("duelPrompt").value, length: 400, temperature: Number($("duelTemperature").value), seed }, out.add, stopper.signal);
+    say($(`duelSaid${side}`), `${count(end.characters)} characters in ${duration(end.seconds)}, seed ${seed}`);
+  } catch (error) {
+    if (error.name !== "AbortError") say($(`duelSaid${side}`), error.message, true);
+  }
+  if (!stopper.signal.aborted) out.end();
+}

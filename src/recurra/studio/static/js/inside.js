@@ -1,0 +1,199 @@
+// The view "Look inside": a text read by a model, coloured by one unit; what it expects next; the units, ranked.
+import * as api from "./api.js";
+import * as gates from "./gates.js";
+import * as hold from "./hold.js";
+import { able, on, remember, state } from "./state.js";
+import { $, architecture, calm, choices, cellTitle, h, say } from "./ui.js";
+
+/** What was read: the run's id, the text, the server's reading; and the unit that is shown. */
+export const look = { run: null, text: "", reading: null, units: [], unit: null };
+const known = new Map(); // values by "layer/state/unit"
+let cursor = 0;
+let spans = [];
+const STEPS = 8;
+
+export const inside = (rest, given = {}) => api.post(api.run(look.run.id, `/inside/${rest}`), { text: look.text, ...given });
+export const unitTitle = ({ layer, unit, state }) => `unit ${unit} of layer ${layer + 1}${look.reading?.states.length > 1 ? `, ${state}` : ""}`;
+
+export function mount() {
+  $("insideForm").addEventListener("submit", (event) => (event.preventDefault(), read()));
+  $("insideText").addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && read());
+  $("insideText").addEventListener("input", calm(() => remember.set("inside", $("insideText").value), 400));
+  $("btnInsideWritten").addEventListener("click", () => ($("insideText").value = [...state.written].slice(0, 2000).join("")) && read());
+  $("insideRun").addEventListener("change", () => look.reading && read());
+  for (const id of ["unitState", "unitLayer", "unitSort"]) $(id).addEventListener("change", rank);
+  $("btnPrev").addEventListener("click", () => step(-1));
+  $("btnNext").addEventListener("click", () => step(1));
+  $("coloured").addEventListener("pointerover", ({ target }) => target.dataset.at && place(Number(target.dataset.at)));
+  $("coloured").addEventListener("click", ({ target }) => target.dataset.at && place(Number(target.dataset.at)));
+  $("coloured").addEventListener("keydown", keys);
+  $("unitList").addEventListener("keydown", keys);
+  $("unitList").addEventListener("click", ({ target }) => {
+    const item = target.closest("li");
+    if (item) select(Number(item.dataset.index));
+  });
+  $("ramp").append(...Array.from({ length: 2 * STEPS + 1 }, (_, index) => h("span", { class: tone(index - STEPS, STEPS) })));
+  hold.mount();
+  gates.mount();
+  on("runs", () => $("view-inside").hidden || offer());
+}
+
+export function show() {
+  offer();
+  if (!$("insideText").value) $("insideText").value = [...(state.written || remember.get("inside", "") || $("txtInput").value)].slice(0, 1500).join("");
+  $("btnInsideWritten").disabled = !state.written;
+  if (look.reading) gates.draw();
+  else say($("insideStatus"), state.runs.some(able) ? "Choose a model, give it something to read, press Read." : "There is no model yet. Train one under “Write like this”.");
+}
+
+function offer() {
+  const runs = state.runs.filter(able);
+  const chosen = $("insideRun").value || state.run?.id;
+  choices($("insideRun"), runs.map((run) => [run.id, `${run.title} · ${architecture(run)}`]), chosen);
+  $("btnRead").disabled = !runs.length;
+  gates.offer(runs);
+}
+
+async function read() {
+  const run = state.runs.find(({ id }) => id === $("insideRun").value);
+  const text = [...$("insideText").value].slice(0, 5000).join("");
+  if (!run || !text) return say($("insideStatus"), run ? "Give it something to read first." : "There is no model yet. Train one under “Write like this”.", true);
+  Object.assign(look, { run, text });
+  say($("insideStatus"), "Reading …");
+  $("btnRead").disabled = true;
+  try {
+    look.reading = await inside("read");
+    known.clear();
+    $("insideBody").hidden = false;
+    const { states, units } = look.reading;
+    choices($("unitState"), states.map((name) => [name, `state ${name}`]), states.at(-1));
+    choices($("unitLayer"), [["", "all layers"], ...units.map((_, layer) => [layer, `layer ${layer + 1}`])], "");
+    letters();
+    await rank();
+    hold.reset();
+    gates.reset();
+    const loss = look.reading.mean_loss === null ? "" : `, ${(look.reading.mean_loss / Math.LN2).toFixed(2)} bits each`;
+    say($("insideStatus"), `${cellTitle(run.cell)} read ${look.reading.characters.length} characters${loss}. Orange is negative, green is positive.`);
+  } catch (error) {
+    say($("insideStatus"), error.message, true);
+  } finally {
+    $("btnRead").disabled = false;
+  }
+}
+
+function letters() {
+  spans = look.reading.characters.map((character, at) => h("span", { "data-at": String(at) }, character === "\n" ? "↵\n" : character));
+  $("coloured").replaceChildren(...spans);
+  cursor = 0;
+}
+
+async function rank() {
+  const sort = $("unitSort").value || "follows";
+  const [by, feature] = sort.split("/");
+  const layer = $("unitLayer").value;
+  try {
+    const found = await inside("units", { state: $("unitState").value, sort: by, limit: 200, ...(layer && { layer: Number(layer) }), ...(feature && { feature }) });
+    look.units = found.units;
+    choices($("unitSort"), [["follows", "by what they follow"], ["variance", "by how much they vary"], ...found.features.map(({ name }) => [`follows/${name}`, `follows: ${name}`])], sort);
+    const names = new Map(found.features.map(({ name, words }) => [name, words]));
+    $("unitList").replaceChildren(...found.units.map((unit, index) => row(unit, index, names, feature)));
+    const chance = found.features.find(({ name }) => name === feature)?.chance;
+    say($("unitsSaid"), `The first ${found.units.length} of ${found.tried}. r: correlation with what a unit follows${chance ? `; by chance alone up to ${chance.toFixed(2)}` : ""}.`);
+    await select(0);
+  } catch (error) {
+    say($("insideStatus"), error.message, true);
+  }
+}
+
+function row(unit, index, names, feature) {
+  const best = (feature && unit.follows.find((one) => one.feature === feature)) || unit.follows[0];
+  const words = best?.feature ?? "nothing in particular";
+  return h(
+    "li",
+    { role: "option", id: `unit-${index}`, "data-index": String(index), "aria-selected": "false", title: names.get(words) ?? null },
+    h("span", {}, `${unit.layer + 1} · ${unit.unit}`),
+    h("span", { class: "follows" }, words),
+    h("span", { class: "num" }, best ? `r ${best.r.toFixed(2)}` : unit.variance.toFixed(2)),
+  );
+}
+
+const position = () => look.units.indexOf(look.unit);
+const step = (by) => look.units.length && select((position() + by + look.units.length) % look.units.length);
+
+function keys(event) {
+  const inText = event.currentTarget === $("coloured");
+  const act = {
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Home: () => (inText ? place(0) : select(0)),
+    End: () => (inText ? place(spans.length - 1) : select(look.units.length - 1)),
+    ...(inText && { ArrowLeft: () => place(cursor - 1), ArrowRight: () => place(cursor + 1) }),
+  }[event.key];
+  if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  act();
+}
+
+async function select(index) {
+  const unit = look.units[index];
+  if (!unit) return;
+  const list = $("unitList");
+  list.querySelector('[aria-selected="true"]')?.setAttribute("aria-selected", "false");
+  const item = list.children[index];
+  item.setAttribute("aria-selected", "true");
+  list.setAttribute("aria-activedescendant", item.id);
+  // Not scrollIntoView, which would move the page too.
+  if (item.offsetTop - list.offsetTop < list.scrollTop) list.scrollTop = item.offsetTop - list.offsetTop;
+  else if (item.offsetTop - list.offsetTop + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = item.offsetTop - list.offsetTop + item.offsetHeight - list.clientHeight;
+  look.unit = unit;
+  try {
+    const values = await valuesOf(unit);
+    if (look.unit === unit) colour(values);
+  } catch (error) {
+    say($("insideStatus"), error.message, true);
+  }
+}
+
+async function valuesOf({ layer, unit, state: name }) {
+  const key = `${layer}/${name}/${unit}`;
+  if (!known.has(key)) known.set(key, await inside("unit", { layer, unit, state: name }));
+  return known.get(key);
+}
+
+/** The colour class of a value: eight steps to either side of zero. */
+function tone(value, scale) {
+  const steps = Math.round((STEPS * value) / scale);
+  return steps ? `${steps > 0 ? "p" : "n"}${Math.min(STEPS, Math.abs(steps))}` : "";
+}
+
+function colour({ values, low, high }) {
+  const scale = Math.max(Math.abs(low), Math.abs(high), 1e-6);
+  spans.forEach((span, at) => (span.className = tone(values[at], scale)));
+  $("unitName").textContent = unitTitle(look.unit);
+  $("scaleLow").textContent = (-scale).toFixed(2);
+  $("scaleHigh").textContent = scale.toFixed(2);
+  hold.offer(low, high);
+  place(cursor);
+}
+
+const visible = (symbol) => symbol.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣");
+
+function place(at) {
+  if (!spans.length) return;
+  spans[cursor]?.classList.remove("at");
+  cursor = Math.max(0, Math.min(spans.length - 1, at));
+  spans[cursor].classList.add("at");
+  const { characters, losses, next } = look.reading;
+  const value = known.get(`${look.unit.layer}/${look.unit.state}/${look.unit.unit}`)?.values[cursor];
+  const came = characters[cursor + 1];
+  const surprise = losses[cursor + 1];
+  const cost = came === undefined ? "the text ends here" : `then came “${visible(came)}”${surprise === null ? "" : `, a surprise of ${(surprise / Math.LN2).toFixed(1)} bits`}`;
+  $("cursorSaid").textContent = `After “${visible(characters.slice(Math.max(0, cursor - 11), cursor + 1).join(""))}”: ${cost}. The unit is at ${value === undefined ? "–" : value.toFixed(2)}.`;
+  $("nextList").replaceChildren(...next[cursor].map(([symbol, share]) => bar(symbol, share, symbol === came)));
+}
+
+function bar(symbol, share, came) {
+  const fill = h("i");
+  fill.style.width = `${Math.max(100 * share, 0.5)}%`;
+  return h("li", { class: came ? "came" : null }, h("span", { class: "symbol" }, visible(symbol)), h("span", { class: "track" }, fill), h("span", { class: "share" }, `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`));
+}

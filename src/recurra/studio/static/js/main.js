@@ -1,0 +1,63 @@
+// The frame: theme, navigation by the address's hash, and which view is shown.
+import { get } from "./api.js";
+import * as compare from "./compare.js";
+import * as inside from "./inside.js";
+import * as learn from "./learn.js";
+import { emit, on, refresh, state } from "./state.js";
+import { $, percent, say, titles } from "./ui.js";
+import * as write from "./write.js";
+
+const VIEWS = { write, inside, compare, learn };
+
+function show() {
+  const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "write";
+  for (const key of Object.keys(VIEWS)) $(`view-${key}`).hidden = key !== name;
+  for (const link of document.querySelectorAll(".views a"))
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  document.title = `${$(`view-${name}`).querySelector("h1").textContent} · Recurra studio`;
+  VIEWS[name].show?.();
+}
+
+function theme() {
+  const chosen = document.documentElement.dataset.theme;
+  $("selTheme").value = chosen;
+  $("selTheme").addEventListener("change", ({ target }) => {
+    document.documentElement.dataset.theme = target.value;
+    try {
+      localStorage.setItem("recurra.theme", target.value);
+    } catch {
+      // Storage is switched off: the choice holds until the page is left.
+    }
+    emit("theme");
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => emit("theme"));
+}
+
+function training({ run, progress }) {
+  $("topRun").hidden = !run;
+  if (run) $("topRun").textContent = `Training ${percent(progress)}`;
+}
+
+async function start() {
+  theme();
+  document.querySelector(".skip").addEventListener("click", (event) => (event.preventDefault(), $("main").focus()));
+  on("training", training);
+  try {
+    state.about = await get("about");
+    await refresh();
+  } catch (error) {
+    say($("writeStatus"), error.message, true);
+    setTimeout(() => location.reload(), 3000);
+    return;
+  }
+  const { version, machine, cells } = state.about;
+  for (const { name, title } of cells) titles.set(name, title);
+  $("aboutLine").textContent = `Recurra ${version}, on ${machine.name ? `${machine.name}, ` : ""}${machine.cores} cores`;
+  for (const view of Object.values(VIEWS)) view.mount();
+  addEventListener("hashchange", () => (show(), scrollTo(0, 0)));
+  show();
+  document.documentElement.dataset.ready = "yes";
+}
+
+start();

@@ -1,0 +1,93 @@
+// The panel "Learning": follows a run's events and shows them; Stop and Continue.
+import { follow, get, post, run as path } from "./api.js";
+import { clear, lossChart } from "./charts.js";
+import { busy, emit, state, update } from "./state.js";
+import { $, calm, count, duration, h, percent } from "./ui.js";
+
+let leave = () => {};
+let shown = null; // the run in the panel, with its history and samples
+const redraw = calm(() => shown && $("figLoss").offsetParent && lossChart($("chartLoss"), shown.history), 200);
+
+/** Show a run in the panel and, while it trains, follow it. ended(run) is called once when it ends. */
+export async function watch(run, ended = () => {}) {
+  leave();
+  leave = () => {};
+  if (!run) return empty();
+  begin(run);
+  if (!busy(run)) {
+    const whole = await get(path(run.id));
+    if (shown?.id === whole.id) begin(whole), redraw();
+    return;
+  }
+  leave = follow(run.id, {
+    snapshot: (whole) => (begin(whole), redraw()),
+    progress: (news) => merge(news),
+    train: (point) => (shown.history.train.push(point), redraw()),
+    evaluate(point) {
+      shown.history.valid.push(point);
+      merge({ loss: point.best ?? point.loss, bits_per_character: (point.best ?? point.loss) / Math.LN2 });
+      redraw();
+    },
+    sample: (sample) => (shown.samples.push(sample), samples()),
+    state: ({ run: news }) => (update(news), merge(news)),
+    end({ run: last }) {
+      update(last);
+      merge(last);
+      emit("training", {});
+      ended(last);
+    },
+    gone: () => (emit("training", {}), empty()),
+  });
+}
+
+/** The newest sample of the run in the panel, or "". */
+export const newest = () => shown?.samples.at(-1)?.text ?? "";
+
+function begin(run) {
+  shown = { history: { train: [], valid: [] }, samples: [], ...run };
+  if (!run.history) clear($("chartLoss"));
+  samples();
+  figures();
+}
+
+function empty() {
+  shown = null;
+  clear($("chartLoss"));
+  $("samples").replaceChildren();
+  figures();
+}
+
+function merge(news) {
+  if (!shown) return;
+  Object.assign(shown, news);
+  figures();
+}
+
+function figures() {
+  const run = shown ?? {};
+  const live = busy(run);
+  const known = (run.epochs ?? 0) > 0;
+  $("barTraining").value = 100 * (run.progress ?? 0);
+  $("outProgress").textContent = percent(run.progress);
+  $("statLoss").textContent = run.bits_per_character ? run.bits_per_character.toFixed(2) : "–";
+  $("statSpeed").textContent = run.speed ? count(run.speed) : "–";
+  $("termLeft").textContent = !shown || live ? "Time left" : "Trained for";
+  $("statLeft").textContent = duration((live ? run.left : run.seconds) || NaN);
+  $("statEpoch").textContent = known ? `${(run.epoch ?? 0).toFixed(1)} of ${run.epochs.toFixed(run.epochs < 10 ? 1 : 0)}` : "–";
+  $("statStep").textContent = run.steps ? `${count(run.step)} of ${count(run.steps)}` : "–";
+  $("btnStop").disabled = !live;
+  $("btnContinue").disabled = !shown || live || run.state === "model";
+  $("btnNew").disabled = !shown || live;
+  if (live) emit("training", { run, progress: run.progress });
+}
+
+const TAGS = (sample) => h("li", {}, h("b", {}, `step ${count(sample.step)}`), sample.text);
+function samples() {
+  $("samples").replaceChildren(...(shown?.samples ?? []).slice(-12).reverse().map(TAGS));
+  if (shown && busy(shown)) emit("sample", newest());
+}
+
+/** End the training, keeping what was learned. */
+export const stop = () => post(path(state.run.id, "/stop"));
+/** Go on: where it stopped, or, for one that had finished, as a new run from its weights. */
+export const goOn = () => post(path(state.run.id, "/continue"), {});

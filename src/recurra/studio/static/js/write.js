@@ -1,0 +1,220 @@
+// The view "Write like this": a text in, a button, a text out. The first press trains; later ones only write.
+import * as api from "./api.js";
+import { form } from "./form.js";
+import { given, mount as mountSource, named, restore, source, text } from "./source.js";
+import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
+import { goOn, newest, stop, watch } from "./train.js";
+import { $, architecture, calm, count, duration, grower, h, percent, plural, say, size } from "./ui.js";
+
+const FRONT = ["cell", "num_layers", "hidden_size", "minutes", "epochs", "seed"];
+const SAMPLING = ["temperature", "length", "top_k", "top_p", "min_p", "seed", "stop"];
+let model;
+let sampling;
+let writing = null; // the abort controller of the text that is being written
+let pressed = ""; // what is said to who presses Generate while it trains
+let ready = false; // Generate was pressed: write as soon as the training ends
+
+export async function mount() {
+  const { form: fields, generation_form: drawing, cells, studio_defaults: defaults } = state.about;
+  model = form($("formModel"), "model", fields, FRONT, defaults, cells);
+  const shown = drawing.filter(({ name }) => !["samples", "beam", "unit", "context"].includes(name));
+  sampling = form($("formSampling"), "sampling", shown, SAMPLING, state.about.generation_defaults);
+  model.changed = card;
+  for (const fold of ["foldModel", "foldSampling"]) {
+    $(fold).open = remember.get(fold, false);
+    $(fold).addEventListener("toggle", () => remember.set(fold, $(fold).open));
+  }
+
+  mountSource();
+  on("source", () => (notice(), card()));
+  $("btnGenerate").addEventListener("click", generate);
+  $("inpPrompt").addEventListener("keydown", (event) => event.key === "Enter" && generate());
+  $("btnHalt").addEventListener("click", () => writing?.abort());
+  $("btnCopy").addEventListener("click", () => navigator.clipboard.writeText(state.written).then(() => say($("writeStatus"), "Copied")));
+  $("btnStop").addEventListener("click", () => attempt(stop, "Stopping; what was learned is kept …", () => (ready = false)));
+  $("btnContinue").addEventListener("click", () => attempt(async () => follow(await goOn())));
+  $("btnNew").addEventListener("click", () => begin({}));
+  on("sample", trainingShown);
+  on("training", ({ run }) => run && trainingShown());
+  on("run", () => notice());
+
+  await again();
+}
+
+/** After a reload: the text, the run, and the training that went on meanwhile. */
+async function again() {
+  const last = remember.get("run");
+  const live = state.runs.find((run) => busy(run) && !run.group);
+  const run = live ?? state.runs.find(({ id }) => id === last) ?? null;
+  await restore(run);
+  if (!run) return watch(null);
+  choose(run);
+  if (busy(run)) follow(run, remember.get("ready", true));
+  else {
+    watch(run);
+    $("outResult").textContent = remember.get("written", "");
+    state.written = $("outResult").textContent;
+    $("btnCopy").disabled = !state.written;
+    say($("writeStatus"), `${run.title}: ${architecture(run)}. Press Generate.`);
+  }
+}
+
+// The card
+
+// tries: the machine's speed is measured when it is first asked for, so a first answer may lack it.
+const card = calm(async (tries = 0) => {
+  const settings = model.values();
+  const about = text.corpus ? { corpus: text.corpus } : text.id ? { text: text.id } : { characters: text.characters ? Math.max(text.characters, 2) : 100_000 };
+  try {
+    const costs = await api.post("card", { ...about, settings });
+    const known = { ...state.about.studio_defaults, ...settings };
+    $("cardLine").textContent = architecture({ cell: known.cell ?? "lstm", layers: known.num_layers ?? 1, units: known.hidden_size });
+    $("cardParameters").textContent = count(costs.parameters);
+    $("cardSize").textContent = size(costs.bytes);
+    $("cardTime").textContent = text.corpus || text.characters ? duration(costs.seconds) : "–";
+    say($("cardWords"), text.corpus || text.characters ? costs.words.join(" ") : "");
+    if (costs.speed === null && tries < 10) setTimeout(() => card(tries + 1), 1500);
+  } catch (error) {
+    say($("cardWords"), error.message, true);
+  }
+}, 200);
+
+// Training
+
+/** The settings that differ between the form and the trained run, in words; only those that make it another model. */
+function different(run) {
+  const wanted = { ...state.about.studio_defaults, ...model.values() };
+  return ["cell", "num_layers", "hidden_size", "embedding_size"].filter((name) => wanted[name] !== undefined && run.settings?.[name] !== undefined && String(wanted[name]) !== String(run.settings[name]));
+}
+
+const sameText = (run, from) => !from || (from.corpus ? run.text?.corpus === from.corpus : run.text?.id === from.text);
+
+async function generate() {
+  if (busy(state.run)) {
+    ready = true;
+    remember.set("ready", true);
+    pressed = ". Training is still going: it writes when that is done. Stop ends it earlier and keeps what was learned.";
+    return trainingShown();
+  }
+  writing?.abort();
+  if (!able(state.run)) return begin({});
+  const from = await attempt(source);
+  if (from === undefined) return;
+  const changed = { text: !sameText(state.run, from), model: from ? different(state.run) : [] };
+  if (changed.text || changed.model.length) return notice(changed);
+  write();
+}
+
+/** Start a training; on from a run's weights where `parent` names one. What there is to see is there at once. */
+async function begin({ parent = null }) {
+  notice();
+  writing?.abort();
+  if (!given()) {
+    say($("writeStatus"), "There is no text yet: paste one, open a file, or take a corpus from the list.", true);
+    return $("txtInput").focus();
+  }
+  const before = state.run;
+  say($("writeStatus"), "Training... 0 %");
+  $("outResult").replaceChildren(h("span", { class: "live" }, "Training... 0 %"));
+  $("btnGenerate").disabled = true;
+  try {
+    const from = await source();
+    const run = await api.post("runs", { ...from, title: named(), settings: model.values(), ...(parent && { parent }) });
+    await follow(run);
+  } catch (error) {
+    $("outResult").replaceChildren();
+    say($("writeStatus"), error.message, true);
+    if (before) choose(before);
+  } finally {
+    $("btnGenerate").disabled = false;
+  }
+}
+
+/** Show a run that trains; write when it is done, if that is what was asked for. */
+async function follow(run, wanted = true) {
+  ready = wanted;
+  pressed = "";
+  remember.set("ready", wanted);
+  update(run);
+  choose(run);
+  trainingShown();
+  watch(run, ended);
+}
+
+function trainingShown() {
+  const run = state.run;
+  if (!busy(run) || writing) return;
+  const progress = Math.max(run.progress ?? 0, $("barTraining").value / 100);
+  const words = `Training... ${percent(progress)}`;
+  if ($("writeStatus").textContent !== words + pressed) say($("writeStatus"), words + pressed);
+  $("outResult").replaceChildren(h("span", { class: "live" }, words), newest() ? `\n\n${newest()}` : "");
+}
+
+function ended(run) {
+  choose(run);
+  $("outResult").replaceChildren();
+  refresh();
+  if (run.state === "failed") return say($("writeStatus"), `Training failed: ${run.error ?? "no reason was given"}. What was saved before is kept.`, true);
+  if (run.state === "finished" && ready) return write();
+  say($("writeStatus"), run.state === "stopped" ? `Stopped at ${percent(run.progress)}. What was learned is kept: Generate writes with it, Continue goes on.` : "Trained. Press Generate.");
+}
+
+async function attempt(work, words, before) {
+  before?.();
+  if (words) say($("writeStatus"), words);
+  try {
+    return await work();
+  } catch (error) {
+    say($("writeStatus"), error.message, true);
+  }
+}
+
+/** The question that a changed text, or a changed model, raises; nothing changed: no question. */
+function notice(changed) {
+  const box = $("writeNotice");
+  box.hidden = !changed;
+  if (!changed) return;
+  const run = state.run;
+  const what = changed.text && changed.model.length ? "The text and the model's settings have" : changed.text ? "The text has" : `The model's settings (${changed.model.join(", ").replaceAll("_", " ")}) have`;
+  const button = (words, kind, act) => h("button", { type: "button", class: `btn ${kind}`, onclick: () => (notice(), act()) }, words);
+  box.className = "notice w-notice";
+  box.replaceChildren(
+    h("p", {}, `${what} changed since “${run.title}” was trained.`),
+    h("div", { class: "tools" }, [
+      changed.model.length ? null : button("Train on", "primary", () => begin({ parent: run.id })),
+      button("Start anew", changed.model.length ? "primary" : "", () => begin({})),
+      button("Write with it as it is", "link", write),
+    ]),
+  );
+  box.querySelector("button").focus();
+}
+
+// Writing
+
+async function write() {
+  const run = state.run;
+  const stopper = (writing = new AbortController());
+  const out = grower($("outResult"));
+  $("btnHalt").disabled = false;
+  say($("writeStatus"), "Writing …");
+  state.written = "";
+  let ending;
+  try {
+    const asked = { ...sampling.values(), prompt: $("inpPrompt").value };
+    const end = await api.write(run.id, asked, (piece) => (out.add(piece), (state.written += piece)), stopper.signal);
+    ending = [`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, false];
+  } catch (error) {
+    ending = error.name === "AbortError" ? ["Stopped writing", false] : [error.message, true];
+  }
+  if (writing !== stopper) return; // another press took over
+  out.end();
+  writing = null;
+  $("btnHalt").disabled = true;
+  $("btnCopy").disabled = !state.written;
+  remember.set("written", state.written.slice(0, 20_000));
+  say($("writeStatus"), ...ending);
+}
+
+export function show() {
+  if (state.run && !busy(state.run)) watch(state.run);
+}
