@@ -5,6 +5,7 @@ from recurra.nn.card import card
 from recurra.nn.initialise import INITIALISERS
 from recurra.nn.layers import GRU, LSTM, RNN
 from recurra.nn.layout import Trace
+from recurra.nn.pooling import Pooling
 from recurra.nn.recurrent import Recurrent
 from recurra.nn.state import detach_state, map_state, select_state
 from recurra.nn.transformer import Transformer
@@ -14,6 +15,7 @@ __all__ = [
     "INITIALISERS",
     "LSTM",
     "RNN",
+    "Pooling",
     "Recurrent",
     "Trace",
     "Transformer",

@@ -64,7 +64,7 @@ class Pooling(nn.Module):
         return torch.where(counts > 0, last, 0), weights
 
     def _mean(self, y: Tensor, counts: Tensor, active: Tensor | None):
-        shares = 1 / counts.clamp(min=1)
+        shares = 1 / counts.clamp(min=1).to(y.dtype)
         return _kept(y, active, 0).sum(0) * shares, lambda: _kept(shares.expand(len(y), -1, -1), active, 0)
 
     def _max(self, y: Tensor, counts: Tensor, active: Tensor | None):
@@ -72,7 +72,7 @@ class Pooling(nn.Module):
 
         def weights():
             steps = torch.arange(len(y), device=y.device)[:, None, None]
-            return (steps == where).float().mean(2, keepdim=True) * (counts > 0)
+            return (steps == where).to(y.dtype).mean(2, keepdim=True) * (counts > 0)
 
         return torch.where(counts > 0, largest, 0), weights
 

@@ -1,0 +1,62 @@
+"""`recurra classify`: a label for each sequence, learned from labelled ones."""
+
+import csv
+import io
+
+import click
+
+from recurra.cli import labelling
+from recurra.cli.frame import Command
+from recurra.cli.shown import to_json
+from recurra.tasks.classification.config import CONFIGS, DEFAULTS
+
+
+@click.command(
+    "classify",
+    cls=Command,
+    examples={
+        "learn from a table of texts and labels": "recurra classify reviews.csv --unit word --pooling attention",
+        "from series": "recurra classify GunPoint_TRAIN.ts --epochs 200",
+        "from a folder, a file or a subfolder a class": "recurra classify names/",
+        "label others, and see how many are right": "recurra classify GunPoint_TEST.ts --model GunPoint_TRAIN-1",
+        "from a pipe": "echo Papadopoulos | recurra classify - --model names-1 --json",
+        "go on with a run that was stopped": "recurra classify --resume runs/names-1",
+    },
+)
+@click.argument("data", nargs=-1)
+@labelling.labelling(CONFIGS, DEFAULTS)
+@click.option("--text-column", default="text", show_default=True, help="A table's column of texts.")
+@click.option("--label-column", default="label", show_default=True, help="A table's column of labels.")
+def command(data, text_column, label_column, **values):
+    """Learn to label sequences, or label them.
+
+    DATA is tables (.csv, .tsv) with a text and a label column, series (.ts), folders with a text file or a subfolder for
+    each class; and, to be labelled, files or - (standard input) with a text a line. With --model each sequence gets a
+    row of its label and that label's probability; where DATA has labels, the part that is right goes to stderr.
+    """
+    reading = {"text_column": text_column, "label_column": label_column}
+
+    def label(fitted, data, as_json):
+        X, y = fitted.read_files(data, **reading)
+        found = fitted.predict_proba(X)
+        labels, sure = fitted.classes_[found.argmax(1)].tolist(), found.max(1).tolist()
+        if y is not None and not values["quiet"]:
+            right = sum(map(str.__eq__, map(str, labels), y)) / len(y)
+            click.echo(f"{right:.2%} of {len(y):,} are right", err=True)
+        if as_json:
+            classes = [str(name) for name in fitted.classes_.tolist()]
+            rows = zip(labels, found.tolist(), strict=True)
+            return to_json([{"label": a, "probabilities": dict(zip(classes, p, strict=True))} for a, p in rows]) + "\n"
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(["label", "probability"])
+        rows.writerows([name, f"{p:.4f}"] for name, p in zip(labels, sure, strict=True))
+        return table.getvalue()
+
+    labelling.run(_estimator, CONFIGS, data, values, label, reading)
+
+
+def _estimator():
+    from recurra.tasks.classification import SequenceClassifier
+
+    return SequenceClassifier

@@ -1,0 +1,77 @@
+"""What `classify` and `tag` share: options with the task's own defaults, fitting, and using a fitted run."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.cli.options import config_option, given, settings_options
+
+TITLES = {"model": "Model", "classifier": "Classifier", "tagger": "Tagger", "data": "Data", "training": "Training"}
+
+
+def labelling(configs: dict[str, type], defaults: dict[str, Any]) -> Callable:
+    """The options of a command that fits on DATA, or labels it by a fitted run."""
+
+    def add(function):
+        function = settings_options({TITLES[part]: cls for part, cls in configs.items()})(function)
+        for option in function.__click_params__:
+            if option.name in defaults:  # where the task starts from another value than the class
+                option.help = re.sub(r"\[default: .*\]", f"[default: {defaults[option.name]}]", option.help)
+        for option in reversed(_OPTIONS):
+            function = option(function)
+        return config_option(function)
+
+    return add
+
+
+_OPTIONS = (
+    click.option("--model", metavar="RUN", help="Label DATA by this run, instead of learning from it."),
+    click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="With --model: write to this file."),
+    click.option("--json", "as_json", is_flag=True, help="With --model: JSON, for programs."),
+    click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had."),
+    click.option(
+        "-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]"
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the result."),
+)
+
+
+def run(
+    load: Callable[[], type],
+    configs: dict[str, type],
+    data: tuple[str, ...],
+    values: dict[str, Any],
+    label: Callable[[Any, list[str], bool], str],
+    reading: dict[str, Any] | None = None,
+) -> None:
+    """Do what the options ask: fit, go on with a fit, or label.
+
+    load: gives the estimator's class, which is imported only now. configs: its settings. values: the command's options by
+    name. label: (fitted estimator, data, whether as JSON) → what to print. reading: how files are read.
+    """
+    model, to, resume, out, quiet = (values[name] for name in ("model", "to", "resume", "out", "quiet"))
+    settings = given(values, list(configs.values()), values["file"])
+    fits = ["--" + name.replace("_", "-") for name in settings] + ["--out"] * (out is not None)
+    if resume and (data or model or fits):
+        raise click.UsageError("--resume goes on with the run as it is and takes nothing else")
+    if model and fits:
+        raise click.UsageError(f"--model labels by a run as it was fitted; drop {', '.join(fits)}")
+    if (to or values["as_json"]) and not model:
+        raise click.UsageError("--to and --json are for labels; name a fitted run with --model")
+    if not (data or resume):
+        raise click.UsageError("DATA is missing: name a file or a folder")
+    estimator = load()
+    if model:
+        text = label(estimator.load(model), list(data), values["as_json"])
+        to.write_text(text, "utf-8") if to else click.echo(text, nl=False)
+        return
+    if resume:
+        fitted = estimator.resume(resume, quiet=quiet)
+    else:
+        fitted = estimator.from_files(list(data), out, quiet=quiet, reading=reading, **settings)
+    click.echo(fitted.folder_)
+    if not quiet:
+        click.echo(f"Use it:  recurra {estimator.verb} DATA --model {fitted.folder_}", err=True)

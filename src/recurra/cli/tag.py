@@ -1,0 +1,54 @@
+"""`recurra tag`: a label for each word, learned from labelled ones."""
+
+import click
+
+from recurra.cli import labelling
+from recurra.cli.frame import Command
+from recurra.cli.shown import to_json
+from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
+
+
+@click.command(
+    "tag",
+    cls=Command,
+    examples={
+        "learn from a file of words and labels": "recurra tag train.conll --crf --character-size 32",
+        "label another, and see how much is right": "recurra tag test.conll --model train-1 --to labelled.conll",
+        "from a pipe, a word a line": "recurra tag - --model train-1 < words.txt",
+        "go on with a run that was stopped": "recurra tag --resume runs/train-1",
+    },
+)
+@click.argument("data", nargs=-1)
+@labelling.labelling(CONFIGS, DEFAULTS)
+def command(data, **values):
+    """Learn to label each word of sentences, or label them.
+
+    DATA is CoNLL files: a word a line, its label in the last column, an empty line after each sentence; - is standard
+    input. With --model the same comes out with the labels found; where DATA has labels, what is right goes to stderr.
+    """
+
+    def label(fitted, data, as_json):
+        X, y = fitted.read_files(data)
+        found = [row.tolist() for row in fitted.predict(X)]
+        if y is not None and not values["quiet"]:
+            click.echo(_compared(y, found), err=True)
+        if as_json:
+            return to_json([{"words": w, "labels": t} for w, t in zip(X, found, strict=True)]) + "\n"
+        sentences = zip(X, found, strict=True)
+        return "\n".join("".join(f"{w} {t}\n" for w, t in zip(*pair, strict=True)) for pair in sentences)
+
+    labelling.run(_estimator, CONFIGS, data, values, label)
+
+
+def _compared(y: list[list[str]], found: list[list]) -> str:
+    from recurra.tasks.tagging import span_f1, spans
+
+    steps = [a == str(b) for row, labels in zip(y, found, strict=True) for a, b in zip(row, labels, strict=True)]
+    said = f"{sum(steps) / len(steps):.2%} of {len(steps):,} labels are right"
+    return said + (f"; F1 of spans {span_f1(y, found):.4f}" if any(map(spans, y)) else "")
+
+
+def _estimator():
+    from recurra.tasks.tagging import SequenceTagger
+
+    return SequenceTagger

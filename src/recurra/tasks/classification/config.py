@@ -1,0 +1,119 @@
+"""The settings of labelling: the model, the data, and the training's own defaults."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recurra import config
+from recurra.errors import ConfigError
+from recurra.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Numbers, or the embeddings of tokens → recurrent stack."""
+
+    cell: str = "gru"
+    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
+    hidden_size: int = 128
+    """Units of each recurrent layer, in each direction."""
+    num_layers: int = 1
+    """Recurrent layers, one above the other."""
+    bidirectional: bool = True
+    """Also read each sequence from its end."""
+    embedding_size: int = 64
+    """Length of each token's vector, in units; sequences of numbers have none."""
+    dropout: float = 0.2
+    """Part of the units left out between the layers, and before the scores, while training."""
+    input_dropout: float = 0.0
+    """Part of the inputs' numbers left out while training."""
+    recurrent_dropout: float = 0.0
+    """Part of the units left out on the way to the next step while training, the same ones in a whole sequence."""
+    zoneout: float = 0.0
+    """Chance that a unit keeps its last value for a step while training."""
+    init: str = "recommended"
+    """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
+    span: int = 0
+    """Steps to remember from the start: biases of the gates that keep the memory start spread up to it (chrono). 0 = off."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the recurrent layers multiply in; bfloat16 is up to twice as fast where the processor has it, a little coarser."""
+
+    def __post_init__(self):
+        config.check(self)
+        for name in ("hidden_size", "num_layers", "embedding_size"):
+            require(self, name, getattr(self, name) >= 1, "1 or more")
+        for name in ("dropout", "input_dropout", "recurrent_dropout", "zoneout"):
+            require(self, name, 0 <= getattr(self, name) < 1, "a fraction, at least 0 and below 1")
+        require(self, "span", self.span == 0 or self.span > 2, "0, or more than 2 steps")
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Texts → tokens; and states of an encoder → pooling → dropout → softmax."""
+
+    pooling: Literal["last", "mean", "max", "attention"] = "max"
+    """How the steps become one vector: the last one, the mean, the largest value of each unit, or learned weights."""
+    unit: Literal["character", "byte", "word", "bpe"] = "character"
+    """What a token of a text is: a character, a byte of UTF-8, a word or sign, or a byte pair."""
+    class_weight: str | None = None
+    """balanced: a class counts more the rarer it is, n / (classes · its examples). Left out: every example counts the same."""
+
+    def __post_init__(self):
+        config.check(self)
+        require(self, "class_weight", self.class_weight in (None, "balanced"), "balanced, or nothing")
+
+
+@dataclass(frozen=True)
+class SequencesConfig:
+    """How sequences are read, put aside and put together."""
+
+    lowercase: bool = False
+    """Read texts in small letters."""
+    min_count: int = 1
+    """How often a character, word or byte pair must occur to get a token of its own; the others share <unk>."""
+    vocabulary_size: int | None = None
+    """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
+    standardise: Literal["features", "sequence", "none"] = "features"
+    """Scale numbers to mean 0 and deviation 1: each feature over the training part, each feature of each sequence, or not."""
+    validation: float = 0.1
+    """Part of the examples, of each class, held out to choose the best weights and to stop early; 0 = none."""
+    batch_size: int = 32
+    """Sequences in a batch."""
+
+    def __post_init__(self):
+        config.check(self)
+        require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
+        require(self, "batch_size", self.batch_size >= 1, "1 or more")
+        require(self, "min_count", self.min_count >= 1, "1 or more")
+        size = self.vocabulary_size
+        require(self, "vocabulary_size", size is None or size >= 1, "1 or more tokens")
+
+
+def require(settings: Any, name: str, holds: bool, expected: str) -> None:
+    """Raise ConfigError, with the value and what was expected, where a setting cannot be."""
+    # Written so that NaN, for which every comparison is false, is refused too.
+    if not holds:
+        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+
+
+CONFIGS = {"model": EncoderConfig, "classifier": ClassifierConfig, "data": SequencesConfig, "training": TrainingConfig}
+"""The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+
+DEFAULTS: dict[str, Any] = {"lr": 3e-3, "weight_decay": 0.01, "average": 0.99}
+"""Where labelling starts from other values than the classes above: sets are smaller than texts, and runs shorter."""
+
+
+def homes(configs: dict[str, type]) -> dict[str, str]:
+    """Each setting's part: `homes(CONFIGS)["lr"]` → "training"."""
+    return {option.name: part for part, cls in configs.items() for option in config.options(cls)}
+
+
+def settings(configs: dict[str, type], values: dict[str, Any]) -> dict[str, Any]:
+    """Settings objects by part. ConfigError for a setting that no part has (with the nearest), or a value that cannot be."""
+    home = homes(configs)
+    for name in values:
+        if name not in home:
+            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, home)}")
+    return {
+        part: config.make(cls, {name: value for name, value in values.items() if home[name] == part})
+        for part, cls in configs.items()
+    }

@@ -1,0 +1,195 @@
+"""What users call sequences → rows that a model reads: arrays of numbers, or ids of tokens; and what cannot be one."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.data import pad
+from recurra.errors import DataError, DtypeError, ShapeError
+from recurra.tasks.classification.config import SequencesConfig
+from recurra.text import TextConfig, Vocabulary, build_vocabulary
+
+Rows = Sequence[np.ndarray]
+"""One array a sequence: (steps, features) float32, or (steps,) ids."""
+
+
+def read(X: Any, name: str = "X") -> list[str] | Rows:
+    """Texts as a list of str, or numbers as rows (steps, features) float32: `read([[1, 2, 3], [4, 5]])[0].shape` → (3, 1).
+
+    X: texts; arrays (steps,) or (steps, features) of any lengths; or one array (sequences, steps) or (sequences, steps,
+    features). DataError, ShapeError, DtypeError where it is none of these, or holds NaN, infinity or an empty sequence.
+    """
+    if hasattr(X, "toarray"):
+        raise DtypeError(f"`{name}` is a sparse matrix; sequences are dense: {name}.toarray()")
+    if isinstance(X, str | bytes):
+        raise DtypeError(f"`{name}` is one {type(X).__name__}; expected a list of sequences: [{name}]")
+    if hasattr(X, "to_numpy"):  # a column or a frame of pandas or polars
+        X = X.to_numpy()
+    if isinstance(X, Tensor):
+        X = X.detach().cpu().numpy()
+    if not hasattr(X, "__len__") and hasattr(X, "__array__"):
+        X = np.asarray(X)
+    if not hasattr(X, "__len__"):
+        raise DtypeError(f"`{name}` is {type(X).__name__}; expected a list of sequences, or an array")
+    if (isinstance(X, np.ndarray) and X.ndim == 0) or not len(X):
+        raise DataError(f"`{name}` is empty: 0 sequences, i.e. 0 sample(s); at least 1 is required")
+    if isinstance(X[0], str):
+        return _texts(X, name)
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return _array(X, name)
+    return _rows(X, name)
+
+
+def _texts(X: Any, name: str) -> list[str]:
+    for i, text in enumerate(X):
+        if not isinstance(text, str):
+            raise DtypeError(f"`{name}[{i}]` is {type(text).__name__}; expected a text, as `{name}[0]` is")
+        if not text.strip():
+            raise DataError(f"`{name}[{i}]` is an empty text; leave it out")
+    return [str(text) for text in X]
+
+
+def _array(X: np.ndarray, name: str) -> np.ndarray:
+    """(sequences, steps, features) float32, of which each part is a row."""
+    if X.ndim == 1:
+        raise ShapeError(
+            f"`{name}` is {X.shape}, a single sequence; expected (sequences, steps) or (sequences, steps, features)."
+            f" Reshape your data: {name}[None]"
+        )
+    if X.ndim not in (2, 3):
+        raise ShapeError(f"`{name}` is {X.shape}; expected (sequences, steps) or (sequences, steps, features)")
+    if not X.size:
+        raise DataError(f"`{name}` holds no numbers: 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
+    X = X[..., None] if X.ndim == 2 else X
+    numbers = _numbers(X, name)
+    _refuse_gaps(X, numbers, name)
+    return numbers
+
+
+def _rows(X: Any, name: str) -> list[np.ndarray]:
+    rows = []
+    for i, row in enumerate(X):
+        where = f"{name}[{i}]"
+        if isinstance(row, Tensor):
+            row = row.detach().cpu().numpy()
+        try:
+            row = np.asarray(row)
+        except ValueError:
+            raise ShapeError(
+                f"`{where}` is ragged; expected one row of numbers, (steps,) or (steps, features)"
+            ) from None
+        row = row[:, None] if row.ndim == 1 else row
+        if row.ndim != 2:
+            raise ShapeError(
+                f"`{where}` is {row.shape}; expected (steps,) or (steps, features). Reshape your data where it is one"
+                f" sequence: [{name}]"
+            )
+        if not row.size:
+            raise DataError(f"`{where}` is empty, {row.shape[0]} steps of {row.shape[1]} features; leave it out")
+        if rows and row.shape[1] != rows[0].shape[1]:
+            raise ShapeError(f"`{where}` has {row.shape[1]} features, but `{name}[0]` has {rows[0].shape[1]}")
+        numbers = _numbers(row, where)
+        _refuse_gaps(row, numbers, where)
+        rows.append(numbers)
+    return rows
+
+
+def _numbers(values: np.ndarray, where: str) -> np.ndarray:
+    if values.dtype.kind == "c":
+        raise DataError(f"`{where}` is complex. Complex data not supported; give the two parts as two features")
+    try:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is found as infinity
+            return np.ascontiguousarray(values, np.float32)
+    except (TypeError, ValueError):
+        kinds = {type(value).__name__ for value in values.flat[:100].tolist()}
+        raise DtypeError(
+            f"`{where}` holds {', '.join(sorted(kinds))}; expected numbers: argument must be a string or a number, and"
+            " texts in a list of str"
+        ) from None
+
+
+def _refuse_gaps(values: np.ndarray, numbers: np.ndarray, where: str) -> None:
+    """DataError where numbers, which are the values in float32, hold NaN or infinity: the first place."""
+    if np.isfinite(numbers).all():
+        return
+    place = tuple(np.argwhere(~np.isfinite(numbers))[0])
+    at, found = ", ".join(map(str, place)), float("nan" if values[place] is None else values[place])
+    kind = "NaN" if np.isnan(found) else "infinity" if np.isinf(found) else f"{found:g}, which float32 cannot hold"
+    raise DataError(
+        f"`{where}[{at}]` is {kind}; Input contains NaN or infinity, fill the gap or leave the sequence out"
+    )
+
+
+def vocabulary_of(texts: list[str], unit: str, config: SequencesConfig) -> Vocabulary:
+    """The tokens of some texts; for characters and words with <unk> for all others."""
+    counted = unit in ("character", "word")
+    sizes = {"min_count": config.min_count, "vocabulary_size": config.vocabulary_size} if unit != "byte" else {}
+    text = TextConfig(unit=unit, nfc=True, unknown="unk" if counted else "error", **sizes)
+    return build_vocabulary((plain(text, unit, config) + "\n" for text in texts), text)
+
+
+def plain(text: str, unit: str, config: SequencesConfig) -> str:
+    """A text as its tokens are cut: a word's token has the space before it, so here the first word has one too."""
+    text = text.lower() if config.lowercase else text
+    return " " + " ".join(text.split()) if unit == "word" else text
+
+
+def encode(texts: list[str], vocabulary: Vocabulary, config: SequencesConfig) -> list[np.ndarray]:
+    """Ids of each text, (tokens,) int64."""
+    where = "X[{}]".format
+    return [
+        vocabulary.encode(plain(text, vocabulary.unit, config), where(i)).astype(np.int64)
+        for i, text in enumerate(texts)
+    ]
+
+
+def scale_each(rows: Rows) -> list[np.ndarray]:
+    """Every feature of every sequence at mean 0 and deviation 1; a constant one at 0."""
+    return [(row - row.mean(0)) / np.maximum(row.std(0), 1e-6) for row in rows]
+
+
+def scales(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each feature over all steps of all sequences, (features,) float32; constant ones have 1."""
+    steps = sum(len(row) for row in rows)
+    mean = sum(row.sum(0, dtype=np.float64) for row in rows) / steps
+    variance = sum(np.square(row - mean).sum(0, dtype=np.float64) for row in rows) / steps
+    deviation = np.sqrt(variance)
+    deviation = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, 1.0)
+    return mean.astype(np.float32), deviation.astype(np.float32)
+
+
+def together(rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Rows as one batch, time first: `x, lengths`; lengths is None where all are equal, and nothing needs masking."""
+    if len({len(row) for row in rows}) == 1:
+        return torch.as_tensor(np.stack(list(rows), 1), device=device), None
+    x, lengths = pad(rows)
+    return x.transpose(0, 1).to(device), lengths.to(device)
+
+
+def held_out(targets: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the examples to train on, and of those put aside: of each class `fraction`, but never all of it.
+
+    targets: (examples,) class of each. `train, valid = held_out(targets, 0.1, seed=1)`, both sorted.
+    """
+    random, chosen = np.random.default_rng(seed), []
+    for kind in np.unique(targets):
+        members = random.permutation(np.flatnonzero(targets == kind))
+        chosen.append(members[: min(round(fraction * len(members)), len(members) - 1)])
+    valid = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(np.arange(len(targets)), valid), valid
+
+
+def fingerprint(*parts: Any) -> str:
+    """A hash of sequences and labels: the same data gives the same, in whatever form it came."""
+    total = hashlib.sha256()
+    for part in parts:
+        for row in part if part is not None else ():
+            data = row.encode() if isinstance(row, str) else repr(row).encode() if not hasattr(row, "tobytes") else None
+            data = row.tobytes() if data is None else data
+            total.update(len(data).to_bytes(8, "little") + data)
+        total.update(b"\0" * 8)
+    return total.hexdigest()

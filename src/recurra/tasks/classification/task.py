@@ -1,0 +1,68 @@
+"""Classification as a task for the training loop: its batches, its loss, its measures."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recurra.data import Batches
+from recurra.tasks.classification.base import Examples
+from recurra.tasks.classification.config import SequencesConfig
+from recurra.tasks.classification.model import Classifier
+from recurra.tasks.classification.sequences import together
+from recurra.training import distributed
+
+READ = 256
+"""Sequences in a batch where nothing is learned."""
+
+
+class ClassificationTask:
+    """One label for each sequence (see `recurra.training.Task`)."""
+
+    unit = "sequences"
+    units_per_token = 1.0
+
+    def __init__(self, model: Classifier, train: Examples, valid: Examples, data: SequencesConfig, seed: int):
+        self.model, self.train, self.valid = model, train, valid
+        lengths = [len(row) for row in train.rows]
+        lengths = lengths if len(set(lengths)) > 1 else None
+        rank, world = distributed.rank(), distributed.world()
+        self.batches = Batches(len(train.rows), data.batch_size, seed, lengths, rank, world)
+        self.steps = len(self.batches)
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor]:
+        numbers = self.batches.batch(epoch, index)
+        device = self.model.device
+        x, lengths = together([self.train.rows[i] for i in numbers], device)
+        return x, lengths, torch.as_tensor(self.train.targets[numbers], device=device)
+
+    def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
+        x, lengths, targets = batch
+        loss = F.cross_entropy(model(x, lengths), targets, weight=self.model.class_weights)
+        return loss, None, len(targets)
+
+    def evaluate(self, model: Classifier) -> dict[str, float]:
+        if not len(self.valid.rows):
+            return {}
+        logits = torch.zeros(len(self.valid.rows), len(model.class_weights))
+        for numbers, found in read(model, self.valid.rows):
+            logits[numbers] = found.cpu()
+        targets = torch.as_tensor(self.valid.targets)
+        loss = F.cross_entropy(logits, targets, weight=model.class_weights.cpu())
+        return {"loss": loss.item(), "accuracy": (logits.argmax(1) == targets).double().mean().item()}
+
+    def sample(self, model: Classifier, seed: int) -> None:
+        return None
+
+    def measures(self, loss: float) -> dict[str, float]:
+        return {}
+
+
+def read(model: Classifier, rows, **options) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """What the model says of rows, in batches of like length: numbers of the rows, and the result for them."""
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    for start in range(0, len(order), READ):
+        numbers = order[start : start + READ]
+        yield numbers, model(*together([rows[i] for i in numbers], model.device), **options)

@@ -1,0 +1,30 @@
+"""The settings of tagging; those of the encoder and the data are classification's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from recurra import config
+from recurra.tasks.classification.config import DEFAULTS as CLASSIFIER_DEFAULTS
+from recurra.tasks.classification.config import EncoderConfig, SequencesConfig, require
+from recurra.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class TaggerConfig:
+    """States of an encoder → dropout → a score for each label at each step → softmax, or a CRF."""
+
+    crf: bool = False
+    """Score the labels of a sequence together, by a linear-chain conditional random field, and not each on its own."""
+    character_size: int = 0
+    """Units, in each direction, of a second recurrent layer that reads the characters of each word. 0 = without it."""
+
+    def __post_init__(self):
+        config.check(self)
+        require(self, "character_size", self.character_size >= 0, "0 or more units")
+
+
+CONFIGS = {"model": EncoderConfig, "tagger": TaggerConfig, "data": SequencesConfig, "training": TrainingConfig}
+"""The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+
+DEFAULTS: dict[str, Any] = CLASSIFIER_DEFAULTS
+"""Where tagging starts from other values than the classes above."""

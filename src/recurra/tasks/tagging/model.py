@@ -1,0 +1,114 @@
+"""Sequences → scores of labels, step by step."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recurra.backends.call import active_steps
+from recurra.errors import ConfigError
+from recurra.nn import Recurrent
+from recurra.tasks.classification.config import EncoderConfig
+from recurra.tasks.classification.model import Encoder
+from recurra.tasks.tagging.config import TaggerConfig
+
+EMBEDDING = 32
+"""Length of a character's vector where words are read by their characters."""
+
+
+class Tagger(nn.Module):
+    """Scores of labels: `scores = model(x, lengths)`; x (time, batch, features), or ids → (time, batch, classes).
+
+    characters: how many there are, where words are read by them too (Lample et al. 2016, arXiv:1603.01360); x is then
+    (time, batch, 1 + longest): the word, then its characters, filled up with -1.
+    With a conditional random field the scores are its emissions (Huang, Xu & Yu 2015, arXiv:1508.01991).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        classes: int,
+        config: EncoderConfig,
+        tagger: TaggerConfig,
+        tokens: bool = False,
+        characters: int = 0,
+    ):
+        super().__init__()
+        size = tagger.character_size if characters else 0
+        self.encoder = Encoder(inputs, config, tokens, unknown=0 if tokens else None, more=2 * size)
+        if size:
+            self.characters = nn.Embedding(characters, EMBEDDING)
+            self.speller = Recurrent(config.cell, EMBEDDING, size, bidirectional=True, init=config.init)
+        else:
+            self.speller = None
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(self.encoder.size, classes)
+        nn.init.xavier_uniform_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.crf = _crf(classes) if tagger.crf else None
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if self.speller is None:
+            states = self.encoder(x, lengths)
+        else:
+            states = self.encoder(x[..., 0], lengths, beside=self.dropout(self._spelled(x[..., 1:])))
+        return self.head(self.dropout(states))
+
+    def _spelled(self, characters: Tensor) -> Tensor:
+        """What the letters of each word say: (time, batch, longest) → (time, batch, 2 · units)."""
+        words, which = characters.flatten(0, 1).unique(dim=0, return_inverse=True)  # most words come more than once
+        lengths = (words >= 0).sum(1)
+        _, state = self.speller(words.clamp(min=0).t(), lengths=lengths, embedding=self.characters)
+        last = state[0] if isinstance(state, tuple) else state
+        return last.transpose(0, 1).flatten(1)[which].unflatten(0, characters.shape[:2])
+
+    def loss(self, scores: Tensor, lengths: Tensor | None, targets: Tensor) -> Tensor:
+        """The mean negative log-likelihood a step, in nats; targets (time, batch)."""
+        active = _active(scores, lengths)
+        if self.crf is None:
+            return F.cross_entropy(scores[active], targets[active])
+        return -self.crf(scores, targets, active, reduction="sum") / active.sum()
+
+    def decode(self, scores: Tensor, lengths: Tensor | None) -> Iterator[Tensor]:
+        """The best labels of each row, (steps,): the best path of the random field, else each step's best."""
+        active = _active(scores, lengths)
+        if self.crf is not None:
+            yield from map(torch.tensor, self.crf.decode(scores, active))
+        else:
+            best = scores.argmax(2).cpu()
+            yield from (best[:steps, row] for row, steps in enumerate(active.sum(0).tolist()))
+
+    def probabilities(self, scores: Tensor, lengths: Tensor | None) -> Tensor:
+        """Each label's probability at each step, (time, batch, classes); of the random field, over all paths."""
+        if self.crf is None:
+            return scores.double().softmax(2)
+        active = _active(scores, lengths)
+        # The gradient of the log partition function is the marginals, and the log-likelihood of a path is the path's
+        # score, whose gradient is known, less that.
+        weights = {name: weight.detach().double() for name, weight in self.crf.named_parameters()}
+        path = torch.zeros(scores.shape[:2], dtype=torch.int64, device=scores.device)
+        with torch.enable_grad():
+            scores = scores.detach().double().requires_grad_()
+            likelihood = torch.func.functional_call(self.crf, weights, (scores, path, active), {"reduction": "sum"})
+            (gradient,) = torch.autograd.grad(likelihood, scores)
+        return F.one_hot(path, scores.shape[2]) * active[..., None] - gradient
+
+
+def _active(scores: Tensor, lengths: Tensor | None) -> Tensor:
+    """(time, batch) bool."""
+    if lengths is None:
+        return torch.ones(scores.shape[:2], dtype=torch.bool, device=scores.device)
+    return active_steps(lengths, scores.shape[0])[..., 0]
+
+
+def _crf(classes: int) -> nn.Module:
+    try:
+        from torchcrf import CRF
+    except ImportError as error:
+        raise ConfigError("`crf` needs pytorch-crf. Install it: pip install 'recurra[classify]'") from error
+    return CRF(classes)

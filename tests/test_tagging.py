@@ -1,0 +1,239 @@
+"""SequenceTagger: words, characters and numbers; the random field against all paths; folders; and what it refuses."""
+
+import itertools
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+
+from recurra.errors import ConfigError, DataError, DtypeError, RunError, ShapeError
+from recurra.tasks.classification import SequenceClassifier
+from recurra.tasks.classification.config import EncoderConfig
+from recurra.tasks.tagging import SequenceTagger, Tagger, TaggerConfig, span_f1, spans
+from recurra.tasks.tagging.conll import read_conll
+from recurra.training import files
+
+TINY = {"hidden_size": 12, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
+KINDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sat": "V", "to": "P"}
+
+
+def sentences(count=120, seed=0):
+    draw = random.Random(seed)
+    X = [[draw.choice(list(KINDS)) for _ in range(draw.randint(1, 9))] for _ in range(count)]
+    return X, [[KINDS[word] for word in row] for row in X]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A run with a random field and spelled words, not to be changed."""
+    out = tmp_path_factory.mktemp("fitted") / "run"
+    return SequenceTagger(crf=True, character_size=8, epochs=8, out=out, **TINY).fit(*sentences())
+
+
+def same(one, two):
+    return len(one) == len(two) and all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"crf": True}, {"character_size": 8}, {"bidirectional": False, "cell": "lstm"}]
+)
+def test_words(settings):
+    X, y = sentences()
+    model = SequenceTagger(epochs=8, **TINY | settings).fit(X, y)
+    others, labels = sentences(seed=1)
+    assert model.score(others, labels) > 0.97
+    found = model.predict(others)
+    assert [len(row) for row in found] == [len(row) for row in others]
+    for row, shares in zip(found, model.predict_proba(others), strict=True):
+        assert shares.shape == (len(row), 4)
+        assert np.allclose(shares.sum(1), 1, atol=1e-5)
+        if "crf" not in settings:
+            assert (model.classes_[shares.argmax(1)] == row).all()
+    alone = [model.predict([row])[0] for row in others[:20]]
+    assert same(alone, found[:20]), "alone as beside longer ones"
+
+
+def test_a_label_that_depends_on_what_comes_later():
+    draw = random.Random(0)
+    X = ["".join(draw.choice("ab") for _ in range(draw.randint(3, 8))) for _ in range(200)]
+    y = [[follower == "b" for follower in text[1:] + "a"] for text in X]  # whether the next character is a b
+    assert SequenceTagger(epochs=10, **TINY).fit(X, y).score(X, y) == 1
+    assert SequenceTagger(epochs=10, bidirectional=False, **TINY).fit(X, y).score(X, y) < 0.9, "no step sees the next"
+
+
+def test_numbers():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(50, 10, (int(rng.integers(3, 9)), 2)) for _ in range(100)]
+    y = [(row[:, 0] > 50).astype(int) for row in X]
+    model = SequenceTagger(epochs=25, **TINY).fit(X, y)
+    assert model.score(X, y) > 0.95
+    assert model.predict(X)[0].dtype == y[0].dtype
+
+
+def test_words_never_seen_are_known_by_their_letters():
+    draw = random.Random(0)
+    stems = ["".join(draw.choice("bcdfgklm") for _ in range(4)) for _ in range(80)]
+    X = [[draw.choice(stems[:60]) + draw.choice(["ing", "ly"]) for _ in range(4)] for _ in range(150)]
+    new = [[draw.choice(stems[60:]) + draw.choice(["ing", "ly"]) for _ in range(4)] for _ in range(50)]
+    label = [[["A", "V"][word.endswith("ing")] for word in row] for row in X]
+    want = [[["A", "V"][word.endswith("ing")] for word in row] for row in new]
+    spelled = SequenceTagger(epochs=10, character_size=8, **TINY).fit(X, label)
+    assert spelled.score(new, want) > 0.95
+    assert SequenceTagger(epochs=10, **TINY).fit(X, label).score(new, want) < 0.8
+    assert len(spelled.predict([["x" * 1000 + "ing"]])[0]) == 1
+
+
+# The random field
+
+
+def field(classes=3):
+    torch.manual_seed(0)
+    model = Tagger(2, classes, EncoderConfig(hidden_size=4), TaggerConfig(crf=True)).eval()
+    for parameter in model.crf.parameters():
+        torch.nn.init.normal_(parameter)
+    return model
+
+
+def path_score(crf, scores, path):
+    total = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
+    total = total + sum(scores[t, k] for t, k in enumerate(path))
+    return total + sum(crf.transitions[a, b] for a, b in itertools.pairwise(path))
+
+
+def test_the_field_is_what_adding_up_all_paths_gives():
+    model, lengths = field(), torch.tensor([4, 2])
+    scores = torch.randn(4, 2, 3)
+    targets = torch.tensor([[0, 2], [1, 1], [2, 0], [1, 0]])
+    total = 0.0
+    best, shares = list(model.decode(scores, lengths)), model.probabilities(scores, lengths)
+    for b, steps in enumerate(lengths.tolist()):
+        paths = list(itertools.product(range(3), repeat=steps))
+        values = torch.stack([path_score(model.crf, scores[:, b], path) for path in paths])
+        total += torch.logsumexp(values, 0) - path_score(model.crf, scores[:, b], targets[:steps, b].tolist())
+        assert best[b].tolist() == list(paths[values.argmax()])
+        chance = values.softmax(0)
+        for t in range(steps):
+            for k in range(3):
+                want = sum(p for p, path in zip(chance, paths, strict=True) if path[t] == k)
+                assert shares[t, b, k].item() == pytest.approx(want.item(), abs=1e-5)
+    assert model.loss(scores, lengths, targets).item() == pytest.approx(total.item() / 6, rel=1e-5)
+
+
+def test_without_the_field_padding_counts_for_nothing():
+    model = Tagger(2, 3, EncoderConfig(hidden_size=4), TaggerConfig())
+    scores, targets = torch.randn(4, 2, 3), torch.zeros(4, 2, dtype=torch.int64)
+    scores[2:, 1] = 1e6
+    want = -torch.cat([scores[:, 0], scores[:2, 1]]).log_softmax(1)[:, 0].mean()
+    assert model.loss(scores, torch.tensor([4, 2]), targets).item() == pytest.approx(want.item())
+
+
+# Spans
+
+
+def test_spans():
+    assert spans(["B-PER", "I-PER", "O", "B-LOC", "B-LOC"]) == {("PER", 0, 2), ("LOC", 3, 4), ("LOC", 4, 5)}
+    assert spans(["I-PER", "I-LOC", "O"]) == {("PER", 0, 1), ("LOC", 1, 2)}
+    assert spans(["B", "I", "O", "I"]) == {("", 0, 2), ("", 3, 4)}
+    assert spans(["D", "N", "V"]) == set()
+    y = [["B-PER", "I-PER", "O"], ["B-LOC", "O"]]
+    assert span_f1(y, y) == 1
+    assert span_f1(y, [["B-PER", "O", "O"], ["B-LOC", "B-LOC"]]) == pytest.approx(2 * 1 / (2 + 3))
+    assert span_f1([["O"]], [["O"]]) == 1
+    with pytest.raises(ShapeError, match=r"`y\[0\]` has 1 labels and `predicted\[0\]` 2"):
+        span_f1([["O"]], [["O", "O"]])
+    with pytest.raises(ShapeError, match="`y` has 1 sequences and `predicted` 0"):
+        span_f1([["O"]], [])
+
+
+# Folders and scikit-learn
+
+
+def test_a_fit_is_a_folder_that_opens_again(fitted, tmp_path):
+    assert {"characters.json", "vocabulary.json", "config.json"} <= set(os.listdir(fitted.folder_))
+    X = [*sentences(seed=2)[0], ["unheard", "of", "ĳ"]]
+    again = SequenceTagger.load(fitted.folder_)
+    assert same(again.predict(X), fitted.predict(X))
+    again.save(tmp_path / "kept")
+    assert same(SequenceTagger.load(tmp_path / "kept").predict(X), fitted.predict(X))
+    with pytest.raises(RunError, match=r"'tagging/1'; .* reads 'classification/1', and this run is of tagging"):
+        SequenceClassifier.load(fitted.folder_)
+
+
+def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
+    X, y = sentences()
+    settings = TINY | {"crf": True, "character_size": 4, "dropout": 0.2, "epochs": 4}
+    SequenceTagger(out=tmp_path / "whole", **settings).fit(X, y)
+    count = []
+    stop = lambda: len(count) >= 2  # noqa: E731
+    model = SequenceTagger(out=tmp_path / "cut", **settings).fit(X, y, listeners=[_counter(count)], stop=stop)
+    assert model.history_[-1]["epoch"] < 4
+    with pytest.raises(DataError, match="begun with other sequences or labels"):
+        SequenceTagger.resume(tmp_path / "cut", X[::-1], y[::-1])
+    SequenceTagger.resume(tmp_path / "cut", X, y)
+    one, two = (files.read_tensors(tmp_path / run / "state.safetensors", "state/1")[0] for run in ("whole", "cut"))
+    weights = [key for key in one if key.startswith(("model.", "optimizer."))]
+    assert [key for key in weights if not torch.equal(one[key], two[key])] == []
+
+
+def _counter(count):
+    return lambda event: count.append(1) if event["event"] == "evaluate" else None
+
+
+def test_cross_validation_and_clone():
+    X, y = sentences(60)
+    model = SequenceTagger(epochs=6, **TINY)
+    assert clone(model).get_params() == model.get_params()
+    assert cross_val_score(model, X, y, cv=2).mean() > 0.8
+
+
+# Files
+
+
+def test_conll_files(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART- O\n\nJohn NNP B-PER\nSmith NNP I-PER\n\n\nhere RB O\n", "utf-8")
+    X, y = read_conll(path)
+    assert X == [["John", "Smith"], ["here"]]
+    assert y == [["B-PER", "I-PER"], ["O"]]
+    path.write_text("John\nSmith\n\nhere", "utf-8")
+    assert read_conll([path, path]) == ([["John", "Smith"], ["here"]] * 2, None)
+    path.write_text("John PER\nSmith\n", "utf-8")
+    with pytest.raises(DataError, match=r"a.conll, line 2: 1 columns; expected 2, as in the first line"):
+        read_conll(path)
+    path.write_text("\n\n", "utf-8")
+    with pytest.raises(DataError, match="holds no words; expected a word a line"):
+        read_conll(path)
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        read_conll(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "error", "words"),
+    [
+        ([["a"], []], [["x"], []], DataError, r"`X\[1\]` is empty; leave it out"),
+        ([["a"], ["b", 3]], [["x"], ["y", "x"]], DtypeError, r"`X\[1\]` holds something else than words"),
+        ([["a"], ["b"]], [["x"]], DataError, "`X` has 2 sequences and `y` 1"),
+        ([["a", "b"]], [["x"]], ShapeError, r"`y\[0\]` is \(1,\); expected \(2,\), a label for each step of `X\[0\]`"),
+        ([["a", "b"]], None, DataError, "requires y to be passed"),
+        ([["a", "b"]], [["x", "x"]], DataError, "one class only, x; expected two or more"),
+        ([], [], DataError, "`X` is empty"),
+        ([[[1.0], [float("nan")]]], [[0, 1]], DataError, r"`X\[0\]\[1, 0\]` is NaN"),
+    ],
+)
+def test_sequences_and_labels_that_cannot_be(X, y, error, words):
+    with pytest.raises(error, match=words):
+        SequenceTagger(epochs=1, **TINY).fit(X, y)
+
+
+def test_other_things_that_cannot_be(fitted, monkeypatch):
+    with pytest.raises(DtypeError, match="`X` holds arrays of numbers, but the model was fitted on words"):
+        fitted.predict([[1.0, 2.0]])
+    with pytest.raises(ConfigError, match="`character_size` is -1; expected 0 or more units"):
+        SequenceTagger(character_size=-1).fit(*sentences(4))
+    monkeypatch.setitem(__import__("sys").modules, "torchcrf", None)
+    with pytest.raises(ConfigError, match=r"`crf` needs pytorch-crf. Install it: pip install 'recurra\[classify\]'"):
+        SequenceTagger(crf=True, **TINY).fit(*sentences(4))
