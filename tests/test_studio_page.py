@@ -234,7 +234,7 @@ def test_look_inside_and_hold_a_unit(visit, trained):
     assert page.locator("#nextList li").count() == 8
     page.hover("#coloured span:nth-child(20)")
     assert page.locator("#coloured .at").count() == 1
-    wait_for_text(page, "#cursorSaid", "↵␣␣␣␣”")
+    wait_for_text(page, "#cursorSaid", '↵␣␣␣␣"”')
     page.wait_for_selector("#chartGates .heatmaplayer", state="attached")
     page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
 

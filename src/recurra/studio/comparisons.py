@@ -165,7 +165,7 @@ def sentences(rows: list[dict[str, Any]]) -> list[str]:
         return []
     best, second = done[0], done[1]
     close = [row for row in done[1:] if row["bits"] <= 1.01 * best["bits"]]
-    words = [f"{best['cell']} learned most: {best['bits']:.3f} bits a character in {best['seconds']:.0f} seconds."]
+    words = [f"{best['cell']} learned most: {best['bits']:.3f} bits a character in {best['seconds']:.3g} seconds."]
     if close:
         names = " and ".join(row["cell"] for row in close)
         words.append(f"{names} came within 1 % of it: on this text the choice hardly matters.")

@@ -66,7 +66,7 @@ def _describe(folder: Path) -> dict[str, Any]:
         "text": {
             "id": about.get("text"),
             "corpus": about.get("corpus"),
-            "name": about.get("text_name") or ", ".join(map(str, corpus.get("sources", [])[:3])),
+            "name": about.get("text_name") or ", ".join(Path(str(name)).name for name in corpus.get("sources", [])[:3]),
             "characters": corpus.get("characters") or about.get("characters"),
         },
         "created": about.get("created") or _written(folder),
