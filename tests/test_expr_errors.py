@@ -1,6 +1,8 @@
 """A step that cannot be compiled says where, why and what to write instead; and still runs on tensors."""
 
+import cProfile
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -135,3 +137,26 @@ def test_a_cell_that_cannot_be_compiled_runs():
 def test_built_in_cells_are_all_compiled():
     for name in cells.names():
         assert "recurra::Step" in generate(cells.get(name)).source
+
+
+def test_tracing_goes_on_beside_a_profiler():
+    from recurra.cells import LSTM
+    from recurra.expr.compile import generate
+
+    wanted, calls = generate(LSTM()).source, []
+    profiler = cProfile.Profile()
+    profiler.enable()
+    try:
+        assert generate(LSTM()).source == wanted
+        sorted([3, 1, 2])
+    finally:
+        profiler.disable()
+    assert any("sorted" in str(entry.code) for entry in profiler.getstats()), "the profiler went on"
+    sys.setprofile(lambda *_: calls.append(1))
+    try:
+        assert generate(LSTM()).source == wanted
+        calls.clear()
+        sorted([3, 1, 2])
+    finally:
+        sys.setprofile(None)
+    assert calls, "so did a function's"

@@ -70,11 +70,16 @@ def _with_locals(cell, arguments: list) -> tuple:
             local.update(frame.f_locals)
 
     before = sys.getprofile()
+    written_in_c = hasattr(before, "disable")  # cProfile's cannot be set again as a function can
+    if written_in_c:
+        before.disable()
     sys.setprofile(look)
     try:
         return cell.step(*arguments), local
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None if written_in_c else before)
+        if written_in_c:
+            before.enable()
 
 
 def _results(cell, new) -> tuple[tuple[Node, ...], dict[str, Node]]:

@@ -5,6 +5,7 @@ from recurra.nn.card import card
 from recurra.nn.initialise import INITIALISERS
 from recurra.nn.layers import GRU, LSTM, RNN
 from recurra.nn.layout import Trace
+from recurra.nn.mixture import Mixture, MixtureDensity
 from recurra.nn.pooling import Pooling
 from recurra.nn.recurrent import Recurrent
 from recurra.nn.state import detach_state, map_state, select_state
@@ -15,6 +16,8 @@ __all__ = [
     "INITIALISERS",
     "LSTM",
     "RNN",
+    "Mixture",
+    "MixtureDensity",
     "Pooling",
     "Recurrent",
     "Trace",

@@ -1,0 +1,147 @@
+"""`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
+
+import re
+from pathlib import Path
+
+import click
+
+from recurra.cli.frame import Command
+from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.shown import json_option, table, to_json
+from recurra.tasks.forecasting.config import CONFIGS, PRESETS
+
+_TITLES = {"series": "Series", "model": "Model", "training": "Training"}
+
+
+@click.command(
+    "forecast",
+    cls=Command,
+    examples={
+        "learn from columns unique_id, ds, y": "recurra forecast sales.csv --horizon 28 --freq D",
+        "one series, columns of other names": "recurra forecast air.csv --time-col Month --target-col Passengers --horizon 12",
+        "the next steps, as a table": "recurra forecast --model runs/sales-1 --to next.csv --picture next.png",
+        "from newer rows, without learning again": "recurra forecast newer.csv --model runs/sales-1",
+        "how good it is on the last four windows, fitted before them": "recurra forecast sales.csv --horizon 28 --windows 4",
+        "go on with a run that was stopped": "recurra forecast --resume runs/sales-1",
+    },
+)
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
+@click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]")
+@click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
+@click.option("--model", metavar="RUN", help="Forecast with this run instead of learning.")
+@click.option("--to", type=click.Path(path_type=Path), help="With --model: write the forecasts here, .csv or .parquet.")
+@click.option("--steps", type=int, help="With --model: steps to forecast.  [default: the run's horizon]")
+@click.option("--known", type=click.Path(path_type=Path), help="With --model: a table of the columns known ahead.")
+@click.option(
+    "--windows", type=int, help="With --model: score so many past windows of DATA beside the naive forecasts."
+)
+@click.option("--stride", type=int, help="With --windows: steps between them.  [default: the horizon]")
+@click.option("--picture", type=click.Path(path_type=Path), help="With --model: draw the forecasts, .png or .svg.")
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
+@json_option
+@config_option
+@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()})
+def command(
+    data, out, preset, resume, model, to, steps, known, windows, stride, picture, quiet, as_json, file, **values
+):
+    """Forecast time series.
+
+    DATA is a .csv or .parquet table with a row for each series and stamp: columns unique_id (left out for one series),
+    ds, y, and covariates. Without --model it is learned from; with it, it is what the forecasts go on from, by default
+    the end of what was learned.
+    """
+    settings = given(values, list(CONFIGS.values()), file)
+    use = {"to": to, "picture": picture, "json": as_json or None}
+    learn = {"out": out, "preset": preset, **settings}
+    if resume:
+        _drop(
+            "--resume goes on with the run as it is", DATA=data, model=model, steps=steps, known=known, **learn, **use
+        )
+    elif model:
+        _drop("--model forecasts with the run as it is", **learn)
+    elif windows:
+        _drop("--windows keeps no run", out=out, known=known)
+    else:
+        _drop("without --model or --windows, DATA is learned from", steps=steps, known=known, **use)
+    if not (data or resume or (model and not windows)):
+        raise click.UsageError("DATA is missing: name a .csv or .parquet table, such as sales.csv")
+    if windows and known:
+        raise click.UsageError(
+            "--windows scores what is past, where DATA itself has the columns known ahead; drop --known"
+        )
+    if stride and not windows:
+        raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
+    from recurra.tasks.forecasting import Forecaster, frames
+
+    if model or windows:
+        forecaster = Forecaster.load(model) if model else Forecaster(**{"preset": preset or "default", **settings})
+        frame = None if data is None else frames.load(data)
+        if windows:
+            found = forecaster.cross_validate(frame, windows, stride, steps, fit=not model, quiet=quiet)
+            shown = forecaster.score(found, frame)
+        else:
+            found = shown = forecaster.predict(steps, None if known is None else frames.load(known), frame=frame)
+        _show(forecaster, found, shown, to, picture, as_json)
+        if model and windows and not quiet:
+            click.echo(
+                "honest where the run was fitted on rows before these windows; --model took it as it is", err=True
+            )
+        return
+    fitted = Forecaster.resume(resume, quiet=quiet) if resume else _fit(data, out, preset, settings, quiet)
+    click.echo(fitted.folder)
+    if not quiet:
+        click.echo(f"Forecast with it:  recurra forecast --model {fitted.folder}", err=True)
+
+
+def _drop(why: str, **options) -> None:
+    beside = [name for name, value in options.items() if value not in (None, ())]
+    if beside:
+        flags = ", ".join(name if name == "DATA" else "--" + name.replace("_", "-") for name in beside)
+        raise click.UsageError(f"{why}; drop {flags}")
+
+
+def _fit(data: Path, out, preset, settings, quiet):
+    from recurra.tasks import folders
+    from recurra.tasks.forecasting import Forecaster, frames
+
+    forecaster = Forecaster(**{"preset": preset or "default", **settings})
+    frame = frames.load(data)
+    new = out is None
+    folder = folders.new(re.sub(r"\W+", "-", data.stem) or "series") if new else out
+    try:
+        return forecaster.fit(frame, folder, quiet=quiet, sources=[str(data.absolute())])
+    except Exception:
+        # A folder that nothing came to stand in is left to nobody.
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def _show(forecaster, found, shown, to, picture, as_json) -> None:
+    """Write what is to be written, and print the forecasts, or where windows were scored their scores."""
+    from recurra.tasks.forecasting import frames
+
+    if to:
+        frames.write(found, to)
+    if picture:
+        forecaster.plot(found, picture)
+    columns = {name: frames.column(shown, name).tolist() for name in frames.columns(shown)}
+    if as_json:
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        rows = [{k: v if isinstance(v, int | float | str) else str(v) for k, v in row.items()} for row in rows]
+        run = forecaster.folder and str(forecaster.folder)
+        click.echo(to_json({"run": run, ("forecasts" if shown is found else "scores"): rows}))
+    elif shown is not found or not to:
+        text = [[_shown(value) for value in row] for row in zip(*columns.values(), strict=True)]
+        words = len(columns) - sum(isinstance(column[0], float) for column in columns.values())
+        click.echo(table(list(columns), text, left=words))
+    for path in (to, picture):
+        if path:
+            click.echo(f"wrote {path}", err=True)
+
+
+def _shown(value) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return str(value)

@@ -1,0 +1,145 @@
+"""The settings of a forecaster, and the named recipes that set all parts at once."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recurra import config
+from recurra.errors import ConfigError
+from recurra.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class SeriesConfig:
+    """Which columns a frame has, how its stamps follow each other, and what is held out."""
+
+    freq: str | None = None
+    """Steps between stamps: 15min, h, D, B, W, MS, ME, QS, YS, a multiple such as 2h, or a whole number. Not set = found."""
+    id_col: str = "unique_id"
+    """The column that names each row's series; a frame without it is one series."""
+    time_col: str = "ds"
+    """The column of stamps: dates, times, or whole numbers."""
+    target_col: str = "y"
+    """The column to forecast."""
+    past: tuple[str, ...] = ()
+    """Columns known up to the last stamp only, such as a measured temperature."""
+    future: tuple[str, ...] = ()
+    """Columns known for the steps to forecast too, such as a planned promotion."""
+    static: tuple[str, ...] = ()
+    """Columns with one value a series, numbers or words, such as a shop's town; the id column gives each series its own."""
+    fill: Literal["error", "forward", "linear", "zero"] = "error"
+    """What becomes of missing stamps and values: an error that names them, the value before, a line across, or 0."""
+    calendar: bool = True
+    """Give the model the hour, weekday, day of the month and day of the year, as far as the stamps have them."""
+    validation: int | None = None
+    """Steps at the end of each series kept out of training, to pick the best weights. Not set = a tenth, at least a horizon."""
+    batch_size: int = 128
+    """Windows in a training step."""
+    epoch_steps: int = 200
+    """Most training steps in an epoch; where there are more windows, each epoch draws from all of them anew."""
+
+    def __post_init__(self):
+        for name in ("past", "future", "static"):
+            _words(self, name)
+        config.check(self)
+        _require(self, "batch_size", self.batch_size >= 1, "1 or more")
+        _require(self, "epoch_steps", self.epoch_steps >= 1, "1 or more")
+        _require(self, "validation", self.validation is None or self.validation >= 0, "0 or more")
+        used = [self.id_col, self.time_col, self.target_col, *self.past, *self.future]
+        for name in {name for name in used if used.count(name) > 1}:
+            raise ConfigError(f"the column {name!r} is named twice; each column has one use")
+
+
+@dataclass(frozen=True)
+class ForecastConfig:
+    """History → recurrent stack → a distribution for every step ahead."""
+
+    horizon: int = 24
+    """Steps to forecast."""
+    input_size: int | None = None
+    """Steps of history read before the first forecast. Not set = the longer of two horizons and three seasons."""
+    mode: Literal["direct", "recursive"] = "direct"
+    """Direct forecasts all steps at once; recursive one step at a time, from sampled paths, the state carried."""
+    head: Literal["quantiles", "gaussian", "student-t", "negative-binomial", "mean"] = "quantiles"
+    """What is forecast: quantiles, the parameters of a distribution, or the mean alone (squared error)."""
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    """The quantiles that forecasts have a column of; the median is the point forecast."""
+    samples: int = 200
+    """Paths drawn per series in recursive mode, and draws from a distribution whose quantiles have no formula."""
+    scaling: Literal["window", "series", "none"] = "window"
+    """What values are measured in: mean and deviation of the window read, of the training part of the series, or as is."""
+    log: bool = False
+    """Model the logarithm: for positive series whose swings grow with their level."""
+    season: int | None = None
+    """Steps of a season, for the seasonal naive forecast and the lags. Not set = by freq: 24 for h, 7 for D, 12 for MS."""
+    lags: tuple[int, ...] = ()
+    """Steps back that the model sees beside the last value. Not set = one season."""
+    cell: str = "lstm"
+    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
+    hidden_size: int = 64
+    """Units of each recurrent layer."""
+    num_layers: int = 1
+    """Recurrent layers, one above the other."""
+    dropout: float = 0.0
+    """Part of the units left out between the layers, and behind the last one, while training."""
+    decoder_size: int = 32
+    """Units of the small network that turns the state into the forecast of one step."""
+
+    def __post_init__(self):
+        for name in ("quantiles", "lags"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        config.check(self)
+        for name in ("horizon", "hidden_size", "num_layers", "decoder_size", "samples"):
+            _require(self, name, getattr(self, name) >= 1, "1 or more")
+        for name in ("input_size", "season"):
+            _require(self, name, (getattr(self, name) or 1) >= 1, "1 or more")
+        _require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
+        _require(self, "lags", all(isinstance(lag, int) and lag >= 1 for lag in self.lags), "whole numbers, 1 or more")
+        levels = self.quantiles
+        holds = all(isinstance(q, float) and 0 < q < 1 for q in levels) and sorted(set(levels)) == list(levels)
+        _require(self, "quantiles", bool(levels) and holds, "rising numbers between 0 and 1, such as 0.1, 0.5, 0.9")
+        if self.head == "negative-binomial" and self.log:
+            raise ConfigError("`log` cannot go with head='negative-binomial', which counts; drop one")
+
+
+def _words(settings: Any, name: str) -> None:
+    value = getattr(settings, name)
+    value = (value,) if isinstance(value, str) else tuple(value)
+    object.__setattr__(settings, name, value)
+    _require(settings, name, all(isinstance(word, str) for word in value), "names of columns")
+
+
+def _require(settings: Any, name: str, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+
+
+CONFIGS = {"series": SeriesConfig, "model": ForecastConfig, "training": TrainingConfig}
+"""The three parts of a forecaster's settings, by their name in config.json. No two parts share a field's name."""
+
+# What suits windows of numbers and not text: a smaller rate and less decay.
+_TRAINING = {"lr": 2e-3, "weight_decay": 0.01, "average": 0.99}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    # A second or two: to see that everything works.
+    "tiny": {"hidden_size": 16, "decoder_size": 8, "batch_size": 32, "epoch_steps": 20, "epochs": 5, "lr": 1e-2},
+}
+"""Named recipes: what each changes in the defaults of the three parts."""
+
+
+def settings(preset: str = "default", **overrides) -> dict[str, Any]:
+    """The three parts' settings from a preset and what overrides it: `settings("tiny", horizon=12)["model"].horizon`.
+
+    Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
+    homes = {option.name: part for part, cls in CONFIGS.items() for option in config.options(cls)}
+    values = _TRAINING | PRESETS[preset] | overrides
+    for name in values:
+        if name not in homes:
+            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, homes)}")
+    return {
+        part: config.make(cls, {name: value for name, value in values.items() if homes[name] == part})
+        for part, cls in CONFIGS.items()
+    }

@@ -1,0 +1,72 @@
+"""A forecaster's folder: where it is, and what is in it.
+
+config.json           the settings of every part, the frequency, how covariates are scaled, the frame's form
+model.safetensors     the best weights
+history.safetensors   the end of each series: what the next forecast reads
+state.safetensors, metrics.jsonl, loss.png             after training
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from recurra.errors import RunError
+from recurra.tasks import folders
+from recurra.tasks.forecasting import frequency
+from recurra.tasks.forecasting.config import CONFIGS
+from recurra.tasks.forecasting.panel import Form, Panel
+from recurra.tasks.forecasting.windows import Unit
+from recurra.training import files
+
+SCHEMA = "forecasting/1"
+HISTORY = "history.safetensors"
+_FORMAT = "history/1"
+_ABOUT = ("freq", "held", "about", "sizes", "fingerprint", "sources")
+_ARRAYS = ("offsets", "y", "seen", "past", "known")
+
+
+def write(folder: Path, parts: dict[str, Any], about: dict[str, Any], form: Form) -> None:
+    """Write config.json. about: what the data said: freq, covariates, fingerprint, sources."""
+    about = {name: about[name] for name in _ABOUT}
+    folders.write_settings(folder, SCHEMA, parts, form=dataclasses.asdict(form), **about)
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Form]:
+    """Settings by part, what the data said, and the frame's form. RunError where the folder is damaged."""
+    parts, about = folders.read_settings(folder, SCHEMA, CONFIGS)
+    try:
+        form = Form(**about.pop("form"))
+        if parts.keys() != CONFIGS.keys() or not about.keys() >= set(_ABOUT):
+            raise KeyError("parts")
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / folders.CONFIG} describes no forecaster; restore it from a copy, or train again"
+        ) from error
+    return parts, about, form
+
+
+def write_history(folder: Path, panel: Panel, units: Unit, since: np.ndarray) -> None:
+    """Write the end of each series."""
+    arrays = {name: torch.from_numpy(np.ascontiguousarray(getattr(panel, name))) for name in _ARRAYS}
+    arrays |= {"first": torch.from_numpy(panel.first.astype(np.int64)), "since": torch.from_numpy(since)}
+    arrays |= {name: torch.from_numpy(part) for name, part in units._asdict().items()}
+    about = {
+        "schema": _FORMAT,
+        "freq": str(panel.freq),
+        "ids": [one.item() if isinstance(one, np.generic) else one for one in panel.ids],
+        "static": [[v.item() if isinstance(v, np.generic) else v for v in row] for row in panel.static],
+    }
+    files.write_tensors(folder / HISTORY, arrays, about)
+
+
+def read_history(folder: Path) -> tuple[Panel, Unit, np.ndarray]:
+    """The end of each series, their units, and how far the state had carried on."""
+    tensors, about = files.read_tensors(folder / HISTORY, _FORMAT)
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    freq = frequency.parse(about["freq"])
+    first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
+    panel = Panel(freq, about["ids"], first, *(arrays[name] for name in _ARRAYS), about["static"])
+    return panel, Unit(arrays["level"], arrays["size"]), arrays["since"]

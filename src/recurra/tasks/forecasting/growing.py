@@ -1,0 +1,70 @@
+"""New rows behind a history: that they follow it is checked, and a gap between is filled or said."""
+
+import numpy as np
+
+from recurra.errors import DataError, nearest
+from recurra.tasks.forecasting.config import SeriesConfig
+from recurra.tasks.forecasting.frequency import shown
+from recurra.tasks.forecasting.panel import Panel
+
+
+def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
+    """The rows as steps behind those of the panel, for each of its series in order; none for a series without rows."""
+    where = {name: s for s, name in enumerate(rows.ids)}
+    for name in rows.ids:
+        if name not in panel.ids:
+            raise DataError(f"the model knows no series {name!r}; {nearest(name, panel.ids)}")
+    flat, lengths = [], []
+    for s, name in enumerate(panel.ids):
+        if name not in where:
+            lengths.append(0)
+            continue
+        piece = slice(*rows.offsets[where[name] : where[name] + 2])
+        gap = _gap(panel, s, rows.first[where[name]], config)
+        values = np.column_stack([rows.y, rows.past, rows.known])[piece]
+        end = panel.offsets[s + 1] - 1
+        last = np.concatenate([panel.y[end : end + 1], panel.past[end], panel.known[end]])
+        flat.append((np.concatenate([_between(last, values[0], gap, config.fill), values]), rows.seen[piece], gap))
+        lengths.append(gap + len(values))
+    values = np.concatenate([part for part, _, _ in flat])
+    seen = np.concatenate([np.concatenate([np.zeros(gap, bool), part]) for _, part, gap in flat])
+    past = 1 + panel.past.shape[1]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Panel(
+        panel.freq,
+        panel.ids,
+        panel.first,
+        offsets,
+        values[:, 0],
+        seen,
+        values[:, 1:past],
+        values[:, past:],
+        panel.static,
+    )
+
+
+def _gap(panel: Panel, s: int, first, config: SeriesConfig) -> int:
+    """Steps between the last one known and the first new one."""
+    place, off = (part[0] for part in panel.freq.positions(np.array([first]), panel.first[s]))
+    gap = int(place - panel.lengths[s])
+    last = panel.freq.stamps(panel.first[s], panel.lengths[s : s + 1] - 1)[0]
+    name = panel.ids[s]
+    if off:
+        raise DataError(
+            f"series {name!r}: {shown(first)} is not a whole number of steps of {panel.freq} after {shown(last)}"
+        )
+    if gap < 0:
+        raise DataError(
+            f"series {name!r} is known up to {shown(last)} already, and the rows begin at {shown(first)}; give newer ones"
+        )
+    if gap and config.fill == "error":
+        raise DataError(
+            f"series {name!r} is known up to {shown(last)}, and the rows begin at {shown(first)}: {gap} stamps are missing"
+            " between; give them, or fit with fill='forward', 'linear' or 'zero'"
+        )
+    return gap
+
+
+def _between(last: np.ndarray, first: np.ndarray, gap: int, fill: str) -> np.ndarray:
+    share = np.arange(1, gap + 1)[:, None] / (gap + 1) if fill == "linear" else np.zeros((gap, 1))
+    return np.zeros((gap, len(last))) if fill == "zero" else last + share * (first - last)

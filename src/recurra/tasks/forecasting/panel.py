@@ -1,0 +1,144 @@
+"""Many series side by side, on a grid without gaps: what all the other modules compute with."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recurra.tasks.forecasting.frequency import Frequency
+
+
+@dataclass(frozen=True)
+class Panel:
+    """S series, N steps in all; those of series s are rows offsets[s] to offsets[s + 1] of the flat arrays."""
+
+    freq: Frequency
+    ids: list
+    """S names, as they came."""
+    first: np.ndarray
+    """(S,) the first stamp of each: int64 or datetime64[ns]."""
+    offsets: np.ndarray
+    """(S + 1,) int64."""
+    y: np.ndarray
+    """(N,) float64 values."""
+    seen: np.ndarray
+    """(N,) bool: False where a value was missing and has been filled."""
+    past: np.ndarray
+    """(N, P) float64 covariates known up to the last stamp."""
+    known: np.ndarray
+    """(N, K) float64 covariates known ahead."""
+    static: list[list]
+    """S rows with one value a static column."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """(N,) which series each step belongs to."""
+        return np.repeat(np.arange(len(self.ids)), self.lengths)
+
+    @property
+    def places(self) -> np.ndarray:
+        """(N,) each step's place in its series, from 0."""
+        return np.arange(len(self.y)) - self.offsets[:-1][self.owners]
+
+    def stamps(self) -> np.ndarray:
+        """(N,) the stamp of each step."""
+        return self.at(self.owners, self.places)
+
+    def at(self, series: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The stamps of places in series, in the past or ahead; both (n,) int64, series in blocks."""
+        cuts = np.flatnonzero(np.diff(series)) + 1
+        blocks = zip(np.split(series, cuts), np.split(places, cuts), strict=True)
+        parts = [self.freq.stamps(self.first[s[0]], p) for s, p in blocks if len(s)]
+        return np.concatenate(parts) if parts else self.first[:0]
+
+    def cut(self, lengths: np.ndarray) -> "Panel":
+        """The first so many steps of each series, (S,)."""
+        return self._kept(self.places < lengths[self.owners])
+
+    def tail(self, steps: int) -> "Panel":
+        """The last steps of each series, or all where it has fewer."""
+        begin = np.maximum(self.lengths - steps, 0)
+        first = np.concatenate([self.freq.stamps(f, np.array([b])) for f, b in zip(self.first, begin, strict=True)])
+        return dataclasses.replace(self._kept(self.places >= begin[self.owners]), first=first)
+
+    def select(self, series: Sequence[int]) -> "Panel":
+        """Some of the series, in the order given."""
+        series = np.asarray(series, np.int64)
+        rows = np.concatenate([np.arange(*self.offsets[s : s + 2]) for s in series])
+        return dataclasses.replace(
+            self._rows(rows, self.lengths[series]),
+            ids=[self.ids[s] for s in series],
+            first=self.first[series],
+            static=[self.static[s] for s in series],
+        )
+
+    def joined(self, more: "Panel") -> "Panel":
+        """With the steps of `more`, which has the same series, behind each series' own."""
+        order = np.argsort(np.concatenate([self.owners, more.owners]), kind="stable")
+        both = {name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in _FLAT}
+        whole = dataclasses.replace(self, **both)
+        return whole._rows(order, self.lengths + more.lengths)
+
+    def extended(self, steps: int, known: np.ndarray) -> "Panel":
+        """With so many steps ahead behind each series, their values unknown. known: (S * steps, K)."""
+        count = len(self.ids) * steps
+        ahead = dataclasses.replace(
+            self,
+            offsets=np.arange(len(self.ids) + 1) * steps,
+            y=np.zeros(count),
+            seen=np.zeros(count, bool),
+            past=np.zeros((count, self.past.shape[1])),
+            known=known,
+        )
+        return self.joined(ahead)
+
+    def _kept(self, keep: np.ndarray) -> "Panel":
+        return self._rows(np.flatnonzero(keep), np.bincount(self.owners[keep], minlength=len(self.ids)))
+
+    def _rows(self, rows: np.ndarray, lengths: np.ndarray) -> "Panel":
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return dataclasses.replace(self, offsets=offsets, **{name: getattr(self, name)[rows] for name in _FLAT})
+
+    def fingerprint(self) -> str:
+        """A sum over all that is in it: the same data has the same."""
+        total = hashlib.sha256(repr((str(self.freq), self.ids, self.static)).encode())
+        for name in ("first", "offsets", *_FLAT):
+            total.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8).tobytes())
+        return total.hexdigest()
+
+
+_FLAT = ("y", "seen", "past", "known")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How frames came, so that forecasts go out the same way."""
+
+    backend: str
+    """The library of the frame: pandas, polars, pyarrow."""
+    has_ids: bool
+    """Whether there is a column that names the series."""
+    stamps: str
+    """datetime, date, int, or text and the unit that the text goes down to: text:M."""
+
+    def out(self, stamps: np.ndarray) -> Any:
+        """Stamps as the frames have them."""
+        if self.stamps == "date":
+            return stamps.astype("datetime64[D]").astype(object).tolist()
+        if self.stamps.startswith("text"):
+            _, unit, separator = self.stamps.split(":")
+            texts = np.datetime_as_string(stamps.astype(f"datetime64[{unit}]"))
+            return [text.replace("T", separator) for text in texts.tolist()]
+        return stamps.astype("datetime64[us]") if stamps.dtype.kind == "M" else stamps
+
+
+def each(panel: Panel, function: Callable[[np.ndarray], Any]) -> list:
+    """`function` on the values of each series."""
+    return [function(panel.y[a:b]) for a, b in zip(panel.offsets, panel.offsets[1:], strict=False)]

@@ -1,0 +1,93 @@
+"""Series and their forecasts as a picture: history, median, quantile bands, the naive forecasts, and the truth if known."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import ConfigError, nearest
+from recurra.tasks.forecasting import frames
+from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.tables import quantile_names
+from recurra.training import files
+
+_MOST = 4  # series in a picture unless they are named
+
+
+def draw(
+    settings: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, ids=None, history: int | None = None
+):
+    """A matplotlib Figure with a panel a series; written to `path` if that is given. panel: the history, if any."""
+    # Not pyplot: its state, and the choice of a window system, are the user's.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    config = settings["series"]
+    present = frames.columns(forecasts)
+    names = frames.column(forecasts, config.id_col) if config.id_col in present else None
+    known = [config.target_col] if names is None else list(dict.fromkeys(names.tolist()))
+    ids = known[:_MOST] if ids is None else [ids] if isinstance(ids, str | int) else list(ids)
+    for name in ids:
+        if name not in known:
+            raise ConfigError(f"there is no forecast of series {name!r}; {nearest(name, known)}")
+    figure = Figure(figsize=(9, 1 + 2.6 * len(ids)), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for k, name in enumerate(ids):
+        axes = figure.add_subplot(len(ids), 1, k + 1)
+        rows = slice(None) if names is None else names == name
+        columns = {c: frames.column(forecasts, c)[rows] for c in present if c not in (config.id_col, config.time_col)}
+        stamps = frames.stamps(forecasts, config.time_col)[rows]
+        _series(axes, panel, name, stamps, columns, settings, history)
+        axes.set_title(str(name), loc="left", fontsize=10)
+        if k == 0:
+            axes.legend(loc="upper left", fontsize=8, ncols=3)
+    if path is not None:
+        content = BytesIO()
+        suffix = Path(path).suffix.lstrip(".") or "png"
+        if suffix not in figure.canvas.get_supported_filetypes():
+            raise ConfigError(f"{path}: a picture's name ends in .png, .svg or .pdf")
+        figure.savefig(content, format=suffix)
+        files.write(Path(path), content.getvalue())
+    return figure
+
+
+def _series(
+    axes, panel: Panel | None, name, stamps: np.ndarray, columns: dict[str, np.ndarray], settings, history
+) -> None:
+    alone = panel is not None and len(panel.ids) == 1
+    if panel is not None and (alone or name in panel.ids):
+        one = panel.select([0 if alone else panel.ids.index(name)])
+        one = one.tail(history or 3 * settings["model"].horizon)
+        before = one.stamps() <= (stamps.min() if "cutoff" not in columns else stamps.max())
+        values = np.where(one.seen, one.y, np.nan)
+        axes.plot(one.stamps()[before], values[before], color="0.25", lw=1, label="history")
+    truth = columns.get(settings["series"].target_col)
+    # Windows of a cross-validation are drawn one by one, so that no line joins them.
+    cuts = columns.get("cutoff", np.zeros(len(stamps)))
+    for k, cut in enumerate(np.unique(cuts)):
+        rows = cuts == cut
+        if truth is not None:
+            axes.plot(stamps[rows], truth[rows], color="0.25", lw=1)
+        axes.plot(stamps[rows], columns["naive"][rows], color="tab:green", lw=0.8, ls=":", label=None if k else "naive")
+        axes.plot(
+            stamps[rows],
+            columns["seasonal_naive"][rows],
+            color="tab:orange",
+            lw=0.8,
+            ls="--",
+            label=None if k else "seasonal naive",
+        )
+        axes.plot(stamps[rows], columns["forecast"][rows], color="tab:blue", lw=1.5, label=None if k else "forecast")
+        bands = quantile_names(settings)
+        for low, high in zip(bands[: len(bands) // 2], bands[::-1], strict=False):
+            axes.fill_between(
+                stamps[rows],
+                columns[low][rows],
+                columns[high][rows],
+                color="tab:blue",
+                alpha=0.2,
+                lw=0,
+                label=None if k else f"{low[1:]} to {high[1:]}",
+            )
+    axes.grid(alpha=0.3)

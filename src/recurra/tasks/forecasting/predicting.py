@@ -1,0 +1,129 @@
+"""From a trained network to forecasts: read the history, carry the state on as rows come, forecast from it."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.nn import map_state
+from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.windows import Unit, Windows
+
+_SERIES, _ROWS = 512, 16384  # at once: series read, paths drawn
+
+
+@contextlib.contextmanager
+def inference(seed: int = 0) -> Iterator[None]:
+    """No gradients, and randomness that follows from the seed; the caller's goes on undisturbed."""
+    with torch.no_grad(), torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        yield
+
+
+class Carried:
+    """The state of every series after its last value: `read` starts it anew or moves it on by the rows that are new.
+
+    A state begins `input_size` steps back, as in training, and its unit is that stretch's. When it has carried on for as
+    many steps again, it begins anew from the newest `input_size` steps, in their unit. So it depends on the values and
+    on where it first began, not on how many rows came at a time.
+    """
+
+    def __init__(self, since: np.ndarray):
+        self.since = since  # (S,) steps carried on from where a training window would have ended
+        self.state: Any = None
+
+    def read(self, model: ForecastModel, windows: Windows, fresh: np.ndarray | None = None) -> Unit:
+        """Read what is new, (S,) rows at the end of each series; None reads all from the start. Returns the units."""
+        length, lengths = model.config.input_size, windows.panel.lengths
+        if fresh is None or self.state is None:
+            begin, anew = lengths - length - self.since, np.ones(len(lengths), bool)
+        else:
+            anew = self.since + fresh >= length
+            self.since = (self.since + fresh) % length
+            begin = np.where(anew, lengths - length - self.since, lengths - fresh)
+        everything = np.arange(len(lengths))
+        unit = windows.unit(everything, lengths - self.since)
+        kept = torch.from_numpy(~anew).to(model.device)[:, None]
+        state = map_state(lambda part: part * kept, self.state)
+        self.state = _read(model, windows, begin, lengths, unit, state)
+        return unit
+
+    def unit(self, windows: Windows, lengths: np.ndarray) -> Unit:
+        return windows.unit(np.arange(len(lengths)), lengths - self.since)
+
+
+def _read(model: ForecastModel, windows: Windows, begin: np.ndarray, end: np.ndarray, unit: Unit, state: Any) -> Any:
+    """The state after reading each series from begin to end."""
+    found = []
+    for at in range(0, len(begin), _SERIES):
+        some = slice(at, at + _SERIES)
+        counts = end[some] - begin[some]
+        places = begin[some, None] + np.arange(max(counts.max(), 1))
+        series = np.arange(at, at + len(counts))
+        x = torch.from_numpy(windows.read(series, places, end[some], Unit(*(part[some] for part in unit))))
+        before = map_state(lambda part, some=some: part[:, some], state)
+        _, after = model.layers(x.to(model.device), before, lengths=torch.from_numpy(counts))
+        found.append(after)
+    return map_state(lambda *parts: torch.cat(parts, 1), found[0], *found[1:])
+
+
+def fresh(model: ForecastModel, windows: Windows, series: np.ndarray, cuts: np.ndarray) -> tuple[Any, Unit]:
+    """The state after the `input_size` steps before each cut, and the units: for windows anywhere in the series."""
+    unit = windows.unit(series, cuts)
+    places = cuts[:, None] + np.arange(-model.config.input_size, 0)
+    x = torch.from_numpy(windows.read(series, places, cuts, unit))
+    return model.layers(x.to(model.device))[1], unit
+
+
+def forecast(
+    model: ForecastModel,
+    windows: Windows,
+    series: np.ndarray,
+    cuts: np.ndarray,
+    steps: int,
+    seed: int,
+    carried: tuple[Any, Unit] | None = None,
+) -> np.ndarray:
+    """Point forecast and quantiles, (B, steps, 1 + quantiles), in the values' own units.
+
+    windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: states and units
+    to go on from; default is reading the `input_size` steps before each cut.
+    """
+    recursive = model.config.mode == "recursive"
+    size = max(_ROWS // model.config.samples, 1) if recursive else _SERIES
+    found = []
+    with inference(seed):
+        for at in range(0, len(series), size):
+            some = slice(at, at + size)
+            if carried is None:
+                state, unit = fresh(model, windows, series[some], cuts[some])
+            else:
+                state = map_state(lambda part, some=some: part[:, some], carried[0])
+                unit = Unit(*(part[some] for part in carried[1]))
+            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, unit))
+    values = np.concatenate(found) if found else np.zeros((0, steps, 1))
+    return np.exp(values) if model.config.log else values
+
+
+def _ahead(model: ForecastModel, windows: Windows, series, cuts, steps: int, state: Any, unit: Unit) -> np.ndarray:
+    config = model.config
+    places = cuts[:, None] + np.arange(steps)
+    device = model.device
+    near = torch.from_numpy(windows.near(series, places, cuts, unit).astype(np.float32)).to(device)
+    known = torch.from_numpy(windows._at(windows.known, series, places)).to(device)
+    static = torch.from_numpy(windows.static[series]).to(device)
+    size = torch.from_numpy(unit.size.astype(np.float32)).to(device)
+    alone = config.head == "mean"
+    levels = torch.tensor([0.5] if alone else [0.5, *config.quantiles], device=device)
+    if config.mode == "recursive":
+        read = torch.from_numpy(windows.read(series, places, cuts, unit)).to(device)
+        paths = model.paths(state, read, near, known, static, size, 1 if alone else config.samples)
+        values = paths.quantile(levels, dim=0).movedim(0, -1)
+    else:
+        top = state if isinstance(state, Tensor) else state[0]
+        values = model.head.quantiles(model.decode(top[-1], near, known, static, size), levels)
+    scaled = values.transpose(0, 1).double().cpu().numpy()
+    return scaled * unit.size[:, None, None] + unit.level[:, None, None]

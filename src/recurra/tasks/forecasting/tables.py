@@ -1,0 +1,112 @@
+"""Forecasts as frames, with the naive forecasts beside them, and how good each is."""
+
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError
+from recurra.tasks.forecasting import baselines, frames, metrics, setting_up
+from recurra.tasks.forecasting.panel import Form, Panel
+
+MODELS = ("forecast", "naive", "seasonal_naive")
+
+
+def quantile_names(settings: dict[str, Any]) -> list[str]:
+    """The names of the quantiles' columns: q0.1, q0.5, q0.9; none for the head that forecasts the mean alone."""
+    model = settings["model"]
+    return [] if model.head == "mean" else [f"q{level:g}" for level in model.quantiles]
+
+
+def forecasts(
+    settings: dict[str, Any],
+    form: Form,
+    panel: Panel,
+    series: np.ndarray,
+    cuts: np.ndarray,
+    values: np.ndarray,
+    truth: bool = False,
+) -> Any:
+    """A frame with a row for each window and step. values: (B, steps, 1 + quantiles)."""
+    config, steps = settings["series"], values.shape[1]
+    owners, places = np.repeat(series, steps), (cuts[:, None] + np.arange(steps)).reshape(-1)
+    columns = {}
+    if form.has_ids:
+        columns[config.id_col] = [panel.ids[s] for s in owners]
+    columns[config.time_col] = form.out(panel.at(owners, places))
+    if truth:
+        columns["cutoff"] = form.out(panel.at(owners, np.repeat(cuts - 1, steps)))
+        rows = panel.offsets[owners] + places
+        columns[config.target_col] = np.where(panel.seen[rows], panel.y[rows], np.nan)
+    flat = values.reshape(len(owners), -1)
+    for k, name in enumerate(["forecast", *quantile_names(settings)]):
+        columns[name] = flat[:, k]
+    season = setting_up.season(settings, panel.freq)
+    columns["naive"] = baselines.naive(panel, series, cuts, steps).reshape(-1)
+    columns["seasonal_naive"] = baselines.seasonal_naive(panel, series, cuts, steps, season).reshape(-1)
+    return frames.make(columns, form)
+
+
+def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
+    """A frame with a row for the model and each naive forecast."""
+    config = settings["series"]
+    truth = frames.column(cv, config.target_col)
+    windows = _windows(settings, form, panel, cv)
+    season = setting_up.season(settings, panel.freq)
+    scale = np.array(
+        [metrics.seasonal_error(panel.y[panel.offsets[s] : panel.offsets[s] + n], season) for s, n in windows]
+    )
+    _, owners = np.unique(np.array(windows), axis=0, return_inverse=True)
+    scale = np.where(scale > 0, scale, np.nan)
+    have = np.isfinite(truth)
+    if not have.any():
+        raise DataError("the forecasts have no measured value beside them; nothing can be scored")
+    levels, names = settings["model"].quantiles, quantile_names(settings)
+    rows = []
+    for model in MODELS:
+        found = frames.column(cv, model)
+        off = np.abs(truth - found)
+        row = {
+            "model": model,
+            "smape": _mean_of_means(200 * off / np.maximum(np.abs(truth) + np.abs(found), 1e-300), owners, have),
+            "mase": _mean_of_means(off / scale, owners, have & np.isfinite(scale)),
+            "mae": metrics.mae(truth[have], found[have]),
+            "mse": metrics.mse(truth[have], found[have]),
+        }
+        own = model == "forecast" and bool(names)
+        quantiles = np.stack([frames.column(cv, name) if own else found for name in names or ["forecast"]], -1)
+        row["crps"] = metrics.crps(truth[have], quantiles[have], levels if names else [0.5])
+        outer = own and len(levels) > 1
+        row["coverage"] = metrics.coverage(truth[have], quantiles[have, 0], quantiles[have, -1]) if outer else np.nan
+        row["nominal"] = levels[-1] - levels[0] if outer else np.nan
+        rows.append(row)
+    return frames.make({name: [row[name] for row in rows] for name in rows[0]}, form)
+
+
+def _windows(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> list[tuple[int, int]]:
+    """For each row of a cross-validation its series and how many steps were known."""
+    config = settings["series"]
+    where = {name: s for s, name in enumerate(panel.ids)}
+    names = (
+        frames.column(cv, config.id_col).tolist() if form.has_ids else [panel.ids[0]] * len(frames.column(cv, "cutoff"))
+    )
+    missing = next((name for name in names if name not in where), None)
+    if missing is not None:
+        raise DataError(
+            f"the frame has no series {missing!r}, which the forecasts have; give the frame they were made from"
+        )
+    cutoffs = frames.stamps(cv, "cutoff")
+    owners = np.array([where[name] for name in names])
+    known = np.zeros(len(owners), np.int64)
+    for s in np.unique(owners):
+        rows = owners == s
+        known[rows] = panel.freq.positions(cutoffs[rows], panel.first[s])[0] + 1
+    return list(zip(owners.tolist(), known.tolist(), strict=True))
+
+
+def _mean_of_means(values: np.ndarray, owners: np.ndarray, have: np.ndarray) -> float:
+    """The mean over windows of the mean over their steps."""
+    if not have.any():
+        return float("nan")
+    count = np.bincount(owners[have], minlength=owners.max() + 1)
+    total = np.bincount(owners[have], values[have], minlength=owners.max() + 1)
+    return float(np.mean(total[count > 0] / count[count > 0]))

@@ -1,0 +1,86 @@
+"""Forecasting as a task for the training loop: which windows there are, the loss of a batch, the loss on what is held out."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.data import Batches
+from recurra.errors import DataError
+from recurra.tasks.forecasting.config import SeriesConfig
+from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.windows import Window, Windows
+from recurra.training import distributed
+
+_LOOKS = 2048  # most windows that an evaluation looks at, spread evenly over the held-out part
+_CHUNK = 512
+
+
+class ForecastTask:
+    """Windows of many series, drawn from all of them alike (see `recurra.training.Task`).
+
+    windows: of the whole panel. held: steps at the end of each series that training does not see.
+    """
+
+    unit = "windows"
+    units_per_token = 1.0
+
+    def __init__(self, model: ForecastModel, windows: Windows, series: SeriesConfig, held: int, seed: int = 1):
+        self.model, self.windows, self.horizon = model, windows, model.config.horizon
+        lengths = windows.panel.lengths
+        self.series, self.cuts = _cuts(lengths - held, model.config)
+        self.held = _held(lengths, held, self.horizon)
+        self.batches = Batches(len(self.series), series.batch_size, seed, None, distributed.rank(), distributed.world())
+        self.steps = min(len(self.batches), series.epoch_steps)
+
+    def batch(self, epoch: int, index: int) -> Window:
+        # An epoch that is cut short is a draw: the order is another one each time.
+        chosen = self.batches.batch(epoch, index)
+        return self.windows.batch(self.series[chosen], self.cuts[chosen], self.horizon, self.model.device)
+
+    def loss(self, model: torch.nn.Module, batch: Window, carry) -> tuple[Tensor, None, int]:
+        losses = self.model.head.loss(model(batch), batch.target)
+        return (losses * batch.weight).sum() / batch.weight.sum().clamp(min=1.0), None, batch.static.shape[0]
+
+    def evaluate(self, model: ForecastModel) -> dict[str, float]:
+        series, cuts = self.held
+        if not len(series):
+            return {}
+        total = weight = 0.0
+        for at in range(0, len(series), _CHUNK):
+            batch = self.windows.batch(series[at : at + _CHUNK], cuts[at : at + _CHUNK], self.horizon, model.device)
+            losses, weights = model.head.loss(model(batch), batch.target), batch.weight
+            # Recursive mode reads the history too; what counts is what lies ahead.
+            total += (losses * weights)[-self.horizon :].sum().item()
+            weight += weights[-self.horizon :].sum().item()
+        return {"loss": total / weight} if weight else {}
+
+    def sample(self, model: ForecastModel, seed: int) -> None:
+        return None
+
+    def measures(self, loss: float) -> dict[str, float]:
+        return {}
+
+
+def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
+    """All windows of the training part: (n,) series and (n,) places of the first step to forecast.
+
+    Where a series is too short for a full window, what is before it is padding. DataError where none has a window.
+    """
+    most = lengths - config.horizon
+    least = np.clip(np.minimum(config.input_size, most), 1, None)
+    parts = [np.arange(a, b + 1) for a, b in zip(least, most, strict=True)]
+    cuts = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    if not len(cuts):
+        raise DataError(
+            f"the longest series leaves {lengths.max()} steps for training; forecasting {config.horizon} steps needs at"
+            f" least {config.horizon + 1}. Take a smaller `horizon`, or `validation`=0"
+        )
+    return np.repeat(np.arange(len(lengths)), [len(part) for part in parts]), cuts
+
+
+def _held(lengths: np.ndarray, held: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """The windows whose steps to forecast lie in the held-out part, at most so many, spread evenly."""
+    parts = [np.arange(max(n - held, 1), n - horizon + 1) if held else np.zeros(0, np.int64) for n in lengths]
+    series, cuts = np.repeat(np.arange(len(lengths)), [len(part) for part in parts]), np.concatenate(parts)
+    chosen = np.linspace(0, len(cuts) - 1, min(len(cuts), _LOOKS)).round().astype(np.int64)
+    return series[chosen], cuts[chosen]

@@ -1,0 +1,219 @@
+"""Series → what the model reads: values in units of their window, the same some lags before, covariates.
+
+A window is a series and a cut: the place of the first step to forecast. Everything before it may be read, nothing from
+it on but what is known ahead. Places before a series begins read as 0 and are marked as not seen.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.errors import DataError
+from recurra.tasks.forecasting import calendar
+from recurra.tasks.forecasting.config import ForecastConfig
+from recurra.tasks.forecasting.panel import Panel
+
+_FLOOR = 0.1  # least unit of a window, as a part of its series': one that stands still must not blow up what follows
+
+
+class Unit(NamedTuple):
+    """What values are measured in: (value - level) / size. (B,) float64 each."""
+
+    level: np.ndarray
+    size: np.ndarray
+
+
+class Window(NamedTuple):
+    """A batch of B windows, time first. T steps are read, H are forecast."""
+
+    read: Tensor
+    """(T, B, inputs) what the layers read."""
+    near: Tensor
+    """(H, B, 1 + lags) the last value, and for each lag the newest value a whole number of lags before each step."""
+    known: Tensor
+    """(H, B, K) covariates known ahead, at each step to forecast."""
+    static: Tensor
+    """(B, Q)."""
+    target: Tensor
+    """(H, B) what to forecast, in units."""
+    weight: Tensor
+    """(H, B) 1 where the target was measured, else 0."""
+    size: Tensor
+    """(B,) the unit, for heads that count."""
+
+
+class Windows:
+    """The windows of a panel: `Windows(panel, config, about).batch(series, cuts)`.
+
+    about: how covariates are scaled and static words numbered; `describe(panel)` makes it from the training part.
+    units: the unit of each series; default is measured in the panel itself.
+    """
+
+    def __init__(self, panel: Panel, config: ForecastConfig, about: dict[str, Any], calendared: bool, units=None):
+        self.panel, self.config, self.about = panel, config, about
+        self.recursive = config.mode == "recursive"
+        self.y = _logarithm(panel) if config.log else panel.y
+        if config.head == "negative-binomial":
+            _counts(panel)
+        past, known = (_scaled(getattr(panel, name), about[name]) for name in ("past", "known"))
+        circles = [calendar.features(panel.stamps(), panel.freq)] if calendared else []
+        self.past, self.known = past, np.concatenate([known, *circles], 1).astype(np.float32)
+        self.static = _static(panel, about["static"])
+        self.units = units or self.measure_series()
+
+    def batch(self, series: np.ndarray, cuts: np.ndarray, steps: int, device: Any = "cpu") -> Window:
+        """The windows that forecast `steps` steps from each cut; series, cuts: (B,) int64.
+
+        In recursive mode the steps to forecast are read too, each with the value before it, and all steps are targets.
+        """
+        length = self.config.input_size
+        unit = self.unit(series, cuts)
+        ahead = cuts[:, None] + np.arange(steps)
+        places = cuts[:, None] + np.arange(-length, steps if self.recursive else 0)
+        target = places if self.recursive else ahead
+        near = self.near(series, target, cuts, unit)
+        values, seen = self._values(series, target, unit)
+        parts = (
+            self.read(series, places, cuts, unit),
+            near,
+            self._at(self.known, series, target),
+            self.static[series],
+            values.T,
+            seen.T,
+            unit.size,
+        )
+        return Window(*(torch.from_numpy(np.ascontiguousarray(part, np.float32)).to(device) for part in parts))
+
+    def read(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, unit: Unit) -> np.ndarray:
+        """(T, B, inputs) what the layers read at places (B, T); in recursive mode a place reads the value before it."""
+        shift = int(self.recursive)
+        values, seen = self._values(series, places - shift, unit)
+        lagged = [self._values(series, places - lag, unit)[0] for lag in self.config.lags]
+        fresh = (places - shift < cuts[:, None]) & (places - shift >= 0)
+        past = self._at(self.past, series, places - shift) * fresh.T[..., None]
+        parts = [np.stack([values, seen, *lagged], -1).transpose(1, 0, 2), past, self._at(self.known, series, places)]
+        if self.past.shape[1]:
+            parts.append(fresh.T[..., None])
+        static = self.static[series]
+        parts.append(np.broadcast_to(static, (places.shape[1], *static.shape)))
+        return np.concatenate(parts, -1).astype(np.float32)
+
+    def near(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, unit: Unit) -> np.ndarray:
+        """(H, B, 1 + lags) the newest values that a forecast at places (B, H) may stand on."""
+        ahead = places - cuts[:, None]
+        found = [] if self.recursive else [np.broadcast_to(cuts[:, None] - 1, places.shape)]
+        lags = (1, *self.config.lags) if self.recursive else self.config.lags
+        for lag in lags:
+            back = lag if self.recursive else lag * (np.maximum(ahead, 0) // lag + 1)
+            found.append(places - back)
+        last = self._values(series, cuts[:, None] - 1, unit)[0]
+        values = [np.where(at >= 0, self._values(series, at, unit)[0], last) for at in found]
+        return np.stack(values, -1).transpose(1, 0, 2)
+
+    def unit(self, series: np.ndarray, cuts: np.ndarray) -> Unit:
+        """The units of windows: of the values before the cut, or with scaling="series" those of their series."""
+        if self.config.scaling == "none":
+            return Unit(np.zeros(len(series)), np.ones(len(series)))
+        whole = Unit(self.units.level[series], self.units.size[series])
+        if self.config.scaling == "series":
+            return whole
+        rows, inside = self._rows(series, cuts[:, None] + np.arange(-self.config.input_size, 0))
+        level, size = _measure(self.y[rows], self.panel.seen[rows] & inside, self.config)
+        return Unit(level, np.maximum(size, _FLOOR * whole.size))
+
+    def measure_series(self) -> Unit:
+        """The unit of each series, from all its values."""
+        pairs = zip(self.panel.offsets, self.panel.offsets[1:], strict=False)
+        found = [_measure(self.y[None, a:b], self.panel.seen[None, a:b], self.config) for a, b in pairs]
+        return Unit(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+    def _rows(self, series: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the flat arrays, (B, T), and which places are inside their series."""
+        inside = (places >= 0) & (places < self.panel.lengths[series][:, None])
+        return np.where(inside, self.panel.offsets[series][:, None] + places, 0), inside
+
+    def _values(self, series: np.ndarray, places: np.ndarray, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
+        """Values in units, 0 outside the series, and where they were measured: (B, T) each."""
+        rows, inside = self._rows(series, places)
+        values = (self.y[rows] - unit.level[:, None]) / unit.size[:, None]
+        return np.where(inside, values, 0.0), (self.panel.seen[rows] & inside).astype(np.float64)
+
+    def _at(self, flat: np.ndarray, series: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Covariates at places, (T, B, columns), 0 outside the series."""
+        rows, inside = self._rows(series, places)
+        return (flat[rows] * inside[..., None]).transpose(1, 0, 2)
+
+
+def describe(panel: Panel) -> dict[str, Any]:
+    """How covariates are scaled, and the words of static columns: JSON, made from the training part."""
+    columns = list(zip(*panel.static, strict=True)) if panel.static else []
+    return {
+        "past": _moments(panel.past),
+        "known": _moments(panel.known),
+        "static": [
+            _moments(np.array(c, np.float64)[:, None])[0] if _numeric(c) else sorted(set(map(str, c))) for c in columns
+        ],
+    }
+
+
+def inputs(config: ForecastConfig, past: int, known: int, static: int) -> int:
+    """How many numbers `Windows.read` gives for a step."""
+    return 2 + len(config.lags) + past + bool(past) + known + static
+
+
+def _measure(values: np.ndarray, seen: np.ndarray, config: ForecastConfig) -> Unit:
+    count = np.maximum(seen.sum(1), 1)
+    level = np.where(seen, values, 0).sum(1) / count
+    if config.head == "negative-binomial":
+        return Unit(np.zeros(len(level)), level + 1.0)
+    spread = np.sqrt((np.where(seen, values - level[:, None], 0) ** 2).sum(1) / count)
+    return Unit(level, np.where(spread > 0, spread, 1.0))
+
+
+def _moments(columns: np.ndarray) -> list[list[float]]:
+    return [[float(c.mean()), float(c.std()) or 1.0] for c in columns.T]
+
+
+def _scaled(columns: np.ndarray, moments: list[list[float]]) -> np.ndarray:
+    mean, deviation = np.array(moments).reshape(-1, 2).T
+    return ((columns - mean) / deviation).astype(np.float32)
+
+
+def _numeric(column) -> bool:
+    return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in column)
+
+
+def _static(panel: Panel, about: list) -> np.ndarray:
+    """(S, Q): numbers scaled, words as one column each."""
+    parts = [np.zeros((len(panel.ids), 0))]
+    for column, how in zip(zip(*panel.static, strict=True), about, strict=True):
+        if how and isinstance(how[0], str):
+            unknown = next((str(v) for v in column if str(v) not in how), None)
+            if unknown is not None:
+                raise DataError(f"a static column has {unknown!r}, which the model was not fitted with")
+            parts.append(np.eye(len(how))[[how.index(str(v)) for v in column]])
+        else:
+            parts.append((np.array(column, np.float64)[:, None] - how[0]) / how[1])
+    return np.concatenate(parts, 1).astype(np.float32)
+
+
+def _logarithm(panel: Panel) -> np.ndarray:
+    known = panel.seen
+    if (panel.y[known] <= 0).any():
+        at = np.flatnonzero(known & (panel.y <= 0))[0]
+        name = panel.ids[panel.owners[at]]
+        raise DataError(f"`log` needs values above 0; series {name!r} has {panel.y[at]:g}. Leave `log` out")
+    return np.log(np.where(panel.y > 0, panel.y, 1.0))
+
+
+def _counts(panel: Panel) -> None:
+    wrong = (panel.y < 0) | (panel.y != np.round(panel.y))
+    if (wrong & panel.seen).any():
+        at = np.flatnonzero(wrong & panel.seen)[0]
+        name = panel.ids[panel.owners[at]]
+        raise DataError(
+            f"head='negative-binomial' counts: values are 0, 1, 2 ...; series {name!r} has {panel.y[at]:g}."
+            " Take another `head`"
+        )

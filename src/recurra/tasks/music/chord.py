@@ -1,0 +1,97 @@
+"""The keys of one step, given the state of the recurrent layers: how likely they are, and a draw.
+
+    independent    P(v | h) = ∏_k σ(o_k)^{v_k} (1 - σ(o_k))^{1 - v_k}                    o = U h + b
+    nade           o_k also sees the keys below k:  o_k = (U h + b)_k + V_k · σ(a_k)     a_k = C h + d + Σ_{j<k} W_j v_j
+
+The second is a neural autoregressive distribution estimator (Larochelle & Murray 2011) whose biases follow from the
+recurrent state (Boulanger-Lewandowski et al. 2012).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# About as many of the 88 keys sound in a step as fingers of one hand: the log-odds to start from.
+_START = -3.0
+
+
+class Independent(nn.Module):
+    """Each key by itself: `head.nats(hidden, keys)`; hidden (N, hidden), keys (N, 88) → (N,)."""
+
+    def __init__(self, hidden_size: int, keys: int, chord_size: int = 0):
+        super().__init__()
+        self.output = nn.Linear(hidden_size, keys)
+        nn.init.xavier_uniform_(self.output.weight)
+        nn.init.constant_(self.output.bias, _START)
+
+    def nats(self, hidden: Tensor, keys: Tensor) -> Tensor:
+        """Minus the log-probability of each row's keys."""
+        return _nats(self.output(hidden), keys)
+
+    def draw(self, hidden: Tensor, uniform: Tensor, temperature: float, min_p: float) -> tuple[Tensor, Tensor]:
+        """Draw N times after one hidden (hidden,): which keys sound, (N, 88) bool, and how likely each was, (N, 88).
+
+        uniform: (N, 88) float64 in [0, 1), what decides. temperature: 0 takes the likelier state of each key. min_p: a
+        key less likely than this does not sound.
+        """
+        probability = _probability(self.output(hidden).double(), temperature, min_p).expand(uniform.shape)
+        return uniform < probability, probability
+
+
+class Nade(nn.Module):
+    """From the lowest key to the highest, each given those below it: called as Independent."""
+
+    def __init__(self, hidden_size: int, keys: int, chord_size: int):
+        super().__init__()
+        self.output = nn.Linear(hidden_size, keys)
+        self.memory = nn.Linear(hidden_size, chord_size)
+        self.write = nn.Parameter(torch.empty(keys, chord_size))
+        self.read = nn.Parameter(torch.empty(keys, chord_size))
+        for weight in (self.output.weight, self.memory.weight, self.write, self.read):
+            nn.init.xavier_uniform_(weight)
+        nn.init.constant_(self.output.bias, _START)
+
+    def nats(self, hidden: Tensor, keys: Tensor) -> Tensor:
+        # What is remembered changes only at a key that sounds, and few do: the score of all keys is computed once for each
+        # of these states, and every key takes the one it stands under.
+        sounding = keys.sum(-1)
+        order = keys.argsort(dim=-1, descending=True, stable=True)[..., : int(sounding.max())]
+        written = F.embedding(order, self.write) * keys.take_along_dim(order, -1)[..., None]
+        memory = torch.sigmoid(self.memory(hidden)[..., None, :] + F.pad(written.cumsum(-2), (0, 0, 1, 0)))
+        below = (keys.cumsum(-1) - keys).long()
+        scores = (memory @ self.read.t()).take_along_dim(below[..., None, :], -2)[..., 0, :]
+        return _nats(self.output(hidden) + scores, keys)
+
+    def draw(self, hidden: Tensor, uniform: Tensor, temperature: float, min_p: float) -> tuple[Tensor, Tensor]:
+        # In doubles, so that hardly any draw hangs on how sums were rounded. As above, memory changes only at a key that
+        # sounds: each round goes on to the next such key of every row.
+        logits, memory = self.output(hidden).double(), self.memory(hidden).double().expand(len(uniform), -1)
+        write, read = self.write.double(), self.read.double()
+        drawn, likely = torch.zeros_like(uniform, dtype=torch.bool), torch.zeros_like(uniform)
+        key = torch.arange(uniform.shape[1], device=uniform.device)
+        undecided = torch.ones_like(drawn)
+        while True:
+            probability = _probability(logits + torch.sigmoid(memory) @ read.t(), temperature, min_p)
+            likely = torch.where(undecided, probability, likely)
+            sounds = undecided & (uniform < probability)
+            found = sounds.any(1, keepdim=True)
+            if not found.any():
+                return drawn, likely
+            first = sounds.to(torch.uint8).argmax(1, keepdim=True)
+            drawn |= found & (key == first)
+            memory = memory + found * write[first[:, 0]]
+            undecided = found & (key > first)
+
+
+HEADS = {"nade": Nade, "independent": Independent}
+
+
+def _nats(logits: Tensor, keys: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, keys, reduction="none").sum(-1)
+
+
+def _probability(logits: Tensor, temperature: float, min_p: float) -> Tensor:
+    if temperature == 0:
+        return (logits > 0).double()
+    probability = torch.sigmoid(logits / temperature)
+    return torch.where(torch.sigmoid(logits) < min_p, 0.0, probability) if min_p else probability

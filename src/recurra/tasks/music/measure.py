@@ -1,0 +1,70 @@
+"""How well a model predicts pieces: nats a step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.data import pad
+from recurra.errors import ConfigError, DataError, nearest
+from recurra.tasks.music.model import MusicModel
+from recurra.tasks.music.sources import PARTS, read
+
+_BATCH = 32
+
+
+def evaluate(model: MusicModel, source: Any, part: str = "test") -> dict[str, float]:
+    """Measure a model on pieces: `evaluate(model, "chorales.json")["nats"]`.
+
+    source: what `train` takes. part: of files that have a split, "train", "valid" or "test"; others are taken whole.
+    Returns nats: minus the log-probability of a step given those before it, summed over the 88 keys, as the mean over
+    all steps of all pieces but each piece's first, which is given (Bai et al. 2018, arXiv:1803.01271); nats_with_first:
+    the same with the first; pieces; steps. ConfigError for another part, DataError where there is
+    nothing to measure on.
+    """
+    if part not in PARTS:
+        raise ConfigError(f"`part` is {part!r}; {nearest(part, PARTS)}")
+    found = read(source, steps_per_beat=model.form.steps_per_beat)
+    pieces = found.parts[part] if found.split else [piece for pieces in found.parts.values() for piece in pieces]
+    if not pieces:
+        raise DataError(f"there is no piece to measure on: part {part!r} is empty")
+    return measure(model, [piece.roll for piece in pieces])
+
+
+def measure(model: MusicModel, rolls: Sequence[np.ndarray]) -> dict[str, float]:
+    """The same from piano rolls (steps, 88)."""
+    was_training, total, firsts = model.training, 0.0, 0.0
+    model.eval()
+    rolls = sorted(rolls, key=len)
+    with torch.no_grad():
+        for start in range(0, len(rolls), _BATCH):
+            keys, lengths = batch(rolls[start : start + _BATCH], model.device)
+            nats, rows = step_nats(model, keys, lengths)
+            total += float(nats.double().sum())
+            firsts += float(nats[rows == 0].double().sum())
+    model.train(was_training)
+    steps = sum(map(len, rolls))
+    return {
+        "nats": (total - firsts) / (steps - len(rolls)),
+        "nats_with_first": total / steps,
+        "pieces": len(rolls),
+        "steps": steps,
+    }
+
+
+def batch(rolls: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Rolls as one array: keys (time, batch, 88) float32, and lengths (batch,)."""
+    keys, lengths = pad([roll.astype(np.float32) for roll in rolls])
+    return keys.transpose(0, 1).contiguous().to(device), lengths.to(device)
+
+
+def step_nats(model: torch.nn.Module, keys: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The nats of every step in a batch, (steps,), and each one's place in its piece, from 0."""
+    silence = torch.zeros_like(keys[:1])
+    hidden, _ = model(torch.cat([silence, keys[:-1]]), None, lengths)
+    time = torch.arange(len(keys), device=keys.device)[:, None].expand(-1, keys.shape[1])
+    there = time < lengths
+    head = getattr(model, "module", model).head  # under DistributedDataParallel
+    return head.nats(hidden[there], keys[there]), time[there]

@@ -1,0 +1,53 @@
+"""Piano rolls as a picture: time to the right, keys upwards, a bar a note."""
+
+from io import BytesIO
+from pathlib import Path
+
+from recurra.errors import ConfigError
+from recurra.tasks.music.piece import Piece, key_name
+from recurra.training import files
+
+_MOST_BARS = 64  # of a picture whose notes can still be told apart
+_COLOUR = "tab:blue"
+
+
+def draw(pieces: Piece | dict[str, Piece], path: str | Path) -> Path:
+    """Draw a piece, or several one above the other: `draw({"real": a, "generated": b}, "rolls.png")`.
+
+    path: ends in .png, .svg or .pdf. Of each piece the first 64 bars are drawn. Returns the path. ConfigError for another
+    ending, RunError where it cannot be written.
+    """
+    # Not pyplot: its state, and the choice of a window system, are the user's.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; expected .png, .svg or .pdf")
+    if isinstance(pieces, Piece):
+        pieces = {pieces.name: pieces}
+    figure = Figure(figsize=(9, 2.2 + 1.8 * len(pieces)), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (title, piece) in zip(figure.subplots(len(pieces), squeeze=False)[:, 0], pieces.items(), strict=True):
+        _roll(axes, piece.cut(piece.form.steps(_MOST_BARS, "bars")), title)
+    content = BytesIO()
+    figure.savefig(content, format=path.suffix[1:].lower())
+    files.write(path, content.getvalue())
+    return path
+
+
+def _roll(axes, piece: Piece, title: str) -> None:
+    per_bar = piece.form.steps(1, "bars")
+    notes = piece.notes()
+    for start, end, key in notes:
+        # A little short of its end, so that a note struck again is seen to be.
+        axes.broken_barh([(start / per_bar, (end - start - 0.12) / per_bar)], (key - 0.4, 0.8), facecolor=_COLOUR)
+    keys = [key for _, _, key in notes] or [60]
+    low, high = min(keys) - 2, max(keys) + 2
+    named = [key for key in range(low, high + 1) if key % 12 == 0]
+    axes.set_yticks(named, [key_name(key) for key in named])
+    axes.set(title=title, xlabel="bar", xlim=(0, len(piece) / per_bar), ylim=(low, high))
+    bars = range(0, len(piece) // per_bar + 1, max(1, len(piece) // per_bar // 16))
+    axes.set_xticks(list(bars), [str(bar + 1) for bar in bars])
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)

@@ -1,0 +1,145 @@
+"""A piece of music as the model sees it: which of a piano's 88 keys sound at each step."""
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from recurra.errors import ConfigError, DataError, ShapeError
+
+KEYS, LOWEST = 88, 21
+"""The keys of a piano, and the lowest one's MIDI number: 21 is A0, 60 is C4 (middle C), 108 is C8."""
+
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a piano roll leaves open: how long a step is, and who plays."""
+
+    steps_per_beat: int = 4
+    """Steps in a beat; a beat is a quarter note, whatever the metre."""
+    tempo: float = 100.0
+    """Beats a minute."""
+    metre: tuple[int, int] = (4, 4)
+    """The time signature: (3, 4) has 3 beats in a bar, and so has (6, 8)."""
+    programme: int = 0
+    """The instrument's number in General MIDI, from 0: 0 is a piano, 19 a church organ."""
+
+    def steps(self, length: int, unit: str) -> int:
+        """A length in "beats", "bars" or "steps" as steps, at least 1: `Form().steps(2, "bars")` is 32."""
+        beats = {"beats": 1.0, "bars": 4 * self.metre[0] / self.metre[1]}.get(unit, 1 / self.steps_per_beat)
+        return max(1, round(length * beats * self.steps_per_beat))
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A piano roll with its form: `Piece([[60, 64, 67], [60, 65, 69]])` is two chords.
+
+    roll: (steps, 88) bool, or for each step the MIDI numbers (21 to 108) of the keys that sound. A key that sounds in
+    two steps in a row is one long note. ShapeError and DataError for anything else.
+    """
+
+    roll: np.ndarray
+    form: Form = field(default_factory=Form)
+    name: str = "piece"
+
+    def __post_init__(self):
+        object.__setattr__(self, "roll", as_roll(self.roll, self.name))
+
+    def __len__(self) -> int:
+        return len(self.roll)
+
+    def __repr__(self) -> str:
+        beats = len(self) / self.form.steps_per_beat
+        return f"<Piece {self.name!r}: {beats:g} beats, {len(self)} steps, {len(self.notes())} notes>"
+
+    def steps(self) -> list[list[int]]:
+        """The MIDI numbers of the keys that sound, for each step: what `Piece` takes."""
+        return [(LOWEST + np.flatnonzero(row)).tolist() for row in self.roll]
+
+    def notes(self) -> list[tuple[int, int, int]]:
+        """The notes as (first step, step after the last, MIDI number), by start and then by key."""
+        edges = np.diff(np.pad(self.roll.astype(np.int8), ((1, 1), (0, 0))), axis=0)
+        # Column by column, starts and ends of a key come in turns.
+        keys, starts = np.nonzero(edges.T == 1)
+        ends = np.nonzero(edges.T == -1)[1]
+        notes = zip(starts.tolist(), ends.tolist(), (LOWEST + keys).tolist(), strict=True)
+        return sorted(notes, key=lambda note: (note[0], note[2]))
+
+    def chords(self) -> str:
+        """The keys by name, low to high, a step after the other: "C4+E4+G4 | C4+F4+A4"; · is silence."""
+        return " | ".join("+".join(map(key_name, keys)) or "·" for keys in self.steps())
+
+    def cut(self, steps: int) -> "Piece":
+        """Its first steps."""
+        return replace(self, roll=self.roll[:steps])
+
+    def transposed(self, semitones: int) -> "Piece":
+        """The piece so many semitones higher; DataError where a note would leave the piano."""
+        return Piece([[key + semitones for key in keys] for keys in self.steps()], self.form, self.name)
+
+    def save(self, path: str | Path, soundfont: str | Path | None = None) -> Path:
+        """Write it: `piece.save("new.mid")`, or sound, `piece.save("new.wav")`, or a picture, `piece.save("new.png")`.
+
+        soundfont: the instruments for sound, an .sf2 file; default the system's. Returns the path.
+        ConfigError for another ending, and where FluidSynth or a soundfont is missing.
+        """
+        from recurra.tasks.music import midi, picture, sound
+
+        path = Path(path)
+        writers = {
+            **dict.fromkeys((".mid", ".midi"), midi.write_midi),
+            ".wav": lambda piece, path: sound.write_wav(piece, path, soundfont),
+            **dict.fromkeys((".png", ".svg", ".pdf"), picture.draw),
+        }
+        if path.suffix.lower() not in writers:
+            raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(writers)}")
+        writers[path.suffix.lower()](self, path)
+        return path
+
+    def draw(self, path: str | Path) -> Path:
+        """Draw its piano roll: `piece.draw("new.png")`. Several in one picture: `recurra.tasks.music.draw`."""
+        from recurra.tasks.music import picture
+
+        return picture.draw(self, path)
+
+
+def key_name(key: int) -> str:
+    """A MIDI number as musicians call it: `key_name(60)` is "C4"."""
+    return f"{_NAMES[key % 12]}{key // 12 - 1}"
+
+
+def as_roll(music: np.ndarray | list, name: str = "piece") -> np.ndarray:
+    """A piano roll (steps, 88) of bools from what `Piece` takes."""
+    if isinstance(music, np.ndarray) and music.ndim == 2:
+        if music.shape[1] != KEYS or len(music) == 0:
+            raise ShapeError(f"{name}: a roll of shape {music.shape}; expected (steps, {KEYS}), a column for each key")
+        return music.astype(bool)
+    try:
+        steps = [[_number(key) for key in step] for step in music]
+    except TypeError as error:
+        raise DataError(f"{name}: expected a list of steps, each a list of MIDI numbers ({error})") from error
+    if not steps:
+        raise DataError(f"{name} has no steps")
+    roll = np.zeros((len(steps), KEYS), bool)
+    for step, keys in zip(roll, steps, strict=True):
+        wrong = [key for key in keys if not LOWEST <= key < LOWEST + KEYS]
+        if wrong:
+            raise DataError(
+                f"{name}: {wrong[0]} is no key of a piano; expected MIDI numbers from {LOWEST} to {LOWEST + KEYS - 1}"
+            )
+        step[np.array(keys, np.int64) - LOWEST] = True
+    return roll
+
+
+def _number(key) -> int:
+    if isinstance(key, bool | str) or key != int(key):
+        raise TypeError(f"{key!r} is not a MIDI number")
+    return int(key)
+
+
+def file_name(name: str) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "piece"

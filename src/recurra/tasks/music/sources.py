@@ -1,0 +1,182 @@
+"""Files and folders → pieces, in the parts that are trained on, validated on and tested on.
+
+MIDI files, and folders of them        each file a piece
+.json                                  {"train": [piece, ...], "valid": ..., "test": ...} or [piece, ...], a piece
+                                       being a list of steps, a step a list of MIDI numbers
+.mat                                   traindata, validdata, testdata: cells of piano rolls (steps, 88)
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import ConfigError, DataError
+from recurra.tasks.music.midi import read_midi
+from recurra.tasks.music.piece import Form, Piece, as_roll
+
+PARTS = ("train", "valid", "test")
+MIDI = (".mid", ".midi", ".smf", ".kar")
+_STEPS_PER_BEAT = 4
+
+
+@dataclass
+class Pieces:
+    """What was read: `read("chorales.json").parts["train"]` is a list of Pieces."""
+
+    parts: dict[str, list[Piece]]
+    """The pieces of each part: train, valid, test."""
+    split: bool
+    """Whether the parts are the file's own."""
+    form: Form
+    """What most pieces have."""
+    notes: list[str] = field(default_factory=list)
+    """Lines worth showing: what was left out, and why."""
+
+
+def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0) -> Pieces:
+    """Read pieces: `read("songs/", validation=0.1)`.
+
+    source: a path, a Piece, a piano roll, or a list of those. steps_per_beat: the grid of MIDI files, default 4; of other
+    sources, what a step stands for, default 1. validation: the share put aside where the files have no split.
+    DataError for a file that cannot be read; in a folder it is left out, and said.
+    """
+    sources = list(source) if _several(source) else [source]
+    parts: dict[str, list[Piece]] = {part: [] for part in PARTS}
+    notes, split = [], False
+    for one in sources:
+        found = _read(one, steps_per_beat, notes)
+        split = split or any(found[part] for part in PARTS[1:])
+        for part in PARTS:
+            parts[part] += found[part]
+    if not any(parts.values()):
+        raise DataError("there is no piece in what was given")
+    for piece in (piece for pieces in parts.values() for piece in pieces):
+        if len(piece) < 2:
+            raise DataError(f"{piece.name} is a single step long; expected 2 or more")
+        if piece.form.steps_per_beat != parts[_first(parts)][0].form.steps_per_beat:
+            raise ConfigError("the sources differ in their steps a beat; say `steps_per_beat` for all of them")
+    if not split:
+        parts = _put_aside(parts["train"], validation)
+    return Pieces(parts, split, _form(parts), notes)
+
+
+def read_piece(path: str | Path, steps_per_beat: int) -> Piece:
+    """One piece, from a MIDI file or the first of a file of steps."""
+    parts = read(path, steps_per_beat).parts
+    return parts[_first(parts)][0]
+
+
+def _first(parts: dict[str, list[Piece]]) -> str:
+    return next(part for part in PARTS if parts[part])
+
+
+def _several(source: Any) -> bool:
+    """Whether it is a list of sources, and not one: a list of lists of numbers is one piece's steps."""
+    return isinstance(source, list | tuple) and bool(source) and not _is_steps(source)
+
+
+def _is_steps(source: Sequence) -> bool:
+    return all(isinstance(step, list | tuple) and all(np.isscalar(key) for key in step) for step in source)
+
+
+def _read(source: Any, steps_per_beat: int | None, notes: list[str]) -> dict[str, list[Piece]]:
+    """The pieces of one source, by part."""
+    empty: dict[str, list[Piece]] = {part: [] for part in PARTS}
+    if isinstance(source, Piece):
+        return empty | {"train": [source]}
+    form = Form(steps_per_beat=steps_per_beat or 1)
+    if not isinstance(source, str | Path):
+        return empty | {"train": [Piece(source, form, "the music given")]}
+    path = Path(source)
+    if path.is_dir():
+        return empty | {"train": _folder(path, steps_per_beat or _STEPS_PER_BEAT, notes)}
+    if not path.is_file():
+        raise DataError(f"{path}: no such file or folder")
+    readers = {".json": _json, ".mat": _mat}
+    if path.suffix.lower() in readers:
+        named = readers[path.suffix.lower()](path)
+        return empty | {
+            part: [Piece(roll, form, f"{path.name}, {part} {number}") for number, roll in enumerate(rolls, 1)]
+            for part, rolls in named.items()
+        }
+    return empty | {"train": [read_midi(path, steps_per_beat or _STEPS_PER_BEAT)]}
+
+
+def _folder(folder: Path, steps_per_beat: int, notes: list[str]) -> list[Piece]:
+    """Every MIDI file in a folder and below it, by name; what cannot be read is left out and noted."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI and path.is_file())
+    pieces, failed = [], []
+    for path in paths:
+        try:
+            pieces.append(read_midi(path, steps_per_beat))
+        except DataError as error:
+            failed.append(str(error))
+    if not pieces:
+        why = f": {failed[0]}" if failed else f" ({', '.join(MIDI)})"
+        raise DataError(f"{folder} has no MIDI file that can be read{why}")
+    if failed:
+        notes.append(f"left out {len(failed)} of {len(paths)} files in {folder}, first: {failed[0]}")
+    return pieces
+
+
+def _json(path: Path) -> dict[str, list]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    if isinstance(content, list):
+        content = {"train": [content] if _is_steps(content) and content else content}
+    if not isinstance(content, dict) or not content.keys() <= set(PARTS) or not content.get("train"):
+        found = sorted(content) if isinstance(content, dict) else type(content).__name__
+        raise DataError(f"{path} holds {found}; expected pieces under train, valid and test, or a list of pieces")
+    wrong = [part for part in content if not isinstance(content[part], list)]
+    if wrong:
+        raise DataError(f"{path}: `{wrong[0]}` is a {type(content[wrong[0]]).__name__}; expected a list of pieces")
+    return {
+        part: [as_roll(piece, f"{path.name}, {part} {number}") for number, piece in enumerate(pieces, 1)]
+        for part, pieces in content.items()
+    }
+
+
+def _mat(path: Path) -> dict[str, list]:
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError as error:
+        raise ConfigError(f"{path} needs SciPy, which is missing. Install it: pip install 'recurra[music]'") from error
+    names = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+    try:
+        content = loadmat(path, variable_names=list(names.values()))
+        return {
+            part: [np.atleast_2d(np.asarray(cell, np.float32)) for cell in content[name].reshape(-1)]
+            for part, name in names.items()
+        }
+    except (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise DataError(f"{path} has no traindata, validdata and testdata that can be read: {error}") from error
+
+
+def _put_aside(pieces: list[Piece], validation: float) -> dict[str, list[Piece]]:
+    """Without a split of its own: some pieces, spread evenly, or the end of a single one."""
+    if not validation:
+        return {"train": pieces, "valid": [], "test": []}
+    if len(pieces) == 1:
+        (piece,) = pieces
+        at = max(2, round(len(piece) * (1 - validation)))
+        rest = [replace(piece, roll=piece.roll[at:])] if len(piece) - at >= 2 else []
+        return {"train": [piece.cut(at)], "valid": rest, "test": []}
+    count = min(len(pieces) - 1, max(1, round(len(pieces) * validation)))
+    chosen = {int((k + 0.5) * len(pieces) / count) for k in range(count)}
+    return {
+        "train": [piece for k, piece in enumerate(pieces) if k not in chosen],
+        "valid": [piece for k, piece in enumerate(pieces) if k in chosen],
+        "test": [],
+    }
+
+
+def _form(parts: dict[str, list[Piece]]) -> Form:
+    return Counter(piece.form for pieces in parts.values() for piece in pieces).most_common(1)[0][0]

@@ -1,0 +1,68 @@
+"""The music model as a task for the training loop: passages, each at a random pitch."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.data import Batches
+from recurra.tasks.music import measure
+from recurra.tasks.music.compose import compose
+from recurra.tasks.music.config import MusicDataConfig
+from recurra.tasks.music.model import MusicModel
+from recurra.tasks.music.piece import KEYS, Piece
+from recurra.training import distributed
+
+
+class MusicTask:
+    """The next step of a passage, from all before it (see `recurra.training.Task`).
+
+    parts: pieces by part: "train" is learned from, "valid" measured on.
+    """
+
+    unit = "steps"
+    units_per_token = 1.0
+
+    def __init__(self, model: MusicModel, parts: dict[str, list[Piece]], data: MusicDataConfig, seed: int = 1):
+        self.model, self.data, self.seed = model, data, seed
+        self.valid = [piece.roll for piece in parts["valid"]]
+        rolls = [piece.roll for piece in parts["train"]]
+        self.passages = [roll[at : at + data.passage] for roll in rolls for at in range(0, len(roll), data.passage)]
+        self.rooms = [room(roll, data.transpose) for roll in self.passages]
+        lengths = [len(roll) for roll in self.passages]
+        rank, world = distributed.rank(), distributed.world()
+        self.batches = Batches(len(lengths), data.batch_size, seed, lengths, rank, world)
+        self.steps = len(self.batches)
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        numbers = self.batches.batch(epoch, index)
+        random = np.random.default_rng((self.seed, epoch, index, distributed.rank()))
+        rolls = [transposed(self.passages[n], int(random.integers(*self.rooms[n], endpoint=True))) for n in numbers]
+        return measure.batch(rolls, self.model.device)
+
+    def loss(self, model: torch.nn.Module, batch: tuple[Tensor, Tensor], carry) -> tuple[Tensor, None, int]:
+        nats, _ = measure.step_nats(model, *batch)
+        return nats.mean(), None, len(nats)
+
+    def evaluate(self, model: MusicModel) -> dict[str, float]:
+        if not self.valid:
+            return {}
+        found = measure.measure(model, self.valid)
+        return {"loss": found["nats"], "nats": found["nats"]}
+
+    def sample(self, model: MusicModel, seed: int) -> str:
+        return compose(model, None, seed, length=8, unit="steps").chords()
+
+    def measures(self, loss: float) -> dict[str, float]:
+        return {"nats": loss}
+
+
+def room(roll: np.ndarray, most: int) -> tuple[int, int]:
+    """By how many semitones, from and to, a roll can be moved: at most `most`, and with every note on the piano."""
+    used = np.flatnonzero(roll.any(0))
+    low, high = (int(used[0]), int(used[-1])) if len(used) else (0, KEYS - 1)
+    return max(-most, -low), min(most, KEYS - 1 - high)
+
+
+def transposed(roll: np.ndarray, semitones: int) -> np.ndarray:
+    """A roll so many semitones higher."""
+    return np.roll(roll, semitones, axis=1)  # what would come round is silent: see `room`

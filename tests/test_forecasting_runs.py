@@ -1,0 +1,384 @@
+"""Forecasters from frame to forecast: fit, predict, cross-validate, update, plot, save, load, resume; and the command."""
+
+import json
+
+import click
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+
+from recurra.cli import forecast as cli
+from recurra.cli import frame as cli_frame
+from recurra.errors import ConfigError, DataError, RunError
+from recurra.tasks.forecasting import Forecaster, metrics
+from recurra.training import files, listeners, runs
+
+TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 6}
+
+
+def waves(*lengths, seed=0):
+    """Noisy waves of 12 steps, hourly, with covariates."""
+    random, parts = np.random.default_rng(seed), []
+    for k, n in enumerate(lengths):
+        t = np.arange(n)
+        y = 10 * (k + 1) + 3 * np.sin(2 * np.pi * t / 12) + 0.3 * random.normal(size=n)
+        stamps = pd.date_range("2024-01-01", periods=n, freq="h")
+        parts.append(
+            pd.DataFrame({"unique_id": f"s{k}", "ds": stamps, "y": y, "p": y**2, "f": t % 5.0, "s": f"t{k % 2}"})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Forecaster(season=12, **TINY).fit(waves(90, 60), quiet=True)
+
+
+def test_forecasts_come_in_the_form_of_the_data(fitted):
+    found = fitted.predict()
+    assert isinstance(found, pd.DataFrame)
+    assert list(found.columns) == ["unique_id", "ds", "forecast", "q0.1", "q0.5", "q0.9", "naive", "seasonal_naive"]
+    assert found["unique_id"].tolist() == ["s0"] * 6 + ["s1"] * 6
+    assert found["ds"][0] == pd.Timestamp("2024-01-04 18:00")
+    assert found["ds"][11] == pd.Timestamp("2024-01-03 17:00")
+    assert (found["q0.1"] <= found["q0.5"]).all()
+    assert (found["q0.5"] == found["forecast"]).all()
+    data = waves(90, 60)
+    assert found["naive"][0] == data["y"][89]
+    assert found["seasonal_naive"].tolist()[:6] == data["y"][78:84].tolist()
+    assert len(fitted.predict(2)) == 4
+    assert "fitted on 2 series" in repr(fitted)
+
+
+@pytest.mark.parametrize("mode", ["direct", "recursive"])
+@pytest.mark.parametrize("head", ["quantiles", "gaussian", "student-t", "negative-binomial", "mean"])
+def test_every_head_in_both_modes_with_covariates(mode, head):
+    data = waves(60, 50).assign(y=lambda d: d["y"].round())
+    columns = {"past": "p", "future": "f", "static": ("s", "unique_id")}
+    model = Forecaster(mode=mode, head=head, samples=30, **TINY, **columns).fit(data, quiet=True)
+    ahead = waves(66, 56)
+    found = model.predict(future=ahead)
+    assert np.isfinite(found["forecast"]).all()
+    assert len(found) == 12
+    assert ("q0.1" in found) == (head != "mean")
+    assert found.equals(model.predict(future=ahead)), "the same again"
+    if mode == "recursive" and head != "mean":
+        assert not found.equals(model.predict(future=ahead, seed=1))
+        assert len(model.predict(9, future=waves(69, 59))) == 18
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn", "mingru"])
+def test_any_cell(cell):
+    model = Forecaster(cell=cell, num_layers=2, dropout=0.1, **TINY).fit(waves(60), quiet=True)
+    assert np.isfinite(model.predict()["forecast"]).all()
+
+
+def test_the_same_seed_is_the_same_forecaster():
+    one, two, other = (Forecaster(seed=s, **TINY).fit(waves(60), quiet=True).predict() for s in (1, 1, 2))
+    assert one.equals(two)
+    assert not one.equals(other)
+
+
+def test_cross_validation_knows_nothing_after_its_first_cutoff():
+    data = waves(80, 70)
+    model = Forecaster(season=12, **TINY)
+    cv = model.cross_validate(data, windows=3, step=4)
+    assert model.model is None, "a copy was fitted"
+    assert len(cv) == 2 * 3 * 6
+    assert cv["cutoff"].unique().tolist()[0] == pd.Timestamp("2024-01-01") + pd.Timedelta(hours=80 - 6 - 8 - 1)
+    first = cv[(cv["unique_id"] == "s0") & (cv["cutoff"] == cv["cutoff"].iloc[0])]
+    assert first["y"].tolist() == data["y"][66:72].tolist()
+    changed = data.assign(y=np.where((data.index >= 66) & (data.index < 80), 99.0, data["y"]))
+    again = model.cross_validate(changed, windows=3, step=4)
+    same = (cv["unique_id"] == "s1") | (cv["cutoff"] == cv["cutoff"].iloc[0])
+    assert np.array_equal(cv["forecast"][same], again["forecast"][same])
+
+
+def test_scores_are_the_measures_of_each_window():
+    data = waves(80, 70)
+    model = Forecaster(season=12, **TINY)
+    cv = model.cross_validate(data, windows=2)
+    scores = model.score(cv, data).set_index("model")
+    assert list(scores.index) == ["forecast", "naive", "seasonal_naive"]
+    for name in scores.index:
+        mase, smape = [], []
+        for (key, cutoff), part in cv.groupby(["unique_id", "cutoff"]):
+            history = data[(data["unique_id"] == key) & (data["ds"] <= cutoff)]["y"]
+            mase.append(metrics.mase(part["y"], part[name], history, 12))
+            smape.append(metrics.smape(part["y"], part[name]))
+        assert scores["mase"][name] == pytest.approx(np.mean(mase))
+        assert scores["smape"][name] == pytest.approx(np.mean(smape))
+        assert scores["mse"][name] == pytest.approx(metrics.mse(cv["y"], cv[name]))
+    quantiles = cv[["q0.1", "q0.5", "q0.9"]].to_numpy()
+    assert scores["crps"]["forecast"] == pytest.approx(metrics.crps(cv["y"], quantiles, [0.1, 0.5, 0.9]))
+    assert scores["coverage"]["forecast"] == pytest.approx(metrics.coverage(cv["y"], quantiles[:, 0], quantiles[:, 2]))
+    assert scores["crps"]["naive"] == pytest.approx(scores["mae"]["naive"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"mode": "recursive"}, {"scaling": "series", "cell": "gru"}], ids=str)
+def test_new_rows_move_the_state_on_as_if_read_at_once(settings):
+    """One row at a time, all at once, or after saving: the same state; and it is carried, not read again."""
+    data = waves(100, 90)
+    known = data[data.groupby("unique_id").cumcount() < np.where(data["unique_id"] == "s0", 70, 60)]
+    new = data.drop(known.index)
+    model = Forecaster(season=12, samples=20, **TINY | settings).fit(known, quiet=True)
+    model.save(folder := model.folder.with_name(model.folder.name + "-saved"))
+    steps = new.groupby("unique_id").cumcount()
+    for count in (5, 12, 17, 30):  # below, at and beyond the window, where the state begins anew
+        one, all_at_once = Forecaster.load(folder), Forecaster.load(folder)
+        for k in range(count):
+            one.update(new[steps == k])
+        all_at_once.update(new[steps < count])
+        first, second = one.predict(), all_at_once.predict()
+        assert first["ds"][0] == known["ds"][69] + pd.Timedelta(hours=count + 1)
+        assert np.allclose(first["forecast"], second["forecast"], atol=1e-4), count
+        one.save(again := folder.with_name(f"{folder.name}-{count}"))
+        assert np.allclose(Forecaster.load(again).predict()["forecast"], second["forecast"], atol=1e-4)
+    assert not np.allclose(first["forecast"], Forecaster.load(folder).predict()["forecast"], atol=1e-2)
+
+
+def test_an_update_reads_the_new_rows_alone(monkeypatch):
+    model = Forecaster(season=12, **TINY).fit(waves(60), quiet=True)
+    model.predict()
+    read, real = [], model.model.layers.forward
+    monkeypatch.setattr(model.model.layers, "forward", lambda x, *a, **k: read.append(len(x)) or real(x, *a, **k))
+    data = waves(63)
+    model.update(data[60:61])
+    model.update(data[61:])
+    assert read == [1, 2]
+
+
+def test_updates_that_do_not_follow_are_said():
+    model = Forecaster(**TINY).fit(waves(60, 60), quiet=True)
+    new = waves(70, 70)
+    cases = [
+        (new[60:61].assign(unique_id="s9"), "the model knows no series 's9'; expected one of: s0, s1"),
+        (new[59:61], "series 's0' is known up to 2024-01-03 11:00:00 already, and the rows begin at"),
+        (new[62:64], "2 stamps are missing between; give them, or fit with fill="),
+        (new[60:61].assign(ds=pd.Timestamp("2024-01-03 12:30")), "is not a whole number of steps of h after"),
+    ]
+    for rows, message in cases:
+        with pytest.raises(DataError) as error:
+            model.update(rows)
+        assert message in str(error.value)
+    filled = Forecaster(fill="linear", **TINY).fit(waves(60), quiet=True)
+    filled.update(new[62:64])
+    y = filled._panel.y[-4:]
+    assert y[1] - y[0] == pytest.approx(y[2] - y[1])
+    assert filled._panel.seen[-4:].tolist() == [False, False, True, True]
+
+
+def test_a_saved_forecaster_is_the_same_and_forecasts_other_series(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = Forecaster.load(tmp_path / "model")
+    assert again.predict().equals(fitted.predict())
+    assert again.predict(frame=waves(90, 60)).equals(fitted.predict())
+    other = again.predict(frame=pl.from_pandas(waves(40).assign(unique_id="new")))
+    assert other["unique_id"].to_list() == ["new"] * 6
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "config.json", "history.safetensors", "model.safetensors",
+    ]  # fmt: skip
+
+
+def test_resuming_goes_on_to_the_same_bits(tmp_path):
+    whole = Forecaster(**TINY).fit(waves(60, 70), out=tmp_path / "whole", quiet=True)
+
+    class Gone(BaseException):
+        pass
+
+    def listen(event):
+        if event["event"] == "save" and event["step"] >= 4:
+            raise Gone
+
+    with pytest.raises(Gone):
+        Forecaster(**TINY, save_every=1e-9).fit(waves(60, 70), out=tmp_path / "cut", quiet=True, listeners=[listen])
+    again = Forecaster.resume(tmp_path / "cut", waves(60, 70), quiet=True)
+    for name, schema in ((runs.STATE, "state/1"), (runs.WEIGHTS, "model/1")):
+        a, b = (files.read_tensors(tmp_path / folder / name, schema)[0] for folder in ("whole", "cut"))
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    assert again.predict().equals(whole.predict())
+    with pytest.raises(RunError, match=r"the data is not what .* was fitted on; a run goes on only with the same data"):
+        Forecaster.resume(tmp_path / "cut", waves(60, 71), quiet=True)
+    with pytest.raises(RunError, match="does not say where its data came from; give the frame"):
+        Forecaster.resume(tmp_path / "cut", quiet=True)
+    with pytest.raises(RunError, match="is in use"):
+        Forecaster(**TINY).fit(waves(60), out=tmp_path / "cut", quiet=True)
+
+
+def test_pictures_show_the_naive_forecasts_beside(fitted, tmp_path):
+    figure = fitted.plot(path=tmp_path / "next.png")
+    labels = {line.get_label() for line in figure.axes[0].lines}
+    assert {"history", "forecast", "naive", "seasonal naive"} <= labels
+    assert [axes.get_title("left") for axes in figure.axes] == ["s0", "s1"]
+    assert (tmp_path / "next.png").read_bytes().startswith(b"\x89PNG")
+    cv = fitted.cross_validate(waves(90, 60), windows=2, fit=False)
+    assert len(fitted.plot(cv, ids="s1", history=20).axes) == 1
+    with pytest.raises(ConfigError, match="there is no forecast of series 's7'; expected one of: s0, s1"):
+        fitted.plot(ids=["s7"])
+    with pytest.raises(ConfigError, match=r"a picture's name ends in \.png"):
+        fitted.plot(path=tmp_path / "next.txt")
+
+
+def test_mistakes_are_said(fitted, tmp_path):
+    cases = [
+        (lambda: Forecaster(**TINY).predict(), ConfigError, "the forecaster is not fitted; call fit(frame) first"),
+        (
+            lambda: fitted.predict(7),
+            ConfigError,
+            "`h` is 7, but the model forecasts 6 steps at once; fit with horizon=7",
+        ),
+        (lambda: fitted.predict(0), ConfigError, "`h` is 0; expected 1 or more steps"),
+        (lambda: fitted.predict(future=waves(6)), ConfigError, "was fitted without future=(...) columns; drop it"),
+        (lambda: fitted.cross_validate(waves(90), windows=0), ConfigError, "`windows` is 0; expected 1 or more"),
+        (lambda: fitted.cross_validate(waves(18), windows=3), DataError, "3 windows of 6, 6 apart, need at least 20"),
+        (lambda: Forecaster(**TINY).fit(waves(6)), DataError, "forecasting 6 steps needs at least 7"),
+        (lambda: Forecaster(**TINY, validation=3).fit(waves(60)), ConfigError, "`validation` is 3 steps; expected 0"),
+        (lambda: Forecaster(**TINY, log=True).fit(waves(60).assign(y=-1.0)), DataError, "`log` needs values above 0"),
+        (
+            lambda: Forecaster(**TINY, head="negative-binomial").fit(waves(60)),
+            DataError,
+            "head='negative-binomial' counts: values are 0, 1, 2 ...; series 's0' has 10.",
+        ),
+        (lambda: Forecaster.load(tmp_path / "none"), RunError, "there is no run"),
+        (lambda: fitted.save(fitted.folder), RunError, "holds a training run, which saving a model would break"),
+    ]
+    for call, kind, message in cases:
+        with pytest.raises(kind) as error:
+            call()
+        assert message in str(error.value)
+
+
+def test_short_series_are_forecast_though_not_learned_from(capsys):
+    data = waves(80, 4)
+    model = Forecaster(season=12, **TINY).fit(data)
+    assert "1 series are shorter than 13 steps: forecast, but not learned from" in capsys.readouterr().err
+    found = model.predict()
+    assert np.isfinite(found["forecast"]).all()
+    assert found["seasonal_naive"][6:].tolist() == [data["y"][83]] * 6
+    short = Forecaster(**TINY).fit(waves(15))
+    assert "too short to hold anything out" in capsys.readouterr().err
+    assert len(short.predict()) == 6
+
+
+def test_a_damaged_folder_is_said(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    settings = json.loads((tmp_path / "model/config.json").read_text())
+    del settings["form"]
+    (tmp_path / "model/config.json").write_text(json.dumps(settings))
+    with pytest.raises(RunError, match="describes no forecaster; restore it from a copy, or train again"):
+        Forecaster.load(tmp_path / "model")
+
+
+@pytest.fixture
+def recurra(tmp_path, capsys, monkeypatch):
+    """recurra("sales.csv", "--horizon", 6) in an empty folder → what it prints; `.err` has the rest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli_frame, "COMMANDS", (*cli_frame.COMMANDS, "forecast"))
+    waves(70, 60).to_csv("sales.csv", index=False)
+
+    def run(*arguments, fails=0):
+        code = cli_frame.run(["forecast", *map(str, arguments)])
+        out, run.err = capsys.readouterr()
+        assert code == fails, run.err
+        return out
+
+    return run
+
+
+FLAGS = ("--preset", "tiny", "--horizon", 6, "--epochs", 2, "--season", 12)
+
+
+def test_the_command_learns_and_forecasts(recurra, tmp_path):
+    assert isinstance(cli.command, click.Command)
+    assert recurra("sales.csv", *FLAGS) == "runs/sales-1\n"
+    assert "2 series of 60 to 70 steps of h" in recurra.err
+    assert "Forecast with it:  recurra forecast --model runs/sales-1" in recurra.err
+    lines = recurra("--model", "sales-1").splitlines()
+    assert lines[0].split() == ["unique_id", "ds", "forecast", "q0.1", "q0.5", "q0.9", "naive", "seasonal_naive"]
+    assert len(lines) == 13
+    recurra("--model", "sales-1", "--to", "next.csv", "--picture", "next.png", "--steps", 3)
+    assert "wrote next.csv" in recurra.err
+    found = pd.read_csv("next.csv")
+    assert len(found) == 6
+    assert (tmp_path / "next.png").exists()
+    assert (Forecaster.load("sales-1").predict(3).to_pandas()["forecast"] - found["forecast"]).abs().max() < 1e-9
+    rows = json.loads(recurra("sales.csv", "--model", "sales-1", "--json"))["forecasts"]
+    assert rows[0]["ds"] == "2024-01-03 22:00:00"
+    assert recurra("--resume", "sales-1", "-q") == "runs/sales-1\n"
+
+
+def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
+    lines = recurra("sales.csv", *FLAGS, "--windows", 2, "-q").splitlines()
+    assert [line.split()[0] for line in lines] == ["model", "forecast", "naive", "seasonal_naive"]
+    assert not list(__import__("pathlib").Path("runs").glob("*")), "no run is kept"
+    recurra("sales.csv", *FLAGS, "-q")
+    scores = json.loads(recurra("sales.csv", "--model", "sales-1", "--windows", 2, "--json"))["scores"]
+    assert [row["model"] for row in scores] == ["forecast", "naive", "seasonal_naive"]
+    assert "--model took it as it is" in recurra.err
+
+
+def test_the_commands_mistakes(recurra, tmp_path):
+    cases = [
+        ((), 2, "DATA is missing: name a .csv or .parquet table"),
+        (("none.csv",), 1, "there is no file none.csv"),
+        (("sales.csv", "--to", "x.csv"), 2, "without --model or --windows, DATA is learned from; drop --to"),
+        (("--model", "x", "--horizon", 3), 2, "--model forecasts with the run as it is; drop --horizon"),
+        (("sales.csv", "--resume", "x"), 2, "--resume goes on with the run as it is; drop DATA"),
+        (("sales.csv", "--stride", 3), 2, "--stride has no effect without --windows"),
+        (("sales.csv", "--head", "normal"), 2, "--head is normal; expected one of: quantiles"),
+        (("sales.csv", "--target-col", "sales"), 1, "the frame has no column 'sales'; expected one of: unique_id"),
+    ]
+    for arguments, code, message in cases:
+        recurra(*arguments, fails=code)
+        assert message in recurra.err
+        assert recurra.err.count("\n") == 1
+    assert not list((tmp_path / "runs").glob("*")), "what failed leaves nothing behind"
+
+
+def test_airline_passengers_beat_both_naive_forecasts(real_data):
+    data = pl.read_csv(real_data("airline/airline-passengers.csv"))
+    model = Forecaster(12, time_col="Month", target_col="Passengers", log=True, epochs=30)
+    cv = model.cross_validate(data, windows=1)
+    scores = {row["model"]: row for row in model.score(cv, data).iter_rows(named=True)}
+    assert cv["Month"].to_list()[0] == "1960-01"
+    assert scores["seasonal_naive"]["smape"] == pytest.approx(10.57, abs=0.01)
+    assert scores["forecast"]["smape"] < 7
+    assert scores["forecast"]["mase"] < 0.7 * scores["seasonal_naive"]["mase"]
+
+
+def test_m4_hourly_seasonal_naive_has_the_published_figures(real_data):
+    """13.912 and 1.193 in the competition's own sheet."""
+    train, test = ([[float(c.strip('"')) for c in line.split(",")[1:] if c.strip('"')] for line in
+                    real_data(f"m4/Hourly-{part}.csv").read_text().splitlines()[1:]] for part in ("train", "test"))  # fmt: skip
+    forecasts = [(history[-24:] * 2) for history in train]
+    smape = np.mean([metrics.smape(y, f) for y, f in zip(test, forecasts, strict=True)])
+    mase = np.mean([metrics.mase(y, f, h, 24) for y, f, h in zip(test, forecasts, train, strict=True)])
+    assert (round(smape, 3), round(mase, 3)) == (13.912, 1.193)
+
+
+@pytest.mark.slow
+def test_m4_hourly_beats_the_seasonal_naive_forecast(real_data):
+    """One series in ten, for a few seconds."""
+    rows = [line.split(",") for line in real_data("m4/Hourly-train.csv").read_text().splitlines()[1::10]]
+    held = {line.split(",")[0]: line for line in real_data("m4/Hourly-test.csv").read_text().splitlines()[1:]}
+    parts = []
+    for row in rows:
+        y = [float(cell.strip('"')) for cell in row[1:] + held[row[0]].split(",")[1:] if cell.strip('"')]
+        parts.append(pl.DataFrame({"unique_id": row[0], "ds": np.arange(len(y)), "y": y}))
+    data = pl.concat(parts)
+    settings = {"season": 24, "lags": (24, 168), "input_size": 48, "log": True, "hidden_size": 32, "epochs": 2}
+    model = Forecaster(48, 1, validation=48, epoch_steps=150, **settings)
+    cv = model.cross_validate(data, windows=1)
+    scores = {row["model"]: row for row in model.score(cv, data).iter_rows(named=True)}
+    assert scores["forecast"]["smape"] < scores["seasonal_naive"]["smape"]
+    assert abs(scores["forecast"]["coverage"] - 0.8) < 0.1
+
+
+def test_runs_write_what_all_runs_write(tmp_path):
+    model = Forecaster(**TINY).fit(waves(60), out=tmp_path / "run", quiet=True)
+    assert model.folder == tmp_path / "run"
+    names = {path.name for path in model.folder.iterdir()}
+    assert names == {"config.json", "history.safetensors", "loss.png", "metrics.jsonl", runs.STATE, runs.WEIGHTS}
+    assert listeners.read_metrics(model.folder)[-1]["reason"] == "finished"
