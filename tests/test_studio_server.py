@@ -33,12 +33,12 @@ class Process:
 
     def end(self, number=signal.SIGINT) -> tuple[int, str]:
         """End it: its exit code and what it said last."""
-        self.api.close()
         self.process.send_signal(number)
         return self.wait()
 
     def wait(self) -> tuple[int, str]:
         """Its exit code and what it said last."""
+        self.api.close()
         out, err = self.process.communicate(timeout=60)
         return self.process.returncode, err
 
