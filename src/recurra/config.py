@@ -73,6 +73,35 @@ def check(config: Any) -> None:
             raise ConfigError(f"`{option.name}` is {value!r}; expected {option.type.__name__}")
 
 
+def require(settings: Any, name: str, holds: bool, expected: str) -> None:
+    """Raise ConfigError, with the value and what was expected, unless a setting's rule holds.
+
+    Write the rule so that NaN breaks it: every comparison with NaN is false.
+    """
+    if not holds:
+        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+
+
+def homes(parts: dict[str, type]) -> dict[str, str]:
+    """Each setting's part, for settings in several classes that share no field's name: {"lr": "training", ...}."""
+    return {option.name: part for part, cls in parts.items() for option in options(cls)}
+
+
+def make_parts(parts: dict[str, type], values: dict[str, Any]) -> dict[str, Any]:
+    """Settings objects by part, from values without parts: `make_parts(CONFIGS, {"lr": 1e-3})["training"].lr`.
+
+    ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
+    """
+    home = homes(parts)
+    for name in values:
+        if name not in home:
+            raise ConfigError(f"`{name}` is not a setting; {nearest(name, home)}")
+    return {
+        part: make(cls, {name: value for name, value in values.items() if home[name] == part})
+        for part, cls in parts.items()
+    }
+
+
 def make(cls: type, values: dict[str, Any]) -> Any:
     """Build a settings object from a dict, refusing unknown names with the nearest known one."""
     known = [option.name for option in options(cls)]

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recurra import config
-from recurra.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,10 @@ class TrainingConfig:
     def __post_init__(self):
         config.check(self)
         for name in ("lr", "save_every"):
-            _require(self, name, getattr(self, name) > 0, "more than 0")
+            config.require(self, name, getattr(self, name) > 0, "more than 0")
         for name in ("epochs", "weight_decay", "clip", "patience", "evaluate_every", "sample_every", "seed"):
-            _require(self, name, getattr(self, name) >= 0, "0 or more")
+            config.require(self, name, getattr(self, name) >= 0, "0 or more")
         for name in ("beta1", "beta2", "average"):
-            _require(self, name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
-        _require(self, "warmup", 0 <= self.warmup <= 1, "a fraction from 0 to 1")
-        _require(self, "minutes", self.minutes is None or self.minutes > 0, "more than 0")
-
-
-def _require(settings: TrainingConfig, name: str, holds: bool, expected: str) -> None:
-    # Written so that NaN, for which every comparison is false, is refused too.
-    if not holds:
-        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+            config.require(self, name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
+        config.require(self, "warmup", 0 <= self.warmup <= 1, "a fraction from 0 to 1")
+        config.require(self, "minutes", self.minutes is None or self.minutes > 0, "more than 0")

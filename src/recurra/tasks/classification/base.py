@@ -8,9 +8,10 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from torch import nn
 
+from recurra.config import make_parts
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.tasks import folders, running
-from recurra.tasks.classification import config, sequences
+from recurra.tasks.classification import sequences
 from recurra.tasks.classification.parameters import OWN, initialiser
 from recurra.tasks.classification.reader import Reader
 from recurra.training import Interrupted, Task, fit, progress, runs
@@ -110,7 +111,7 @@ class SequenceEstimator(BaseEstimator):
         return {name: value for name, value in self.get_params(deep=False).items() if name not in OWN}
 
     def _settings(self) -> dict[str, Any]:
-        return config.settings(self.configs, self._values())
+        return make_parts(self.configs, self._values())
 
     def _train(
         self,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from recurra import config
-from recurra.errors import ConfigError
 from recurra.training.config import TrainingConfig
 
 
@@ -40,10 +39,10 @@ class EncoderConfig:
     def __post_init__(self):
         config.check(self)
         for name in ("hidden_size", "num_layers", "embedding_size"):
-            require(self, name, getattr(self, name) >= 1, "1 or more")
+            config.require(self, name, getattr(self, name) >= 1, "1 or more")
         for name in ("dropout", "input_dropout", "recurrent_dropout", "zoneout"):
-            require(self, name, 0 <= getattr(self, name) < 1, "a fraction, at least 0 and below 1")
-        require(self, "span", self.span == 0 or self.span > 2, "0, or more than 2 steps")
+            config.require(self, name, 0 <= getattr(self, name) < 1, "a fraction, at least 0 and below 1")
+        config.require(self, "span", self.span == 0 or self.span > 2, "0, or more than 2 steps")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class ClassifierConfig:
 
     def __post_init__(self):
         config.check(self)
-        require(self, "class_weight", self.class_weight in (None, "balanced"), "balanced, or nothing")
+        config.require(self, "class_weight", self.class_weight in (None, "balanced"), "balanced, or nothing")
 
 
 @dataclass(frozen=True)
@@ -81,18 +80,11 @@ class SequencesConfig:
 
     def __post_init__(self):
         config.check(self)
-        require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
-        require(self, "batch_size", self.batch_size >= 1, "1 or more")
-        require(self, "min_count", self.min_count >= 1, "1 or more")
+        config.require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
+        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
+        config.require(self, "min_count", self.min_count >= 1, "1 or more")
         size = self.vocabulary_size
-        require(self, "vocabulary_size", size is None or size >= 1, "1 or more tokens")
-
-
-def require(settings: Any, name: str, holds: bool, expected: str) -> None:
-    """Raise ConfigError, with the value and what was expected, where a setting cannot be."""
-    # Written so that NaN, for which every comparison is false, is refused too.
-    if not holds:
-        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+        config.require(self, "vocabulary_size", size is None or size >= 1, "1 or more tokens")
 
 
 CONFIGS = {"model": EncoderConfig, "classifier": ClassifierConfig, "data": SequencesConfig, "training": TrainingConfig}
@@ -100,20 +92,3 @@ CONFIGS = {"model": EncoderConfig, "classifier": ClassifierConfig, "data": Seque
 
 DEFAULTS: dict[str, Any] = {"lr": 3e-3, "weight_decay": 0.01, "average": 0.99}
 """Where labelling starts from other values than the classes above: sets are smaller than texts, and runs shorter."""
-
-
-def homes(configs: dict[str, type]) -> dict[str, str]:
-    """Each setting's part: `homes(CONFIGS)["lr"]` → "training"."""
-    return {option.name: part for part, cls in configs.items() for option in config.options(cls)}
-
-
-def settings(configs: dict[str, type], values: dict[str, Any]) -> dict[str, Any]:
-    """Settings objects by part. ConfigError for a setting that no part has (with the nearest), or a value that cannot be."""
-    home = homes(configs)
-    for name in values:
-        if name not in home:
-            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, home)}")
-    return {
-        part: config.make(cls, {name: value for name, value in values.items() if home[name] == part})
-        for part, cls in configs.items()
-    }

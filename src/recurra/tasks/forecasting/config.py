@@ -41,9 +41,9 @@ class SeriesConfig:
         for name in ("past", "future", "static"):
             _words(self, name)
         config.check(self)
-        _require(self, "batch_size", self.batch_size >= 1, "1 or more")
-        _require(self, "epoch_steps", self.epoch_steps >= 1, "1 or more")
-        _require(self, "validation", self.validation is None or self.validation >= 0, "0 or more")
+        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
+        config.require(self, "epoch_steps", self.epoch_steps >= 1, "1 or more")
+        config.require(self, "validation", self.validation is None or self.validation >= 0, "0 or more")
         used = [self.id_col, self.time_col, self.target_col, *self.past, *self.future]
         for name in {name for name in used if used.count(name) > 1}:
             raise ConfigError(f"the column {name!r} is named twice; each column has one use")
@@ -89,14 +89,18 @@ class ForecastConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         config.check(self)
         for name in ("horizon", "hidden_size", "num_layers", "decoder_size", "samples"):
-            _require(self, name, getattr(self, name) >= 1, "1 or more")
+            config.require(self, name, getattr(self, name) >= 1, "1 or more")
         for name in ("input_size", "season"):
-            _require(self, name, (getattr(self, name) or 1) >= 1, "1 or more")
-        _require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
-        _require(self, "lags", all(isinstance(lag, int) and lag >= 1 for lag in self.lags), "whole numbers, 1 or more")
+            config.require(self, name, (getattr(self, name) or 1) >= 1, "1 or more")
+        config.require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
+        config.require(
+            self, "lags", all(isinstance(lag, int) and lag >= 1 for lag in self.lags), "whole numbers, 1 or more"
+        )
         levels = self.quantiles
         holds = all(isinstance(q, float) and 0 < q < 1 for q in levels) and sorted(set(levels)) == list(levels)
-        _require(self, "quantiles", bool(levels) and holds, "rising numbers between 0 and 1, such as 0.1, 0.5, 0.9")
+        config.require(
+            self, "quantiles", bool(levels) and holds, "rising numbers between 0 and 1, such as 0.1, 0.5, 0.9"
+        )
         if self.head == "negative-binomial" and self.log:
             raise ConfigError("`log` cannot go with head='negative-binomial', which counts; drop one")
 
@@ -105,12 +109,7 @@ def _words(settings: Any, name: str) -> None:
     value = getattr(settings, name)
     value = (value,) if isinstance(value, str) else tuple(value)
     object.__setattr__(settings, name, value)
-    _require(settings, name, all(isinstance(word, str) for word in value), "names of columns")
-
-
-def _require(settings: Any, name: str, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+    config.require(settings, name, all(isinstance(word, str) for word in value), "names of columns")
 
 
 CONFIGS = {"series": SeriesConfig, "model": ForecastConfig, "training": TrainingConfig}
@@ -134,12 +133,5 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
-    homes = {option.name: part for part, cls in CONFIGS.items() for option in config.options(cls)}
     values = _TRAINING | PRESETS[preset] | overrides
-    for name in values:
-        if name not in homes:
-            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, homes)}")
-    return {
-        part: config.make(cls, {name: value for name, value in values.items() if homes[name] == part})
-        for part, cls in CONFIGS.items()
-    }
+    return config.make_parts(CONFIGS, values)

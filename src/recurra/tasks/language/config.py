@@ -55,7 +55,7 @@ class LanguageConfig:
     def __post_init__(self):
         config.check(self)
         for name in ("embedding_size", "hidden_size", "num_layers"):
-            _require(self, name, getattr(self, name) >= 1, "1 or more")
+            config.require(self, name, getattr(self, name) >= 1, "1 or more")
         for name in (
             "dropout",
             "input_dropout",
@@ -64,10 +64,10 @@ class LanguageConfig:
             "zoneout",
             "weight_dropout",
         ):
-            _require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
-        _require(self, "context", self.context >= 0, "0 or more")
+            config.require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
+        config.require(self, "context", self.context >= 0, "0 or more")
         if self.cell == TRANSFORMER:
-            _require(self, "context", self.context >= 1, "1 or more: a transformer carries no state")
+            config.require(self, "context", self.context >= 1, "1 or more: a transformer carries no state")
             for option in config.options(LanguageConfig):
                 if option.name in _RECURRENT and getattr(self, option.name) != option.default:
                     raise ConfigError(f"`{option.name}` has no effect on cell='{TRANSFORMER}'; leave it out")
@@ -76,11 +76,6 @@ class LanguageConfig:
                 f"`tie_weights` shares one matrix, but embedding_size is {self.embedding_size} and hidden_size"
                 f" {self.hidden_size}; make them equal"
             )
-
-
-def _require(settings: LanguageConfig, name: str, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
 
 
 CONFIGS = {"text": TextConfig, "data": DataConfig, "model": LanguageConfig, "training": TrainingConfig}
@@ -161,18 +156,11 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
-    homes = {option.name: part for part, cls in CONFIGS.items() for option in config.options(cls)}
     values = PRESETS[preset] | overrides
     if values.get("mode") == "windows" or values.get("cell") == TRANSFORMER:
         # Trained from zero states on so many tokens, it is to generate from as many.
         values.setdefault("context", values.get("window", DataConfig.window))
-    for name in values:
-        if name not in homes:
-            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, homes)}")
-    parts = {
-        part: config.make(cls, {name: value for name, value in values.items() if homes[name] == part})
-        for part, cls in CONFIGS.items()
-    }
+    parts = config.make_parts(CONFIGS, values)
     window, model = parts["data"].window, parts["model"]
     if model.cell == TRANSFORMER and window > model.context:
         raise ConfigError(

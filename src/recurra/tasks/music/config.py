@@ -30,11 +30,11 @@ class MusicDataConfig:
 
     def __post_init__(self):
         config.check(self)
-        _require(self, "batch_size", self.batch_size >= 1, "1 or more")
-        _require(self, "passage", self.passage >= 2, "2 or more")
-        _require(self, "steps_per_beat", 1 <= (self.steps_per_beat or 1) <= 96, "a number from 1 to 96")
-        _require(self, "transpose", 0 <= self.transpose <= 24, "semitones, from 0 to 24")
-        _require(self, "validation", 0 <= self.validation < 1, "a share from 0 to below 1, such as 0.1")
+        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
+        config.require(self, "passage", self.passage >= 2, "2 or more")
+        config.require(self, "steps_per_beat", 1 <= (self.steps_per_beat or 1) <= 96, "a number from 1 to 96")
+        config.require(self, "transpose", 0 <= self.transpose <= 24, "semitones, from 0 to 24")
+        config.require(self, "validation", 0 <= self.validation < 1, "a share from 0 to below 1, such as 0.1")
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class MusicConfig:
     def __post_init__(self):
         config.check(self)
         for name in ("hidden_size", "num_layers", "chord_size"):
-            _require(self, name, getattr(self, name) >= 1, "1 or more")
+            config.require(self, name, getattr(self, name) >= 1, "1 or more")
         for name in ("dropout", "input_dropout", "recurrent_dropout", "weight_dropout"):
-            _require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
+            config.require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -96,22 +96,18 @@ class CompositionConfig:
 
     def __post_init__(self):
         config.check(self)
-        _require(self, "length", self.length >= 1, "1 or more")
-        _require(self, "temperature", 0 <= self.temperature < math.inf, "a number from 0 up, such as 0.9")
-        _require(self, "min_p", 0 <= self.min_p < 1, "a probability from 0 (off) to below 1")
+        config.require(self, "length", self.length >= 1, "1 or more")
+        config.require(self, "temperature", 0 <= self.temperature < math.inf, "a number from 0 up, such as 0.9")
+        config.require(self, "min_p", 0 <= self.min_p < 1, "a probability from 0 (off) to below 1")
         for name in ("voices", "min_voices"):
-            _require(self, name, 0 <= getattr(self, name) <= 88, "a number of keys from 0 to 88")
-        _require(self, "prompt_length", self.prompt_length >= 0, "0 (all of it) or more")
-        _require(self, "tempo", self.tempo is None or 4 <= self.tempo <= 1000, "beats a minute, from 4 to 1000")
-        _require(self, "programme", self.programme is None or 0 <= self.programme <= 127, "a number from 0 to 127")
+            config.require(self, name, 0 <= getattr(self, name) <= 88, "a number of keys from 0 to 88")
+        config.require(self, "prompt_length", self.prompt_length >= 0, "0 (all of it) or more")
+        config.require(self, "tempo", self.tempo is None or 4 <= self.tempo <= 1000, "beats a minute, from 4 to 1000")
+        config.require(
+            self, "programme", self.programme is None or 0 <= self.programme <= 127, "a number from 0 to 127"
+        )
         if self.voices and self.min_voices > self.voices:
             raise ConfigError(f"`min_voices` is {self.min_voices}; expected at most voices={self.voices}")
-
-
-def _require(settings: Any, name: str, holds: bool, expected: str) -> None:
-    # Written so that NaN, for which every comparison is false, is refused too.
-    if not holds:
-        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
 
 
 CONFIGS = {"data": MusicDataConfig, "model": MusicConfig, "training": TrainingConfig}
@@ -126,14 +122,7 @@ def settings(**overrides) -> dict[str, Any]:
 
     Raises ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
     """
-    homes = {option.name: part for part, cls in CONFIGS.items() for option in config.options(cls)}
     values = DEFAULTS | overrides
-    for name in values:
-        if name not in homes:
-            raise ConfigError(f"`{name}` is not a setting; {config.nearest(name, homes)}")
     if values.get("head") == "independent" and "chord_size" in overrides:
         raise ConfigError("`chord_size` has no effect with head='independent'; drop one")
-    return {
-        part: config.make(cls, {name: value for name, value in values.items() if homes[name] == part})
-        for part, cls in CONFIGS.items()
-    }
+    return config.make_parts(CONFIGS, values)

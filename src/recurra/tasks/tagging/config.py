@@ -5,7 +5,7 @@ from typing import Any
 
 from recurra import config
 from recurra.tasks.classification.config import DEFAULTS as CLASSIFIER_DEFAULTS
-from recurra.tasks.classification.config import EncoderConfig, SequencesConfig, require
+from recurra.tasks.classification.config import EncoderConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
 
 
@@ -20,7 +20,7 @@ class TaggerConfig:
 
     def __post_init__(self):
         config.check(self)
-        require(self, "character_size", self.character_size >= 0, "0 or more units")
+        config.require(self, "character_size", self.character_size >= 0, "0 or more units")
 
 
 CONFIGS = {"model": EncoderConfig, "tagger": TaggerConfig, "data": SequencesConfig, "training": TrainingConfig}
