@@ -3,8 +3,10 @@
 python docs/make_reference.py            writes docs/reference/*.md; a test fails where they are out of date
 """
 
+import importlib
 import inspect
 import textwrap
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import click
@@ -17,25 +19,49 @@ from recurra.expr.text import aligned
 from recurra.expr.text import equations as compiled
 from recurra.expr.trace import trace
 from recurra.generation import GenerationConfig
+from recurra.studio.settings import Limits
 from recurra.tasks.language.config import CONFIGS, PRESETS
 
 FOLDER = Path(__file__).parent / "reference"
 TITLES = {"text": "Text", "data": "Data", "model": "Model", "training": "Training", "generation": "Generation"}
+TASKS = ("forecasting", "classification", "tagging", "speech", "video", "music", "translation", "memory")
+NAMES = "Made from the code. In Python by these names, as options with `-` for `_`."
 
 
 def settings() -> str:
     """The tables of settings, from the dataclasses."""
-    lines = ["# Settings", "", "Made from the code. In Python by these names, as options with `-` for `_`."]
+    lines = ["# Settings of language models", "", NAMES]
     for name, cls in (CONFIGS | {"generation": GenerationConfig}).items():
-        lines += ["", f"## {TITLES[name]}", "", inspect.getdoc(cls), "", "| name | default | what |", "|---|---|---|"]
-        for option in options(cls):
-            choices = f" One of: {', '.join(map(str, option.choices))}." if option.choices else ""
-            default = "" if option.default is None else f"`{option.default}`".replace("``", "")
-            lines.append(f"| `{option.name}` | {default} | {option.help}{choices} |".replace("\n", " "))
+        lines += ["", f"## {TITLES[name]}", "", *table(cls)]
     lines += ["", "## Presets", "", "| preset | sets |", "|---|---|"]
     for name, values in PRESETS.items():
         lines.append(f"| `{name}` | {', '.join(f'`{k}={v}`' for k, v in values.items()) or 'the defaults above'} |")
     return "\n".join(lines) + "\n"
+
+
+def table(cls: type) -> list[str]:
+    """A settings class: its sentence, then a row for each of its fields."""
+    lines = [inspect.getdoc(cls), "", "| name | default | what |", "|---|---|---|"]
+    for option in options(cls):
+        choices = f" One of: {', '.join(map(str, option.choices))}." if option.choices else ""
+        default = "" if option.default is None else f"`{option.default}`".replace("``", "")
+        lines.append(f"| `{option.name}` | {default} | {option.help}{choices} |".replace("\n", " "))
+    return lines
+
+
+def tasks() -> str:
+    """The settings of the other tasks, and of the studio."""
+    lines = ["# Settings of the other tasks", "", NAMES]
+    lines += ["", "All take [the settings of training](settings.md#training) too, some from other values than written there."]
+    for name in TASKS:
+        module = importlib.import_module(f"recurra.tasks.{name}.config")
+        own = [cls for cls in vars(module).values() if is_dataclass(cls) and cls.__module__ == module.__name__]
+        lines += ["", f"## {name.capitalize()}"]
+        for cls in own:
+            lines += ["", f"### {cls.__name__}", "", *table(cls)]
+        changed = ", ".join(f"`{key}={value}`" for key, value in module.DEFAULTS.items())
+        lines += ["", f"Training starts from: {changed}."]
+    return "\n".join([*lines, "", "## Studio", "", *table(Limits)]) + "\n"
 
 
 def commands() -> str:
@@ -78,7 +104,7 @@ def _kept(keep) -> str:
     return f"{', '.join(units)} of each unit and step{more}"
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "cells.md": equations}
+PAGES = {"settings.md": settings, "tasks.md": tasks, "commands.md": commands, "cells.md": equations}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -116,7 +116,7 @@ CONFIGS = {"series": SeriesConfig, "model": ForecastConfig, "training": Training
 """The three parts of a forecaster's settings, by their name in config.json. No two parts share a field's name."""
 
 # What suits windows of numbers and not text: a smaller rate and less decay.
-_TRAINING = {"lr": 2e-3, "weight_decay": 0.01, "average": 0.99}
+DEFAULTS = {"lr": 2e-3, "weight_decay": 0.01, "average": 0.99}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -133,5 +133,5 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
-    values = _TRAINING | PRESETS[preset] | overrides
+    values = DEFAULTS | PRESETS[preset] | overrides
     return config.make_parts(CONFIGS, values)
