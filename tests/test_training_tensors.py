@@ -163,3 +163,17 @@ def test_settings_that_cannot_be(values, words):
     with pytest.raises(ConfigError) as raised:
         TrainingConfig(**values)
     assert words in str(raised.value)
+
+
+def test_an_optimisers_state_lies_as_its_parameter_does():
+    parameter = torch.nn.Parameter(torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last))
+    optimizer, names = torch.optim.AdamW([parameter]), {parameter: "weight"}
+    parameter.square().sum().backward()
+    optimizer.step()
+    saved = {name: value.contiguous() for name, value in tensors.of_optimizer(optimizer, names).items()}
+    assert saved["weight/exp_avg"].stride() != parameter.stride()
+    tensors.put_into_optimizer(optimizer, names, saved)
+    found = optimizer.state[parameter]
+    assert found["exp_avg"].stride() == parameter.stride()
+    assert torch.equal(found["exp_avg"], saved["weight/exp_avg"])
+    assert torch.equal(found["step"], saved["weight/step"])

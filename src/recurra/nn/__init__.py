@@ -2,6 +2,7 @@
 
 from recurra.nn.accelerate import accelerate
 from recurra.nn.card import card
+from recurra.nn.convolutional import ConvGRU, ConvLSTM, ConvRecurrent
 from recurra.nn.initialise import INITIALISERS
 from recurra.nn.layers import GRU, LSTM, RNN
 from recurra.nn.layout import Trace
@@ -16,6 +17,9 @@ __all__ = [
     "INITIALISERS",
     "LSTM",
     "RNN",
+    "ConvGRU",
+    "ConvLSTM",
+    "ConvRecurrent",
     "Mixture",
     "MixtureDensity",
     "Pooling",

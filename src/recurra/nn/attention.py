@@ -146,9 +146,8 @@ def _shares(scores: Tensor, active: Tensor | None) -> Tensor:
     """Softmax over the steps that are there, 0 for the others."""
     if active is None:
         return scores.softmax(-1)
-    # The lowest number and not -infinity: a row without steps would be NaN, and so would its gradient.
-    scores = scores.masked_fill(~active, torch.finfo(scores.dtype).min)
-    return torch.where(active, scores.softmax(-1), 0)
+    # Over no step at all softmax gives NaN, and so does its gradient; neither passes.
+    return torch.where(active, scores.masked_fill(~active, -torch.inf).softmax(-1), 0)
 
 
 def _check(name: str, x: Tensor, steps: str, size: int) -> None:

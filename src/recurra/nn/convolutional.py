@@ -31,7 +31,7 @@ from recurra.nn.frames import (
     read_x,
 )
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import _read_lengths, _read_resets
+from recurra.nn.inputs import read_lengths, read_resets
 
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
@@ -144,8 +144,8 @@ class ConvRecurrent(nn.Module):
         """
         x, batched = read_x(self, x)
         time, batch = x.shape[:2]
-        lengths = _read_lengths(self._name, lengths, time, batch, batched, x.device)
-        resets = _read_resets(self._name, resets, time, batch, batched, self.batch_first, x.device)
+        lengths = read_lengths(self._name, lengths, time, batch, batched, x.device)
+        resets = read_resets(self._name, resets, time, batch, batched, self.batch_first, x.device)
         active = None if lengths is None else active_steps(lengths, time)[..., None, None]
         if active is not None:  # what stands in the padding must not matter, not even NaN
             x = torch.where(active, x, 0)

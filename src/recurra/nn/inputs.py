@@ -47,8 +47,8 @@ def read_inputs(name: str, x: Any, lengths: Any, resets: Any, size: int, batch_f
     elif batch_first:
         x = x.transpose(0, 1)
     time, batch = x.shape[:2]
-    lengths = _read_lengths(name, lengths, time, batch, batched, x.device)
-    resets = _read_resets(name, resets, time, batch, batched, batch_first, x.device)
+    lengths = read_lengths(name, lengths, time, batch, batched, x.device)
+    resets = read_resets(name, resets, time, batch, batched, batch_first, x.device)
     return Inputs(x, lengths, resets, batched, packed)
 
 
@@ -91,8 +91,8 @@ def read_ids(
     elif batch_first:
         ids = ids.t()
     time, batch = ids.shape
-    lengths = _read_lengths(name, lengths, time, batch, batched, ids.device)
-    resets = _read_resets(name, resets, time, batch, batched, batch_first, ids.device)
+    lengths = read_lengths(name, lengths, time, batch, batched, ids.device)
+    resets = read_resets(name, resets, time, batch, batched, batch_first, ids.device)
     return Inputs(ids, lengths, resets, batched, None, table)
 
 
@@ -143,7 +143,7 @@ def check_finite(name: str, x: Tensor) -> None:
         )
 
 
-def _read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device) -> Tensor | None:
+def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device) -> Tensor | None:
     if lengths is None:
         return None
     if not batched:
@@ -165,7 +165,7 @@ def _read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool,
     return lengths
 
 
-def _read_resets(
+def read_resets(
     name: str, resets: Any, time: int, batch: int, batched: bool, batch_first: bool, device
 ) -> Tensor | None:
     if resets is None:

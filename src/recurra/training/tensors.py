@@ -53,10 +53,20 @@ def put_into_optimizer(optimizer: torch.optim.Optimizer, names: dict[Tensor, str
     for name, tensor in tensors.items():
         parameter, key = name.rsplit("/", 1)
         saved.setdefault(parameter, {})[key] = tensor
-    order = [names[parameter] for group in optimizer.param_groups for parameter in group["params"]]
-    state = {i: saved[name] for i, name in enumerate(order) if name in saved}
+    order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state = {i: _laid_out(saved[names[p]], p) for i, p in enumerate(order) if names[p] in saved}
     # PyTorch's own way in, because it knows which of the tensors belong on which device.
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out(state: dict[str, Tensor], parameter: Tensor) -> dict[str, Tensor]:
+    """A parameter's state, in memory as the parameter lies: a fused step rounds otherwise where the two differ."""
+    return {
+        key: torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
+        if value.shape == parameter.shape
+        else value
+        for key, value in state.items()
+    }
 
 
 def leaves(tree: Any) -> Iterator[Tensor]:

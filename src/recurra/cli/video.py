@@ -1,0 +1,193 @@
+"""`recurra video`: clips → a model of what they show, or of what comes next; and what it says of other clips."""
+
+import contextlib
+import csv
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recurra.cli.frame import Command
+from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.shown import json_option, table, to_json
+from recurra.config import homes
+from recurra.errors import DataError
+from recurra.tasks.video.config import (
+    CLASSIFIER,
+    PREDICTOR,
+    ClassifierConfig,
+    ClipsConfig,
+    NetworkConfig,
+    PredictorConfig,
+)
+from recurra.training.config import TrainingConfig
+
+_SECTIONS = {
+    "Clips": ClipsConfig,
+    "Network": NetworkConfig,
+    "Next frames": PredictorConfig,
+    "Labels": ClassifierConfig,
+    "Training": TrainingConfig,
+}
+
+
+@click.command(
+    "video",
+    cls=Command,
+    examples={
+        "learn what comes next in some videos": "recurra video street.mp4 park.mp4 --shorter-side 64 --minutes 10",
+        "the next frames of a clip, as a picture that moves": "recurra video clip.gif --model street-1 --to next.gif",
+        "how near it comes, beside copying the last frame": "recurra video test/ --model street-1",
+        "learn labels: clips/ has a video or a folder of images each": "recurra video clips/ --labels labels.csv",
+        "what new clips show": "recurra video new/ --model clips-1 --json",
+        "go on with a run that was stopped": "recurra video --resume runs/street-1",
+    },
+)
+@click.argument("data", nargs=-1)
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="CSV: a clip's name, then its labels, a named column each."
+)
+@click.option("--model", metavar="RUN", help="Use this run's model on DATA in place of fitting one.")
+@click.option("--to", type=click.Path(path_type=Path), help="With --model: write the next frames, as .gif or .npy.")
+@click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
+@json_option
+@config_option
+@settings_options(_SECTIONS)
+def command(data, labels, model, to, resume, out, quiet, as_json, file, **values):
+    """Learn from clips what comes next in them, or with --labels what they show; then use that on others.
+
+    DATA is video files, animated GIFs, .npy arrays (frames, height, width[, colours]), folders of images, or folders of any of
+    these. Fitting prints the run's folder.
+    """
+    settings = given(values, list(_SECTIONS.values()), file)
+    if resume:
+        _refuse("--resume goes on with the run as it is", settings, model=model, to=to, out=out)
+        click.echo(_resume(resume, list(data), labels, quiet))
+        return
+    if not data:
+        raise click.UsageError("DATA is missing: name videos, or folders of images, such as clip.mp4 or frames/")
+    if model:
+        ahead = settings.pop("ahead", None)
+        _refuse("--model uses a run as it is", settings, out=out)
+        _use(model, list(data), labels, to, ahead, as_json)
+        return
+    _refuse("without --model there are no frames to write yet", to=to)
+    click.echo(_fit(list(data), labels, out, quiet, settings))
+
+
+def _refuse(why: str, settings: dict[str, Any] | None = None, **others: Any) -> None:
+    beside = [name for name, value in (others | (settings or {})).items() if value is not None]
+    if beside:
+        flags = ", ".join("--" + name.replace("_", "-") for name in beside)
+        raise click.UsageError(f"{why}; drop {flags}")
+
+
+def _fit(data: list[str], labels: Path | None, out: Path | None, quiet: bool, settings: dict[str, Any]) -> Path:
+    known = homes(CLASSIFIER if labels else PREDICTOR)
+    others = {name: value for name, value in settings.items() if name not in known}
+    _refuse("that is for next frames, without --labels" if labels else "that is for labels, with --labels", others)
+    from recurra.tasks import folders
+    from recurra.tasks.video import FramePredictor, VideoClassifier
+
+    model = (VideoClassifier if labels else FramePredictor)(quiet=quiet, **settings)
+    rows = [_read_labels(labels, data)] if labels else []
+    model.out = folders.new(Path(data[0]).stem or "video") if out is None else out
+    try:
+        model.fit(data, *rows, again=f"recurra video --resume {model.out}{f' --labels {labels}' if labels else ''}")
+    except BaseException:
+        if out is None:  # no trace of a run that never began; one that did has files in it, and stays
+            with contextlib.suppress(OSError):
+                model.out.rmdir()
+        raise
+    if not quiet:
+        click.echo(f"Use it:  recurra video CLIP --model {model.folder}{'' if labels else ' --to next.gif'}", err=True)
+    return model.folder
+
+
+def _resume(run: str, data: list[str], labels: Path | None, quiet: bool) -> Path:
+    from recurra.tasks.video.runs import VideoClassifier, kind, sources
+
+    found, X, again = kind(run), data or sources(run), f"recurra video --resume {run}"
+    if found is not VideoClassifier:
+        _refuse("that run is of next frames", labels=labels)
+        return found.resume(run, X, quiet=quiet, again=again).folder
+    if labels is None:
+        raise click.UsageError(f"{run} learns labels, and needs the same file of them again; add --labels")
+    return found.resume(run, X, _read_labels(labels, X), quiet=quiet, again=f"{again} --labels {labels}").folder
+
+
+def _use(run: str, data: list[str], labels: Path | None, to: Path | None, ahead: int | None, as_json: bool) -> None:
+    from recurra.tasks.video import VideoClassifier, load
+
+    model = load(run)
+    if isinstance(model, VideoClassifier):
+        _refuse("that run is of labels, and draws no frames", to=to, ahead=ahead)
+        found = _classify(model, data, labels)
+    else:
+        _refuse("that run is of next frames", labels=labels)
+        found = _measure(model, data, ahead) if to is None else _write(model, data, to, ahead)
+    about, header, rows = found
+    click.echo(to_json({"run": str(model.folder), **about}) if as_json else table(header, rows))
+
+
+def _classify(model: Any, data: list[str], labels: Path | None):
+    from recurra.tasks.video.clips import named
+
+    if labels:
+        right = model.evaluate(data, _read_labels(labels, data))
+        return {"accuracy": right}, ["label", "accuracy"], [[name, f"{value:.4f}"] for name, value in right.items()]
+    predicted = model.predict(data)
+    rows = [
+        [name, *map(str, [row] if predicted.ndim == 1 else row)]
+        for name, row in zip(named(data), predicted, strict=True)
+    ]
+    clips = [{"clip": name, **dict(zip(model.names, found, strict=True))} for name, *found in rows]
+    return {"clips": clips}, ["clip", *model.names], rows
+
+
+def _measure(model: Any, data: list[str], ahead: int | None):
+    found = model.evaluate(data, ahead)
+    rows = [[name.upper(), f"{found[name]:.5f}", f"{found['copy_' + name]:.5f}"] for name in ("mse", "ssim")]
+    return found, ["measure", "predicted", "copying"], rows
+
+
+def _write(model: Any, data: list[str], to: Path, ahead: int | None):
+    from recurra.tasks.video import write_frames
+    from recurra.tasks.video.clips import named
+
+    names, rows = named(data), []
+    for name, frames in zip(names, model.predict(data, ahead), strict=True):
+        file = to if len(names) == 1 else to.with_stem(f"{to.stem}-{Path(name).stem}")
+        write_frames(file, frames)
+        rows.append([name, str(file), str(len(frames))])
+    return (
+        {"clips": [dict(zip(("clip", "file", "frames"), row, strict=True)) for row in rows]},
+        ["clip", "file", "frames"],
+        rows,
+    )
+
+
+def _read_labels(file: Path, data: list[str]) -> dict[str, list[str]]:
+    """The columns of a CSV file, a row for each clip of the data: matched by its path, its name, or that without ending."""
+    from recurra.tasks.video.clips import named
+
+    try:
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            header, *rows = [row for row in csv.reader(lines) if row]
+    except (UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"{file} is no CSV file with a header and a row a clip: {error}") from error
+    if len(header) < 2:
+        raise DataError(f"{file} has one column, {header[0]!r}; expected a clip's name, then one or more labels")
+    known = {row[0]: row[1:] for row in rows}
+    found = []
+    for name in named(data):
+        path = Path(name)
+        row = next((known[key] for key in (name, path.name, path.stem) if key in known), None)
+        if row is None or len(row) != len(header) - 1:
+            raise DataError(
+                f"{file} has no row for {path.name} with {len(header) - 1} labels; its first column is the clip's name"
+            )
+        found.append(row)
+    return dict(zip(header[1:], map(list, zip(*found, strict=True)), strict=True))

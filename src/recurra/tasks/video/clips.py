@@ -1,0 +1,115 @@
+"""What users call clips → arrays that a model reads: (frames, height, width, channels) each; and what cannot be one."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, DtypeError, ShapeError
+from recurra.tasks.video import files
+from recurra.tasks.video.config import ClipsConfig
+
+Clips = list[np.ndarray]
+"""One array a clip, (frames, height, width, channels), uint8 or float32 from 0 to 1; frames of one size in all of them."""
+
+
+def read_clips(X: Any, config: ClipsConfig | None = None, name: str = "X") -> Clips:
+    """Clips in one form: `read_clips(np.zeros((8, 20, 64, 64), np.uint8))[0].shape` → (20, 64, 64, 1).
+
+    X: an array (clips, frames, height, width[, channels]); a list of arrays (frames, height, width[, channels]), of any
+    numbers of frames; a folder of clips, a folder of images, a video file, or a list of those. uint8, or from 0 to 1.
+    DataError, ShapeError, DtypeError where it is none of these, is empty, holds NaN, or frames differ in size.
+    """
+    clips, labels = [], []
+    for given, label in _each(X, name):
+        clip = given
+        if isinstance(given, str | Path):
+            clip = files.read(Path(given), config or ClipsConfig())
+        clips.append(_check(clip, label))
+        labels.append(label)
+    for clip, label in zip(clips, labels, strict=True):
+        if clip.shape[1:] != clips[0].shape[1:]:
+            raise ShapeError(
+                f"`{label}` has frames of {_frame(clip)}, but `{labels[0]}` of {_frame(clips[0])}; all clips need frames of"
+                " one size. From files, `shorter_side` and `grey` bring some together"
+            )
+    return clips
+
+
+def named(X: Any, name: str = "X") -> list[str]:
+    """What to call each clip: its path, or its place in X."""
+    return [label for _, label in _each(X, name)]
+
+
+def _each(X: Any, name: str) -> list[tuple[Any, str]]:
+    if isinstance(X, str | Path):
+        return [(path, str(path)) for path in files.find(X)]
+    if hasattr(X, "detach"):
+        X = X.detach().cpu().numpy()
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        if (X.ndim == 4 and X.shape[-1] in (1, 3)) or X.ndim == 3:
+            kind = "(frames, height, width)" if X.ndim == 3 else "(frames, height, width, colours)"
+            raise ShapeError(
+                f"`{name}` is {X.shape}, which looks like one clip {kind}; expected (clips, frames, height, width) or"
+                f" (clips, frames, height, width, colours). For a single clip: [{name}]"
+            )
+        if X.ndim not in (4, 5):
+            raise ShapeError(f"`{name}` is {X.shape}; expected (clips, frames, height, width[, colours])")
+    if not hasattr(X, "__len__"):
+        raise DtypeError(f"`{name}` is {type(X).__name__}; expected an array, a list of clips, or a path")
+    if not len(X):
+        raise DataError(f"`{name}` is empty: there are no clips")
+    each = []
+    for i, one in enumerate(X):
+        paths = files.find(one) if isinstance(one, str | Path) else None
+        each += [(one, f"{name}[{i}]")] if paths is None else [(path, str(path)) for path in paths]
+    return each
+
+
+def _check(clip: Any, label: str) -> np.ndarray:
+    if hasattr(clip, "detach"):
+        clip = clip.detach().cpu().numpy()
+    try:
+        clip = np.asarray(clip)
+    except ValueError:
+        raise ShapeError(f"`{label}` has frames of unequal size; expected one size in a clip") from None
+    if clip.dtype.kind not in "uifb":
+        raise DtypeError(f"`{label}` holds {clip.dtype}; expected pixels, uint8 or numbers from 0 to 1")
+    if clip.ndim not in (3, 4):
+        raise ShapeError(
+            f"`{label}` is {clip.shape}; expected (frames, height, width) or (frames, height, width, colours)"
+        )
+    clip = clip[..., None] if clip.ndim == 3 else clip
+    if clip.shape[-1] not in (1, 3):
+        raise ShapeError(
+            f"`{label}` is {clip.shape}: {clip.shape[-1]} channels; expected 1 (grey) or 3 (colour), in the last dimension"
+        )
+    if not clip.size:
+        raise DataError(f"`{label}` is empty: {clip.shape[0]} frames of {_frame(clip)}")
+    if clip.dtype == np.uint8:
+        return clip
+    low, high = float(clip.min()), float(clip.max())
+    if not np.isfinite([low, high]).all():
+        where = np.argwhere(~np.isfinite(clip))[0].tolist()
+        raise DataError(f"`{label}` holds NaN or infinity, first in frame {where[0]} at pixel ({where[1]}, {where[2]})")
+    if low < 0 or high > 1:
+        raise DataError(
+            f"`{label}` holds numbers from {low:g} to {high:g}; expected uint8, or from 0 to 1: divide by 255"
+        )
+    return clip.astype(np.float32)
+
+
+def _frame(clip: np.ndarray) -> str:
+    height, width, channels = clip.shape[1:]
+    return f"{width}×{height} in {'grey' if channels == 1 else 'colour'}"
+
+
+def fingerprint(clips: Clips, *others: Any) -> str:
+    """A hash of clips and of what belongs to them: the same data gives the same."""
+    total = hashlib.sha256()
+    for clip in clips:
+        total.update(repr((clip.shape, clip.dtype.str)).encode() + np.ascontiguousarray(clip).tobytes())
+    for other in others:
+        total.update(repr(other).encode())
+    return total.hexdigest()

@@ -1,0 +1,457 @@
+"""Video: reading clips, moving digits, measures, labels, next frames, going on, and what is said of bad input."""
+
+import sys
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import structural_similarity
+from sklearn.datasets import load_digits
+
+from recurra.errors import ConfigError, DataError, DtypeError, RecurraError, RunError, ShapeError
+from recurra.tasks import video
+from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim, write_frames
+from recurra.tasks.video.config import ClipsConfig
+from recurra.tasks.video.moving import HEADINGS
+from recurra.tasks.video.predictor import _split
+from recurra.tasks.video.task import windows
+from recurra.training import files
+
+SMALL = dict(channels=4, num_layers=1, batch_size=8)
+random = np.random.default_rng(0)
+NOISE = random.integers(0, 256, (12, 6, 16, 20), np.uint8)
+
+
+def counting(frames, size=8):
+    """A clip whose pixels are the frame's number."""
+    return np.tile(np.arange(frames, dtype=np.uint8)[:, None, None], (1, size, size))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The same three frames as images, a GIF, an array, and a video."""
+    frames = np.stack([np.full((16, 24), 80 * k, np.uint8) for k in range(3)])
+    frames[:, :8] = 255
+    (tmp_path / "images").mkdir()
+    for number, frame in zip((1, 2, 10), frames, strict=True):
+        Image.fromarray(frame).save(tmp_path / f"images/f{number}.png")
+    write_frames(tmp_path / "clip.gif", frames)
+    write_frames(tmp_path / "clip.npy", frames)
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 24, 16, "yuv420p"
+        stream.bit_rate = 10**6
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        container.mux(stream.encode())
+    return tmp_path, frames
+
+
+# Reading
+
+
+def test_the_same_frames_from_images_a_gif_an_array_and_a_video(folder):
+    path, frames = folder
+    for name in ("images", "clip.gif", "clip.npy"):
+        (clip,) = read_clips(path / name, ClipsConfig(grey=True))
+        assert np.array_equal(clip[..., 0], frames), name
+    (clip,) = read_clips(str(path / "clip.mp4"), ClipsConfig(grey=True))
+    assert clip.shape == (3, 16, 24, 1)
+    assert np.abs(clip[..., 0].astype(int) - frames).mean() < 12, "compressed, but the same"
+    assert read_clips(path / "clip.mp4")[0].shape == (3, 16, 24, 3)
+    every = read_clips([path / "images", path / "clip.gif", path / "clip.npy"], ClipsConfig(every=2, grey=True))
+    assert all(np.array_equal(clip[..., 0], frames[::2]) for clip in every)
+    smaller = read_clips([path / "images", path / "clip.mp4"], ClipsConfig(shorter_side=8, grey=True))
+    assert [clip.shape for clip in smaller] == [(3, 8, 12, 1)] * 2
+
+
+def test_a_folder_holds_clips(folder):
+    path, _ = folder
+    assert len(read_clips(path, ClipsConfig(grey=True))) == 4
+
+
+def test_colour_is_written_and_read(tmp_path):
+    frames = np.zeros((2, 12, 12, 3))
+    frames[0, :, :, 0] = frames[1, :, :, 2] = 1
+    write_frames(tmp_path / "a.gif", frames)
+    assert np.array_equal(read_clips(tmp_path / "a.gif")[0], (frames * 255).astype(np.uint8))
+    write_frames(tmp_path / "a.npy", frames.astype(np.float32))
+    assert read_clips(tmp_path / "a.npy")[0].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("clips", "kind", "words"),
+    [
+        ([], DataError, "`X` is empty: there are no clips"),
+        (7, DtypeError, "`X` is int; expected an array, a list of clips, or a path"),
+        (NOISE[0], ShapeError, r"looks like one clip (frames, height, width)"),
+        (NOISE[0][..., None].repeat(3, -1), ShapeError, "looks like one clip (frames, height, width, colours)"),
+        ([NOISE[0], NOISE[1][:, :-1]], ShapeError, "`X[1]` has frames of 20×15 in grey, but `X[0]` of 20×16 in grey"),
+        ([[NOISE[0, 0], NOISE[0, 1, :-1]]], ShapeError, "`X[0]` has frames of unequal size"),
+        ([NOISE[0] * np.nan], DataError, "`X[0]` holds NaN or infinity, first in frame 0 at pixel (0, 0)"),
+        ([NOISE[0] * 1.0], DataError, "expected uint8, or from 0 to 1: divide by 255"),
+        ([NOISE[0] - 300.0], DataError, "holds numbers from -300"),
+        ([NOISE[0, 0]], ShapeError, "`X[0]` is (16, 20); expected (frames, height, width)"),
+        ([NOISE[:1, :0]], ShapeError, "channels; expected 1 (grey) or 3 (colour)"),
+        ([NOISE[0, :0]], DataError, "`X[0]` is empty: 0 frames of 20×16"),
+        ([np.array([["a"]])], DtypeError, "`X[0]` holds <U1; expected pixels"),
+        (np.zeros((2, 2)), ShapeError, "`X` is (2, 2); expected (clips, frames, height, width"),
+        ("nowhere", DataError, "there is no file or folder nowhere"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_clips_that_cannot_be(clips, kind, words):
+    with pytest.raises(kind) as caught:
+        read_clips(clips)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be(folder):
+    path, frames = folder
+    Image.fromarray(frames[0, :5]).save(path / "images/f11.png")
+    with pytest.raises(DataError, match="frame 4 is 24×5 grey, but the first is 24×16 grey"):
+        read_clips(path / "images")
+    (path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty has no clips in it; expected images"):
+        read_clips(path / "empty")
+    whole = {kind: (path / f"clip.{kind}").read_bytes() for kind in ("gif", "npy", "mp4")}
+    words = {
+        "gif": "is not an image that can be read",
+        "npy": "is not an array",
+        "mp4": "is not a video that can be read",
+    }
+    for kind, told in words.items():
+        for name, content in {"text": b"these are words", "cut": whole[kind][:40], "nothing": b""}.items():
+            file = path / f"{name}.{kind}"
+            file.write_bytes(content)
+            with pytest.raises(DataError, match=told) as caught:
+                read_clips(file)
+            assert str(file) in str(caught.value)
+    np.save(path / "flat.npy", np.zeros(3))
+    with pytest.raises(DataError, match=r"flat.npy holds \(3,\); expected \(frames, height, width"):
+        read_clips(path / "flat.npy")
+    np.save(path / "objects.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(DataError, match=r"objects\.npy is not an array of numbers"):
+        read_clips(path / "objects.npy")
+    with pytest.raises(ShapeError, match="`shorter_side` and `grey` bring some together"):
+        read_clips([path / "clip.gif", path / "clip.mp4"])
+    with pytest.raises(ConfigError, match=r"ends in '.avi'; frames are written as .gif or .npy"):
+        write_frames(path / "x.avi", frames)
+    with pytest.raises(RunError, match=r"no/x.gif could not be written: No such file"):
+        write_frames(path / "no/x.gif", frames)
+
+
+def test_a_video_too_long_for_memory(folder, monkeypatch):
+    monkeypatch.setattr("recurra.tasks.video.files.MOST", 24 * 16 * 2)
+    with pytest.raises(DataError, match=r"has more than 2 frames of 24×16 grey, which is .* `shorter_side`, `grey` or"):
+        read_clips(folder[0] / "images")
+    assert len(read_clips(folder[0] / "images", ClipsConfig(shorter_side=8))[0]) == 3
+
+
+def test_without_the_reader_the_line_to_install_it(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ConfigError, match=r"pip install 'recurra\[video\]'"):
+        read_clips(folder[0] / "clip.mp4")
+
+
+# Measures, and what is measured
+
+
+def test_ssim_is_that_of_others():
+    a, b = random.random((3, 30, 24)), random.random((3, 30, 24))
+    b[1] = 0.7 * a[1] + 0.1
+    b[2] = 0
+    options = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0)
+    want = np.mean([structural_similarity(x, y, **options) for x, y in zip(a, b, strict=True)])
+    assert ssim(a, b) == pytest.approx(want, abs=1e-9)
+    assert ssim(a, a) == pytest.approx(1)
+    assert mse(np.full((2, 3), 255, np.uint8), np.full((2, 3), 0.5)) == pytest.approx(0.25)
+    with pytest.raises(ShapeError, match="expected at least 11 pixels each way"):
+        ssim(a[:, :10], b[:, :10])
+    with pytest.raises(ShapeError, match=r"frames of \(3, 30, 24\) cannot be held against frames of \(30, 24\)"):
+        mse(a, b[0])
+
+
+def test_moving_digits_move_straight_and_bounce():
+    dot = np.full((1, 1, 1), 200, np.uint8)
+    made = moving_digits(dot, 40, size=33, frames=30, digits=1, eight=True, speed=1 / 16, seed=3)
+    assert made.clips.shape == (40, 30, 33, 33)
+    lines, columns = (np.array([[np.argwhere(frame)[0][k] for frame in clip] for clip in made.clips]) for k in (0, 1))
+    for clip in range(40):
+        step = lines[clip, 1] - lines[clip, 0], columns[clip, 1] - columns[clip, 0]
+        name = ("N" if step[0] < 0 else "S" if step[0] > 0 else "") + (
+            "W" if step[1] < 0 else "E" if step[1] > 0 else ""
+        )
+        assert name == HEADINGS[made.headings[clip, 0]]
+    assert np.abs(np.diff(lines, axis=1)).max() <= 3
+    assert {0, 32} <= set(lines.ravel()) & set(columns.ravel()), "the edges are reached"
+    both = moving_digits(np.full((1, 20, 20), 100, np.uint8), 5, size=24, frames=4, seed=1)
+    assert both.clips.max() == 100, "overlaps take the larger value"
+    again = moving_digits(np.full((1, 20, 20), 100, np.uint8), 5, size=24, frames=4, seed=1)
+    assert np.array_equal(both.clips, again.clips)
+    with pytest.raises(ShapeError, match="smaller than the canvas of 20"):
+        moving_digits(np.zeros((1, 20, 20)), 1, size=20)
+    with pytest.raises(ConfigError, match="a speed from 0 to 1, not 3"):
+        moving_digits(dot, 1, speed=3)
+
+
+def test_no_window_is_off_by_one():
+    found = windows(read_clips([counting(7), counting(5)]), 5)
+    assert [(run[0, 0, 0, 0], run[-1, 0, 0, 0]) for run in found] == [(0, 4), (1, 5), (2, 6), (0, 4)]
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, validation=0.4, **SMALL).fit([counting(12)])
+    assert model.history
+    train, held = _split(read_clips([counting(20)]), 0.2, 5, 1)
+    assert (len(train[0]), held[0][0, 0, 0, 0]) == (15, 15), "too few frames for a window: more are held out"
+    train, held = _split(read_clips([counting(8)]), 0.2, 5, 1)
+    assert (len(train[0]), held) == (8, [])
+
+
+def test_a_prediction_reads_the_last_frames_seen_and_starts_as_a_copy():
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, lr=1e-9, average=0, **SMALL).fit([counting(12)])
+    clip = random.random((1, 6, 8, 8)).astype(np.float32)
+    got = model.predict(clip)
+    assert got.shape == (1, 2, 8, 8)
+    np.testing.assert_allclose(got, clip[:, [-1, -1]] * (1 / (1 + np.exp(-4))), atol=1e-5)
+    assert model.predict(clip, ahead=5).shape == (1, 5, 8, 8)
+    changed = clip.copy()
+    changed[:, :3] = 0
+    assert np.array_equal(model.predict(changed), got)
+    assert model.predict(random.random((2, 4, 21, 13))).shape == (2, 2, 21, 13), "frames of any size"
+
+
+# Learning
+
+
+@pytest.fixture(scope="module")
+def digits():
+    found = load_digits()
+    return np.minimum(found.images * 16, 255).astype(np.uint8), found.target
+
+
+@pytest.mark.slow
+def test_which_digit_and_where_it_goes(digits):
+    images, labels = digits
+    numbers = np.flatnonzero(np.isin(labels, (0, 1, 4)))
+    train, test = numbers[:400], numbers[400:]
+    clips, rows = [], []
+    for seed, (part, count) in enumerate(((train, 480), (test, 80))):
+        pairs = np.random.default_rng(seed).choice(part, (count, 1))
+        made = moving_digits(images, count, size=16, frames=5, digits=1, eight=True, speed=0.2, seed=seed, pairs=pairs)
+        clips.append(made.clips)
+        rows.append({"digit": labels[pairs[:, 0]].tolist(), "going": [HEADINGS[h] for h in made.headings[:, 0]]})
+    model = VideoClassifier(channels=8, hidden_size=48, epochs=12, lr=5e-3, dropout=0.0, batch_size=16).fit(
+        clips[0], rows[0]
+    )
+    found = model.evaluate(clips[1], rows[1])
+    assert list(found) == ["digit", "going"]
+    assert found["digit"] > 0.75
+    assert found["going"] > 0.8
+    assert model.score(clips[1], rows[1]) == pytest.approx(sum(found.values()) / 2)
+
+
+@pytest.mark.slow
+def test_the_next_frames_are_better_than_copies(digits):
+    images, _ = digits
+    clips = moving_digits(images[:1000], 160, size=16, frames=8, digits=1, speed=0.2, seed=1).clips
+    test = moving_digits(images[1000:], 40, size=16, frames=8, digits=1, speed=0.2, seed=2).clips
+    options = dict(seen=4, ahead=4, patch=2, channels=12, num_layers=1, evaluate_every=50)
+    model = FramePredictor(**options, epochs=16, lr=5e-3, batch_size=16).fit(clips)
+    found = model.evaluate(test)
+    assert found["mse"] < 0.75 * found["copy_mse"]
+    drawn, copies = model.predict(test[:, :4]), test[:, 3:4].repeat(4, 1)
+    want = dict(mse=mse(drawn, test[:, 4:]), ssim=ssim(drawn, test[:, 4:]))
+    want |= dict(copy_mse=mse(copies, test[:, 4:]), copy_ssim=ssim(copies, test[:, 4:]))
+    assert found == pytest.approx(want)
+    assert model.score(test) == pytest.approx(1 - found["mse"] / found["copy_mse"])
+
+
+@pytest.mark.slow
+def test_a_real_clip(real_data):
+    frames = np.load(real_data("video_frames/bikes.npy"))[:60, ::2, ::2]
+    model = FramePredictor(seen=3, ahead=1, patch=2, channels=8, num_layers=1, crop=24, mirror=True, epochs=2)
+    model.fit([frames[:48]])
+    found = model.evaluate([frames[45:]])
+    assert found["mse"] < 3 * found["copy_mse"]
+    assert model.predict([frames]).shape == (1, 1, 34, 80)
+
+
+# One label or several, any form
+
+
+def test_labels_in_any_form_give_the_same():
+    texts = ["b", "a"] * 6
+    options = dict(epochs=1, hidden_size=8, channels=4, batch_size=4)
+    one = VideoClassifier(**options).fit(NOISE, texts)
+    assert one.classes == [["a", "b"]]
+    assert one.names == ["label"]
+    assert set(one.predict(NOISE)) <= {"a", "b"}
+    proba = one.predict_proba(NOISE)
+    assert proba.shape == (12, 2)
+    np.testing.assert_allclose(proba.sum(1), 1)
+    same = VideoClassifier(**options).fit(list(NOISE), np.array(texts))
+    assert np.array_equal(same.predict_proba(NOISE), proba), "the same seed, the same data"
+    two = VideoClassifier(**options).fit(NOISE, {"kind": texts, "number": list(range(12))})
+    found = two.predict(NOISE)
+    assert found.shape == (12, 2)
+    assert isinstance(found[0, 1], int)
+    assert [p.shape for p in two.predict_proba(NOISE)] == [(12, 2), (12, 12)]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"pooling": "attention", "bidirectional": True, "cell": "lstm"}], ids=["plain", "more"]
+)
+def test_clips_of_unequal_length_are_as_alone(options):
+    model = VideoClassifier(epochs=1, hidden_size=8, channels=4, num_layers=1, **options).fit(NOISE, [0, 1] * 6)
+    clips = [NOISE[0], NOISE[1][:2], NOISE[2][:4]]
+    alone = np.concatenate([model.predict_proba([clip]) for clip in clips])
+    np.testing.assert_allclose(model.predict_proba(clips), alone, atol=1e-5)
+    unequal = [clip[: 3 + k % 4] for k, clip in enumerate(NOISE)]
+    assert VideoClassifier(epochs=1, hidden_size=8, channels=4).fit(unequal, [0, 1] * 6).history
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        (NOISE, [0] * 12, "`label` is 0 for every clip; expected at least two classes"),
+        (NOISE, [0, 1], "`X` has 12 clips, but there are 2 labels"),
+        (NOISE, [(0, 1)] * 11 + [(0,)], "clip 11 has 1 labels, but the first has 2"),
+        (NOISE, [0.0, np.nan] * 6, "the label of clip 1 is missing"),
+        (NOISE, "cat", "`y` is 'cat'; expected a label, or a row of labels, for each clip"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_labels_that_cannot_be(X, y, words):
+    with pytest.raises(RecurraError) as caught:
+        VideoClassifier().fit(X, y)
+    assert words in str(caught.value)
+
+
+def test_what_a_fitted_model_refuses():
+    with pytest.raises(ConfigError, match="this FramePredictor is not fitted yet"):
+        FramePredictor().predict(NOISE)
+    with pytest.raises(DataError, match=r"`X\[0\]` has 6 frames; seen=10 and ahead=10 need 20"):
+        FramePredictor().fit(NOISE)
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(NOISE)
+    with pytest.raises(DataError, match=r"`X\[0\]` has 2 frames; seen=3 need 3"):
+        model.predict(NOISE[:, :2])
+    with pytest.raises(ConfigError, match="`ahead` is 0; expected a number of frames"):
+        model.predict(NOISE, ahead=0)
+    with pytest.raises(DataError, match="is in colour; the model was fitted on grey frames"):
+        model.predict(NOISE[..., None].repeat(3, -1))
+    with pytest.raises(DataError, match="is in colour"):
+        FramePredictor(seen=3, ahead=2).fit(NOISE, validation_data=NOISE[..., None].repeat(3, -1))
+    labels = VideoClassifier(epochs=1, hidden_size=8, channels=4).fit(NOISE, [0, 1] * 6)
+    with pytest.raises(DataError, match="has frames of 10×16 with 1 channels; the model was fitted on 20×16 with 1"):
+        labels.predict(NOISE[..., ::2])
+    with pytest.raises(ShapeError, match="`y` has 2 labels a clip; the model was fitted on 1"):
+        labels.evaluate(NOISE, [(0, 1)] * 12)
+    with pytest.raises(DataError, match="the label 7 of `validation_data` is not among those of `y`"):
+        VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[:1], [7]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sen": 3}, "`sen` is not a setting; did you mean `seen`?"),
+        ({"pooling": "last"}, "`pooling` is not a setting"),
+        ({"kernel_size": 4}, "`kernel_size` is 4; expected an odd number"),
+        ({"seen": 0}, "`seen` is 0; expected 1 or more"),
+        ({"channels": 0}, "`channels` is 0; expected 1 or more"),
+        ({"every": 0}, "`every` is 0; expected 1 or more"),
+        ({"crop": -1}, "`crop` is -1; expected 0 or more pixels"),
+        ({"validation": 1.0}, "`validation` is 1.0; expected a fraction"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be(settings, words):
+    with pytest.raises(ConfigError) as caught:
+        FramePredictor(**settings)
+    assert words in str(caught.value)
+
+
+def test_settings_of_the_classifier_that_cannot_be():
+    with pytest.raises(ConfigError, match="`hidden_size` is 0; expected 1 or more"):
+        VideoClassifier(hidden_size=0)
+    with pytest.raises(ConfigError, match=r"`dropout` is 1\.0; expected a fraction"):
+        VideoClassifier(dropout=1.0)
+
+
+# Keeping
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.model.state_dict().items()}
+
+
+def last_weights(folder):
+    """The weights after the last step: the best ones also depend on an evaluation where a run was stopped."""
+    content, _ = files.read_tensors(folder / "state.safetensors", "state/1")
+    return {name: value for name, value in content.items() if name.startswith(("model.", "optimizer."))}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("kind", [FramePredictor, VideoClassifier])
+def test_a_stopped_fit_goes_on_to_the_same_bits(kind, tmp_path):
+    y = [[0, 1] * 6] if kind is VideoClassifier else []
+    options = dict(hidden_size=8) if y else dict(seen=3, ahead=2, patch=2, crop=8, mirror=True)
+    options |= dict(channels=4, num_layers=1, batch_size=4, epochs=3)
+    kind(out=tmp_path / "whole", **options).fit(NOISE, *y)
+    looks = iter([False, False, True])
+    begun = kind(out=tmp_path / "begun", **options)
+    begun.fit(NOISE, *y, stop=lambda: next(looks, True))
+    assert not same(last_weights(tmp_path / "begun"), last_weights(tmp_path / "whole"))
+    gone_on = kind.resume(tmp_path / "begun", NOISE, *y)
+    assert same(last_weights(tmp_path / "begun"), last_weights(tmp_path / "whole"))
+    assert same(weights(video.load(tmp_path / "begun")), weights(gone_on))
+    for name in ("config.json", "model.safetensors", "state.safetensors", "metrics.jsonl", "loss.png"):
+        assert (tmp_path / "whole" / name).exists(), name
+    with pytest.raises(DataError, match="was begun with other clips or labels"):
+        kind.resume(tmp_path / "begun", NOISE[::-1], *y)
+    with pytest.raises(DataError, match="was fitted on arrays; to go on it needs the same ones"):
+        kind.resume(tmp_path / "begun", None, *y)
+    gone_on.save(tmp_path / "kept")
+    kept = kind.load(tmp_path / "kept")
+    assert np.array_equal(kept.predict(NOISE), gone_on.predict(NOISE))
+    with pytest.raises(RunError, match="holds a saved model, not a run"):
+        kind.resume(tmp_path / "kept", NOISE, *y)
+    with pytest.raises(RunError, match="is in use"):
+        kind(out=tmp_path / "whole", **options).fit(NOISE, *y)
+    other = VideoClassifier if kind is FramePredictor else FramePredictor
+    with pytest.raises(RunError, match="this version of Recurra reads 'video-"):
+        other.load(tmp_path / "kept")
+
+
+def test_a_fit_from_files_reads_them_again(folder, tmp_path):
+    path, _ = folder
+    options = dict(seen=1, ahead=1, patch=2, grey=True, epochs=2, validation=0.0, **SMALL)
+    first = FramePredictor(out=tmp_path / "run", **options).fit([path / "images", path / "clip.gif"])
+    again = FramePredictor.resume(tmp_path / "run")
+    assert same(weights(again), weights(first))
+
+
+def test_a_damaged_run_is_one_line(tmp_path):
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(NOISE)
+    model.save(tmp_path / "a")
+    text = (tmp_path / "a/config.json").read_text()
+    (tmp_path / "a/config.json").write_text(text.replace('"frame"', '"fram"'))
+    with pytest.raises(RunError, match=r"config\.json is damaged: KeyError"):
+        video.load(tmp_path / "a")
+    (tmp_path / "a/config.json").write_text(text.replace("video-frames/1", "speech/1"))
+    with pytest.raises(RunError, match="has the format 'speech/1'; expected a run of `recurra video`"):
+        video.load(tmp_path / "a")
+    (tmp_path / "a/config.json").write_text("{")
+    with pytest.raises(RunError, match="is damaged"):
+        video.load(tmp_path / "a")
+
+
+def test_bfloat16_is_near():
+    options = dict(seen=3, ahead=2, patch=2, epochs=1, **SMALL)
+    plain, low = (FramePredictor(precision=p, **options).fit(NOISE) for p in ("float32", "bfloat16"))
+    low.model.load_state_dict(plain.model.state_dict())
+    np.testing.assert_allclose(low.predict(NOISE), plain.predict(NOISE), atol=0.02)
