@@ -13,7 +13,11 @@ from recurra.config import nearest, options
 from recurra.errors import CellError, ConfigError, RecurraError
 from recurra.tasks.language.config import CONFIGS
 
-COMMANDS = ("train", "generate", "evaluate", "look", "compare", "card", "show", "corpora", "doctor", "demo")
+COMMANDS = (
+    *("train", "generate", "evaluate", "look", "compare", "studio"),
+    *("forecast", "classify", "tag", "transcribe", "video", "compose"),
+    *("card", "show", "corpora", "doctor", "demo"),
+)
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 

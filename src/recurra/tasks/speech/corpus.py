@@ -1,0 +1,133 @@
+"""The recordings of a run, in its folder: all sound at one rate in one file, read from the disk as it is needed.
+
+    sounds.i16    the samples of all recordings, one after the other, 16 bits each
+    sounds.json   where each begins, what is said in it, which are for validation, and the sum of the file
+
+So a run can go on where its recordings are gone, or were arrays.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, DtypeError, RunError
+from recurra.tasks.speech.resample import Resampler
+from recurra.tasks.speech.sound import check_rate, read
+from recurra.training import files
+
+SOUNDS, INDEX = "sounds.i16", "sounds.json"
+HIGHEST = 16_000  # samples a second, where the rate is left to the recordings
+Example = tuple[Any, str]
+
+
+class Corpus:
+    """Recordings by number: `corpus.sound(3)` is (samples,) float32, `corpus.texts[3]` what is said in it.
+
+    rate: samples a second. train, valid: the numbers of the recordings for each.
+    """
+
+    def __init__(self, folder: Path, rate: int, starts: Sequence[int], texts: Sequence[str], valid: int):
+        self.rate, self.starts, self.texts = rate, np.asarray(starts), list(texts)
+        self.train, self.valid = range(len(texts) - valid), range(len(texts) - valid, len(texts))
+        self._samples = np.memmap(folder / SOUNDS, np.int16, "r")
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Samples of each recording: (recordings,)."""
+        return np.diff(self.starts)
+
+    def sound(self, number: int) -> np.ndarray:
+        return self._samples[self.starts[number] : self.starts[number + 1]].astype(np.float32) / np.float32(2**15)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Corpus":
+        """The recordings that `build` wrote. RunError where the files are damaged or missing."""
+        try:
+            index = json.loads((folder / INDEX).read_text("utf-8"))
+            found = _sum(folder / SOUNDS)
+            if found != index["sha256"]:
+                raise ValueError("the recordings have changed since")
+            return cls(folder, index["rate"], index["starts"], index["texts"], index["valid"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"the recordings in {folder} are damaged or missing ({error}); restore the folder from a copy, or train again"
+            ) from error
+
+
+def build(
+    folder: Path,
+    train: Sequence[Example],
+    valid: Sequence[Example],
+    rate: int,
+    array_rate: int | None = None,
+    report: Callable[[float], None] | None = None,
+) -> Corpus:
+    """Bring all recordings to one rate, in a run's folder.
+
+    train, valid: (file or array, text). rate: samples a second; 0 = the lowest that comes, at most 16,000.
+    array_rate: samples a second of arrays. report: called with the share that is done.
+
+    Raises DataError, naming the recording, for one that cannot be read or has no text.
+    """
+    examples = [_pair(example, number) for number, example in enumerate([*train, *valid])]
+    if not train:
+        raise DataError("there are no recordings to learn from; expected pairs of a sound and its text")
+    rate = rate or min(HIGHEST, *{_rate(sound, array_rate) for sound, _ in examples})
+    starts = [0]
+    with open(folder / SOUNDS, "wb") as file:
+        for number, (sound, _) in enumerate(examples):
+            count = 0
+            for block in _at(sound, rate, array_rate, number):
+                file.write(np.clip(np.rint(block * 2**15), -(2**15), 2**15 - 1).astype("<i2").tobytes())
+                count += len(block)
+            starts.append(starts[-1] + count)
+            if report:
+                report((number + 1) / len(examples))
+    texts = [text for _, text in examples]
+    index = {"rate": rate, "valid": len(valid), "sha256": _sum(folder / SOUNDS), "starts": starts, "texts": texts}
+    files.write(folder / INDEX, json.dumps(index, ensure_ascii=False))
+    return Corpus(folder, rate, starts, texts, len(valid))
+
+
+def name(sound: Any, number: int) -> str:
+    """What a recording is called in messages: its file, or its number."""
+    return str(sound) if isinstance(sound, str | Path) else f"recording {number}"
+
+
+def _pair(example: Any, number: int) -> Example:
+    if not isinstance(example, tuple | list) or len(example) != 2:
+        raise DataError(f"recording {number} is {type(example).__name__}; expected a pair: (file or array, text)")
+    sound, text = example
+    if not isinstance(text, str):
+        raise DtypeError(f"the text of {name(sound, number)} is {type(text).__name__}; expected str")
+    if not text.split():
+        raise DataError(f"the text of {name(sound, number)} is empty; leave the recording out, or write what is said")
+    return sound, " ".join(text.split())
+
+
+def _rate(sound: Any, array_rate: int | None) -> int:
+    found, blocks = read(sound, array_rate)
+    blocks.close()
+    return found
+
+
+def _at(sound: Any, rate: int, array_rate: int | None, number: int) -> Iterable[np.ndarray]:
+    try:
+        found, blocks = read(sound, array_rate)
+        resampler = Resampler(check_rate(found), rate)
+        for block in blocks:
+            yield resampler.feed(block)
+        yield resampler.feed(np.empty(0, np.float32), last=True)
+    except DataError as error:
+        if isinstance(sound, str | Path):
+            raise
+        raise DataError(f"{name(sound, number)}: {error}") from error
+
+
+def _sum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,159 @@
+"""From scores a step to text: greedy, or a prefix beam search; both read the steps as they come.
+
+In connectionist temporal classification (Graves et al. 2006) a step says a symbol or nothing, the blank; the same
+symbol in neighbouring steps is one. So a text's symbols are short spikes between blanks.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recurra.text import Vocabulary
+
+BLANK = 0  # symbol k of the vocabulary has the score k + 1
+LEAST = -12.0  # log probability below which the search looks at no symbol
+
+
+@dataclass(frozen=True)
+class Spike:
+    """One symbol as it was heard: what, when (seconds, the middle of its likeliest step), and how sure (0 to 1)."""
+
+    symbol: str
+    time: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, with the times of its first and its last symbol, in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in a recording: its spikes in order of time, and how long it is, in seconds."""
+
+    spikes: tuple[Spike, ...]
+    seconds: float
+
+    @cached_property
+    def text(self) -> str:
+        return " ".join("".join(spike.symbol for spike in self.spikes).split())
+
+    @cached_property
+    def words(self) -> list[Word]:
+        """The words, in order."""
+        words: list[tuple[str, float, float]] = []
+        begin = True
+        for spike in self.spikes:
+            begin = begin or spike.symbol[:1].isspace()
+            if not (symbol := spike.symbol.strip()):
+                continue
+            before = ("", spike.time, spike.time) if begin else words.pop()
+            words.append((before[0] + symbol, before[1], spike.time))
+            begin = spike.symbol[-1:].isspace()
+        return [Word(*word) for word in words]
+
+
+class Greedy:
+    """The likeliest symbol of each step: `Greedy().feed(log_probs)`; log_probs (steps, symbols) float."""
+
+    def __init__(self):
+        self.found: list[tuple[int, int, float]] = []  # symbol, step, log probability
+        self.step, self._last = 0, BLANK
+
+    def feed(self, log_probs: np.ndarray) -> None:
+        best = log_probs.argmax(1)
+        for symbol, score in zip(best.tolist(), log_probs[np.arange(len(best)), best].tolist(), strict=True):
+            if symbol != BLANK:
+                if symbol != self._last:
+                    self.found.append((symbol, self.step, score))
+                elif score > self.found[-1][2]:
+                    self.found[-1] = symbol, self.step, score
+            self._last = symbol
+            self.step += 1
+
+
+class _Prefix:
+    """A text that may have been said so far: a symbol after another prefix, and the step where it is likeliest."""
+
+    __slots__ = ("key", "parent", "score", "step", "symbol")
+
+    def __init__(self, parent: "_Prefix | None", symbol: int, key: int = 0):
+        self.parent, self.symbol, self.key = parent, symbol, key
+        self.step, self.score = 0, -math.inf
+
+
+class Beam:
+    """Prefix beam search: the `width` likeliest texts, each over all the ways it can be spoken, step by step.
+
+    So it finds texts that are likely in many ways at once, which the greedy reading misses. Hannun et al. 2014
+    (arXiv:1408.2873), without a language model.
+    """
+
+    def __init__(self, width: int):
+        self.width, self.step = width, 0
+        # Each prefix with the log probabilities of its ways that end in a blank, and in its last symbol.
+        self._beam: dict[_Prefix, tuple[float, float]] = {_Prefix(None, BLANK): (0.0, -math.inf)}
+
+    def feed(self, log_probs: np.ndarray) -> None:
+        for row in log_probs:
+            likely = [int(symbol) for symbol in np.flatnonzero(row > LEAST) if symbol != BLANK]
+            self._beam = self._advance(row.tolist(), likely)
+            self.step += 1
+
+    def _advance(self, row: list[float], likely: list[int]) -> dict[_Prefix, tuple[float, float]]:
+        # By what they say: a prefix may have been dropped and come back, and its longer ones are still the same.
+        known = {prefix.key: prefix for prefix in self._beam}
+        blank, spoken = dict[_Prefix, float](), dict[_Prefix, float]()
+        for prefix, (ends_blank, ends_spoken) in self._beam.items():
+            total = _add(ends_blank, ends_spoken)
+            blank[prefix] = total + row[BLANK]
+            if prefix.symbol != BLANK:
+                spoken[prefix] = _add(spoken.get(prefix, -math.inf), ends_spoken + row[prefix.symbol])
+            for symbol in likely:
+                key = hash((prefix.key, symbol))
+                longer = known.get(key)
+                if longer is None:
+                    longer = known[key] = _Prefix(prefix, symbol, key)
+                if row[symbol] > longer.score:
+                    longer.score, longer.step = row[symbol], self.step
+                # The same symbol again is a second one only after a blank.
+                before = ends_blank if symbol == prefix.symbol else total
+                spoken[longer] = _add(spoken.get(longer, -math.inf), before + row[symbol])
+        both = {p: (blank.get(p, -math.inf), spoken.get(p, -math.inf)) for p in blank | spoken}
+        best = sorted(both, key=lambda p: _add(*both[p]), reverse=True)[: self.width]
+        most = _add(*both[best[0]])
+        # Only differences count; kept near 0, they do not lose digits over an hour.
+        return {prefix: (both[prefix][0] - most, both[prefix][1] - most) for prefix in best}
+
+    @property
+    def found(self) -> list[tuple[int, int, float]]:
+        """The likeliest text's symbols, each with its step and log probability there."""
+        prefix, found = max(self._beam, key=lambda p: _add(*self._beam[p])), []
+        while prefix.parent is not None:
+            found.append((prefix.symbol, prefix.step, prefix.score))
+            prefix = prefix.parent
+        return found[::-1]
+
+
+def _add(a: float, b: float) -> float:
+    """log(exp(a) + exp(b))."""
+    low, high = (a, b) if a < b else (b, a)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+
+
+def decoder(beam: int) -> Greedy | Beam:
+    """The decoder for a width: 0 = greedy."""
+    return Beam(beam) if beam else Greedy()
+
+
+def spikes(found: list[tuple[int, int, float]], vocabulary: Vocabulary, step: float, first: float) -> tuple[Spike, ...]:
+    """A decoder's symbols as spikes: step k lies at first + k * step seconds."""
+    text = vocabulary.decoder()
+    return tuple(Spike(text.push(s - 1), first + k * step, math.exp(min(p, 0.0))) for s, k, p in found)

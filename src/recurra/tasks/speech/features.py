@@ -1,0 +1,55 @@
+"""Log-mel features: how loud each band of the voice is, a hundred times a second."""
+
+import numpy as np
+
+from recurra.tasks.speech.sound import need
+
+FRAME, SHIFT = 0.025, 0.010  # seconds: how long a frame is, and from one to the next
+
+
+class LogMel:
+    """Samples → frames of log-mel energies, block by block: `LogMel(16000, 40).feed(samples)` is (frames, 40) float32.
+
+    rate: samples a second. mels: bands, from 20 Hz to half the rate. A frame covers 25 ms under a Povey window, and one
+    starts every 10 ms; only whole frames are given. kaldi-native-fbank computes them, without dither, so that the same
+    sound always gives the same numbers.
+    """
+
+    def __init__(self, rate: int, mels: int):
+        knf = need("kaldi_native_fbank")
+        options = knf.FbankOptions()
+        options.frame_opts.samp_freq = rate
+        options.frame_opts.dither = 0
+        options.mel_opts.num_bins = mels
+        self.rate, self.mels, self._online, self._given = rate, mels, knf.OnlineFbank(options), 0
+
+    def feed(self, samples: np.ndarray) -> np.ndarray:
+        """The frames that these samples complete: (frames, mels), maybe none."""
+        if len(samples):
+            self._online.accept_waveform(self.rate, samples)
+        ready = range(self._given, self._online.num_frames_ready)
+        frames = np.empty((len(ready), self.mels), np.float32)
+        for row, number in enumerate(ready):
+            frames[row] = self._online.get_frame(number)
+        self._online.pop(len(ready))  # or an hour of frames would be kept
+        self._given = ready.stop
+        return frames
+
+
+def frames_of(samples: np.ndarray, rate: int, mels: int, normalise: str) -> np.ndarray:
+    """The frames of one whole recording, normalised over it where `normalise` is "file": (frames, mels)."""
+    frames = LogMel(rate, mels).feed(samples)
+    return standardised(frames) if normalise == "file" else frames
+
+
+def standardised(frames: np.ndarray) -> np.ndarray:
+    """Each band brought to mean 0 and deviation 1 over the frames; a band that never changes becomes 0."""
+    if not len(frames):
+        return frames
+    mean, deviation = frames.mean(0, dtype=np.float64), frames.std(0, dtype=np.float64)
+    return ((frames - mean) / np.maximum(deviation, 1e-3)).astype(np.float32)
+
+
+def count(samples: int, rate: int) -> int:
+    """Whole frames in so many samples."""
+    return max(0, 1 + (samples - rate * 25 // 1000) // (rate * 10 // 1000))

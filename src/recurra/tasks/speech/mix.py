@@ -1,0 +1,62 @@
+"""What is done to recordings while training: joined, slower and faster, louder and softer, noisy, blanked out in places."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recurra.tasks.speech.config import SpeechDataConfig
+from recurra.tasks.speech.resample import Resampler
+
+QUIET = 40.0  # dB that the softest noise lies below the sound
+
+
+def join(
+    sounds: Sequence[np.ndarray], rate: int, random: np.random.Generator, pause: float = 0.5, noise: float | None = None
+) -> np.ndarray:
+    """Recordings one after the other, with silence between and noise over all: `join([one, two], 8000, random)`.
+
+    sounds: (samples,) each. rate: samples a second. pause: longest silence before, between and after them, in seconds.
+    noise: dB that the loudest noise lies below the sound, the softest 40; None = no noise. Returns (samples,) float32.
+    """
+    silences = [np.zeros(int(random.uniform(0, pause) * rate), np.float32) for _ in range(len(sounds) + 1)]
+    parts = [silences[0]]
+    for sound, silence in zip(sounds, silences[1:], strict=True):
+        parts += [sound, silence]
+    return noisy(np.concatenate(parts), random, noise)
+
+
+def noisy(sound: np.ndarray, random: np.random.Generator, noise: float | None) -> np.ndarray:
+    """Sound with noise over it, of a colour between white and nearly brown; its power is from `noise` to 40 dB lower."""
+    if noise is None or not len(sound):
+        return sound
+    # A power of two, since the transform of a length with large factors is slow.
+    spectrum = np.fft.rfft(random.standard_normal(1 << len(sound).bit_length()))
+    spectrum *= np.maximum(np.arange(len(spectrum)), len(spectrum) / 100) ** -random.uniform(0, 0.8)
+    added = np.fft.irfft(spectrum)[: len(sound)]
+    below = random.uniform(noise, QUIET)
+    scale = np.sqrt(np.square(sound).mean() / np.square(added).mean() * 10 ** (-below / 10))
+    return sound + (added * scale).astype(np.float32)
+
+
+def varied(sound: np.ndarray, random: np.random.Generator, data: SpeechDataConfig) -> np.ndarray:
+    """Sound played a little slower or faster, or as it is, and made a little louder or softer."""
+    percent = 100 + round(100 * data.speed) * int(random.integers(-1, 2))
+    louder = np.float32(10 ** (random.uniform(-data.gain, data.gain) / 20))
+    return Resampler(percent, 100).feed(sound, last=True) * louder
+
+
+def masked(frames: np.ndarray, random: np.random.Generator, data: SpeechDataConfig, fill: np.ndarray) -> np.ndarray:
+    """Frames (frames, mels) with some stretches of time and ranges of bands set to `fill` (mels,), as if never heard.
+
+    SpecAugment (Park et al. 2019, arXiv:1904.08779), without its time warping, which they found to matter least.
+    """
+    frames, (steps, bands) = frames.copy(), frames.shape
+    for _ in range(data.time_masks):
+        width = int(random.uniform(0, data.time_mask) * steps)
+        at = int(random.integers(0, steps - width + 1))
+        frames[at : at + width] = fill
+    for _ in range(data.band_masks):
+        width = int(random.integers(0, min(data.band_mask, bands) + 1))
+        at = int(random.integers(0, bands - width + 1))
+        frames[:, at : at + width] = fill[at : at + width]
+    return frames

@@ -1,0 +1,127 @@
+"""Sound → blocks of samples in one channel, from a file of any size or an array; one clear line where that cannot be."""
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
+
+BLOCK = 1 << 16  # samples read at once
+LOUDEST = 8.0  # floats are meant to stay within 1; some files go a little beyond
+_UNKNOWN = 0x7FFF0000  # a WAV file that was written to a pipe says it is this long, or longer, or empty
+_SCALES = {"int16": 2.0**15, "int32": 2.0**31, "uint8": 2.0**7}
+
+
+def need(package: str) -> ModuleType:
+    """A package of the extra `speech`. ConfigError, with the line that installs it, where it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ConfigError(
+            f"speech needs {package}, which is missing. Install it: pip install 'recurra[speech]'"
+        ) from error
+
+
+def read(sound: Any, rate: int | None = None) -> tuple[int, Iterator[np.ndarray]]:
+    """The samples a second of a sound, and its samples block by block: `rate, blocks = read("a.wav")`.
+
+    sound: a file (WAV, FLAC and whatever else libsndfile reads), or an array (samples,) or (samples, channels): floats
+        from -1 to 1, int16, int32 or uint8. Several channels are averaged. rate: samples a second of an array.
+
+    Gives blocks (n,) float32. Raises DataError for a file that is missing, no sound, empty, cut off or holds NaN, and
+    ShapeError, DtypeError and ConfigError for an array of another form: some of them only while blocks are read.
+    """
+    if isinstance(sound, str | Path):
+        return _file(Path(sound))
+    if rate is None:
+        raise ConfigError("an array has no sampling rate of its own; give it: rate=16000")
+    return check_rate(rate), _array(sound)
+
+
+def check_rate(rate: Any) -> int:
+    """A sampling rate that can be. ConfigError for others."""
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1000 <= rate <= 384_000:
+        raise ConfigError(f"`rate` is {rate!r}; expected whole samples a second, 1,000 to 384,000")
+    return int(rate)
+
+
+def samples(array: Any, name: str = "the sound") -> np.ndarray:
+    """An array of sound as float32 in one channel (samples,); it may be empty. Raises as `read` does."""
+    array = np.asarray(array)
+    if array.ndim == 2 and array.shape[0] <= 8 < array.shape[1]:
+        raise ShapeError(f"{name} is {array.shape}; expected (samples,) or (samples, channels). Turn it: sound.T")
+    if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1]):
+        raise ShapeError(f"{name} is {array.shape}; expected (samples,) or (samples, channels)")
+    if array.dtype.name in _SCALES:
+        scale = np.float32(_SCALES[array.dtype.name])
+        array = array.astype(np.float32) / scale - np.float32(array.dtype == np.uint8)
+    elif array.dtype.kind != "f":
+        raise DtypeError(f"{name} is {array.dtype}; expected floats from -1 to 1, int16, int32 or uint8")
+    array = array.astype(np.float32, copy=False)
+    if not np.isfinite(array).all():
+        where = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))[0])
+        raise DataError(f"{name} holds NaN or infinity, first at sample {where:,}; mend or drop it")
+    peak = float(np.abs(array).max(initial=0))
+    if peak > LOUDEST:
+        raise DataError(f"{name} has samples up to {peak:,.0f}; expected floats from -1 to 1. Divide by the largest")
+    return array.mean(1, dtype=np.float32) if array.ndim == 2 else array
+
+
+def _array(sound: Any) -> Iterator[np.ndarray]:
+    mono = samples(sound)
+    if not len(mono):
+        raise DataError("the sound is empty: it has no samples")
+    yield mono
+
+
+def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
+    soundfile = need("soundfile")
+    if not path.is_file():
+        raise DataError(f"{path} is a folder; expected a sound file" if path.is_dir() else f"there is no file {path}")
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty: it has no bytes")
+    try:
+        file = soundfile.SoundFile(str(path))
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats, which say no rate
+        reason = getattr(error, "error_string", "it has no header").strip().rstrip(".")
+        raise DataError(f"{path} cannot be read as sound ({reason}); expected WAV or FLAC") from error
+    try:
+        _check_length(path, file)
+    except DataError:
+        file.close()
+        raise
+    return file.samplerate, _blocks(path, file, soundfile.SoundFileError)
+
+
+def _check_length(path: Path, file: Any) -> None:
+    if not file.frames:
+        raise DataError(f"{path} is empty: it has no samples")
+    # libsndfile reads what is there of a WAV file that was cut off, and only notes it.
+    sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.M)
+    promised, there = map(int, sizes.groups()) if sizes else (0, 0)
+    if there < promised < _UNKNOWN:
+        seconds = file.frames / file.samplerate
+        raise DataError(_cut_off(path, seconds, seconds * promised / max(there, 1)))
+
+
+def _blocks(path: Path, file: Any, error_type: type) -> Iterator[np.ndarray]:
+    done = 0
+    with file:
+        while done < file.frames:
+            try:
+                block = file.read(BLOCK, dtype="float32", always_2d=True)
+            except error_type as error:
+                raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate)) from error
+            if not len(block):
+                raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate))
+            done += len(block)
+            yield samples(block, str(path))
+
+
+def _cut_off(path: Path, there: float, promised: float) -> str:
+    return f"{path} is cut off or damaged: it promises {promised:.1f} s of sound and has {there:.1f} s. Copy it again"

@@ -1,0 +1,160 @@
+"""Speech as a task for the training loop: its batches, its loss, its measures."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recurra.data import Batches, pad
+from recurra.tasks.speech import mix
+from recurra.tasks.speech.config import SpeechDataConfig
+from recurra.tasks.speech.corpus import Corpus
+from recurra.tasks.speech.decode import BLANK, Transcript, decoder, spikes
+from recurra.tasks.speech.features import count, frames_of
+from recurra.tasks.speech.measure import character_error_rate, word_error_rate
+from recurra.tasks.speech.model import SpeechModel
+from recurra.tasks.speech.words import encode
+from recurra.text import Vocabulary
+from recurra.training import distributed
+
+STATISTICS = 1800  # seconds of sound that the bands' means and deviations are measured on
+_SHOWN = 3  # validation texts that a sample shows
+_VALIDATION = -1  # stands for the epoch where random choices are always the same
+
+
+class SpeechBatch(NamedTuple):
+    """Frames (batch, time, mels) and ids (batch, symbols), both filled up, with the lengths of each row, (batch,)."""
+
+    frames: Tensor
+    frame_lengths: Tensor
+    ids: Tensor
+    id_lengths: Tensor
+
+
+class SpeechTask:
+    """Connectionist temporal classification over recordings (see `recurra.training.Task`).
+
+    A token of the loop is a recording, or a string of joined ones; the loss is in nats a symbol, by the mean number of
+    symbols in a recording.
+    """
+
+    unit = "recordings"
+    units_per_token = 1.0
+
+    def __init__(
+        self, model: SpeechModel, vocabulary: Vocabulary, corpus: Corpus, data: SpeechDataConfig, seed: int = 1
+    ):
+        self.model, self.vocabulary, self.corpus, self.data, self.seed = model, vocabulary, corpus, data, seed
+        self.ids = [encode(vocabulary, text) for text in corpus.texts]
+        self.train, self.valid = (
+            np.array([n for n in part if self._fits(n)], np.int64) for part in (corpus.train, corpus.valid)
+        )
+        self.left_out = sorted({*corpus.train, *corpus.valid} - {*self.train.tolist(), *self.valid.tolist()})
+        lengths = corpus.lengths[self.train] if data.join == 1 else None
+        rank, world = distributed.rank(), distributed.world()
+        self.reader = Batches(len(self.train), data.batch_size, seed, lengths, rank, world)
+        self.steps = len(self.reader)
+        self.symbols = sum(len(self.ids[n]) for n in self.train) / max(1, len(self.train)) * (1 + data.join) / 2
+
+    def _fits(self, number: int) -> bool:
+        """Whether a recording has a step for each symbol, and one between two that are the same."""
+        ids, config = self.ids[number], self.model.config
+        steps = count(int(self.corpus.lengths[number]), config.rate) // config.stack
+        return len(ids) > 0 and steps >= len(ids) + int((ids[1:] == ids[:-1]).sum())
+
+    def batch(self, epoch: int, index: int) -> SpeechBatch:
+        return self._collate(
+            [self._example(int(n), self.train, epoch) for n in self.train[self.reader.batch(epoch, index)]]
+        )
+
+    def loss(self, model: torch.nn.Module, batch: SpeechBatch, carry) -> tuple[Tensor, None, int]:
+        scores, steps = model(batch.frames, batch.frame_lengths)
+        return self._sum(scores, steps, batch) / (len(steps) * self.symbols), None, len(steps)
+
+    def evaluate(self, model: SpeechModel) -> dict[str, float]:
+        if not len(self.valid):
+            return {}
+        total, symbols, said, heard = 0.0, 0, [], []
+        for batch, texts in self._validation():
+            scores, steps = model(batch.frames, batch.frame_lengths)
+            total += float(self._sum(scores, steps, batch))
+            symbols += int(batch.id_lengths.sum())
+            said += texts
+            heard += self._read(scores, steps)
+        rates = {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
+        return {"loss": total / symbols, **rates}
+
+    def sample(self, model: SpeechModel, seed: int) -> str | None:
+        if not len(self.valid):
+            return None
+        batch, texts = next(self._validation())
+        heard = self._read(*model(batch.frames[:_SHOWN], batch.frame_lengths[:_SHOWN]))
+        return "\n".join(f"said: {a}   heard: {b}" for a, b in zip(texts, heard, strict=False))
+
+    def measures(self, loss: float) -> dict[str, float]:
+        return {}
+
+    def measure_bands(self) -> None:
+        """Set the model's means and deviations of the bands, from what it will hear, up to half an hour of it."""
+        seconds = int(self.corpus.lengths.sum()) / self.corpus.rate
+        every = max(1, round(seconds * (1 + self.data.join) / 2 / STATISTICS))
+        frames = np.concatenate([self._frames(int(n), self.train, 0)[0] for n in self.train[::every]]).astype(
+            np.float64
+        )
+        self.model.mean.copy_(torch.from_numpy(frames.mean(0)))
+        self.model.deviation.copy_(torch.from_numpy(np.maximum(frames.std(0), 1e-3)))
+
+    def _example(self, number: int, others: np.ndarray, epoch: int) -> tuple[np.ndarray, list[int]]:
+        """One recording's frames, and the numbers of the recordings in it; blanked out in places while learning."""
+        frames, numbers = self._frames(number, others, epoch)
+        if epoch != _VALIDATION:
+            random = np.random.default_rng((self.seed, epoch + 1, number, 1))
+            frames = mix.masked(frames, random, self.data, self.model.mean.cpu().numpy())
+        return frames, numbers
+
+    def _frames(self, number: int, others: np.ndarray, epoch: int) -> tuple[np.ndarray, list[int]]:
+        """The same not blanked out: what is done to a recording follows from its number and the epoch alone."""
+        data, config, learns = self.data, self.model.config, epoch != _VALIDATION
+        random = np.random.default_rng((self.seed, epoch + 1, number, 0))
+        numbers = [number]
+        if data.join > 1:
+            # The short before the long (Amodei et al. 2016): one more each epoch, or alignment is hardly ever found.
+            most = min(data.join, epoch + 1) if learns else data.join
+            numbers += random.choice(others, int(random.integers(0, most))).tolist()
+        sounds = [self.corpus.sound(n) for n in numbers]
+        if learns:
+            sounds = [mix.varied(sound, random, data) for sound in sounds]
+        if data.join > 1:
+            sound = mix.join(sounds, config.rate, random, data.pause, data.noise)
+        else:
+            sound = mix.noisy(sounds[0], random, data.noise)
+        return frames_of(sound, config.rate, config.mels, config.normalise), numbers
+
+    def _collate(self, examples: list[tuple[np.ndarray, list[int]]]) -> SpeechBatch:
+        frames = pad([frames for frames, _ in examples])
+        ids = pad([encode(self.vocabulary, self._text(numbers)) for _, numbers in examples])
+        return SpeechBatch(*(part.to(self.model.device) for part in (*frames, *ids)))
+
+    def _text(self, numbers: list[int]) -> str:
+        return " ".join(self.corpus.texts[n] for n in numbers)
+
+    def _validation(self):
+        """Batches of validation recordings and their texts."""
+        size = self.data.batch_size
+        for at in range(0, len(self.valid), size):
+            examples = [self._example(int(n), self.valid, _VALIDATION) for n in self.valid[at : at + size]]
+            yield self._collate(examples), [self._text(numbers) for _, numbers in examples]
+
+    def _sum(self, scores: Tensor, steps: Tensor, batch: SpeechBatch) -> Tensor:
+        # A joined string may by chance have fewer steps than symbols: its loss is infinite, and left out.
+        return F.ctc_loss(scores, batch.ids, steps, batch.id_lengths, blank=BLANK, reduction="sum", zero_infinity=True)
+
+    def _read(self, scores: Tensor, steps: Tensor) -> list[str]:
+        texts = []
+        for row, length in enumerate(steps.tolist()):
+            reader = decoder(beam=0)
+            reader.feed(scores[:length, row].cpu().numpy())
+            texts.append(Transcript(spikes(reader.found, self.vocabulary, 0.0, 0.0), 0.0).text)
+        return texts

@@ -1,0 +1,23 @@
+"""Texts as the ids that the model's scores stand for."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from recurra.tasks.speech.decode import BLANK
+from recurra.text import TextConfig, Vocabulary, build_vocabulary
+
+
+def learn(texts: Iterable[str], unit: str) -> Vocabulary:
+    """The vocabulary of some texts; `unit` as in SpeechConfig."""
+    return build_vocabulary((_spaced(text, unit) for text in texts), TextConfig(unit=unit))
+
+
+def encode(vocabulary: Vocabulary, text: str) -> np.ndarray:
+    """The ids of a text, (symbols,) int64; the blank is none of them."""
+    return vocabulary.encode(_spaced(text, vocabulary.unit), "the text").astype(np.int64) + BLANK + 1
+
+
+def _spaced(text: str, unit: str) -> str:
+    # Words and pieces of words carry the space before them: with one at the start, a word is the same everywhere.
+    return text if unit == "character" else f" {text}"

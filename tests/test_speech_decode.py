@@ -1,0 +1,164 @@
+"""Scores → text: greedy and by search, against all paths counted one by one; and how wrong a text is."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recurra.errors import DataError
+from recurra.tasks.speech import Spike, Transcript, Word, character_error_rate, edit_distance, word_error_rate
+from recurra.tasks.speech.decode import Beam, Greedy, decoder, spikes
+from recurra.tasks.speech.words import encode, learn
+
+
+def scores(steps, symbols, seed, sharp=2.0):
+    x = np.random.default_rng(seed).normal(size=(steps, symbols)) * sharp
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+def likeliest(log_probs):
+    """Every path counted: the text of the largest total probability, as symbols, and that probability's logarithm."""
+    totals = {}
+    for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
+        text = tuple(symbol for symbol, _ in itertools.groupby(path) if symbol)
+        totals[text] = totals.get(text, 0.0) + math.exp(sum(row[s] for row, s in zip(log_probs, path, strict=True)))
+    return max(totals.items(), key=lambda item: item[1])
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_wide_beam_finds_the_likeliest_text_of_all(seed):
+    log_probs = scores(6, 3, seed, sharp=1.0)
+    beam = Beam(width=1000)
+    beam.feed(log_probs)
+    assert tuple(symbol for symbol, _, _ in beam.found) == likeliest(log_probs)[0]
+
+
+def test_the_search_finds_what_the_greedy_reading_misses():
+    # Blank is likeliest at both steps, 0.36 in all; "1" has three ways, 0.64.
+    log_probs = np.log([[0.6, 0.4], [0.6, 0.4]])
+    greedy, beam = Greedy(), Beam(2)
+    greedy.feed(log_probs)
+    beam.feed(log_probs)
+    assert greedy.found == []
+    assert [symbol for symbol, _, _ in beam.found] == [1]
+
+
+def test_the_same_symbol_twice_needs_a_blank_between():
+    path = [0, 1, 1, 0, 1, 2, 2, 0]
+    log_probs = np.log(np.full((8, 3), 0.01) + 0.97 * np.eye(3)[path])
+    log_probs[2, 1] = np.log(0.99)
+    for reader in (Greedy(), Beam(4)):
+        reader.feed(log_probs)
+        assert [(symbol, step) for symbol, step, _ in reader.found] == [(1, 2), (1, 4), (2, 5)], (
+            "each at its likeliest step"
+        )
+        assert math.exp(reader.found[0][2]) == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("width", [0, 1, 5])
+def test_steps_in_pieces_read_as_steps_at_once(width):
+    log_probs = scores(60, 6, seed=3)
+    whole, pieces = decoder(width), decoder(width)
+    whole.feed(log_probs)
+    for part in np.split(log_probs, [1, 2, 20, 20, 55]):
+        pieces.feed(part)
+    assert pieces.found == whole.found
+    assert len(whole.found) > 5
+
+
+@pytest.mark.parametrize(("seed", "width", "sharp"), [(52, 8, 3.0), (54, 5, 1.0), (54, 8, 1.0), (59, 8, 3.0)])
+def test_the_search_holds_no_text_twice(seed, width, sharp):
+    """Where a text was dropped and comes back while a longer one of it stayed, as it does with these seeds."""
+    beam = Beam(width)
+    for row in scores(60, 3, seed, sharp):
+        beam.feed(row[None])
+        texts = []
+        for prefix in beam._beam:
+            text = []
+            while prefix.parent is not None:
+                text.append(prefix.symbol)
+                prefix = prefix.parent
+            texts.append(tuple(text))
+        assert len(set(texts)) == len(texts) <= width
+
+
+def test_a_long_sound_loses_no_precision():
+    beam = Beam(3)
+    for _ in range(20):
+        beam.feed(scores(100, 4, seed=1))
+    assert all(-100 < max(pair) <= 0 for pair in beam._beam.values())
+
+
+# Texts
+
+
+@pytest.mark.parametrize("unit", ["character", "word", "bpe"])
+def test_spikes_spell_the_text(unit):
+    vocabulary = learn(["one two three", "two é one"], unit)
+    ids = encode(vocabulary, "two one é")
+    assert min(ids) >= 1, "the blank is no symbol of a text"
+    found = [(int(symbol), 2 * k, math.log(0.5)) for k, symbol in enumerate(ids)]
+    transcript = Transcript(spikes(found, vocabulary, 0.03, 0.02), 1.0)
+    assert transcript.text == "two one é"
+    assert [word.text for word in transcript.words] == ["two", "one", "é"]
+    first = transcript.spikes[0]
+    assert (first.time, first.probability) == (0.02, 0.5)
+
+
+def test_a_word_is_the_same_symbol_wherever_it_stands():
+    vocabulary = learn(["one two", "two one"], "word")
+    assert len(vocabulary) == 2
+    assert encode(vocabulary, "one one").tolist() == [1, 1]
+
+
+def test_words_have_the_times_of_their_symbols():
+    letters = [("o", 0.1), ("n", 0.2), ("e", 0.3), (" ", 0.4), ("a", 0.5)]
+    transcript = Transcript(tuple(Spike(s, t, 0.9) for s, t in letters), 0.6)
+    assert transcript.words == [Word("one", 0.1, 0.3), Word("a", 0.5, 0.5)]
+    assert Transcript((), 2.0).text == ""
+    assert Transcript((), 2.0).words == []
+
+
+# Error rates
+
+
+def test_edits_are_counted():
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance("", "abc") == edit_distance("abc", "") == 3
+    assert edit_distance("abc", "abc") == edit_distance("", "") == 0
+    assert edit_distance(["one", "two"], ["two"]) == 1
+    assert edit_distance("a" * 3000, "b" * 2000) == 3000
+
+
+@given(st.text("ab", max_size=8), st.text("abc", max_size=8))
+def test_edits_equal_the_recursion(a, b):
+    def slow(i, j):
+        if not (i and j):
+            return i + j
+        return min(slow(i - 1, j) + 1, slow(i, j - 1) + 1, slow(i - 1, j - 1) + (a[i - 1] != b[j - 1]))
+
+    if len(a) + len(b) <= 10:
+        assert edit_distance(a, b) == slow(len(a), len(b))
+    assert edit_distance(a, b) == edit_distance(b, a)
+
+
+def test_error_rates_equal_jiwers():
+    jiwer = pytest.importorskip("jiwer")
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice(["one", "two", "tree", "three"], random.integers(1, 9))) for _ in range(40)]
+    said, heard = texts[:20], texts[20:]
+    assert word_error_rate(said, heard) == pytest.approx(jiwer.wer(said, heard))
+    assert character_error_rate(said, heard) == pytest.approx(jiwer.cer(said, heard))
+
+
+def test_error_rates_of_single_texts_and_their_errors():
+    assert word_error_rate("one two", "one") == 0.5
+    assert word_error_rate(["one", "two"], ["one", "two two two"]) == 1.0
+    assert character_error_rate("one  two", "one two") == 0
+    with pytest.raises(DataError, match="what was said has no words"):
+        word_error_rate("", "one")
+    with pytest.raises(DataError, match="2 texts were said and 1 heard"):
+        word_error_rate(["a", "b"], ["a"])
