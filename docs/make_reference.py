@@ -52,7 +52,10 @@ def table(cls: type) -> list[str]:
 def tasks() -> str:
     """The settings of the other tasks, and of the studio."""
     lines = ["# Settings of the other tasks", "", NAMES]
-    lines += ["", "All take [the settings of training](settings.md#training) too, some from other values than written there."]
+    lines += [
+        "",
+        "All take [the settings of training](settings.md#training) too, some from other values than written there.",
+    ]
     for name in TASKS:
         module = importlib.import_module(f"recurra.tasks.{name}.config")
         own = [cls for cls in vars(module).values() if is_dataclass(cls) and cls.__module__ == module.__name__]
@@ -67,9 +70,11 @@ def tasks() -> str:
 def commands() -> str:
     """Every command's help, as the terminal shows it."""
     lines = ["# Commands", "", "Made from `recurra COMMAND --help`."]
-    for name in (None, *group.list_commands(click.Context(group))):
-        command = group if name is None else group.get_command(click.Context(group), name)
-        title = "recurra" if name is None else f"recurra {name}"
+    found = {"recurra": group}
+    for name in group.list_commands(click.Context(group)):
+        found[f"recurra {name}"] = command = group.get_command(click.Context(group), name)
+        found |= {f"recurra {name} {part}": one for part, one in getattr(command, "commands", {}).items()}
+    for title, command in found.items():
         wide = {"terminal_width": 100, "max_content_width": 100}
         context = click.Context(command, info_name=title, **command.context_settings | wide)
         lines += ["", f"## {title}", "", "```text", command.get_help(context).rstrip(), "```"]

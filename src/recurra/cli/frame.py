@@ -15,8 +15,8 @@ from recurra.tasks.language.config import CONFIGS
 
 COMMANDS = (
     *("train", "generate", "evaluate", "look", "compare", "studio"),
-    *("forecast", "classify", "tag", "transcribe", "video", "compose"),
-    *("card", "show", "corpora", "doctor", "demo"),
+    *("forecast", "classify", "tag", "transcribe", "video", "compose", "translate"),
+    *("card", "show", "bench", "corpora", "doctor", "demo"),
 )
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

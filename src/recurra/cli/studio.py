@@ -51,9 +51,9 @@ def _load_cells(ctx, parameter, folder: Path | None) -> None:
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: on]")
 @settings_options({"Limits": Limits})
 def command(port, runs, host, browser, **limits):
-    """Open the studio: train, watch, generate and look inside, in the browser.
+    """Train, generate and look inside, in the browser.
 
-    It is for this machine alone, and nothing leaves it. Training runs in a process of its own. Ctrl-C saves what is
+    The studio is for this machine alone, and nothing leaves it. Training runs in a process of its own. Ctrl-C saves what is
     being trained, and ends the studio; closing the page ends nothing.
     """
     given = {name: value for name, value in limits.items() if value is not None}

@@ -45,7 +45,7 @@ _PIECE = 0.1  # seconds that are fed at once with --stream
 @config_option
 @settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()})
 def command(sound, run, out, resume, to, beam, stream, microphone, quiet, as_json, file, **values):
-    """Recognise speech: learn from recordings, or write down what is said in them.
+    """Recognise speech: learn from recordings, or write them down.
 
     To learn, SOUND is a table (.csv or .tsv) with the columns path and text, or a folder in which each recording has a
     text file of its name beside it. With --model, SOUND is recordings (WAV, FLAC), folders of them, or a table, for

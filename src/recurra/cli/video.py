@@ -56,7 +56,9 @@ _SECTIONS = {
 @config_option
 @settings_options(_SECTIONS)
 def command(data, labels, model, to, resume, out, quiet, as_json, file, **values):
-    """Learn from clips what comes next in them, or with --labels what they show; then use that on others.
+    """Learn what clips show, or what comes next in them.
+
+    With --labels it learns what they show, else the frames that come next; with --model it uses that on others.
 
     DATA is video files, animated GIFs, .npy arrays (frames, height, width[, colours]), folders of images, or folders of any of
     these. Fitting prints the run's folder.

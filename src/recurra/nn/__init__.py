@@ -1,6 +1,7 @@
 """Recurrent layers: RNN, LSTM and GRU as in torch.nn, and Recurrent for every cell."""
 
 from recurra.nn.accelerate import accelerate
+from recurra.nn.attention import Attention
 from recurra.nn.card import card
 from recurra.nn.convolutional import ConvGRU, ConvLSTM, ConvRecurrent
 from recurra.nn.initialise import INITIALISERS
@@ -17,6 +18,7 @@ __all__ = [
     "INITIALISERS",
     "LSTM",
     "RNN",
+    "Attention",
     "ConvGRU",
     "ConvLSTM",
     "ConvRecurrent",

@@ -1,0 +1,119 @@
+"""`recurra bench`: measurements of what cells can do; so far `memory`."""
+
+import re
+from pathlib import Path
+
+import click
+
+from recurra.cli.frame import Command
+from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.shown import json_option, table, to_json
+from recurra.tasks.memory.config import CONFIGS, DEFAULTS
+
+
+@click.group("bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def command():
+    """Measure what cells can do."""
+
+
+def _numbers(ctx, parameter, text):
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not whole numbers with commas between, such as 20,60") from None
+
+
+def _names(ctx, parameter, text):
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _settings(function):
+    """The options of the settings, but for those that say how long a run lasts: the bench has its own."""
+    function = settings_options({"Model": CONFIGS["model"], "Training": CONFIGS["training"]})(function)
+    function.__click_params__ = [one for one in function.__click_params__ if one.name not in ("epochs", "minutes")]
+    for option in function.__click_params__:
+        if option.name in DEFAULTS:  # where the bench starts from another value than the class
+            option.help = re.sub(r"\[default: .*\]", f"[default: {DEFAULTS[option.name]}]", option.help)
+    return function
+
+
+@command.command(
+    "memory",
+    cls=Command,
+    examples={
+        "six problems, five cells, two lags; minutes": "recurra bench memory",
+        "one problem at growing lags": "recurra bench memory --tasks adding --cells rnn,lstm --lags 30,100,300",
+        "a smaller model, half a minute a run": "recurra bench memory --hidden-size 32 --minutes 0.5 --json",
+    },
+)
+@click.option(
+    "--tasks",
+    callback=_names,
+    default="adding,copy,selective-copy,parity,brackets,induction",
+    show_default=True,
+    help="The problems, with commas between.",
+)
+@click.option(
+    "--cells",
+    callback=_names,
+    default="rnn,lstm,gru,mingru,transformer",
+    show_default=True,
+    help="The cells, by name, with commas between.",
+)
+@click.option(
+    "--lags", callback=_numbers, default="20,60", show_default=True, help="Steps to remember over, with commas between."
+)
+@click.option("--steps", type=int, help="The most steps of one run.  [default: 1500]")
+@click.option("--minutes", type=float, help="The most time of one run, in minutes, in place of steps.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="memory.png",
+    show_default=True,
+    help="The picture (.png, .svg, .pdf).",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show the result alone, not each run as it ends.")
+@json_option
+@config_option
+@_settings
+def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
+    """Which cell solves which problem by when.
+
+    Six problems, made in code, in which what was seen a number of steps ago (the lag) decides what is right now. Each cell
+    trains on each until the error on held-out sequences is at most 0.01, or its time is over. It ends with a table and a
+    picture.
+    """
+    values = given(values, list(CONFIGS.values()), file)
+    from recurra.tasks.memory import bench, draw
+
+    for name, found in {"tasks": tasks, "cells": cells, "lags": lags}.items():
+        if not found:
+            raise click.UsageError(f"--{name} is empty; leave it out for the default")
+    tell = (lambda row: None) if quiet else _tell
+    rows = bench(tasks, cells, lags, steps=steps, tell=tell, **values)
+    picture = draw(rows, to)
+    if as_json:
+        click.echo(to_json({"picture": str(picture), "rows": [vars(row) for row in rows]}))
+        return
+    click.echo(table(*shown(rows)))
+    click.echo(f"Steps (seconds) until the error was at most 0.01; or no, and the lowest error.\n\n{picture}")
+
+
+def _tell(row) -> None:
+    became = "solved at" if row.solved else "not solved in"
+    click.echo(
+        f"{row.task}, lag {row.lag}, {row.cell}: {became} step {row.step:,}, {row.seconds:.1f} s, error {row.error:.3f}",
+        err=True,
+    )
+
+
+def shown(rows) -> tuple[list[str], list[list[str]]]:
+    """The rows of the bench as a table, a column a cell: its header and its lines."""
+    cells = list(dict.fromkeys(row.cell for row in rows))
+    found = {(row.task, row.lag, row.cell): row for row in rows}
+    lines = []
+    for task, lag in dict.fromkeys((row.task, row.lag) for row in rows):
+        own = [found[task, lag, cell] for cell in cells]
+        became = [f"{row.step:,} ({row.seconds:.1f} s)" if row.solved else f"no, {row.error:.3f}" for row in own]
+        lines.append([task, str(lag), f"{own[0].chance:.3f}", *became])
+    return ["problem", "lag", "chance", *cells], lines

@@ -1,0 +1,66 @@
+"""The settings of a translator: the model, the pairs, and the training's own defaults."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recurra import config
+from recurra.errors import ConfigError
+from recurra.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class TranslationConfig:
+    """Embedding → recurrent encoder in both directions → recurrent decoder with attention → softmax."""
+
+    cell: str = "lstm"
+    """The recurrent cell of encoder and decoder, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
+    embedding_size: int = 64
+    """Length of each token's vector, in units."""
+    hidden_size: int = 128
+    """Units of each decoder layer; each direction of the encoder has half as many."""
+    num_layers: int = 1
+    """Recurrent layers of the encoder, and of the decoder."""
+    attention: Literal["additive", "dot", "general", "multi-head"] = "general"
+    """How the decoder's state and those of the encoder are scored; additive takes the most memory."""
+    heads: int | None = None
+    """Heads of multi-head attention, a divisor of hidden_size; not set = 4."""
+    input_feeding: bool = False
+    """Tell each step of the decoder what the last one looked at; slower, as the steps of training then go one by one."""
+    dropout: float = 0.1
+    """Part of the units left out between the layers, and before the scores, while training."""
+    init: str = "recommended"
+    """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
+
+    def __post_init__(self):
+        config.check(self)
+        for name in ("embedding_size", "num_layers"):
+            config.require(self, name, getattr(self, name) >= 1, "1 or more")
+        even = self.hidden_size >= 2 and self.hidden_size % 2 == 0
+        config.require(self, "hidden_size", even, "an even number: each direction of the encoder has half")
+        config.require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
+        if self.heads is not None and self.attention != "multi-head":
+            raise ConfigError(f"`heads` has no effect with attention='{self.attention}'; it is for multi-head")
+
+
+@dataclass(frozen=True)
+class PairsConfig:
+    """How pairs of texts are read, put aside and put together."""
+
+    unit: Literal["character", "word"] = "character"
+    """What a token is: a character, or a word with the space before it."""
+    validation: float = 0.1
+    """Part of the pairs held out to choose the best weights and to stop early; 0 = none."""
+    batch_size: int = 64
+    """Pairs in a batch."""
+
+    def __post_init__(self):
+        config.check(self)
+        config.require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
+        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
+
+
+CONFIGS = {"model": TranslationConfig, "data": PairsConfig, "training": TrainingConfig}
+"""The three parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+
+DEFAULTS: dict[str, Any] = {"lr": 5e-3, "weight_decay": 0.01, "average": 0.99}
+"""Where translating starts from other values than the classes above: its sets are smaller than texts, and its runs shorter."""

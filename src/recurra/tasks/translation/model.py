@@ -1,0 +1,84 @@
+"""Encoder and decoder: texts as ids → scores of the translation's tokens."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from recurra.nn import Recurrent, map_state, select_state
+from recurra.nn.attention import Attention, Memory
+from recurra.tasks.translation.config import TranslationConfig
+
+
+class Going(NamedTuple):
+    """Where a decoder is: its layers' states, and what its last step saw, (batch, hidden), if that is fed back."""
+
+    state: Any
+    fed: Tensor | None
+
+    def select(self, rows: Tensor) -> "Going":
+        """The same for some rows, (n,), in the order given, repeats allowed."""
+        return Going(select_state(self.state, rows), None if self.fed is None else self.fed[rows])
+
+
+class EncoderDecoder(nn.Module):
+    """Scores of the next token: `logits, weights, _ = model.decode(tokens, *model.encode(source, lengths))`.
+
+    source, target: tokens of the two vocabularies. unknown: the source's id for all that is unknown; its vector stays zero.
+
+    The encoder reads in both directions, and its last states, side by side, are what the decoder starts from. The decoder's
+    states look at the encoder's, and tanh(W [context; state]) is scored; with input feeding it also joins the next step's
+    input (Luong, Pham & Manning 2015, arXiv:1508.04025; attention as such: Bahdanau, Cho & Bengio 2015, arXiv:1409.0473).
+    """
+
+    def __init__(self, source: int, target: int, config: TranslationConfig, unknown: int | None = None):
+        super().__init__()
+        size, width = config.hidden_size, config.embedding_size
+        shared = {"init": config.init, "dropout": config.dropout if config.num_layers > 1 else 0.0}
+        self.config = config
+        self.source_embedding, self.target_embedding = nn.Embedding(source, width), nn.Embedding(target, width)
+        if unknown is not None:
+            nn.init.zeros_(self.source_embedding.weight.data[unknown])
+        self.encoder = Recurrent(config.cell, width, size // 2, config.num_layers, bidirectional=True, **shared)
+        fed = size if config.input_feeding else 0
+        self.decoder = Recurrent(config.cell, width + fed, size, config.num_layers, **shared)
+        self.attention = Attention(size, size, config.attention, heads=config.heads)
+        self.together, self.dropout = nn.Linear(2 * size, size), nn.Dropout(config.dropout)
+        self.head = nn.Linear(size, target)
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+    def forward(self, source: Tensor, lengths: Tensor, tokens: Tensor) -> Tensor:
+        """Scores of the token after each of `tokens`, (batch, steps, target), given them: teacher forcing."""
+        return self.decode(tokens, *self.encode(source, lengths))[0]
+
+    def encode(self, source: Tensor, lengths: Tensor) -> tuple[Memory, Going]:
+        """What there is to look at, and where the decoder starts; source (batch, time) ids, of which lengths[b] count."""
+        states, last = self.encoder(source.t(), lengths=lengths, embedding=self.source_embedding)
+        # (layers * 2, batch, half) → (layers, batch, size)
+        state = map_state(lambda s: s.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2), last)
+        fed = None
+        if self.config.input_feeding:
+            fed = states.new_zeros(len(source), self.config.hidden_size)
+        return self.attention.remember(states.transpose(0, 1), lengths), Going(state, fed)
+
+    def decode(self, tokens: Tensor, memory: Memory, going: Going) -> tuple[Tensor, Tensor, Going]:
+        """Go on by tokens (batch, steps): scores (batch, steps, target), weights (batch, steps, time), where it then is."""
+        if going.fed is None:
+            y, state = self.decoder(tokens.t(), going.state, embedding=self.target_embedding)
+            seen, weights = self._look(y.transpose(0, 1), memory)
+            return self.head(self.dropout(seen)), weights, Going(state, None)
+        state, last, steps = going.state, going.fed, []
+        for x in self.target_embedding(tokens).unbind(1):
+            y, state = self.decoder(torch.cat([x, last], 1)[None], state)
+            seen, weights = self._look(y.transpose(0, 1), memory)
+            last = seen[:, 0]
+            steps.append((seen, weights))
+        seen, weights = (torch.cat(part, 1) for part in zip(*steps, strict=True))
+        return self.head(self.dropout(seen)), weights, Going(state, last)
+
+    def _look(self, y: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        context, weights = self.attention.read(y, memory)
+        return torch.tanh(self.together(torch.cat([context, y], 2))), weights

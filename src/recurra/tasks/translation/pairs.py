@@ -1,0 +1,101 @@
+"""Pairs of texts: from files, checked, and as ids."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, DtypeError
+from recurra.text import TextConfig, Vocabulary, build_vocabulary
+
+Pair = tuple[str, str]
+
+
+def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> list[Pair]:
+    """The pairs of files with a text, a tab and its translation on each line: `read_pairs("dates.tsv")`.
+
+    swap: the translation stands first. Empty lines are left out.
+
+    DataError, with the line, where a line has another number of columns.
+    """
+    found = []
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        for number, line in enumerate(read_lines(path), 1):
+            columns = line.split("\t")
+            if line.strip() and len(columns) != 2:
+                raise DataError(
+                    f"{path}, line {number}: {len(columns)} column{'s' * (len(columns) > 1)}; expected two, a text and"
+                    " its translation with a tab between"
+                )
+            found += [tuple(column.strip() for column in (columns[::-1] if swap else columns))] if line.strip() else []
+    return found
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a UTF-8 file, of - for standard input. DataError where it cannot be read."""
+    try:
+        content = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+        return content.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; name a file with a pair on each line") from error
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}, line {line}: this is not UTF-8; save the file as UTF-8 and read it again") from error
+
+
+def check_pairs(pairs: Any, name: str = "pairs") -> list[Pair]:
+    """Pairs as a list, or DataError and DtypeError for what cannot be one."""
+    if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
+        raise DtypeError(f"`{name}` is {type(pairs).__name__}; expected a list of pairs: (text, translation)")
+    found = []
+    for i, pair in enumerate(pairs):
+        if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
+            raise DtypeError(f"`{name}[{i}]` is {_short(pair)}; expected a pair: (text, translation)")
+        found.append(tuple(check_texts(pair, f"{name}[{i}]")))
+    if not found:
+        raise DataError(f"`{name}` is empty; expected pairs of texts: (text, translation)")
+    return found
+
+
+def check_texts(texts: Any, name: str) -> list[str]:
+    """Texts as a list, or DataError and DtypeError for what cannot be one."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise DtypeError(f"`{name}` is {type(texts).__name__}; expected a list of texts: [{name}]")
+    texts = list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DtypeError(f"`{name}[{i}]` is {_short(text)}; expected a text")
+        if not text.strip():
+            raise DataError(f"`{name}[{i}]` is an empty text; leave it out")
+    return [str(text) for text in texts]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def fingerprint(*lists: Sequence[Pair]) -> str:
+    """A mark by which the same pairs are known again."""
+    return hashlib.sha256(json.dumps(lists).encode()).hexdigest()
+
+
+def vocabularies(pairs: Sequence[Pair], unit: str) -> tuple[Vocabulary, Vocabulary]:
+    """The tokens of the texts, with one for all that is unknown, and of the translations. Both can end a text."""
+    # A line break keeps the words of two texts apart; characters need none.
+    sources, targets = ([text + "\n" * (unit == "word") for text in column] for column in zip(*pairs, strict=True))
+    return (
+        build_vocabulary(sources, TextConfig(unit=unit, unknown="unk"), documents=True),
+        build_vocabulary(targets, TextConfig(unit=unit), documents=True),
+    )
+
+
+def split(pairs: list[Pair], part: float, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Pairs to learn from, and those held out, chosen at random; at least one is learned from."""
+    held = min(round(len(pairs) * part) or bool(part), len(pairs) - 1)
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    return [pairs[i] for i in order[held:]], [pairs[i] for i in order[:held]]
