@@ -231,6 +231,7 @@ def test_demo_shows_a_sample_and_what_to_try(recurra, home, monkeypatch):
     assert "What it writes after 'the '" in out
     assert "recurra generate runs/book-1" in out
     assert "recurra train book.txt" in out
+    assert "\n  recurra studio  " in out
 
 
 def test_tables_and_json():

@@ -26,6 +26,7 @@ def command(minutes):
     click.secho("What to try next:", bold=True)
     for line, what in {
         f"recurra generate {model.folder} --prompt 'The ' --temperature 0.8": "let it go on, more boldly",
+        "recurra studio": "this model in the browser: write, watch, look inside",
         "recurra train book.txt": "a text of yours, better settings",
         "recurra train tinyshakespeare --minutes 10": "plays",
         "recurra compare manual --cells rnn,lstm,gru --minutes 1": "which cell is best",
