@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -97,6 +98,17 @@ def train(address: str, seconds: float = 120, **body) -> dict:
             return run
         time.sleep(0.1)
     raise AssertionError(f"{run['id']} was not done after {seconds} s")
+
+
+def end_trainings(address: str, seconds: float = 60) -> None:
+    """Stop whatever is being trained, and wait until it has ended."""
+    ends = time.monotonic() + seconds
+    while going := [r["id"] for r in ask(address, "runs")["runs"] if r["state"] in ("waiting", "training")]:
+        assert time.monotonic() < ends, going
+        for run in going:
+            with contextlib.suppress(urllib.error.HTTPError):  # it has ended meanwhile
+                ask(address, f"runs/{run}/stop", {})
+        time.sleep(0.2)
 
 
 class Visit:

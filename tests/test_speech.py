@@ -8,8 +8,9 @@ from support import assert_close
 
 from recurra.errors import ConfigError, DtypeError
 from recurra.tasks import speech
-from recurra.tasks.speech import LogMel, Transcriber
+from recurra.tasks.speech import Transcriber
 from recurra.tasks.speech.config import settings
+from recurra.tasks.speech.features import frames_of
 from recurra.tasks.speech.model import Lookahead, SpeechModel
 
 soundfile = pytest.importorskip("soundfile")
@@ -95,7 +96,7 @@ def test_words_come_before_the_sound_ends_and_only_grow(fitted):
 def test_blocks_compute_what_training_computes(fitted):
     """The blocks of a stream join without a seam: its scores are those of one pass over all frames."""
     sound, model = sentence(SAID, seed=1), fitted.model
-    frames = torch.from_numpy(LogMel(RATE, SETTINGS["mels"]).feed(sound))[None]
+    frames = torch.from_numpy(frames_of(sound, RATE, SETTINGS["mels"], "global"))[None]
     with torch.no_grad():
         want, _ = model(frames, torch.tensor([frames.shape[1]]))
     got, stream = [], fitted.stream(rate=RATE)

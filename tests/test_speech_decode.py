@@ -101,11 +101,12 @@ def test_spikes_spell_the_text(unit):
     ids = encode(vocabulary, "two one é")
     assert min(ids) >= 1, "the blank is no symbol of a text"
     found = [(int(symbol), 2 * k, math.log(0.5)) for k, symbol in enumerate(ids)]
-    transcript = Transcript(spikes(found, vocabulary, 0.03, 0.02), 1.0)
+    transcript = Transcript(spikes(found, vocabulary, (0.03, 0.02), 0.3), 0.3)
     assert transcript.text == "two one é"
     assert [word.text for word in transcript.words] == ["two", "one", "é"]
     first = transcript.spikes[0]
     assert (first.time, first.probability) == (0.02, 0.5)
+    assert max(spike.time for spike in transcript.spikes) <= 0.3, "no word is heard after the end"
 
 
 def test_a_word_is_the_same_symbol_wherever_it_stands():

@@ -8,7 +8,7 @@ import pytest
 from recurra.errors import ConfigError, DataError, DtypeError, RecurraError, ShapeError
 from recurra.tasks.speech import LogMel, Resampler, join, mix, read_manifest
 from recurra.tasks.speech.config import SpeechDataConfig
-from recurra.tasks.speech.features import count, frames_of
+from recurra.tasks.speech.features import TAIL, count, frames_of
 from recurra.tasks.speech.sound import BLOCK, read
 
 soundfile = pytest.importorskip("soundfile")
@@ -164,7 +164,10 @@ def test_resampled_in_pieces_is_resampled_whole(random, source, target):
 def test_frames_are_counted_as_they_come(random, rate):
     for samples in (0, 100, rate * 25 // 1000 - 1, rate * 25 // 1000, rate, rate + 7):
         sound = random.normal(size=samples).astype(np.float32)
-        assert frames_of(sound, rate, 20, "global").shape == (count(samples, rate), 20)
+        assert LogMel(rate, 20).feed(sound).shape == (count(samples, rate), 20)
+        followed = frames_of(sound, rate, 20, "global")
+        assert followed.shape == (count(samples + int(TAIL * rate), rate), 20)
+        assert np.allclose(followed[count(samples, rate) + 3 :], followed[-1]), "silence follows every recording"
 
 
 def test_a_tone_is_loudest_in_its_band_and_pieces_give_the_same():
@@ -181,9 +184,11 @@ def test_a_tone_is_loudest_in_its_band_and_pieces_give_the_same():
 def test_a_file_can_be_normalised_by_itself(random):
     sound = random.normal(size=8000).astype(np.float32) * 0.1
     quiet, loud = (frames_of(sound * gain, 8000, 20, "file") for gain in (0.1, 1.0))
-    assert np.allclose(quiet.mean(0), 0, atol=1e-4)
-    assert np.allclose(quiet.std(0), 1, atol=1e-3)
-    assert np.allclose(quiet, loud, atol=2e-3), "loudness is gone"
+    heard = slice(count(8000, 8000))  # without the silence that follows
+    assert np.allclose(quiet[heard].mean(0), 0, atol=1e-3)
+    assert np.allclose(quiet[heard].std(0), 1, atol=1e-3)
+    assert quiet.min() == -5
+    assert np.allclose(quiet[heard], loud[heard], atol=2e-3), "loudness is gone"
     silence = frames_of(np.zeros(8000, np.float32), 8000, 20, "file")
     assert np.abs(silence).max() < 1e-6, "silence is no division by zero"
 

@@ -8,7 +8,13 @@ from typing import Any, TextIO
 Event = dict[str, Any]
 
 # What is shown of the measures: a short name and the decimals.
-_SHOWN = {"loss": ("loss", 3), "nats": ("nats", 3), "bits_per_character": ("bits/char", 3), "accuracy": ("accuracy", 3)}
+_SHOWN = {
+    "loss": ("loss", 3),
+    "nats": ("nats", 3),
+    "bits_per_character": ("bits/char", 3),
+    "accuracy": ("accuracy", 3),
+    "wer": ("WER", 3),
+}
 _REASONS = {
     "finished": "finished after",
     "patience": "stopped early, as the loss fell no more, after",

@@ -22,11 +22,11 @@ class SpeechConfig:
     """Bring each band to mean 0 and deviation 1 over all recordings, or over each file, which then cannot be streamed."""
     unit: Literal["character", "word", "bpe"] = "character"
     """What a symbol is: a character, a whole word (for small vocabularies), or a piece of a word."""
-    cell: str = "lstm"
+    cell: str = "gru"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     hidden_size: int = 192
     """Units of each recurrent layer, and of each direction."""
-    num_layers: int = 2
+    num_layers: int = 1
     """Recurrent layers, one above the other."""
     bidirectional: bool = False
     """Also read each recording backward; sound can then be read only whole, not as it comes."""
@@ -77,11 +77,11 @@ class SpeechDataConfig:
     """Make each recording up to so many dB louder or softer while training."""
     speed: float = 0.0
     """Play recordings slower, faster or as they are, by this fraction, while training; 0.1 is usual (Ko et al. 2015)."""
-    time_masks: int = 2
+    time_masks: int = 1
     """Stretches of time that are blanked out in each recording while training (SpecAugment, Park et al. 2019)."""
     time_mask: float = 0.1
     """Longest such stretch, as a fraction of the recording."""
-    band_masks: int = 2
+    band_masks: int = 1
     """Ranges of neighbouring mel bands that are blanked out in each recording while training."""
     band_mask: int = 6
     """Widest such range, in mel bands."""
@@ -103,7 +103,7 @@ class SpeechDataConfig:
 CONFIGS = {"model": SpeechConfig, "data": SpeechDataConfig, "training": TrainingConfig}
 """The three parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 
-DEFAULTS = {"lr": 4e-3, "weight_decay": 0.02, "average": 0.99}
+DEFAULTS = {"lr": 1e-2, "weight_decay": 0.02, "average": 0.99}
 """What speech changes in the defaults of training."""
 
 

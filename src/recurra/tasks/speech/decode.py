@@ -153,7 +153,9 @@ def decoder(beam: int) -> Greedy | Beam:
     return Beam(beam) if beam else Greedy()
 
 
-def spikes(found: list[tuple[int, int, float]], vocabulary: Vocabulary, step: float, first: float) -> tuple[Spike, ...]:
-    """A decoder's symbols as spikes: step k lies at first + k * step seconds."""
-    text = vocabulary.decoder()
-    return tuple(Spike(text.push(s - 1), first + k * step, math.exp(min(p, 0.0))) for s, k, p in found)
+def spikes(
+    found: list[tuple[int, int, float]], vocabulary: Vocabulary, times: tuple[float, float], end: float
+) -> tuple[Spike, ...]:
+    """A decoder's symbols as spikes. times: seconds from step to step, and to the middle of the first; none is past `end`."""
+    text, (step, first) = vocabulary.decoder(), times
+    return tuple(Spike(text.push(s - 1), min(first + k * step, end), math.exp(min(p, 0.0))) for s, k, p in found)

@@ -5,6 +5,8 @@ import numpy as np
 from recurra.tasks.speech.sound import need
 
 FRAME, SHIFT = 0.025, 0.010  # seconds: how long a frame is, and from one to the next
+FLOOR = -5.0
+TAIL = 0.3  # seconds of silence after every recording: a model that reads forward can then hear out the last word
 
 
 class LogMel:
@@ -37,17 +39,25 @@ class LogMel:
 
 
 def frames_of(samples: np.ndarray, rate: int, mels: int, normalise: str) -> np.ndarray:
-    """The frames of one whole recording, normalised over it where `normalise` is "file": (frames, mels)."""
-    frames = LogMel(rate, mels).feed(samples)
-    return standardised(frames) if normalise == "file" else frames
+    """The frames of one whole recording and its tail, normalised over it where `normalise` is "file": (frames, mels)."""
+    frames = LogMel(rate, mels).feed(np.concatenate([samples, tail(rate)]))
+    return standardised(frames, count(len(samples), rate)) if normalise == "file" else frames
 
 
-def standardised(frames: np.ndarray) -> np.ndarray:
-    """Each band brought to mean 0 and deviation 1 over the frames; a band that never changes becomes 0."""
-    if not len(frames):
-        return frames
-    mean, deviation = frames.mean(0, dtype=np.float64), frames.std(0, dtype=np.float64)
-    return ((frames - mean) / np.maximum(deviation, 1e-3)).astype(np.float32)
+def tail(rate: int) -> np.ndarray:
+    """The silence that follows every recording: (samples,) float32."""
+    return np.zeros(int(TAIL * rate), np.float32)
+
+
+def standardised(frames: np.ndarray, heard: int) -> np.ndarray:
+    """Each band brought to mean 0 and deviation 1 over the frames that were heard, the first so many of them.
+
+    The silent tail may lie far below all of them; nothing goes below FLOOR deviations.
+    """
+    if not heard:
+        return np.zeros_like(frames)
+    mean, deviation = frames[:heard].mean(0, dtype=np.float64), frames[:heard].std(0, dtype=np.float64)
+    return np.maximum((frames - mean) / np.maximum(deviation, 1e-3), FLOOR).astype(np.float32)
 
 
 def count(samples: int, rate: int) -> int:

@@ -19,7 +19,7 @@ import torch
 from recurra.errors import ConfigError
 from recurra.tasks.speech.config import SpeechConfig
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
-from recurra.tasks.speech.features import FRAME, SHIFT, LogMel
+from recurra.tasks.speech.features import FRAME, SHIFT, LogMel, tail
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import check_rate, samples
@@ -110,14 +110,18 @@ class Stream:
     @property
     def transcript(self) -> Transcript:
         """What was heard so far, with its times."""
-        found = spikes(self._decoder.found, self._vocabulary, *step_times(self._model.config))
-        return Transcript(found, self._count / self.rate)
+        seconds = self._count / self.rate
+        return Transcript(
+            spikes(self._decoder.found, self._vocabulary, step_times(self._model.config), seconds), seconds
+        )
 
     @_one_thread()
     @torch.inference_mode()
     def _hear(self, sound: np.ndarray, last: bool = False) -> None:
         model, config, self._text = self._model, self._model.config, None
-        frames = torch.from_numpy(self._features.feed(self._resampler.feed(sound, last)))
+        sound = self._resampler.feed(sound, last)
+        sound = np.concatenate([sound, tail(config.rate)]) if last else sound
+        frames = torch.from_numpy(self._features.feed(sound))
         frames = torch.cat([self._frames, frames[None]], 1)
         whole = frames.shape[1] // config.stack * config.stack
         self._frames = frames[:, whole:]

@@ -12,7 +12,7 @@ from recurra.tasks.speech import mix
 from recurra.tasks.speech.config import SpeechDataConfig
 from recurra.tasks.speech.corpus import Corpus
 from recurra.tasks.speech.decode import BLANK, Transcript, decoder, spikes
-from recurra.tasks.speech.features import count, frames_of
+from recurra.tasks.speech.features import SHIFT, TAIL, count, frames_of
 from recurra.tasks.speech.measure import character_error_rate, word_error_rate
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.words import encode
@@ -20,6 +20,7 @@ from recurra.text import Vocabulary
 from recurra.training import distributed
 
 STATISTICS = 1800  # seconds of sound that the bands' means and deviations are measured on
+ALONE = 2  # epochs before one more recording is joined
 _SHOWN = 3  # validation texts that a sample shows
 _VALIDATION = -1  # stands for the epoch where random choices are always the same
 
@@ -100,9 +101,9 @@ class SpeechTask:
         """Set the model's means and deviations of the bands, from what it will hear, up to half an hour of it."""
         seconds = int(self.corpus.lengths.sum()) / self.corpus.rate
         every = max(1, round(seconds * (1 + self.data.join) / 2 / STATISTICS))
-        frames = np.concatenate([self._frames(int(n), self.train, 0)[0] for n in self.train[::every]]).astype(
-            np.float64
-        )
+        silent = round(TAIL / SHIFT)
+        frames = [self._frames(int(n), self.train, 0)[0][:-silent] for n in self.train[::every]]
+        frames = np.concatenate(frames).astype(np.float64)
         self.model.mean.copy_(torch.from_numpy(frames.mean(0)))
         self.model.deviation.copy_(torch.from_numpy(np.maximum(frames.std(0), 1e-3)))
 
@@ -120,8 +121,8 @@ class SpeechTask:
         random = np.random.default_rng((self.seed, epoch + 1, number, 0))
         numbers = [number]
         if data.join > 1:
-            # The short before the long (Amodei et al. 2016): one more each epoch, or alignment is hardly ever found.
-            most = min(data.join, epoch + 1) if learns else data.join
+            # The short before the long (Amodei et al. 2016), or alignment is hardly ever found.
+            most = min(data.join, 1 + epoch // ALONE) if learns else data.join
             numbers += random.choice(others, int(random.integers(0, most))).tolist()
         sounds = [self.corpus.sound(n) for n in numbers]
         if learns:
@@ -156,5 +157,5 @@ class SpeechTask:
         for row, length in enumerate(steps.tolist()):
             reader = decoder(beam=0)
             reader.feed(scores[:length, row].cpu().numpy())
-            texts.append(Transcript(spikes(reader.found, self.vocabulary, 0.0, 0.0), 0.0).text)
+            texts.append(Transcript(spikes(reader.found, self.vocabulary, (0.0, 0.0), 0.0), 0.0).text)
         return texts

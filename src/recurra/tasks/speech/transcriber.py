@@ -15,7 +15,7 @@ from recurra.tasks.speech import runner
 from recurra.tasks.speech.config import settings
 from recurra.tasks.speech.corpus import Example
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
-from recurra.tasks.speech.features import LogMel, standardised
+from recurra.tasks.speech.features import LogMel, standardised, tail
 from recurra.tasks.speech.measure import character_error_rate, word_error_rate
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.resample import Resampler
@@ -117,14 +117,13 @@ class Transcriber:
             count += len(block)
             frames.append(features.feed(resampler.feed(block)))
         frames.append(features.feed(resampler.feed(np.empty(0, np.float32), last=True)))
-        whole = np.concatenate(frames)
-        whole = standardised(whole) if config.normalise == "file" else whole
-        reader = decoder(beam)
-        if len(whole) >= config.stack:
-            batch = torch.from_numpy(whole)[None].to(self.model.device)
-            scores, _ = self.model(batch, torch.tensor([len(whole)], device=batch.device))
-            reader.feed(scores[:, 0].cpu().numpy())
-        return Transcript(spikes(reader.found, self.vocabulary, *step_times(config)), count / rate)
+        heard = sum(map(len, frames))
+        whole = np.concatenate([*frames, features.feed(tail(config.rate))])
+        whole = standardised(whole, heard) if config.normalise == "file" else whole
+        reader, batch = decoder(beam), torch.from_numpy(whole)[None].to(self.model.device)
+        scores, _ = self.model(batch, torch.tensor([len(whole)], device=batch.device))
+        reader.feed(scores[:, 0].cpu().numpy())
+        return Transcript(spikes(reader.found, self.vocabulary, step_times(config), count / rate), count / rate)
 
     def stream(self, rate: int, *, beam: int = 0) -> Stream:
         """A Stream for sound that comes in pieces, with `rate` samples a second: `stream.feed(samples)` → the text so far.
