@@ -89,7 +89,7 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
     """Serve until Ctrl-C; then everything that is being trained is saved."""
     try:
         import fastapi  # noqa: F401 (the heart of the extra)
-        import plotly  # noqa: F401
+        import plotly  # noqa: F401 (the page's charts; like it, asked for here so that its absence is told in one line)
         import uvicorn
     except ImportError as error:
         raise ConfigError(f"the studio needs the package {error.name}: pip install 'recurra[studio]'") from None

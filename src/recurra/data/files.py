@@ -124,7 +124,7 @@ def _left_out(path: Path, encoding: str) -> str:
 
 def _spooled(name: str, source: BinaryIO, encoding: str, invalid: str) -> Document:
     """A document from what can be read only once: copied to a nameless temporary file, as it is read twice."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  it is open for as long as the document lives
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (it is open for as long as the document lives)
     try:
         while data := source.read(CHUNK):
             file.write(data)

@@ -1,6 +1,7 @@
 """What the estimators of sequences share: settings as scikit-learn's parameters, fitting into a folder, saving, loading."""
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -38,7 +39,7 @@ class Given(NamedTuple):
     validation: tuple[Any, Any] | None = None
 
 
-class SequenceEstimator(BaseEstimator):
+class SequenceEstimator(BaseEstimator, ABC):
     """A scikit-learn estimator whose parameters are the fields of settings classes, and `out` and `quiet`."""
 
     configs: ClassVar[dict[str, type]]
@@ -57,29 +58,29 @@ class SequenceEstimator(BaseEstimator):
 
     # What differs: each kind of estimator has these
 
+    @abstractmethod
     def _check(self, X: Any, y: Any, name: str) -> tuple[Any, Any]:
         """Sequences and labels in one form, or an error in the user's terms."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _classes(self, y: Any) -> np.ndarray:
         """The labels there are, sorted; at least two."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _strata(self, y: Any) -> np.ndarray:
         """The kind of each example, (examples,): of each kind a part is held out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _model(self, reader: Reader, parts: dict[str, Any]) -> nn.Module:
         """A new network for what the reader gives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _prepare(self, model: nn.Module, reader: Reader, train: Examples, parts: dict[str, Any]) -> None:
         """Put into a new network what is measured and not learned."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _task(self, model: nn.Module, train: Examples, valid: Examples, parts: dict[str, Any]) -> Task:
         """What the training loop asks."""
-        raise NotImplementedError
 
     # Fitting
 

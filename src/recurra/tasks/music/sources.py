@@ -156,6 +156,7 @@ def _mat(path: Path) -> dict[str, list]:
             part: [np.atleast_2d(np.asarray(cell, np.float32)) for cell in content[name].reshape(-1)]
             for part, name in names.items()
         }
+    # NotImplementedError is SciPy's for MATLAB's newest format, which is HDF5.
     except (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise DataError(f"{path} has no traindata, validdata and testdata that can be read: {error}") from error
 

@@ -1,6 +1,7 @@
 """What the two models of video share: settings by name, fitting into a folder, going on, saving, loading."""
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -24,7 +25,7 @@ class Given(NamedTuple):
     labels: list[tuple]
 
 
-class VideoModel:
+class VideoModel(ABC):
     """A network over clips, and all that it takes to fit and keep it."""
 
     configs: ClassVar[dict[str, type]]
@@ -42,17 +43,17 @@ class VideoModel:
 
     # What differs
 
+    @abstractmethod
     def _learn(self, given: Given) -> None:
         """Look at the data before a network is made of it; DataError where it cannot be used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _network(self) -> nn.Module:
         """A new network for frames and labels like those."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _task(self, given: Given, valid: Given | None) -> Task:
         """What the training loop asks."""
-        raise NotImplementedError
 
     def _about(self) -> dict[str, Any]:
         """What config.json keeps beside the settings."""
