@@ -3,6 +3,7 @@
     python benchmarks/bench_classics.py                        every row: many hours on two cores
     python benchmarks/bench_classics.py ptb-words              some rows; --list names them
     python benchmarks/bench_classics.py "war-and-peace lstm 1x128" --epochs 4
+    python benchmarks/bench_classics.py ptb-words --runs runs  kept: the same command goes on after a stop
 
 Each model is trained on the training part, its best epoch is picked on the validation part, and the test part is read
 once, with the state carried. Texts are read from RECURRA_DATA (default ../shared/data). War and Peace is split
@@ -10,13 +11,14 @@ once, with the state carried. Texts are read from RECURRA_DATA (default ../share
 (arXiv:1506.02078, from memory, unverified), Zaremba et al. 2014 (arXiv:1409.2329) and Bai et al. 2018 (arXiv:1803.01271).
 """
 
+import json
 import math
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+import torch
 from pairs import header
 from report import Report, arguments
 
@@ -66,11 +68,13 @@ def rows() -> dict[str, tuple]:
         "batch_size": 20,
         "window": 20,
     }
-    words |= {"epochs": 13, "dropout": 0.4, "input_dropout": 0.2, "lr": 4e-3}
+    words |= {"epochs": 13, "dropout": 0.3, "input_dropout": 0.1, "lr": 2e-3, "weight_decay": 0.05, "average": 0.999}
+    words |= {"precision": "bfloat16"}
     found["ptb-words lstm 2x200"] = lambda: treebank("ptb"), words, "perplexity", 114.5
-    large = {"embedding_size": 128, "hidden_size": 800, "batch_size": 64, "window": 100, "epochs": 4, "lr": 3e-3}
-    large |= {"dropout": 0.2, "input_dropout": 0.0}
-    found["ptb-characters lstm 1x800"] = lambda: treebank("ptb_char"), large, "bits_per_character", 1.36
+    large = {"embedding_size": 64, "hidden_size": 480, "num_layers": 2, "batch_size": 32, "window": 150, "epochs": 6}
+    large |= {"dropout": 0.1, "input_dropout": 0.0, "lr": 4e-3, "weight_decay": 0.05, "average": 0.999}
+    large |= {"precision": "bfloat16"}
+    found["ptb-characters lstm 2x480"] = lambda: treebank("ptb_char"), large, "bits_per_character", 1.36
     return found
 
 
@@ -86,34 +90,33 @@ def _units(cell: str, units: int, layers: int) -> int:
     return min(range(1, 4 * units), key=lambda n: abs(weights(cell, n) - budget))
 
 
-def measure(texts: dict[str, str], settings: dict) -> tuple[dict, int, float, float]:
-    """Train, then read the test part once: its measures, the parameters, the epochs and minutes."""
+def measure(texts: dict[str, str], settings: dict, out: Path) -> tuple[dict, int, float, float]:
+    """Train in a folder, or go on there, then read the test part once: its measures, the parameters, epochs and minutes."""
     both = texts["train"] + texts["valid"]
-    seen: list[dict] = []
-    with tempfile.TemporaryDirectory() as folder:
-        share = len(texts["valid"]) / len(both)
-        if settings.get("unit") == "token":  # the parts are parted by tokens there
-            from recurra.text.words import Tokens
+    share = len(texts["valid"]) / len(both)
+    if settings.get("unit") == "token":  # the parts are parted by tokens there
+        from recurra.text.words import Tokens
 
-            counts = [len(Tokens.split(texts[part])) for part in ("valid", "train")]
-            share = counts[0] / sum(counts)
-        start = time.perf_counter()
-        model = recurra.train(
-            text=both, out=Path(folder, "run"), validation=share, listeners=[seen.append], quiet=True, **settings
-        )
-        minutes = (time.perf_counter() - start) / 60
-        found = language.evaluate(model, text=texts["test"])
-    epochs = max(event.get("epoch", 0) for event in seen)
-    return found, sum(p.numel() for p in model.parameters()), epochs, minutes
+        counts = [len(Tokens.split(texts[part])) for part in ("valid", "train")]
+        share = counts[0] / sum(counts)
+    if (out / "state.safetensors").exists():
+        model = recurra.resume(out, quiet=True)
+    else:
+        model = recurra.train(text=both, out=out, validation=share, quiet=True, **settings)
+    found = language.evaluate(model, text=texts["test"])
+    last = json.loads((out / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
+    return found, sum(p.numel() for p in model.parameters()), last["epoch"], last["seconds"] / 60
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, threads=(2,))
     parser.add_argument("rows", nargs="*", help="rows by name or by the start of it; default all")
     parser.add_argument("--list", action="store_true", help="name the rows, and stop")
     parser.add_argument("--epochs", type=int, help="passes over the training part, in place of each row's own")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and go on with those that are there")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads[0])
     chosen = {name: row for name, row in rows().items() if not options.rows or name.startswith(tuple(options.rows))}
     if options.list or not chosen:
         print("\n".join(rows()))
@@ -123,7 +126,9 @@ def main() -> int:
     report.table("model" + " " * 24, "parameters", "epochs", "minutes", "measure", "ours", "published")
     for name, (read, settings, what, published) in chosen.items():
         extra = {"seed": options.seed} | ({"epochs": options.epochs} if options.epochs else {})
-        found, parameters, epochs, minutes = measure(read(), settings | extra)
+        with tempfile.TemporaryDirectory() as folder:
+            out = (options.runs or Path(folder)) / name.replace(" ", "-")
+            found, parameters, epochs, minutes = measure(read(), settings | extra, out)
         ours = found[what] if what != "perplexity" else math.exp(found["loss"])
         report.row(name, parameters, epochs, minutes, what, ours, published)
         report.target(f"{name}: {ours:.3f}, published {published}", ours <= published)

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <utility>
+
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
@@ -370,18 +372,37 @@ void outer(const typename K::Elem* const* a, long a0, long m, const typename K::
   }
 }
 
-// c[m][n] = start + sum over k of w[n][k] * a[m][k]; w row-major, `depth` apart, of the type of the sums.
+// Two vectors in one: each lane whose number has bit S from b, the others from a, and to each its neighbour S lanes away.
+template <class T, long S, size_t... lane>
+inline typename Lanes<T>::vector folded(typename Lanes<T>::vector a, typename Lanes<T>::vector b, std::index_sequence<lane...>) {
+  constexpr long L = Lanes<T>::count;
+  return __builtin_shufflevector(a, b, (long(lane) & S ? L + long(lane) - S : long(lane))...) +
+         __builtin_shufflevector(a, b, (long(lane) & S ? L + long(lane) : long(lane) + S)...);
+}
+
+// The sum of each vector's lanes, for as many vectors as a vector has lanes: lane l becomes that of sums[l], all in sums[0].
+template <class T, long S = Lanes<T>::count / 2>
+inline void fold(typename Lanes<T>::vector* sums) {
+#pragma GCC unroll 16
+  for (long i = 0; i < S; ++i)
+    sums[i] = folded<T, S>(sums[i], sums[i + S], std::make_index_sequence<size_t(Lanes<T>::count)>{});
+  if constexpr (S > 1) fold<T, S / 2>(sums);
+}
+
+// c[m][n] = start + sum over k of w[n][k] * a[m][k]; w row-major, `depth` apart, of the type of the sums. As many rows of w at
+// a time as a vector has lanes, so that their sums are one vector in the end.
 template <class T, class Elem>
 void dots(const T* w, long depth, long columns, const Elem* const* a, long rows, T* const* c, Start start, const T* bias) {
   typedef typename Lanes<T>::vector V;
   constexpr long L = Lanes<T>::count;
   T wide[64];
   for (long m = 0; m < rows; ++m)
-    for (long n0 = 0; n0 < columns; n0 += 4) {
-      const long four = columns - n0 < 4 ? columns - n0 : 4;
-      const T* row[4];
-      for (long j = 0; j < 4; ++j) row[j] = w + (n0 + (j < four ? j : 0)) * depth;
-      V sum[4] = {};
+    for (long n = 0; n < columns; n += L) {
+      const long valid_rows = columns - n < L ? columns - n : L;
+      const T* row[L];
+      V sum[L] = {};
+#pragma GCC unroll 16
+      for (long j = 0; j < L; ++j) row[j] = w + (n + (j < valid_rows ? j : 0)) * depth;
       for (long k = 0; k < depth; k += L) {
         const long valid = depth - k < L ? depth - k : L;
         V x;
@@ -391,15 +412,15 @@ void dots(const T* w, long depth, long columns, const Elem* const* a, long rows,
           for (long i = 0; i < valid; ++i) wide[i] = widen(a[m][k + i]);
           x = load<T>(wide, valid);
         }
-#pragma GCC unroll 4
-        for (long j = 0; j < 4; ++j) sum[j] += load<T>(row[j] + k, valid) * x;
+#pragma GCC unroll 16
+        for (long j = 0; j < L; ++j) sum[j] += load<T>(row[j] + k, valid) * x;
       }
-      for (long j = 0; j < four; ++j) {
-        T s = start == Start::Add ? c[m][n0 + j] : start == Start::Bias ? bias[n0 + j] : T(0);
-        T lanes = 0;
-        for (long i = 0; i < L; ++i) lanes += sum[j][i];
-        c[m][n0 + j] = s + lanes;
-      }
+      fold<T>(sum);
+      if (start == Start::Add)
+        sum[0] += load<T>(c[m] + n, valid_rows);
+      else if (start == Start::Bias)
+        sum[0] += load<T>(bias + n, valid_rows);
+      store<T>(c[m] + n, sum[0], valid_rows);
     }
 }
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 
 import click
 import pytest
@@ -13,7 +14,7 @@ from recurra.config import options as options_of
 from recurra.data import DataConfig
 from recurra.errors import ConfigError, RunError
 from recurra.generation.config import GenerationConfig
-from recurra.tasks.language.config import CONFIGS
+from recurra.tasks.music.config import CompositionConfig
 from recurra.training import Interrupted
 from recurra.training.config import TrainingConfig
 
@@ -55,20 +56,43 @@ def test_help_lists_the_commands_whole(recurra):
     assert recurra("-h")[1] == out
 
 
-@pytest.mark.parametrize(
-    ("name", "classes"), [("train", CONFIGS.values()), ("generate", [GenerationConfig])], ids=["train", "generate"]
-)
-def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name, classes):
+# Command → the task whose settings are its options.
+TASKS = {
+    "train": "language",
+    "forecast": "forecasting",
+    "classify": "classification",
+    "tag": "tagging",
+    "transcribe": "speech",
+    "video": "video",
+    "compose": "music",
+    "translate": "translation",
+}
+
+
+def settings_of(command):
+    """The settings classes of a command, and where its task starts from other values than they do."""
+    if command == "generate":
+        return [GenerationConfig], {}
+    task = import_module(f"recurra.tasks.{TASKS[command]}.config")
+    parts = task.PREDICTOR | task.CLASSIFIER if command == "video" else task.CONFIGS
+    more = [task.PredictorConfig] if command == "video" else [CompositionConfig] if command == "compose" else []
+    return [*parts.values(), *more], getattr(task, "DEFAULTS", {})
+
+
+@pytest.mark.parametrize("name", [*TASKS, "generate"])
+def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name):
     # Long lines are broken, also after a hyphen.
     out = " ".join(recurra(name, "--help")[1].split()).replace("- ", "-")
+    classes, own = settings_of(name)
     for cls in classes:
         for option in options_of(cls):
             flag = "--" + option.name.replace("_", "-")
             assert f" {flag} " in out
-            assert " ".join(options._help(option).split()).replace("- ", "-") in out
+            help = options._help(option, own.get(option.name, option.default))
+            assert " ".join(help.split()).replace("- ", "-") in out
             assert option.help.split("`")[0].split("\n")[0] in out
-    assert "[default: 0.005]" in out or name != "train"
-    assert "[default: on]" in out, "switches say on and off"
+    assert f"scales it. [default: {own.get('lr', 0.005)}]" in out or name == "generate"
+    assert "[default: on]" in out or name not in ("train", "generate"), "switches say on and off"
 
 
 def test_help_needs_nothing_heavy():
@@ -202,15 +226,14 @@ def test_a_flag_wins_over_a_file_and_a_file_over_a_preset(recurra, tmp_path):
     (tmp_path / "my.toml").write_text("hidden-size = 9\nlr = 0.002\n[training]\nepochs = 1\nseed = 7\n")
     code, out, _ = recurra("train", "book.txt", "--preset", "tiny", "--config", "my.toml", "--seed", 8, "-q")
     assert (code, out) == (0, "runs/book-1\n")
-    about = json.loads((tmp_path / "runs/book-1/config.json").read_text())
+    about = json.loads((tmp_path / "runs/book-1/config.json").read_text())["settings"]
     assert about["training"]["seed"] == 8, "the flag"
     assert (about["model"]["hidden_size"], about["training"]["lr"]) == (9, 0.002), "the file"
     assert about["model"]["embedding_size"] == 16, "the preset"
     assert about["training"]["clip"] == TrainingConfig().clip, "the default"
     # The settings of a run are a file of settings.
     assert recurra("train", "book.txt", "--config", "runs/book-1/config.json", "-q")[1] == "runs/book-2\n"
-    again = json.loads((tmp_path / "runs/book-2/config.json").read_text())
-    assert (again["model"], again["training"]) == (about["model"], about["training"])
+    assert json.loads((tmp_path / "runs/book-2/config.json").read_text())["settings"] == about
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,25 @@ def test_the_loss_needs_no_copy_of_the_scores(vocabulary):
     assert by_time.is_contiguous()
 
 
+@pytest.mark.parametrize("cell", ["lstm", "transformer"])
+def test_bfloat16_is_near_float32_and_only_while_training(vocabulary, cell):
+    sizes = {"cell": cell, "embedding_size": 32, "hidden_size": 32} | ({"context": 9} if cell == "transformer" else {})
+    coarse, ids = model_of(vocabulary, precision="bfloat16", **sizes), ids_of(vocabulary, 3, 9)
+    fine = model_of(vocabulary, **sizes)
+    fine.load_state_dict(coarse.state_dict())
+    for model in (coarse, fine):
+        logits, state = model(ids)
+        assert logits.dtype == torch.float32
+        model(ids, state)[0].square().mean().backward()
+    far = [
+        (a.grad - b.grad).norm() / b.grad.norm() for a, b in zip(coarse.parameters(), fine.parameters(), strict=True)
+    ]
+    assert 0 < max(far) < 0.05
+    assert torch.equal(coarse.eval()(ids)[0], fine.eval()(ids)[0])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert fine(ids)[0].dtype == torch.bfloat16, "a caller's own autocast stands"
+
+
 def test_resets_drop_the_state(vocabulary):
     model, ids = model_of(vocabulary), ids_of(vocabulary, 2, 6)
     resets = torch.zeros(2, 6, dtype=torch.bool)

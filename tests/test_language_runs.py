@@ -55,7 +55,7 @@ def test_a_run_is_a_folder(trained):
     assert sorted(os.listdir(trained)) == names.split()
     about = json.loads((trained / "config.json").read_text())
     assert (about["recurra"], about["schema"], about["sources"]) == (recurra.__version__, "language/1", ["text"])
-    assert about["training"]["epochs"] == 3
+    assert about["settings"]["training"]["epochs"] == 3
     assert (trained / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -234,7 +234,7 @@ def test_a_run_that_cannot_go_on_is_one_line(trained, tmp_path, name, harm, word
 def test_settings_of_another_version_are_one_line(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "run")
     about = json.loads((trained / "config.json").read_text())
-    about["model"]["sparkle"] = 3
+    about["settings"]["model"]["sparkle"] = 3
     (tmp_path / "run" / "config.json").write_text(json.dumps(about | {"recurra": "9.9"}))
     with pytest.raises(RunError, match=r"written by Recurra 9\.9, does not fit version .*: `sparkle` is not a setting"):
         load(tmp_path / "run")

@@ -235,6 +235,21 @@ def test_the_command(recurra, tmp_path):
     assert [(row["task"], row["cell"]) for row in found["rows"]][1:3] == [("parity", "gru"), ("copy", "rnn")]
 
 
+def test_a_run_whose_loss_is_nan_for_good_is_one_in_vain(monkeypatch):
+    made = PROBLEMS["adding"].make
+    monkeypatch.setattr(
+        measure, "PROBLEMS", PROBLEMS | {"adding": PROBLEMS["adding"]._replace(make=lambda *a: _wild(made(*a)))}
+    )
+    broken, whole = bench(["adding", "copy"], ["gru"], [8], steps=60, **SMALL)
+    assert (broken.solved, broken.step, broken.error) == (False, 0, broken.chance)
+    assert whole.step > 0
+
+
+def _wild(parts):
+    parts[0][:] = np.nan
+    return parts
+
+
 def test_a_picture_has_solved_and_unsolved(tmp_path):
     rows = bench(["parity"], ["rnn", "gru"], [1, 8], steps=100, evaluate_every=25, **SMALL)
     assert {row.solved for row in rows} == {True, False}

@@ -107,14 +107,3 @@ def test_slips_are_one_line(compose, arguments, code, words):
     compose(*arguments, fails=code)
     assert words in compose.err
     assert "\n" not in compose.err
-
-
-def test_help_names_every_setting_with_the_tasks_own_defaults(compose):
-    from recurra.config import options
-    from recurra.tasks.music.config import CONFIGS, DEFAULTS, CompositionConfig
-
-    text = " ".join(compose("--help").split())
-    for cls in (*CONFIGS.values(), CompositionConfig):
-        assert all("--" + option.name.replace("_", "-") in text for option in options(cls))
-    for name, value in DEFAULTS.items():
-        assert f"[default: {value}]" in text, name

@@ -58,7 +58,7 @@ def test_a_kept_run_has_everything_and_is_opened_again(run):
     assert names >= {"config.json", "vocabulary.json", "model.safetensors", "state.safetensors", "metrics.jsonl"}
     assert names >= {"sounds.i16", "sounds.json", "loss.png"}
     config = json.loads((run / "config.json").read_text())
-    assert (config["schema"], config["model"]["rate"]) == ("speech/1", RATE)
+    assert (config["schema"], config["settings"]["model"]["rate"]) == ("speech/1", RATE)
     opened = load(run)
     assert opened.folder == run
     assert opened.parts["training"].epochs == 2

@@ -49,6 +49,10 @@ class RunError(RecurraError, RuntimeError):
     """A run's folder is damaged, foreign or cannot be written; or a training run cannot go on."""
 
 
+class DivergenceError(RunError):
+    """The loss of a training run stays infinite or NaN, at ever smaller learning rates too."""
+
+
 def nearest(word: Any, known: Iterable[str]) -> str:
     """`did you mean X?` where a known word is close, else the list of them: the end of an error's sentence."""
     known = [str(k) for k in known]

@@ -1,6 +1,5 @@
 """`recurra bench`: measurements of what cells can do; so far `memory`."""
 
-import re
 from pathlib import Path
 
 import click
@@ -25,16 +24,6 @@ def _numbers(ctx, parameter, text):
 
 def _names(ctx, parameter, text):
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def _settings(function):
-    """The options of the settings, but for those that say how long a run lasts: the bench has its own."""
-    function = settings_options({"Model": CONFIGS["model"], "Training": CONFIGS["training"]})(function)
-    function.__click_params__ = [one for one in function.__click_params__ if one.name not in ("epochs", "minutes")]
-    for option in function.__click_params__:
-        if option.name in DEFAULTS:  # where the bench starts from another value than the class
-            option.help = re.sub(r"\[default: .*\]", f"[default: {DEFAULTS[option.name]}]", option.help)
-    return function
 
 
 @command.command(
@@ -75,7 +64,10 @@ def _settings(function):
 @click.option("-q", "--quiet", is_flag=True, help="Show the result alone, not each run as it ends.")
 @json_option
 @config_option
-@_settings
+# How long a run lasts is said by the bench's own options.
+@settings_options(
+    {"Model": CONFIGS["model"], "Training": CONFIGS["training"]}, DEFAULTS, leave_out=("epochs", "minutes")
+)
 def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
     """Which cell solves which problem by when.
 

@@ -1,6 +1,5 @@
 """`recurra compose`: pieces of music → a model in a folder; and a model → a new piece."""
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,14 +17,6 @@ _SECTIONS = {
     "Training": CONFIGS["training"],
 }
 _file = click.Path(path_type=Path)
-
-
-def _music_options(function):
-    function = settings_options(_SECTIONS)(function)
-    for option in function.__click_params__:
-        if option.name in DEFAULTS:  # where music starts from another value than training does
-            option.help = re.sub(r"\[default: .*\]", f"[default: {DEFAULTS[option.name]}]", option.help)
-    return function
 
 
 @click.command(
@@ -53,7 +44,7 @@ def _music_options(function):
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the result.")
 @json_option
 @config_option
-@_music_options
+@settings_options(_SECTIONS, DEFAULTS)
 def command(data, model, to, soundfont, measure, out, resume, quiet, as_json, file, **values):
     """Train a model on music, and compose with it.
 

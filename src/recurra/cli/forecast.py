@@ -8,7 +8,7 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.options import config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
-from recurra.tasks.forecasting.config import CONFIGS, PRESETS
+from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
 _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 
@@ -41,7 +41,7 @@ _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
 @json_option
 @config_option
-@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()})
+@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS)
 def command(
     data, out, preset, resume, model, to, steps, known, windows, stride, picture, quiet, as_json, file, **values
 ):

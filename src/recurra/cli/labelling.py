@@ -1,6 +1,5 @@
 """What `classify` and `tag` share: options with the task's own defaults, fitting, and using a fitted run."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,7 @@ def labelling(configs: dict[str, type], defaults: dict[str, Any]) -> Callable:
     """The options of a command that fits on DATA, or labels it by a fitted run."""
 
     def add(function):
-        function = settings_options({TITLES[part]: cls for part, cls in configs.items()})(function)
-        for option in function.__click_params__:
-            if option.name in defaults:  # where the task starts from another value than the class
-                option.help = re.sub(r"\[default: .*\]", f"[default: {defaults[option.name]}]", option.help)
+        function = settings_options({TITLES[part]: cls for part, cls in configs.items()}, defaults)(function)
         for option in reversed(_OPTIONS):
             function = option(function)
         return config_option(function)

@@ -5,8 +5,9 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ from recurra.errors import ConfigError
 class _Setting(click.Option):
     """An option made from a field of a settings class. Not given is None, whatever the default: a file may set it."""
 
-    def __init__(self, option: config.Option, section: str):
+    def __init__(self, option: config.Option, section: str, start: Any):
         flag = "--" + option.name.replace("_", "-")
         several = typing.get_origin(option.type) is tuple
         switch = option.type is bool
@@ -27,7 +28,7 @@ class _Setting(click.Option):
             type=None if switch else _type(option),
             default=None,
             multiple=several,
-            help=_help(option),
+            help=_help(option, start),
         )
         self.section = section
 
@@ -58,20 +59,25 @@ class _Either(click.ParamType):
         self.fail(f"{value!r} is none of: {', '.join(kind.__name__ for kind in self.kinds)}", param, ctx)
 
 
-def _help(option: config.Option) -> str:
+def _help(option: config.Option, start: Any) -> str:
     # `top_p` is --top-p here.
     sentence = re.sub(r"`(\w+)`", lambda m: "--" + m[1].replace("_", "-"), " ".join(option.help.split()))
-    if option.default in (None, (), ""):
+    if start in (None, (), ""):
         return sentence
-    default = {True: "on", False: "off"}[option.default] if option.type is bool else option.default
-    return f"{sentence}  [default: {default}]"
+    return f"{sentence}  [default: {('off', 'on')[start] if option.type is bool else start}]"
 
 
-def settings_options(sections: dict[str, type]) -> Callable:
-    """Add the options of settings classes to a command, by section of its help: {"Training": TrainingConfig}."""
+def settings_options(
+    sections: dict[str, type], defaults: Mapping[str, Any] = MappingProxyType({}), leave_out: Collection[str] = ()
+) -> Callable:
+    """Add the options of settings classes to a command, by section of its help: {"Training": TrainingConfig}.
+
+    defaults: where the task starts from another value than the class, for the help. leave_out: fields without an option.
+    """
 
     def add(function):
-        made = [_Setting(o, title) for title, cls in sections.items() for o in config.options(cls)]
+        fields = [(one, title) for title, cls in sections.items() for one in config.options(cls)]
+        made = [_Setting(o, title, defaults.get(o.name, o.default)) for o, title in fields if o.name not in leave_out]
         # Decorators are read from below, and so are click's parameters.
         function.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(made)]
         return function
@@ -107,14 +113,13 @@ def read_settings(file: Path, known: list[str]) -> dict[str, Any]:
     except ValueError as error:
         kind = "TOML" if file.suffix == ".toml" else "JSON"
         raise ConfigError(f"--config {file} is not {kind}: {error}") from error
+    if isinstance(content, dict) and "schema" in content:  # a run's config.json, which says more than settings
+        content = content.get("settings")
     if not isinstance(content, dict):
         raise ConfigError(f"--config {file} holds a {type(content).__name__}; expected settings by name")
-    # What a run's config.json says of itself is no setting.
-    about = ("schema", "recurra", "sources")
     flat = {}
     for name, value in content.items():
-        if name not in about:
-            flat |= value if isinstance(value, dict) else {name: value}
+        flat |= value if isinstance(value, dict) else {name: value}
     settings = {name.replace("-", "_"): value for name, value in flat.items()}
     for name in settings:
         if name not in known:

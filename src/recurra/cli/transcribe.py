@@ -12,7 +12,7 @@ from recurra.cli.frame import Command
 from recurra.cli.options import config_option, given, settings_options
 from recurra.cli.shown import json_option, to_json
 from recurra.errors import DataError
-from recurra.tasks.speech.config import CONFIGS
+from recurra.tasks.speech.config import CONFIGS, DEFAULTS
 from recurra.tasks.speech.manifest import SOUNDS, TABLES, read_manifest
 
 _TITLES = {"model": "Model", "data": "Data", "training": "Training"}
@@ -43,7 +43,7 @@ _PIECE = 0.1  # seconds that are fed at once with --stream
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the result.")
 @json_option
 @config_option
-@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()})
+@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS)
 def command(sound, run, out, resume, to, beam, stream, microphone, quiet, as_json, file, **values):
     """Recognise speech: learn from recordings, or write them down.
 

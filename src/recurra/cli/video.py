@@ -14,6 +14,7 @@ from recurra.config import homes
 from recurra.errors import DataError
 from recurra.tasks.video.config import (
     CLASSIFIER,
+    DEFAULTS,
     PREDICTOR,
     ClassifierConfig,
     ClipsConfig,
@@ -54,7 +55,7 @@ _SECTIONS = {
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
 @json_option
 @config_option
-@settings_options(_SECTIONS)
+@settings_options(_SECTIONS, DEFAULTS)
 def command(data, labels, model, to, resume, out, quiet, as_json, file, **values):
     """Learn what clips show, or what comes next in them.
 

@@ -85,15 +85,17 @@ def write_settings(folder: Path, schema: str, parts: dict[str, Any], **about: An
     that JSON holds, such as sources, columns or classes; `read_settings` gives it back.
     """
     content = {"schema": schema, "recurra": recurra.__version__, **about}
-    content |= {part: dataclasses.asdict(settings) for part, settings in parts.items()}
+    content["settings"] = {part: dataclasses.asdict(settings) for part, settings in parts.items()}
     files.write(folder / CONFIG, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_settings(folder: Path, schema: str, classes: dict[str, type]) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_settings(
+    folder: Path, schema: str, classes: dict[str, type], *, whole: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings in config.json by part, and all else it says: `parts, about = read_settings(folder, ...)`.
 
-    classes: the settings class of each part; parts that the file has not are left out. RunError where the file is
-    damaged, of another task or version.
+    classes: the settings class of each part; parts that the file has not are left out, or with `whole` a RunError. RunError
+    where the file is damaged, of another task or version.
     """
     path = folder / CONFIG
     try:
@@ -106,13 +108,15 @@ def read_settings(folder: Path, schema: str, classes: dict[str, type]) -> tuple[
             f"{path} has the format {found!r}; this version of Recurra reads {schema!r}{_whose(found, schema)}"
         )
     try:
-        parts = {part: config.make(cls, about.pop(part)) for part, cls in classes.items() if part in about}
-    except (ConfigError, TypeError) as error:
-        written = about.get("recurra", "?")
+        written = about.pop("settings")
+        parts = {part: config.make(cls, written[part]) for part, cls in classes.items() if part in written}
+    except (ConfigError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path}, written by Recurra {written}, does not fit version {recurra.__version__}: {error}"
+            f"{path}, written by Recurra {about.get('recurra', '?')}, does not fit version {recurra.__version__}: {error}"
         ) from error
-    return parts, about
+    if whole and (missing := classes.keys() - parts.keys()):
+        raise RunError(f"{path} says nothing of {', '.join(sorted(missing))}; restore it from a copy")
+    return parts, {name: value for name, value in about.items() if name not in ("schema", "recurra")}
 
 
 def _whose(found: Any, schema: str) -> str:

@@ -35,7 +35,7 @@ def train(
     config: TrainingConfig,
     folder: Path,
     *,
-    again: str,
+    again: str | None,
     quiet: bool = False,
     notes: Iterable[str] = (),
     listeners: Iterable[Callable[[dict], None]] = (),
@@ -44,10 +44,11 @@ def train(
     """Train `task.model`, on the device it is on, until done; the best weights are left in it.
 
     folder: as in `recurra.training.fit`; it also gets metrics.jsonl and loss.png. again: the command or call that goes
-    on with the run, for the message after Ctrl-C. quiet: show nothing. notes: lines shown first. listeners, stop: as
+    on with the run, for the message after Ctrl-C; None = the folder will be gone, and gets no files that are there for
+    people. quiet: show nothing. notes: lines shown first. listeners, stop: as
     in `fit`, whose result is returned.
     """
-    always = [listening.metrics_file(folder), listening.picture(folder)]
+    always = [listening.metrics_file(folder), listening.picture(folder)] if again else []
     if config.tensorboard:
         always.append(listening.tensorboard(folder))
     if not quiet and distributed.rank() == 0:
@@ -57,4 +58,6 @@ def train(
     try:
         return fit(task, config, folder, listeners=[*always, *listeners], stop=stop)
     except Interrupted as error:
-        raise Interrupted(f"{error}. Go on with: {again}", error.exit_code - 128) from None
+        kept = f"{error}. Go on with: {again}"
+        gone = "stopped, and nothing is kept; with `out` a stopped fit can be gone on with"
+        raise Interrupted(kept if again else gone, error.exit_code - 128) from None

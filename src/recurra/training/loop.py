@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import RunError
+from recurra.errors import DivergenceError
 from recurra.training import budget, distributed, optimizers, runs, signals, tensors
 from recurra.training.clock import Clock
 from recurra.training.config import TrainingConfig
@@ -71,7 +71,7 @@ def fit(
     stop: asked several times a second; true ends the run early and keeps what it learned.
 
     Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps, seconds, best, best_step.
-    Raises Interrupted after Ctrl-C or SIGTERM, with everything saved; RunError where the loss stays infinite or NaN,
+    Raises Interrupted after Ctrl-C or SIGTERM, with everything saved; DivergenceError where the loss stays infinite or NaN,
     and where the folder's files are damaged, of another run, or cannot be written.
     """
     listeners = tuple(listeners) if distributed.rank() == 0 else ()
@@ -228,7 +228,7 @@ def _fall_back(run: Run, tell) -> None:
     run.progress.falls += 1
     run.progress.scale /= 2
     if run.progress.falls > FALLS:
-        raise RunError(
+        raise DivergenceError(
             f"the loss or its gradient became infinite or NaN {run.progress.falls} times, last at step {step:,} with"
             f" a learning rate of {lr:.2g}; the last good state is in {run.folder}. Start again with a smaller `lr`"
             " or `clip`, and look for wild values in the data."

@@ -15,7 +15,7 @@ from recurra.tasks import folders, running
 from recurra.tasks.classification import sequences
 from recurra.tasks.classification.parameters import OWN, initialiser
 from recurra.tasks.classification.reader import Reader
-from recurra.training import Interrupted, Task, fit, progress, runs
+from recurra.training import Task, runs
 
 try:
     from sklearn.base import BaseEstimator
@@ -148,23 +148,11 @@ class SequenceEstimator(BaseEstimator, ABC):
         self._own(model.to(device), reader, folder if kept else None)
         task = self._task(model, train, valid, parts)
         told = [lambda event: self.history_.append(event) if event["event"] == "evaluate" else None, *listeners]
-        if kept:
-            again = f"recurra {self.verb} --resume {folder}" if "sources" in about else f"resume({str(folder)!r}, X, y)"
-            options = {"again": again, "quiet": self.quiet, "listeners": told, "stop": stop}
-            running.train(task, parts["training"], folder, **options)
-        else:
-            self._train_unkept(task, parts["training"], folder, told, stop)
+        again = f"recurra {self.verb} --resume {folder}" if "sources" in about else f"resume({str(folder)!r}, X, y)"
+        options = {"again": again if kept else None, "quiet": self.quiet, "listeners": told, "stop": stop}
+        running.train(task, parts["training"], folder, **options)
         model.eval()
         return self
-
-    def _train_unkept(self, task: Task, training: Any, folder: Path, listeners: list, stop) -> None:
-        """The same in a folder that will be gone: without the files that are there for people."""
-        shown = [] if self.quiet else [progress.display()]
-        try:
-            fit(task, training, folder, listeners=[*shown, *listeners], stop=stop)
-        except Interrupted as error:
-            message = "stopped, and nothing is kept; with `out` a stopped fit can be gone on with"
-            raise Interrupted(message, error.exit_code - 128) from None
 
     def _own(self, model: nn.Module, reader: Reader, folder: Path | None) -> None:
         """Take over what is fitted."""
@@ -270,12 +258,8 @@ class SequenceEstimator(BaseEstimator, ABC):
     @classmethod
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any], dict[str, Any]]:
         """An estimator with a folder's settings, not yet fitted; the settings by part, and the rest of config.json."""
-        parts, about = folders.read_settings(folder, cls.schema, cls.configs)
-        if missing := cls.configs.keys() - parts.keys():
-            raise RunError(f"{folder}/config.json says nothing of {', '.join(sorted(missing))}; restore it from a copy")
-        values = {name: value for part in parts.values() for name, value in vars(part).items()}
-        about = {name: value for name, value in about.items() if name not in ("schema", "recurra")}
-        return cls(**values), parts, about
+        parts, about = folders.read_settings(folder, cls.schema, cls.configs, whole=True)
+        return cls(**{name: value for part in parts.values() for name, value in vars(part).items()}), parts, about
 
 
 def take(values: Any, numbers: np.ndarray) -> Any:

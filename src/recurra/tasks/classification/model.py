@@ -10,6 +10,7 @@ from recurra.cells import GRU, LSTM, PeepholeLSTM
 from recurra.errors import ConfigError
 from recurra.nn import Recurrent
 from recurra.nn.pooling import Pooling
+from recurra.nn.precision import coarse
 from recurra.tasks.classification.config import EncoderConfig
 
 
@@ -58,8 +59,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         if self.embedding is None:
             x = (x - self.mean) / self.deviation
-        low = self.config.precision == "bfloat16"
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=low):
+        with coarse(x, self.config.precision == "bfloat16"):
             if self.embedding is None or beside is not None:
                 x = x if self.embedding is None else torch.cat([self.embedding(x), beside], 2)
                 return self.layers(x, lengths=lengths)[0].float()

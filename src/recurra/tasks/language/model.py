@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from recurra import generation
 from recurra.errors import DtypeError, ShapeError, VocabularyError
 from recurra.nn import Recurrent, Transformer
+from recurra.nn.precision import coarse
 from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
 from recurra.text import Vocabulary
 
@@ -56,8 +57,11 @@ class LanguageModel(nn.Module):
         # Inside, time comes first: then the layers, the scores and the loss read their memory in order.
         steps = None if resets is None else resets.t()
         table = self.embedding.weight * self.scale if self.config.tie_weights else self.embedding.weight
-        hidden, state = self.layers(ids.t().long(), state, resets=steps, embedding=table)
-        return self.head(hidden[-1:] if last else hidden).transpose(0, 1), state
+        low = self.training and self.config.precision == "bfloat16"
+        with coarse(ids, low):
+            hidden, state = self.layers(ids.t().long(), state, resets=steps, embedding=table)
+            logits = self.head(hidden[-1:] if last else hidden)
+        return (logits.float() if low else logits).transpose(0, 1), state
 
     def _check(self, ids: Tensor) -> None:
         if ids.ndim != 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra import cells as known
 from recurra.config import make_parts, nearest
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DivergenceError
 from recurra.tasks import folders, running
 from recurra.tasks.memory.config import CONFIGS, DEFAULTS, TRANSFORMER
 from recurra.tasks.memory.model import MemoryModel
@@ -32,11 +32,11 @@ class Row:
     solved: bool
     """Whether the error on held-out sequences came down to 0.01."""
     step: int
-    """The step of the evaluation that showed it; or steps trained in vain."""
+    """The step of the evaluation that showed it; or steps trained in vain, fewer where the loss became NaN for good."""
     seconds: float
     """Time until then, evaluations included."""
     error: float
-    """The lowest error that an evaluation showed."""
+    """The lowest error that an evaluation showed; that of chance where there was none."""
     chance: float
     """The error of one who remembers nothing."""
 
@@ -97,9 +97,13 @@ def _run(name: str, lag: int, cell: str, steps: int, parts: dict[str, Any]) -> R
         except Interrupted as error:
             message = f"stopped at {name}, lag {lag}, {cell}; what came before it stands"
             raise Interrupted(message, error.exit_code - 128) from None
+        except DivergenceError:  # one run in vain, as others are, and no reason to lose them
+            pass
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    if not seen:
+        return Row(name, lag, cell, parameters, False, 0, 0.0, problem.chance, problem.chance)
     last = next(filter(_solves, seen), seen[-1])
     error = min(event["error"] for event in seen if event["step"] <= last["step"])
-    parameters = sum(parameter.numel() for parameter in model.parameters())
     return Row(name, lag, cell, parameters, _solves(last), last["step"], last["seconds"], error, problem.chance)
 
 

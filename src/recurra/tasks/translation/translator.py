@@ -18,7 +18,7 @@ from recurra.tasks.translation.pairs import Pair, check_pairs, check_texts, fing
 from recurra.tasks.translation.search import search
 from recurra.tasks.translation.task import Languages, TranslationTask
 from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import Interrupted, files, fit, progress, runs
+from recurra.training import files, runs
 
 SCHEMA = "translation/1"
 _VOCABULARIES = "source.json", "target.json"
@@ -81,16 +81,9 @@ class Translator:
         self._own(model.to(device), languages, folder if kept else None)
         task = TranslationTask(model, languages, train, valid, data.batch_size, training.seed)
         told = [lambda event: self.history_.append(event) if event["event"] == "evaluate" else None, *listeners]
-        if kept:
-            again = f"recurra translate --resume {folder}" if "sources" in about else f"resume({str(folder)!r}, pairs)"
-            running.train(task, training, folder, again=again, quiet=self.quiet, listeners=told, stop=stop)
-        else:
-            shown = [] if self.quiet else [progress.display()]
-            try:
-                fit(task, training, folder, listeners=[*shown, *told], stop=stop)
-            except Interrupted as error:
-                message = "stopped, and nothing is kept; with `out` a stopped fit can be gone on with"
-                raise Interrupted(message, error.exit_code - 128) from None
+        again = f"recurra translate --resume {folder}" if "sources" in about else f"resume({str(folder)!r}, pairs)"
+        options = {"again": again if kept else None, "quiet": self.quiet, "listeners": told, "stop": stop}
+        running.train(task, training, folder, **options)
         model.eval()
         return self
 
@@ -234,9 +227,7 @@ class Translator:
     @classmethod
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
         """A Translator with a folder's settings, not yet fitted, and the rest of its config.json."""
-        parts, about = folders.read_settings(folder, SCHEMA, CONFIGS)
-        if missing := CONFIGS.keys() - parts.keys():
-            raise RunError(f"{folder}/config.json says nothing of {', '.join(sorted(missing))}; restore it from a copy")
+        parts, about = folders.read_settings(folder, SCHEMA, CONFIGS, whole=True)
         return cls(**{name: value for part in parts.values() for name, value in vars(part).items()}), about
 
 

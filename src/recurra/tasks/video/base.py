@@ -14,7 +14,7 @@ from recurra.errors import ConfigError, DataError, RunError
 from recurra.tasks import folders, running
 from recurra.tasks.video.clips import Clips, fingerprint, named, read_clips
 from recurra.tasks.video.model import Frame
-from recurra.training import Interrupted, Task, fit, progress, runs
+from recurra.training import Task, runs
 
 
 class Given(NamedTuple):
@@ -96,22 +96,11 @@ class VideoModel(ABC):
         task = self._task(given, valid)
         folders.write_settings(folder, self.schema, self.parts, **(about | self._about()))
         told = [lambda event: self.history.append(event) if event["event"] == "evaluate" else None, *listeners]
-        if self.out is not None:
-            again = again or f"{type(self).__name__}.resume({str(folder)!r}, ...) with the same clips"
-            running.train(task, training, folder, again=again, quiet=self.quiet, listeners=told, stop=stop)
-        else:
-            self._train_unkept(task, folder, told, stop)
+        again = again or f"{type(self).__name__}.resume({str(folder)!r}, ...) with the same clips"
+        options = {"again": again if self.folder else None, "quiet": self.quiet, "listeners": told, "stop": stop}
+        running.train(task, training, folder, **options)
         self.model.eval()
         return self
-
-    def _train_unkept(self, task: Task, folder: Path, listeners: list, stop) -> None:
-        """The same in a folder that will be gone: without the files that are there for people."""
-        shown = [] if self.quiet else [progress.display()]
-        try:
-            fit(task, self.parts["training"], folder, listeners=[*shown, *listeners], stop=stop)
-        except Interrupted as error:
-            message = "stopped, and nothing is kept; with `out` a stopped fit can be gone on with"
-            raise Interrupted(message, error.exit_code - 128) from None
 
     def _fitted(self) -> nn.Module:
         if not hasattr(self, "model"):
@@ -169,14 +158,13 @@ class VideoModel(ABC):
     @classmethod
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
         """A model with a folder's settings, without weights, and the rest of config.json."""
-        parts, about = folders.read_settings(folder, cls.schema, cls.configs)
         one = cls()
+        one.parts, about = folders.read_settings(folder, cls.schema, cls.configs, whole=True)
         try:
-            one.parts = {part: parts[part] for part in cls.configs}
             one._remember(about)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{folder / folders.CONFIG} is damaged: {error!r} in it. Restore it from a copy") from error
-        return one, {name: value for name, value in about.items() if name not in ("schema", "recurra")}
+        return one, about
 
 
 def _paths(X: Any) -> list[str]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from recurra.nn import Recurrent
 from recurra.nn.convolutional import ConvRecurrent
 from recurra.nn.pooling import Pooling
+from recurra.nn.precision import coarse
 from recurra.tasks.video.config import ClassifierConfig, NetworkConfig, PredictorConfig
 
 _SMALLEST = 5  # pixels: a frame is halved until its shorter side has no more
@@ -62,7 +63,7 @@ class ClipClassifier(nn.Module):
         time, batch = x.shape[:2]
         if self.config.motion:
             x = torch.cat([x, x - torch.cat([x[:1], x[:-1]])], 2)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.network.precision == "bfloat16"):
+        with coarse(x, self.network.precision == "bfloat16"):
             seen = self.stages(x.flatten(0, 1).contiguous(memory_format=torch.channels_last))
             features = self.dropout(F.relu(self.project(seen.flatten(1))))
         states, _ = self.layers(features.float().unflatten(0, (time, batch)), lengths=lengths)
@@ -110,7 +111,7 @@ class Forecaster(nn.Module):
     def forward(self, x: Tensor, ahead: int) -> Tensor:
         time, batch, channels, height, width = x.shape
         last, patch = x[-1], self.config.patch
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.network.precision == "bfloat16"):
+        with coarse(x, self.network.precision == "bfloat16"):
             y, states = F.pixel_unshuffle(self._whole(x.flatten(0, 1)), patch), []
             for down, reading in zip(self.down, self.reading, strict=True):
                 y = F.leaky_relu(down(y), 0.2).unflatten(0, (time, batch))
