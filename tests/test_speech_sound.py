@@ -198,13 +198,15 @@ def test_a_file_can_be_normalised_by_itself(random):
 
 def test_recordings_are_joined_with_pauses(random):
     one, two = np.full(800, 0.5, np.float32), np.full(400, -0.5, np.float32)
-    lengths = set()
-    for _ in range(20):
+    lengths, at_once = set(), 0
+    for _ in range(40):
         sound = join([one, two], 8000, random, pause=0.1)
+        at_once += sound[0] != 0
         assert np.array_equal(sound[sound != 0], np.concatenate([one, two]))
         assert 1200 <= len(sound) <= 1200 + 3 * 800
         lengths.add(len(sound))
     assert len(lengths) > 10
+    assert 10 < at_once < 30, "half of them begin without a pause"
     assert np.array_equal(join([one], 8000, random, pause=0), one)
 
 

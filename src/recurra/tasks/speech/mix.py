@@ -15,11 +15,13 @@ def join(
 ) -> np.ndarray:
     """Recordings one after the other, with silence between and noise over all: `join([one, two], 8000, random)`.
 
+    Half of the results begin with the first recording at once: what has always heard a silence first misses a word without.
+
     sounds: (samples,) each. rate: samples a second. pause: longest silence before, between and after them, in seconds.
     noise: dB that the loudest noise lies below the sound, the softest 40; None = no noise. Returns (samples,) float32.
     """
     silences = [np.zeros(int(random.uniform(0, pause) * rate), np.float32) for _ in range(len(sounds) + 1)]
-    parts = [silences[0]]
+    parts = silences[: random.integers(0, 2)]
     for sound, silence in zip(sounds, silences[1:], strict=True):
         parts += [sound, silence]
     return noisy(np.concatenate(parts), random, noise)
