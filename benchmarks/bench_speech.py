@@ -28,7 +28,15 @@ from recurra.tasks.speech import Resampler, Transcriber, character_error_rate, j
 
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-SETTINGS = {"unit": "word", "join": 4, "noise": 10.0, "speed": 0.1, "time_masks": 0, "hidden_size": 256, "num_layers": 2}
+SETTINGS = {
+    "unit": "word",
+    "join": 4,
+    "noise": 10.0,
+    "speed": 0.1,
+    "time_masks": 0,
+    "hidden_size": 256,
+    "num_layers": 2,
+}
 SETTINGS |= {"dropout": 0.1, "batch_size": 16, "epochs": 30, "lr": 5e-3, "seed": 1}
 RATE, STRINGS = 8000, 300
 PUBLISHED = (

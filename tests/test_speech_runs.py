@@ -11,7 +11,7 @@ from support import assert_close
 
 from recurra.config import options
 from recurra.errors import ConfigError, DataError, DtypeError, RunError, VocabularyError
-from recurra.tasks import speech
+from recurra.tasks import folders, speech
 from recurra.tasks.speech import Transcriber, load, resume, runner
 from recurra.tasks.speech.config import CONFIGS, settings
 from recurra.tasks.speech.corpus import Corpus
@@ -35,7 +35,7 @@ def run(tmp_path_factory):
 
 def test_every_batch_follows_from_its_place_alone(run):
     corpus, folder = Corpus.open(run), speech.folder
-    vocabulary, parts = folder.read_vocabulary(run), folder.read_settings(run)
+    vocabulary, parts = folders.read_vocabulary(run), folder.read_settings(run)
 
     def batches(seed):
         task = SpeechTask(folder.build(vocabulary, parts["model"], 1), vocabulary, corpus, parts["data"], seed)

@@ -10,8 +10,8 @@ from typing import Any
 from recurra.errors import RunError
 from recurra.studio import history
 from recurra.studio.shapes import Run
-from recurra.tasks.folders import CONFIG
-from recurra.tasks.language.folder import VOCABULARY, read_settings
+from recurra.tasks.folders import CONFIG, VOCABULARY
+from recurra.tasks.language.folder import read_settings
 from recurra.training.listeners import METRICS, read_metrics
 from recurra.training.runs import STATE, WEIGHTS
 
@@ -35,8 +35,6 @@ def _describe(folder: Path) -> dict[str, Any]:
     about, error = read_json(folder / ABOUT), None
     try:
         parts = {p: vars(s) for p, s in read_settings(folder).items()} if (folder / CONFIG).exists() else {}
-        if (folder / CONFIG).exists() and "model" not in parts:
-            raise RunError(f"{folder / CONFIG} says nothing of a model")
         state, weights = _header(folder / STATE), _header(folder / WEIGHTS)
     except RunError as problem:
         parts, state, weights, error = {}, None, None, str(problem)

@@ -9,7 +9,7 @@ A task adds what else its model needs (a vocabulary, the names of classes). The 
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from torch import nn
 import recurra
 from recurra import config
 from recurra.errors import ConfigError, RunError
+from recurra.text import Vocabulary, vocabulary_from_json
 from recurra.training import files, runs
 
 CONFIG = "config.json"
+VOCABULARY = "vocabulary.json"
 RUNS = Path("runs")
 
 
@@ -90,12 +92,12 @@ def write_settings(folder: Path, schema: str, parts: dict[str, Any], **about: An
 
 
 def read_settings(
-    folder: Path, schema: str, classes: dict[str, type], *, whole: bool = False
+    folder: Path, schema: str, classes: dict[str, type], *, need: Collection[str] = ("model",)
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings in config.json by part, and all else it says: `parts, about = read_settings(folder, ...)`.
 
-    classes: the settings class of each part; parts that the file has not are left out, or with `whole` a RunError. RunError
-    where the file is damaged, of another task or version.
+    classes: the settings class of each part. need: the parts that must be there; others may be missing, as a saved model's
+    are. RunError where the file is damaged, of another task or version.
     """
     path = folder / CONFIG
     try:
@@ -114,9 +116,24 @@ def read_settings(
         raise RunError(
             f"{path}, written by Recurra {about.get('recurra', '?')}, does not fit version {recurra.__version__}: {error}"
         ) from error
-    if whole and (missing := classes.keys() - parts.keys()):
+    if missing := set(need) - parts.keys():
         raise RunError(f"{path} says nothing of {', '.join(sorted(missing))}; restore it from a copy")
     return parts, {name: value for name, value in about.items() if name not in ("schema", "recurra")}
+
+
+def write_vocabulary(folder: Path, vocabulary: Vocabulary, name: str = VOCABULARY) -> None:
+    files.write(folder / name, vocabulary.to_json())
+
+
+def read_vocabulary(folder: Path, name: str = VOCABULARY) -> Vocabulary:
+    """What `write_vocabulary` wrote. RunError where the file is missing or damaged."""
+    path = folder / name
+    try:
+        return vocabulary_from_json(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read: {error}. Restore it from a copy, or train again") from error
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from error
 
 
 def _whose(found: Any, schema: str) -> str:

@@ -258,7 +258,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     @classmethod
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any], dict[str, Any]]:
         """An estimator with a folder's settings, not yet fitted; the settings by part, and the rest of config.json."""
-        parts, about = folders.read_settings(folder, cls.schema, cls.configs, whole=True)
+        parts, about = folders.read_settings(folder, cls.schema, cls.configs, need=cls.configs)
         return cls(**{name: value for part in parts.values() for name, value in vars(part).items()}), parts, about
 
 

@@ -6,12 +6,10 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.errors import DataError, DtypeError, RunError, ShapeError
+from recurra.tasks import folders
 from recurra.tasks.classification import sequences
 from recurra.tasks.classification.config import SequencesConfig
-from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import files
-
-VOCABULARY = "vocabulary.json"
+from recurra.text import Vocabulary
 
 
 class Reader:
@@ -72,7 +70,7 @@ class Reader:
     def save(self, folder: Path) -> None:
         """Write the vocabulary, if there is one."""
         if self.vocabulary is not None:
-            files.write(folder / VOCABULARY, self.vocabulary.to_json())
+            folders.write_vocabulary(folder, self.vocabulary)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any], parts: dict[str, Any]) -> Self:
@@ -84,17 +82,7 @@ class Reader:
             raise RunError(
                 f"{folder}/config.json is damaged: {error!r}; restore it from a copy, or train again"
             ) from None
-        return cls(parts["data"], classes, features, None if features else read_vocabulary(folder / VOCABULARY))
-
-
-def read_vocabulary(path: Path) -> Vocabulary:
-    """RunError where the file is missing or damaged."""
-    try:
-        return vocabulary_from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Restore it from a copy, or train again") from error
-    except RunError as error:
-        raise RunError(f"{path}: {error}") from error
+        return cls(parts["data"], classes, features, None if features else folders.read_vocabulary(folder))
 
 
 def find_classes(labels: np.ndarray) -> np.ndarray:

@@ -36,11 +36,11 @@ def write(folder: Path, parts: dict[str, Any], about: dict[str, Any], form: Form
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Form]:
     """Settings by part, what the data said, and the frame's form. RunError where the folder is damaged."""
-    parts, about = folders.read_settings(folder, SCHEMA, CONFIGS)
+    parts, about = folders.read_settings(folder, SCHEMA, CONFIGS, need=CONFIGS)
     try:
         form = Form(**about.pop("form"))
-        if parts.keys() != CONFIGS.keys() or not about.keys() >= set(_ABOUT):
-            raise KeyError("parts")
+        if missing := set(_ABOUT) - about.keys():
+            raise KeyError(*missing)
     except (KeyError, TypeError) as error:
         raise RunError(
             f"{folder / folders.CONFIG} describes no forecaster; restore it from a copy, or train again"

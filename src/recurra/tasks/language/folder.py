@@ -11,15 +11,13 @@ The last three lines are there after training; a saved model needs only config, 
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import RunError
 from recurra.tasks import folders
 from recurra.tasks.language.config import CONFIGS
 from recurra.tasks.language.model import LanguageModel
-from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import files, runs
+from recurra.text import Vocabulary
+from recurra.training import runs
 
 SCHEMA = "language/1"
-VOCABULARY = "vocabulary.json"
 
 
 def write_settings(folder: Path, parts: dict[str, Any], sources: list[str]) -> None:
@@ -32,22 +30,12 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return folders.read_settings(folder, SCHEMA, CONFIGS)[0]
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
-    path = folder / VOCABULARY
-    try:
-        return vocabulary_from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Restore it from a copy, or train again") from error
-    except RunError as error:
-        raise RunError(f"{path}: {error}") from error
-
-
 def save(model: LanguageModel, folder: str | Path) -> None:
     """Write what `load` needs. RunError where the folder holds another run, or cannot be written."""
     folder = Path(folder)
     folders.refuse_a_run(folder)
     folders.make(folder)
-    files.write(folder / VOCABULARY, model.vocabulary.to_json())
+    folders.write_vocabulary(folder, model.vocabulary)
     runs.write_weights(model, folder, step=None, loss=None)
     write_settings(folder, {"model": model.config}, [])
 
@@ -58,10 +46,7 @@ def load(name: str | Path) -> LanguageModel:
     RunError, in one line, for a folder that is missing, damaged or of another program.
     """
     folder = folders.find(name)
-    parts = read_settings(folder)
-    if "model" not in parts:
-        raise RunError(f"{folder / folders.CONFIG} describes no model; restore it from a copy, or train again")
-    model = build(read_vocabulary(folder), parts["model"], seed=0)
+    model = build(folders.read_vocabulary(folder), read_settings(folder)["model"], seed=0)
     runs.load_weights(model, folder)
     model.folder = folder
     return model.eval()

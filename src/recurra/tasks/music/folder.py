@@ -76,8 +76,6 @@ def load(name: str | Path) -> MusicModel:
     """
     folder = folders.find(name)
     parts, form = read_settings(folder)
-    if "model" not in parts:
-        raise RunError(f"{folder / folders.CONFIG} describes no model; restore it from a copy, or train again")
     model = build(parts["model"], form, seed=0)
     runs.load_weights(model, folder)
     model.folder = folder

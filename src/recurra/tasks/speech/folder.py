@@ -7,15 +7,13 @@ model.safetensors   the best weights              sounds.i16, .json  the recordi
 from pathlib import Path
 from typing import Any
 
-from recurra.errors import RunError
 from recurra.tasks import folders
 from recurra.tasks.speech.config import CONFIGS, SpeechConfig
 from recurra.tasks.speech.model import SpeechModel
-from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import files, runs
+from recurra.text import Vocabulary
+from recurra.training import runs
 
 SCHEMA = "speech/1"
-VOCABULARY = "vocabulary.json"
 
 
 def write_settings(folder: Path, parts: dict[str, Any], sources: list[str]) -> None:
@@ -25,38 +23,21 @@ def write_settings(folder: Path, parts: dict[str, Any], sources: list[str]) -> N
 
 def read_settings(folder: Path) -> dict[str, Any]:
     """The settings in config.json, by part: all of them for a run, "model" alone for a saved model."""
-    parts = folders.read_settings(folder, SCHEMA, CONFIGS)[0]
-    if "model" not in parts:
-        raise RunError(f"{folder / folders.CONFIG} describes no model; restore it from a copy, or train again")
-    return parts
-
-
-def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
-    files.write(folder / VOCABULARY, vocabulary.to_json())
-
-
-def read_vocabulary(folder: Path) -> Vocabulary:
-    path = folder / VOCABULARY
-    try:
-        return vocabulary_from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Restore it from a copy, or train again") from error
-    except RunError as error:
-        raise RunError(f"{path}: {error}") from error
+    return folders.read_settings(folder, SCHEMA, CONFIGS)[0]
 
 
 def save(model: SpeechModel, vocabulary: Vocabulary, folder: Path) -> None:
     """Write what `load` needs. RunError where the folder holds a training run, or cannot be written."""
     folders.refuse_a_run(folder)
     folders.make(folder)
-    write_vocabulary(folder, vocabulary)
+    folders.write_vocabulary(folder, vocabulary)
     runs.write_weights(model, folder, step=None, loss=None)
     write_settings(folder, {"model": model.config}, [])
 
 
 def load(folder: Path) -> tuple[SpeechModel, Vocabulary]:
     """A fitted model, on the CPU, and its vocabulary. RunError, in one line, for a damaged or foreign folder."""
-    vocabulary = read_vocabulary(folder)
+    vocabulary = folders.read_vocabulary(folder)
     model = build(vocabulary, read_settings(folder)["model"], seed=0)
     runs.load_weights(model, folder)
     return model.eval(), vocabulary

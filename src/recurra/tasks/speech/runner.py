@@ -86,7 +86,7 @@ def _set_up(examples, valid, parts: dict[str, Any], out: Path | None, name: str,
             examples, valid = _split(examples, parts["data"], parts["training"].seed)
         with progress.share("reading the recordings", quiet) as report:
             corpus = recordings.build(folder, examples, valid, parts["model"].rate, rate, report)
-        contents.write_vocabulary(folder, words.learn(corpus.texts, parts["model"].unit))
+        folders.write_vocabulary(folder, words.learn(corpus.texts, parts["model"].unit))
         parts = parts | {"model": dataclasses.replace(parts["model"], rate=corpus.rate)}
         sources = [str(sound) for sound, _ in [*examples, *valid] if isinstance(sound, str | Path)]
         contents.write_settings(folder, parts, sources)
@@ -114,7 +114,7 @@ def _run(folder: Path, quiet: bool, listeners, stop) -> tuple[SpeechModel, Vocab
     """Train what a folder describes, from wherever it is."""
     parts = contents.read_settings(folder)
     training = parts["training"]
-    corpus, vocabulary = Corpus.open(folder), contents.read_vocabulary(folder)
+    corpus, vocabulary = Corpus.open(folder), folders.read_vocabulary(folder)
     model = contents.build(vocabulary, parts["model"], training.seed)
     model.to(running.device(training.device))
     task = SpeechTask(model, vocabulary, corpus, parts["data"], training.seed)

@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.errors import DataError, DtypeError, ShapeError
+from recurra.tasks import folders
 from recurra.tasks.classification import sequences
-from recurra.tasks.classification.reader import Reader, read_vocabulary
+from recurra.tasks.classification.reader import Reader
 from recurra.text.characters import Characters
 from recurra.text.vocabulary import UNK
 from recurra.text.words import Words
-from recurra.training import files
 
 CHARACTERS = "characters.json"
 LONGEST = 24
@@ -89,13 +89,13 @@ class TagReader(Reader):
     def save(self, folder: Path) -> None:
         super().save(folder)
         if self.characters is not None:
-            files.write(folder / CHARACTERS, self.characters.to_json())
+            folders.write_vocabulary(folder, self.characters, CHARACTERS)
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any], parts: dict[str, Any]) -> Self:
         reader = super().load(folder, about, parts)
         if reader.vocabulary is not None and parts["tagger"].character_size:
-            reader.characters = read_vocabulary(folder / CHARACTERS)
+            reader.characters = folders.read_vocabulary(folder, CHARACTERS)
         return reader
 
 

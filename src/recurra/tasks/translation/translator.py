@@ -17,8 +17,8 @@ from recurra.tasks.translation.model import EncoderDecoder
 from recurra.tasks.translation.pairs import Pair, check_pairs, check_texts, fingerprint, read_pairs, split, vocabularies
 from recurra.tasks.translation.search import search
 from recurra.tasks.translation.task import Languages, TranslationTask
-from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import files, runs
+from recurra.text import Vocabulary
+from recurra.training import runs
 
 SCHEMA = "translation/1"
 _VOCABULARIES = "source.json", "target.json"
@@ -96,7 +96,7 @@ class Translator:
 
     def _write(self, folder: Path, languages: Languages, about: dict[str, Any]) -> None:
         for name, vocabulary in zip(_VOCABULARIES, languages, strict=True):
-            files.write(folder / name, vocabulary.to_json())
+            folders.write_vocabulary(folder, vocabulary, name)
         folders.write_settings(folder, SCHEMA, self.parts, limit=self.limit_, **about)
 
     def _fitted(self) -> EncoderDecoder:
@@ -159,12 +159,11 @@ class Translator:
         """
         folder = folders.find(folder)
         found, about = cls._described(folder)
+        languages = Languages(*(folders.read_vocabulary(folder, name) for name in _VOCABULARIES))
         try:
-            texts = [(folder / name).read_text("utf-8") for name in _VOCABULARIES]
             found.limit_ = int(about["limit"])
-        except (OSError, ValueError, KeyError) as error:
+        except (ValueError, KeyError) as error:
             raise RunError(f"{folder} is damaged: {error!r}. Restore it from a copy, or train again") from error
-        languages = Languages(*map(vocabulary_from_json, texts))
         model = found._network(languages)
         runs.load_weights(model, folder)
         found._own(model.eval(), languages, folder)
@@ -227,7 +226,7 @@ class Translator:
     @classmethod
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
         """A Translator with a folder's settings, not yet fitted, and the rest of its config.json."""
-        parts, about = folders.read_settings(folder, SCHEMA, CONFIGS, whole=True)
+        parts, about = folders.read_settings(folder, SCHEMA, CONFIGS, need=CONFIGS)
         return cls(**{name: value for part in parts.values() for name, value in vars(part).items()}), about
 
 

@@ -159,7 +159,7 @@ class VideoModel(ABC):
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
         """A model with a folder's settings, without weights, and the rest of config.json."""
         one = cls()
-        one.parts, about = folders.read_settings(folder, cls.schema, cls.configs, whole=True)
+        one.parts, about = folders.read_settings(folder, cls.schema, cls.configs, need=cls.configs)
         try:
             one._remember(about)
         except (KeyError, TypeError, ValueError) as error:
