@@ -1,5 +1,5 @@
-// Run by test_native: the core with some generated cells over random sizes and options, under a sanitizer. It says nothing of the
-// numbers but that one thread and several give the same ones (test_cpu_backend compares them with the equations).
+// Run by test_native: the core with some generated cells over random sizes and options. It looks that one thread and several give
+// the same numbers (test_cpu_backend compares them with the equations), and with a second argument prints them.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -153,9 +153,11 @@ int main(int argc, char** argv) {
       if (!one.run(1) || !several.run(3)) return printf("cell %zu case %ld: out of memory\n", c, seed), 1;
       const auto a = one.outcome(), b = several.outcome();
       for (size_t i = 0; i < a.size() && !half; ++i)
-        for (size_t j = 0; j < a[i].size(); ++j, ++compared)
+        for (size_t j = 0; j < a[i].size(); ++j, ++compared) {
+          if (argc > 2) printf("%.7g\n", a[i][j]);
           if (!(std::fabs(a[i][j] - b[i][j]) <= 1e-3f * (1 + std::fabs(a[i][j]))))
             return printf("cell %zu case %ld: result %zu [%zu] is %g with one thread, %g with three\n", c, seed, i, j, a[i][j], b[i][j]), 1;
+        }
     }
   printf("%ld numbers compared\n", compared);
   return compared ? 0 : 1;
