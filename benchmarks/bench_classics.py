@@ -123,14 +123,14 @@ def main() -> int:
         return 0 if options.list else 2
     report = Report(__doc__, options)
     report.say(header())
-    report.table("model" + " " * 24, "parameters", "epochs", "minutes", "measure", "ours", "published")
+    report.table("model" + " " * 24, "parameters", "epochs", "minutes", "measure" + " " * 11, "ours", "published")
     for name, (read, settings, what, published) in chosen.items():
         extra = {"seed": options.seed} | ({"epochs": options.epochs} if options.epochs else {})
         with tempfile.TemporaryDirectory() as folder:
             out = (options.runs or Path(folder)) / name.replace(" ", "-")
             found, parameters, epochs, minutes = measure(read(), settings | extra, out)
         ours = found[what] if what != "perplexity" else math.exp(found["loss"])
-        report.row(name, parameters, epochs, minutes, what, ours, published)
+        report.row(name, f"{parameters:,}", f"{epochs:.0f}", minutes, what, f"{ours:.3f}", published)
         report.target(f"{name}: {ours:.3f}, published {published}", ours <= published)
     return report.end()
 
