@@ -182,7 +182,16 @@ def main() -> None:
     torch.set_num_threads(options.threads[0])
     report = Report(__doc__, options)
     report.say(header())
-    report.table("row", "cell, pooling", "parameters", "seeds", "minutes", "test %", "each seed", "published %")
+    columns = (
+        "row" + " " * 12,
+        "cell, pooling" + " " * 10,
+        "parameters",
+        "seeds",
+        "minutes",
+        "test %",
+        "each seed" + " " * 10,
+    )
+    report.table(*columns, "published %")
     for name in options.rows or QUICK:
         load, settings, seeds, published = ROWS[name]
         train, test = load()
@@ -192,7 +201,8 @@ def main() -> None:
             scores.append(100 * model.score(*test))
         minutes = (time.perf_counter() - began) / 60 / seeds
         size = f"{sum(p.numel() for p in model.model_.parameters()):,}"
-        form = ", ".join([model.cell, "crf" if settings.get("crf") else getattr(model, "pooling", "steps")])
+        cell = "bidirectional " * model.bidirectional + model.cell
+        form = ", ".join([cell, "crf" if settings.get("crf") else getattr(model, "pooling", "steps")])
         each = " ".join(f"{score:.2f}" for score in scores)
         report.row(name, form, size, seeds, minutes, f"{np.mean(scores):.2f}", each, published)
         if name.startswith("unspaced"):
