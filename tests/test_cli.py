@@ -242,6 +242,7 @@ def test_a_flag_wins_over_a_file_and_a_file_over_a_preset(recurra, tmp_path):
         ("a.json", "{", "--config a.json is not JSON: "),
         ("a.toml", "= 1", "--config a.toml is not TOML: "),
         ("a.json", "[1]", "--config a.json holds a list; expected settings by name"),
+        ("a.json", '{"schema": "language/1"}', "--config a.json holds no settings; expected settings by name"),
         ("a.json", '{"temprature": 1}', "`temprature` is not a setting; did you mean `temperature`?"),
         ("a.json", b"\xff", "--config a.json is not JSON: "),
     ],

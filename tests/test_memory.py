@@ -235,7 +235,7 @@ def test_the_command(recurra, tmp_path):
     assert [(row["task"], row["cell"]) for row in found["rows"]][1:3] == [("parity", "gru"), ("copy", "rnn")]
 
 
-def test_a_run_whose_loss_is_nan_for_good_is_one_in_vain(monkeypatch):
+def test_a_run_whose_loss_is_nan_for_good_is_one_in_vain(monkeypatch, tmp_path):
     made = PROBLEMS["adding"].make
     monkeypatch.setattr(
         measure, "PROBLEMS", PROBLEMS | {"adding": PROBLEMS["adding"]._replace(make=lambda *a: _wild(made(*a)))}
@@ -243,6 +243,7 @@ def test_a_run_whose_loss_is_nan_for_good_is_one_in_vain(monkeypatch):
     broken, whole = bench(["adding", "copy"], ["gru"], [8], steps=60, **SMALL)
     assert (broken.solved, broken.step, broken.error) == (False, 0, broken.chance)
     assert whole.step > 0
+    assert draw([broken], tmp_path / "a.png").stat().st_size > 1000, "without a warning, which would be an error here"
 
 
 def _wild(parts):

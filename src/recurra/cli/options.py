@@ -116,7 +116,8 @@ def read_settings(file: Path, known: list[str]) -> dict[str, Any]:
     if isinstance(content, dict) and "schema" in content:  # a run's config.json, which says more than settings
         content = content.get("settings")
     if not isinstance(content, dict):
-        raise ConfigError(f"--config {file} holds a {type(content).__name__}; expected settings by name")
+        found = "no settings" if content is None else f"a {type(content).__name__}"
+        raise ConfigError(f"--config {file} holds {found}; expected settings by name")
     flat = {}
     for name, value in content.items():
         flat |= value if isinstance(value, dict) else {name: value}

@@ -15,7 +15,7 @@ def draw(rows: Sequence[Row], path: str | Path) -> Path:
     lines = -(-len(tasks) // columns)
     figure = Figure(figsize=(1 + 3 * columns, 0.6 + 2.6 * lines), dpi=110, layout="constrained")
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    most = max(row.step for row in rows)
+    most = max(1, *(row.step for row in rows))
     for axes, task in zip(panels, tasks, strict=False):
         for place, cell in enumerate(cells):
             own = [row for row in rows if (row.task, row.cell) == (task, cell)]
