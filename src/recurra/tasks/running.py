@@ -49,7 +49,7 @@ def train(
     in `fit`, whose result is returned.
     """
     always = [listening.metrics_file(folder), listening.picture(folder)] if again else []
-    if config.tensorboard:
+    if again and config.tensorboard:
         always.append(listening.tensorboard(folder))
     if not quiet and distributed.rank() == 0:
         always.append(progress.display())
