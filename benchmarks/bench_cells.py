@@ -163,7 +163,7 @@ def compiled_loop(report: Report) -> None:
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.add_argument("--compile", action="store_true", help="also the loop under torch.compile")
     parser.add_argument(
         "--first-call", action="store_true", help="measure one first call (what the script starts itself)"

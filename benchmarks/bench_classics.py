@@ -110,14 +110,13 @@ def measure(texts: dict[str, str], settings: dict, out: Path) -> tuple[dict, int
 
 
 def main() -> int:
-    parser = arguments(__doc__, threads=(2,))
+    parser = arguments(__doc__, threads=2, seed=1)
     parser.add_argument("rows", nargs="*", help="rows by name or by the start of it; default all")
     parser.add_argument("--list", action="store_true", help="name the rows, and stop")
     parser.add_argument("--epochs", type=int, help="passes over the training part, in place of each row's own")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and go on with those that are there")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads[0])
+    torch.set_num_threads(options.threads)
     chosen = {name: row for name, row in rows().items() if not options.rows or name.startswith(tuple(options.rows))}
     if options.list or not chosen:
         print("\n".join(rows()))

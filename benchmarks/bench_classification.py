@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pairs import header
-from report import Report, arguments
+from report import Report, arguments, row_of
 
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
@@ -172,14 +172,12 @@ def picture(model: SequenceClassifier, texts: list[str], labels: list[str], path
 
 
 def main() -> None:
-    parser = arguments(__doc__, threads=(2,))
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: the quick ones; {', '.join(ROWS)}")
+    parser = arguments(__doc__, threads=2)
+    parser.add_argument("rows", nargs="*", type=row_of(ROWS), help=f"default: the quick ones, {', '.join(QUICK)}")
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and go on with those that are there")
     parser.add_argument("--picture", type=Path, help="draw the attention of the row authors into this file")
     options = parser.parse_args()
-    if unknown := set(options.rows) - set(ROWS):
-        parser.error(f"no row {', '.join(unknown)}; expected some of: {', '.join(ROWS)}")
-    torch.set_num_threads(options.threads[0])
+    torch.set_num_threads(options.threads)
     report = Report(__doc__, options)
     report.say(header())
     columns = (

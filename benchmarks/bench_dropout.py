@@ -8,13 +8,14 @@ row is the same model, seed and number of steps; the rates are not tuned. The be
 the held-out part showed, so it is chosen there; it compares the rows and is no test result.
 """
 
-import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import torch
 from pairs import header
+from report import Report, arguments
 
 import recurra
 from recurra.data import corpus_text
@@ -84,40 +85,33 @@ def draw(results: list[dict], path: Path) -> None:
     figure.savefig(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    parser = arguments(__doc__, threads=2, seed=1)
     parser.add_argument("--characters", type=int, default=100_000)
     parser.add_argument("--units", type=int, default=192)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--every", type=int, default=39, help="steps between evaluations")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    parser.add_argument("--markdown", type=Path, help="write a page here too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     text = corpus_text("tinyshakespeare")[: options.characters]
-    results, lines = (
-        [],
-        ["| dropped | best, held out | at epoch | at the end, held out | at the end, training | seconds |"],
+    report, results = Report(__doc__, options), []
+    report.say(header())
+    report.say(
+        f"Two LSTM layers of {options.units} units, {len(text):,} characters, the last fifth held out, {options.epochs} epochs,"
+        f" seed {options.seed}; nats a character"
     )
-    lines.append("|---|---|---|---|---|---|")
+    report.table(
+        f"{'dropped':>22}", "best, held out", "at epoch", "at the end, held out", "at the end, training", "seconds"
+    )
     for place in PLACES:
         results.append(one := measure(text, place, options))
         best, last = one["best"], one["last"]
-        numbers = f"{best['loss']:.3f} | {best['epoch']:.0f} | {last['loss']:.3f} | {last['training_loss']:.3f}"
-        lines.append(f"| {place} | {numbers} | {one['seconds']:.0f} |")
-        print(lines[-1], flush=True)
+        losses = [f"{loss:.3f}" for loss in (last["loss"], last["training_loss"])]
+        report.row(place, f"{best['loss']:.3f}", f"{best['epoch']:.0f}", *losses, f"{one['seconds']:.0f}")
     draw(results, options.picture)
-    about = (
-        f"Two LSTM layers of {options.units} units, {len(text):,} characters, the last fifth held out, {options.epochs} epochs,"
-        f" seed {options.seed}; nats per character. {header()}"
-    )
-    page = "\n".join([about, "", *lines, ""])
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(f"# Dropout in six places\n\n{page}", "utf-8")
+    return report.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -244,16 +244,16 @@ def main() -> int:
     import torch
     from report import Report, arguments
 
-    parser = arguments(__doc__, threads=(2,))
+    parser = arguments(__doc__, quick=False, threads=2)
     parser.add_argument("--horizons", nargs="+", type=int, default=HORIZONS, help=f"of ETTh1; default {HORIZONS}")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1], help="default: all but peer")
     parser.add_argument(
         "--peer-python", type=Path, metavar="PATH", help="a Python with neuralforecast, for --parts peer"
     )
     options = parser.parse_args()
-    torch.set_num_threads(options.threads[0])
+    torch.set_num_threads(options.threads)
     report = Report(__doc__, options)
-    report.say(f"PyTorch {torch.__version__}, {options.threads[0]} threads")
+    report.say(f"PyTorch {torch.__version__}, {options.threads} threads")
     for part in options.parts:
         if part != "peer":
             globals()[part](report, options)

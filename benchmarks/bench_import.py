@@ -38,7 +38,7 @@ def wheel(report: Report) -> None:
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False)
     parser.add_argument("--wheel", action="store_true", help="also build the wheel")
     options = parser.parse_args()
     report = Report(__doc__, options)

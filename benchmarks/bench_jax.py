@@ -70,7 +70,7 @@ def measure(options) -> None:
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.set_defaults(seconds=0.8)
     parser.add_argument("--kinds", nargs="+", choices=list(GATES), default=list(GATES))
     parser.add_argument("--modes", nargs="+", choices=["training", "forward"], default=["training", "forward"])

@@ -177,7 +177,7 @@ def tfjs(report: Report, ours: float) -> None:
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, seconds=1.2, threads=[2, 1])
     parser.add_argument("--tfjs", action="store_true", help="also TensorFlow.js, installed with npm")
     parser.add_argument(
         "--losses", type=int, default=0, metavar="STEPS", help="also validation losses after so many steps"

@@ -43,7 +43,7 @@ def case(kind: str, mode: str, batch: int, hidden: int, seconds: float) -> dict[
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.add_argument("--kinds", nargs="+", choices=list(GATES), default=list(GATES))
     parser.add_argument("--modes", nargs="+", choices=["training", "forward"], default=["training", "forward"])
     options = parser.parse_args()

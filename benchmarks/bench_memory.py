@@ -7,12 +7,13 @@ Every cell has the same units, layers, batches, learning rate and number of step
 no published figures for these sizes; what is known of the problems is said in docs/guide/memory.md.
 """
 
-import argparse
+import sys
 import time
 from pathlib import Path
 
 import torch
 from pairs import header
+from report import Report, arguments
 
 from recurra.cli.bench import shown
 from recurra.tasks.memory import PROBLEMS, bench, draw
@@ -21,22 +22,19 @@ from recurra.tasks.memory.measure import CELLS
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "memory.png"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    parser = arguments(__doc__, threads=2, seed=1)
     parser.add_argument("--tasks", default=",".join(PROBLEMS))
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--lags", default="20,60")
     parser.add_argument("--units", type=int, default=32)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    parser.add_argument("--markdown", type=Path, help="write a page here too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     tasks, cells = options.tasks.split(","), options.cells.split(",")
     lags = [int(lag) for lag in options.lags.split(",")]
-    began = time.monotonic()
+    report, began = Report(__doc__, options), time.monotonic()
     rows = bench(
         tasks,
         cells,
@@ -48,21 +46,18 @@ def main() -> None:
     )
     minutes = (time.monotonic() - began) / 60
     draw(rows, options.picture)
-    columns, lines = shown(rows)
-    about = (
+    report.say(header())
+    report.say(
         f"{options.units} units, 2 layers, batches of 32 new sequences, learning rate 0.003, at most {options.steps:,} steps,"
-        f" seed {options.seed}; {minutes:.0f} minutes in all. {header()}. Steps (seconds) until the error on 256 held-out"
-        " sequences was at most 0.01, looked at every 50 steps; or no, and the lowest error."
+        f" seed {options.seed}; {minutes:.0f} minutes in all. Steps (seconds) until the error on 256 held-out sequences was at"
+        " most 0.01, looked at every 50 steps; or no, and the lowest error."
     )
-    page = "\n".join([about, "", _line(columns), _line(["---"] * len(columns)), *map(_line, lines), ""])
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(f"# The memory bench\n\n{page}", "utf-8")
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    columns, lines = shown(rows)
+    report.table(*(f"{column:>16}" for column in columns))
+    for line in lines:
+        report.row(*line)
+    return report.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

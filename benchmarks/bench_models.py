@@ -123,7 +123,7 @@ def silence():
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, threads=[2, 1])
     parser.add_argument("--models", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs; default 3")
     options = parser.parse_args()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from pairs import header
-from report import Report, arguments
+from report import Report, arguments, row_of
 
 from recurra.tasks import music
 
@@ -64,12 +64,12 @@ def picture(models: dict[str, music.MusicModel], path: Path) -> None:
 
 
 def main() -> None:
-    parser = arguments(__doc__, threads=(2,))
-    parser.add_argument("rows", nargs="*", help=f"default: {', '.join(ROWS)}")
+    parser = arguments(__doc__, quick=False, threads=2)
+    parser.add_argument("rows", nargs="*", type=row_of(ROWS), help=f"default: {', '.join(ROWS)}")
     parser.add_argument("--epochs", type=int, default=100, help="passes over the training part; default 100")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw real and generated chorales")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads[0])
+    torch.set_num_threads(options.threads)
     epochs = 4 if options.quick else options.epochs
     print(header())
     report, models = Report(__doc__, options), {}

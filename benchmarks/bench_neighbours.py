@@ -1,19 +1,20 @@
 """RNN, LSTM, GRU, minGRU and a transformer on Tiny Shakespeare: same data, same parameters, same time.
 
     python benchmarks/bench_neighbours.py                                  about 25 minutes on two cores
-    python benchmarks/bench_neighbours.py --markdown results/neighbours.md --minutes 3
+    python benchmarks/bench_neighbours.py --markdown results/neighbours.md --minutes 1
 
 Each is a language model of about 1,000,000 parameters, embedding and softmax included, with two layers. Its learning rate is
 the best of three after a short run, chosen on the held-out tenth of the text; the same tenth gives the losses, as in what is
 published for this text. The text is read from RECURRA_DATA, or fetched.
 """
 
-import argparse
+import sys
 import tempfile
 from pathlib import Path
 
 import torch
 from pairs import header
+from report import Report, arguments
 
 from recurra.data import read_documents
 from recurra.tasks.language.compare import PICTURE, draw, sizes, train_one
@@ -29,21 +30,21 @@ PUBLISHED = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    parser = arguments(__doc__, threads=2, seed=1)
     parser.add_argument("--cells", default="rnn,lstm,gru,mingru,transformer")
     parser.add_argument("--parameters", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--search-minutes", type=float, default=0.5, help="for each learning rate")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--picture", type=Path, default=DRAWN)
-    parser.add_argument("--markdown", type=Path, help="write a page here too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     documents = read_documents(["tinyshakespeare"])
     found = sizes(options.cells.split(","), documents, options.parameters, settings("compare"))
-    rows = []
+    report, rows = Report(__doc__, options), []
+    report.say(header())
+    report.say(f"{options.minutes:g} minutes each, seed {options.seed}")
+    report.table(f"{'model':>68}", "units", "parameters", "rate", "nats a character", "bits", "characters/s", "steps")
     with tempfile.TemporaryDirectory() as folder:
         for cell, size in found.items():
             values = {"cell": cell, "hidden_size": size, "seed": options.seed}
@@ -56,23 +57,16 @@ def main() -> None:
             rates = RATES.get(cell, OTHERS)
             tried = {lr: run(f"{cell}-{lr}", options.search_minutes, lr)["nats"] for lr in rates}
             lr = min(tried, key=tried.get)
-            rows.append(run(cell, options.minutes, lr) | {"lr": lr})
-            print(cell, {rate: round(nats, 3) for rate, nats in tried.items()}, f"{rows[-1]['nats']:.4f}", flush=True)
+            rows.append(row := run(cell, options.minutes, lr))
+            loss = [f"{row[name]:.4f}" for name in ("nats", "bits_per_character")]
+            speed = f"{row['characters_per_second']:,.0f}"
+            report.row(cell, size, f"{row['parameters']:,}", f"{lr:g}", *loss, speed, f"{row['steps']:,}")
         draw(Path(folder), rows)
         options.picture.write_bytes(Path(folder, PICTURE).read_bytes())
-    lines = ["| cell | units | parameters | lr | nats/char | bits/char | chars/s | steps |", "|---" * 8 + "|"]
-    for row in sorted(rows, key=lambda row: row["nats"]):
-        lines.append(
-            f"| {row['cell']} | {row['hidden_size']} | {row['parameters']:,} | {row['lr']:g} | {row['nats']:.4f} |"
-            f" {row['bits_per_character']:.4f} | {row['characters_per_second']:,.0f} | {row['steps']:,} |"
-        )
-    lines += [f"| {name} |  |  |  | {nats} |  |  |  |" for name, nats in PUBLISHED.items()]
-    about = f"{options.minutes:g} minutes each, seed {options.seed}. {header()}"
-    page = "\n".join([about, "", *lines, ""])
-    print(page)
-    if options.markdown:
-        options.markdown.write_text(f"# Recurrent cells and a transformer, same time\n\n{page}", "utf-8")
+    for name, nats in PUBLISHED.items():
+        report.row(name, "", "", "", nats, "", "", "")
+    return report.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -101,7 +101,7 @@ def case(found: ctypes.CDLL, kind: str, mode: str, batch: int, hidden: int, seco
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.set_defaults(seconds=0.8)
     parser.add_argument("--kinds", nargs="+", choices=list(GATES), default=list(GATES))
     parser.add_argument("--modes", nargs="+", choices=["training", "forward"], default=["training", "forward"])

@@ -40,7 +40,7 @@ def case(peer: str, kind: str, threads: int, batch: int, hidden: int, seconds: f
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.set_defaults(seconds=0.8)
     parser.add_argument("--kinds", nargs="+", choices=list(GATES), default=list(GATES))
     options = parser.parse_args()

@@ -58,7 +58,7 @@ def step(cell: str, hidden: int, options: dict, call: dict):
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.add_argument("--cells", nargs="+", default=["lstm", "gru"])
     options = parser.parse_args()
     report = Report(__doc__, options)

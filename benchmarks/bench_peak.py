@@ -147,7 +147,7 @@ def scans(found: ctypes.CDLL, report: Report, threads: int, options) -> None:
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.add_argument("--kinds", nargs="+", choices=list(GATES), default=list(GATES))
     options = parser.parse_args()
     found, report = limits(), Report(__doc__, options)

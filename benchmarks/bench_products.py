@@ -53,7 +53,7 @@ def library(folder: str) -> ctypes.CDLL:
 
 
 def main() -> int:
-    options = arguments(__doc__, threads=(1,)).parse_args()
+    options = arguments(__doc__, quick=False, seconds=1.2).parse_args()
     report = Report(__doc__, options)
     torch.set_num_threads(1)
     report.say(header())

@@ -51,7 +51,7 @@ def case(kind: str, time: int, spread: str, seconds: float) -> dict[str, list[fl
 
 
 def main() -> int:
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, quick=False, seconds=1.2, threads=[2, 1])
     parser.add_argument("--kinds", nargs="+", choices=list(GATES), default=list(GATES))
     options = parser.parse_args()
     report = Report(__doc__, options)

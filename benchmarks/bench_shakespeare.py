@@ -12,7 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
 from pairs import header
+from report import Report, arguments, row_of
 
 import recurra
 
@@ -39,17 +41,22 @@ def measure(options: dict) -> dict:
     return {"parameters": parameters, "best": min(losses), "epochs": losses[-1][1], "seconds": seconds}
 
 
-def main() -> None:
-    names = sys.argv[1:] or list(ROWS)
-    print(header())
-    print(f"{'model':54}{'parameters':>12}{'epochs':>8}{'minutes':>9}{'nats/char':>11}")
-    for name in names:
+def main() -> int:
+    parser = arguments(__doc__, threads=2)
+    parser.add_argument("rows", nargs="*", type=row_of(ROWS), help=f"default: {', '.join(ROWS)}")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    report = Report(__doc__, options)
+    report.say(header())
+    report.table(f"{'model':>56}", "parameters", "epochs", "minutes", "nats a character")
+    for name in options.rows or ROWS:
         row = measure(ROWS[name])
-        nats, minutes = row["best"][0], row["seconds"] / 60
-        print(f"{name:54}{row['parameters']:12,}{row['epochs']:8.1f}{minutes:9.1f}{nats:11.4f}", flush=True)
+        nats, minutes = f"{row['best'][0]:.4f}", row["seconds"] / 60
+        report.row(name, f"{row['parameters']:,}", f"{row['epochs']:.1f}", minutes, nats)
     for name, nats in PUBLISHED.items():
-        print(f"{name:54}{'':29}{nats:>11}")
+        report.row(name, "", "", "", nats)
+    return report.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 import torch
 from pairs import header
-from report import Report, arguments
+from report import Report, arguments, row_of
 
 from recurra.tasks.speech import Resampler, Transcriber, character_error_rate, join, word_error_rate
 
@@ -115,15 +115,14 @@ def hour(transcriber: Transcriber, report: Report) -> None:
 
 
 def main() -> int:
-    parser = arguments(__doc__, threads=(2,))
-    parser.add_argument(
-        "splits", nargs="*", default=["standard", *SPEAKERS], help="standard, or a speaker to leave out"
-    )
+    parser = arguments(__doc__, threads=2)
+    splits = ["standard", *SPEAKERS]
+    parser.add_argument("splits", nargs="*", type=row_of(splits), default=splits, help="or a speaker to leave out")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw a string of the standard split's test part")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="save the standard split's model there")
     parser.add_argument("--hour", action="store_true", help="also transcribe a file of an hour")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads[0])
+    torch.set_num_threads(options.threads)
     report = Report(__doc__, options)
     report.say(header())
     report.say(f"Settings: {', '.join(f'{name}={value}' for name, value in SETTINGS.items())}")

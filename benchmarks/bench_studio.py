@@ -103,7 +103,7 @@ def pages(address: str, seconds: float) -> list[float]:
 
 
 def main() -> int:
-    options = arguments(__doc__, threads=(os.cpu_count() or 1,)).parse_args()
+    options = arguments(__doc__, quick=False).parse_args()
     report = Report(__doc__, options)
     readers, seconds, beside = (10, 5.0, 5.0) if options.quick else (100, 60.0, 15.0)
     with tempfile.TemporaryDirectory() as folder, studio(Path(folder)) as (process, address):

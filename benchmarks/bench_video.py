@@ -147,7 +147,7 @@ PARTS = {"digits": show_digits, "next": show_next, "clips": show_clips}
 
 
 def main() -> int:
-    parser = arguments(__doc__, threads=(2,))
+    parser = arguments(__doc__, threads=2)
     parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--minutes", type=float, default=4.0, help="of training in each part; default 4")
     parser.add_argument("--clips", type=int, default=12_000, help="of moving digits to learn from; default 12,000")
@@ -155,7 +155,7 @@ def main() -> int:
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="keep the models and the picture there")
     parser.add_argument("--show", dest="quiet", action="store_false", help="show the training")
     options = parser.parse_args()
-    torch.set_num_threads(max(options.threads))
+    torch.set_num_threads(options.threads)
     if options.save:
         options.save.mkdir(parents=True, exist_ok=True)
     report = Report(__doc__, options)

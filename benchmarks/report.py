@@ -3,18 +3,44 @@
 import argparse
 import datetime
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+SHARED = {
+    "quick": "a few sizes only, to see that it works",
+    "threads": "of PyTorch and of the kernels",
+    "seconds": "time for each pair",
+    "seed": "of all that is drawn",
+}
 
-def arguments(doc: str, threads: tuple[int, ...] = (2, 1)) -> argparse.ArgumentParser:
-    """The options that all scripts share; `doc` is the script's docstring."""
+
+def arguments(doc: str, **defaults: bool | int | float | list[int]) -> argparse.ArgumentParser:
+    """The options that scripts share, of `SHARED` those that this one takes: `arguments(__doc__, quick=False, threads=[2, 1])`.
+
+    A default that is False makes a switch, a list an option with several values. `doc` is the script's docstring.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a few sizes only, to see that it works")
-    parser.add_argument("--threads", type=int, nargs="+", default=list(threads), help=f"default {threads}")
-    parser.add_argument("--seconds", type=float, default=1.2, help="time for each pair; default 1.2")
+    for name, default in defaults.items():
+        if default is False:
+            parser.add_argument(f"--{name}", action="store_true", help=SHARED[name])
+            continue
+        several = isinstance(default, list)
+        form = {"type": type(default[0] if several else default), "nargs": "+" if several else None}
+        parser.add_argument(f"--{name}", default=default, help=f"{SHARED[name]}; default {default}", **form)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also add the tables to this file")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
     return parser
+
+
+def row_of(names: Iterable[str]) -> Callable[[str], str]:
+    """For `add_argument("rows", nargs="*", type=row_of(ROWS))`, where `choices` would refuse to be given none."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise argparse.ArgumentTypeError(f"no row {name!r}; expected some of: {', '.join(names)}")
+        return name
+
+    return check
 
 
 class Report:

@@ -2,7 +2,7 @@
 
     recurra.nn        layers: LSTM, GRU, RNN (drop-in for torch.nn) and Recurrent, for any cell
     recurra.cells     the cells, one file each
-    recurra.train     a text file → a language model;  recurra.load  opens one again
+    recurra.train     a text file → a language model;  recurra.load  opens one again,  recurra.resume  goes on with it
     recurra.card      what a layer costs: parameters, operations, memory
 
 Names are loaded when first used, so that `import recurra` stays quick.
@@ -16,7 +16,7 @@ __all__, __getattr__, __dir__ = lazy.names(
     __name__,
     {
         "nn": "nn accelerate card",
-        "tasks.language": "load train",
+        "tasks.language": "load resume train",
         "errors": "errors RecurraError",
         "backends": "",
         "cells": "",
