@@ -135,6 +135,15 @@ def test_generate_names_what_the_model_cannot_read(recurra):
     assert "--unknown bytes" in recurra.err
 
 
+@pytest.mark.parametrize("arguments", [["generate", "tune"], ["evaluate", "tune", "book.txt"]], ids=" ".join)
+def test_a_run_of_another_task_is_told(recurra, home, arguments):
+    (home / "tune").mkdir(exist_ok=True)
+    (home / "tune/config.json").write_text('{"schema": "music/1"}')
+    recurra(*arguments, fails=1)
+    assert "reads 'language/1', and this run is of music" in recurra.err
+    assert recurra.err.count("\n") == 1
+
+
 def test_a_model_with_a_context_generates_with_it(recurra, home):
     flags = ["--mode", "windows", "--stride", 20, "--context", 5, "--window", 5, "--out", "windows", "-q"]
     recurra("train", "book.txt", "--preset", "tiny", *flags)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -242,6 +243,15 @@ def test_overrides_go_to_their_part():
     assert (parts["data"].window, parts["text"].unit) == (7, "byte")
     assert settings(mode="windows", window=9)["model"].context == 9
     assert settings(mode="windows", context=0)["model"].context == 0
+
+
+def test_numbers_of_numpy_are_numbers():
+    """As a search over np.arange or np.logspace gives them; a run's settings are JSON."""
+    model, training = (settings(hidden_size=np.int64(8), lr=np.float32(0.5))[part] for part in ("model", "training"))
+    assert (model.hidden_size, training.lr) == (8, 0.5)
+    assert (type(model.hidden_size), type(training.lr)) == (int, float)
+    with pytest.raises(ConfigError, match=r"`hidden_size` is 8.0; expected int"):
+        settings(hidden_size=np.float32(8))
 
 
 @pytest.mark.parametrize(

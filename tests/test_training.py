@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from training_toy import ToyTask
 
 from recurra.errors import RunError
-from recurra.training import Interrupted, TrainingConfig, budget, files, fit, listeners, rate, runs, tensors
+from recurra.training import Interrupted, TrainingConfig, budget, clock, files, fit, listeners, rate, runs, tensors
 from recurra.training.loop import FALLS
 
 
@@ -312,6 +312,14 @@ def test_minutes_are_divided_among_steps_and_evaluations(tmp_path, monkeypatch):
     assert 5 <= len(steps) <= 50
     assert spent + 0.1 * count + 2.0 * evaluations == pytest.approx(120, abs=0.5)
     assert run.progress.steps == 0
+
+
+@pytest.mark.parametrize(("a_look", "steps"), [(0.001, 149), (1.0, 75), (6.0, 2), (20.0, 1)])
+def test_slow_evaluations_are_counted_as_often_as_they_come(a_look, steps):
+    """There are at least eight in a run, so that few steps have many of them."""
+    count = budget.fitting(15.0, 0.1, a_look, lambda steps: clock.period(0, 10**6, steps))
+    assert count == pytest.approx(steps, abs=1)
+    assert count == 1 or count * 0.1 + count // clock.period(0, 10**6, count) * a_look <= 15
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path):

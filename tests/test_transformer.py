@@ -1,5 +1,6 @@
 """The transformer beside the recurrent layers: its formula, what it must not see, and the language model on it."""
 
+import numpy as np
 import pytest
 import torch
 from support import assert_close
@@ -8,7 +9,9 @@ from torch.nn import functional as F
 from recurra.errors import ConfigError, RecurraError, ShapeError
 from recurra.nn import Transformer
 from recurra.tasks import language
-from recurra.tasks.language import settings
+from recurra.tasks.language import LanguageModel, settings
+from recurra.tasks.language.measure import measure
+from recurra.text import build_vocabulary
 
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on. " * 40
 TINY = dict(preset="tiny", cell="transformer", epochs=2, quiet=True)
@@ -86,6 +89,23 @@ def test_a_language_model_on_it(tmp_path):
     end, before = TEXT[50:82], "and the dog " * 9
     written = model.generate(end, 30, temperature=0).removeprefix(end)
     assert model.generate(before + end, 30, temperature=0).removeprefix(before + end) == written
+
+
+@pytest.mark.parametrize("length", [7, 33, 34, 100, 161])
+def test_each_token_is_measured_once_with_half_a_context_or_more(length):
+    vocabulary = build_vocabulary([TEXT])
+    model = LanguageModel(vocabulary, settings("tiny", cell="transformer", context=32)["model"]).eval()
+    ids = np.resize(vocabulary.encode(TEXT), length)
+    losses = []
+    for place in range(1, length):
+        start = max(
+            0, (place - 17) // 16 * 16
+        )  # the first window that predicts it, in the first half only where it is 0
+        logits = model(torch.from_numpy(ids[start:place].astype("int64"))[None])[0][0, -1]
+        losses.append(F.cross_entropy(logits, torch.tensor(int(ids[place]))).item())
+    found = measure(model, ids)
+    assert found["tokens"] == length - 1
+    assert found["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-5)
 
 
 def test_it_resumes_to_the_same_bits(tmp_path):

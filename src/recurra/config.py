@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import numbers
 import textwrap
 import types
 import typing
@@ -59,10 +60,14 @@ def _sentences(cls: type) -> dict[str, str]:
 def check(config: Any) -> None:
     """Raise ConfigError where a field's value has the wrong type or is not among its choices.
 
-    Settings classes call this from `__post_init__`, then check ranges of their own. An int passes for a float.
+    Settings classes call this from `__post_init__`, then check ranges of their own. An int passes for a float, and a number
+    of NumPy's, as searches over a grid give them, becomes one of Python's.
     """
     for option in options(type(config)):
         value = getattr(config, option.name)
+        if isinstance(value, numbers.Real) and not isinstance(value, int | float):
+            value = int(value) if isinstance(value, numbers.Integral) else float(value)
+            object.__setattr__(config, option.name, value)
         if value is None and option.optional:
             continue
         if option.choices and value not in option.choices:

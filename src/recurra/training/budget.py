@@ -29,5 +29,16 @@ def steps_in(seconds: float, epoch: int, run: runs.Run, step: Callable[[], None]
     a_look, a_step = time.monotonic() - before, statistics.median(times)
     runs.restore(run)
     left = seconds - (time.monotonic() - began)
-    between = period(run.config.evaluate_every, epoch, max(1, int(left / a_step)))
-    return distributed.share(max(1, int(left / (a_step + a_look / between))))
+    return distributed.share(
+        fitting(left, a_step, a_look, lambda steps: period(run.config.evaluate_every, epoch, steps))
+    )
+
+
+def fitting(seconds: float, a_step: float, a_look: float, between: Callable[[int], int]) -> int:
+    """The most steps that fit into a time, at least 1; `between(steps)`: after how many of them a look comes."""
+    low, high = 1, max(1, int(seconds / a_step))
+    while low < high:  # fewer steps have looks closer together, so what a look costs each step is not known before
+        steps = (low + high + 1) // 2
+        fits = steps * a_step + steps / between(steps) * a_look <= seconds
+        low, high = (steps, high) if fits else (low, steps - 1)
+    return low

@@ -1,5 +1,6 @@
 """Files that are never half written: a temporary file in the same folder, flushed to the disk, then renamed."""
 
+import contextlib
 import json
 import os
 import zlib
@@ -31,7 +32,8 @@ def write(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is none, there is nothing to take away
+            temporary.unlink()
         kept = " The one written before is intact." if path.exists() else ""
         raise RunError(
             f"{path} could not be written ({len(data):,} bytes): {error.strerror or error}.{kept}"

@@ -46,7 +46,8 @@ def load(name: str | Path) -> LanguageModel:
     RunError, in one line, for a folder that is missing, damaged or of another program.
     """
     folder = folders.find(name)
-    model = build(folders.read_vocabulary(folder), read_settings(folder)["model"], seed=0)
+    settings = read_settings(folder)["model"]  # first: it says where a run is of something else
+    model = build(folders.read_vocabulary(folder), settings, seed=0)
     runs.load_weights(model, folder)
     model.folder = folder
     return model.eval()

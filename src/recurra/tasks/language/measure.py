@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import torch
 from torch.nn import functional as F
 
 from recurra.data import DataConfig, Evaluation, Windows, build_corpus, text_document
-from recurra.data.streams import IGNORE
+from recurra.data.streams import IGNORE, Batch
+from recurra.tasks.language.config import TRANSFORMER
 from recurra.tasks.language.model import LanguageModel
 
 # Always these, so that numbers of different runs can be compared.
 STREAMS, WINDOW = 32, 128
-# Windows that a model with a bounded context is measured on, evenly spaced: each costs a whole context.
+# Windows that a recurrent model with a bounded context is measured on, evenly spaced: each costs a whole context.
 WINDOWS = 8192
 
 
@@ -52,7 +54,9 @@ def measure(model: LanguageModel, ids: np.ndarray, resets: bool = True) -> dict[
     """The same for ids (tokens,). resets: drop the state at the start of each document."""
     vocabulary, context = model.vocabulary, model.config.context
     eod = vocabulary.eod if resets else None
-    if context:
+    if model.config.cell == TRANSFORMER:
+        batches = _halves(ids, context, eod)
+    elif context:
         reader = Windows(ids, STREAMS, context, stride=max(1, (len(ids) - 1) // WINDOWS), eod=eod)
         batches = (reader.batch(0, i) for i in range(len(reader)))
     else:
@@ -61,7 +65,7 @@ def measure(model: LanguageModel, ids: np.ndarray, resets: bool = True) -> dict[
     total, count, state = torch.zeros((), dtype=torch.float64), 0, None
     for inputs, targets, starts in batches:
         starts = None if starts is None else starts.to(model.device)
-        logits, state = model(inputs.to(model.device), state, starts, last=bool(context))
+        logits, state = model(inputs.to(model.device), state, starts, last=targets.shape[1] == 1)
         loss = F.cross_entropy(*by_time(logits, targets.to(model.device)), ignore_index=IGNORE, reduction="sum")
         total += loss.double().cpu()
         count += int((targets != IGNORE).sum())
@@ -70,6 +74,24 @@ def measure(model: LanguageModel, ids: np.ndarray, resets: bool = True) -> dict[
         "tokens": count,
         "characters": vocabulary.characters(ids),
     }
+
+
+def _halves(ids: np.ndarray, context: int, eod: int | None) -> Iterator[Batch]:
+    """Windows of a context that overlap by half, in batches; what the window before predicts too is left to it.
+
+    So each token is predicted once, the first ones apart from at least half a context, at the cost of reading twice.
+    """
+    step = -(-context // 2)
+    starts = np.arange(0, max(1, len(ids) - 1 - context + step), step)
+    for rows in np.array_split(starts, -(-len(starts) // STREAMS)):
+        places = rows[:, None] + np.arange(context + 1)
+        tokens = ids[np.minimum(places, len(ids) - 1)].astype(np.int64)
+        targets = np.where(places[:, 1:] < len(ids), tokens[:, 1:], IGNORE)
+        targets[rows > 0, : context - step] = IGNORE
+        resets = None if eod is None else torch.from_numpy(tokens[:, :-1] == eod).roll(1, 1)
+        if resets is not None:
+            resets[:, 0] = True
+        yield Batch(torch.from_numpy(tokens[:, :-1]), torch.from_numpy(targets), resets)
 
 
 def by_time(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
