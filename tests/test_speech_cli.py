@@ -75,6 +75,21 @@ def test_one_recording_is_its_text_and_several_are_lines(transcribe):
         assert file.read() == want
 
 
+def test_one_broken_recording_does_not_lose_the_others(transcribe, home):
+    (home / "mixed").mkdir()
+    for name in ("a.wav", "z.wav"):
+        (home / f"mixed/{name}").write_bytes((home / "new/a.wav").read_bytes())
+    (home / "mixed/empty.wav").write_bytes(b"")
+    found = json.loads(transcribe("mixed", "--model", "words-1", "--json", fails=1))
+    assert [row["text"] for row in found["recordings"]] == [SAID, SAID]
+    assert "1 of 3: mixed/empty.wav is empty: it has no bytes" in transcribe.err
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(transcribe):
+    transcribe("new/a.wav", "--model", "words-1", "--to", "none/here.txt", fails=2)
+    assert "--to none/here.txt: the folder none cannot be written" in transcribe.err
+
+
 def test_a_table_is_measured(transcribe):
     transcribe("test.tsv", "--model", "words-1")
     assert transcribe.err == "word error rate 14.29%, character error rate 10.71%\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.speech import Spike, Transcript, Word, character_error_rate, edit_distance, word_error_rate
 from recurra.tasks.speech.decode import Beam, Greedy, decoder, spikes
 from recurra.tasks.speech.words import encode, learn
@@ -56,6 +56,33 @@ def test_the_same_symbol_twice_needs_a_blank_between():
             "each at its likeliest step"
         )
         assert math.exp(reader.found[0][2]) == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("width", [2, 8])
+def test_of_two_equal_symbols_each_has_its_own_time(width):
+    log_probs = np.log(np.full((20, 3), 0.005))
+    log_probs[:, 0] = np.log(0.99)
+    for step, likely in ((3, 0.95), (12, 0.8)):  # the first is the surer one
+        log_probs[step] = np.log([(1 - likely) * 0.9, likely, (1 - likely) * 0.1])
+    beam = Beam(width)
+    beam.feed(log_probs)
+    assert [(symbol, step) for symbol, step, _ in beam.found] == [(1, 3), (1, 12)]
+    assert math.exp(beam.found[1][2]) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_times_only_grow(seed):
+    beam = Beam(8)
+    beam.feed(scores(60, 4, seed, sharp=2.0))
+    steps = [step for _, step, _ in beam.found]
+    assert len(steps) > 3
+    assert steps == sorted(set(steps))
+
+
+@pytest.mark.parametrize("width", [-1, 1.5, "3", True])
+def test_what_is_no_width_is_refused(width):
+    with pytest.raises(ConfigError, match=r"`beam` is .*; expected a whole number"):
+        decoder(width)
 
 
 @pytest.mark.parametrize("width", [0, 1, 5])

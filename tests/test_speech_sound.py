@@ -58,6 +58,10 @@ def broken_files(folder):
     soundfile.write(folder / "loud.wav", wave * 30_000, 8000, subtype="FLOAT")
     (folder / "cut.wav").write_bytes((folder / "whole.wav").read_bytes()[:50_044])
     (folder / "cut.flac").write_bytes((folder / "whole.flac").read_bytes()[:60_000])
+    for suffix in ("aiff", "au", "w64"):
+        soundfile.write(folder / f"cut.{suffix}", wave, 8000)
+        (folder / f"cut.{suffix}").write_bytes((folder / f"cut.{suffix}").read_bytes()[:50_044])
+    soundfile.write(folder / "slow.wav", wave, 500)
     (folder / "empty.wav").write_bytes(b"")
     (folder / "junk.wav").write_bytes(b"not a sound at all" * 9)
     (folder / "a.raw").write_bytes(bytes(100))
@@ -71,6 +75,10 @@ def broken_files(folder):
         "nothing.wav": "nothing.wav is empty: it has no samples",
         "cut.wav": r"cut.wav is cut off or damaged: it promises 10.0 s of sound and has 3.1 s. Copy it again",
         "cut.flac": r"cut.flac is cut off or damaged: it promises 10.0 s of sound and has \d.\d s",
+        "cut.aiff": r"cut.aiff is cut off or damaged: it promises 10.0 s of sound and has 3.1 s",
+        "cut.au": r"cut.au is cut off or damaged: it promises 10.0 s of sound and has 3.1 s",
+        "cut.w64": r"cut.w64 is cut off or damaged: it promises 10.0 s of sound and has 3.1 s",
+        "slow.wav": "slow.wav has 500 samples a second; expected 1,000 to 384,000",
         "nan.wav": "nan.wav holds NaN or infinity, first at sample 4,464",
         "loud.wav": "loud.wav has samples up to 15,000; expected floats from -1 to 1",
     }
@@ -269,6 +277,11 @@ def test_a_table_names_recordings_and_texts(recordings, name, content):
     assert read_manifest(recordings / name) == [(recordings / "a.wav", "one, two"), (recordings / "b.flac", "three")]
 
 
+def test_a_quote_between_tabs_is_a_quote(recordings):
+    (recordings / "list.tsv").write_text('path\ttext\na.wav\t"one\nb.flac\ttwo\n')
+    assert [text for _, text in read_manifest(recordings / "list.tsv")] == ['"one', "two"]
+
+
 def test_a_folder_has_texts_beside_its_recordings(recordings):
     (recordings / "a.txt").write_text("one two\n")
     with pytest.raises(DataError, match=r"b.flac has no text beside it: b.txt cannot be read"):
@@ -291,6 +304,7 @@ def test_a_folder_has_texts_beside_its_recordings(recordings):
         ("list.csv", "path,text\n", "list.csv names no recordings"),
         ("list.csv", "path,text\na.wav,one\nb.flac,\n", "line 3: expected a path and a text, got 'b.flac', ''"),
         ("list.csv", "path,text\na.wav,one\nc.wav,two\n", "line 3: there is no file .*c.wav"),
+        ("list.csv", 'path,text\na.wav,"one\nb.flac,two\n', "list.csv is not a table in UTF-8: unexpected end of data"),
         ("list.csv", b"path,text\na.wav,\xff\n", "list.csv is not a table in UTF-8"),
     ],
 )

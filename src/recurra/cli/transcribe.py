@@ -105,17 +105,23 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
     from recurra.tasks.speech.microphone import microphone as listen
 
     transcriber = load(run)
+    if to and not os.access(to.parent, os.W_OK):  # said now, not after all has been transcribed
+        raise click.UsageError(f"--to {to}: the folder {to.parent} cannot be written")
     if microphone:
         rate = transcriber.model.config.rate
         _live(transcriber.stream(rate, beam=beam), listen(rate))
         return
     sources = [source for name in sound for source in _sources(Path(name))]
-    found = []
+    found, failed = [], []
     for path, said in sources:
         if stream:
             _live(*_opened(transcriber, path, beam))
             continue
-        transcript = transcriber.transcript(path, beam=beam)
+        try:
+            transcript = transcriber.transcript(path, beam=beam)
+        except DataError as error:
+            failed.append(str(error))  # the others' hours of computing are not lost for it
+            continue
         found.append({"path": str(path), "said": said, "transcript": transcript})
         if not (as_json or to):
             click.echo(_line(found[-1], alone=len(sources) == 1))
@@ -124,9 +130,12 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
     if known:
         said, heard = zip(*known, strict=True)
         rates = {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
-    _give(found, rates, run, to, as_json)
+    if found:
+        _give(found, rates, run, to, as_json, alone=len(sources) == 1)
     if rates and not (as_json or quiet):
         click.echo(f"word error rate {rates['wer']:.2%}, character error rate {rates['cer']:.2%}", err=True)
+    if failed:
+        raise DataError(failed[0] if len(sources) == 1 else f"{len(failed)} of {len(sources)}: {'; '.join(failed)}")
 
 
 def _sources(path: Path) -> list[tuple[Path, str | None]]:
@@ -145,7 +154,7 @@ def _line(row: dict, alone: bool) -> str:
     return row["transcript"].text if alone else f"{row['path']}\t{row['transcript'].text}"
 
 
-def _give(found: list[dict], rates: dict[str, float], run: str, to: Path | None, as_json: bool) -> None:
+def _give(found: list[dict], rates: dict[str, float], run: str, to: Path | None, as_json: bool, alone: bool) -> None:
     """Print or write what has not been printed on the way."""
     if as_json:
         rows = [
@@ -158,7 +167,7 @@ def _give(found: list[dict], rates: dict[str, float], run: str, to: Path | None,
         ]
         text = to_json({"run": str(run), "recordings": rows, **rates})
     else:
-        text = "\n".join(_line(row, alone=len(found) == 1) for row in found)
+        text = "\n".join(_line(row, alone) for row in found)
     if to:
         from recurra.training import files
 

@@ -37,7 +37,8 @@ class SpeechConfig:
 
     def __post_init__(self):
         config.check(self)
-        for name in ("mels", "stack", "hidden_size", "num_layers"):
+        config.require(self, "mels", self.mels >= 3, "3 or more")
+        for name in ("stack", "hidden_size", "num_layers"):
             config.require(self, name, getattr(self, name) >= 1, "1 or more")
         config.require(self, "rate", self.rate == 0 or 1000 <= self.rate <= 384_000, "1,000 to 384,000 a second, or 0")
         config.require(self, "lookahead", self.lookahead >= 0, "0 or more steps")

@@ -10,9 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
+from recurra.errors import ConfigError
 from recurra.text import Vocabulary
 
 BLANK = 0  # symbol k of the vocabulary has the score k + 1
+_HALF = math.log(0.5)
 LEAST = -12.0  # log probability below which the search looks at no symbol
 
 
@@ -80,13 +82,17 @@ class Greedy:
 
 
 class _Prefix:
-    """A text that may have been said so far: a symbol after another prefix, and the step where it is likeliest."""
+    """A text that may have been said so far: a symbol after another prefix, and when it was said.
 
-    __slots__ = ("key", "parent", "score", "step", "symbol")
+    path: (the path before, symbol, step, log probability), at the step where the symbol is likeliest.
+    """
+
+    __slots__ = ("key", "most", "parent", "path", "symbol")
 
     def __init__(self, parent: "_Prefix | None", symbol: int, key: int = 0):
         self.parent, self.symbol, self.key = parent, symbol, key
-        self.step, self.score = 0, -math.inf
+        self.path: tuple | None = None
+        self.most = -math.inf
 
 
 class Beam:
@@ -121,24 +127,30 @@ class Beam:
                 longer = known.get(key)
                 if longer is None:
                     longer = known[key] = _Prefix(prefix, symbol, key)
-                if row[symbol] > longer.score:
-                    longer.score, longer.step = row[symbol], self.step
                 # The same symbol again is a second one only after a blank.
                 before = ends_blank if symbol == prefix.symbol else total
                 spoken[longer] = _add(spoken.get(longer, -math.inf), before + row[symbol])
         both = {p: (blank.get(p, -math.inf), spoken.get(p, -math.inf)) for p in blank | spoken}
         best = sorted(both, key=lambda p: _add(*both[p]), reverse=True)[: self.width]
         most = _add(*both[best[0]])
+        # The step where the symbol is likeliest, among those that most ways lead to: of two symbols that are the same, a
+        # step that few lead to may be the other one's. The paths are those before this step, so that times only grow.
+        says = {prefix: min(both[prefix][1] - row[prefix.symbol], _HALF) + row[prefix.symbol] for prefix in best}
+        found = [
+            (p, (p.parent.path, p.symbol, self.step, row[p.symbol])) for p in best if p.parent and says[p] > p.most
+        ]
+        for prefix, path in found:
+            prefix.most, prefix.path = says[prefix], path
         # Only differences count; kept near 0, they do not lose digits over an hour.
         return {prefix: (both[prefix][0] - most, both[prefix][1] - most) for prefix in best}
 
     @property
     def found(self) -> list[tuple[int, int, float]]:
         """The likeliest text's symbols, each with its step and log probability there."""
-        prefix, found = max(self._beam, key=lambda p: _add(*self._beam[p])), []
-        while prefix.parent is not None:
-            found.append((prefix.symbol, prefix.step, prefix.score))
-            prefix = prefix.parent
+        path, found = max(self._beam, key=lambda p: _add(*self._beam[p])).path, []
+        while path is not None:
+            found.append(path[1:])
+            path = path[0]
         return found[::-1]
 
 
@@ -149,7 +161,9 @@ def _add(a: float, b: float) -> float:
 
 
 def decoder(beam: int) -> Greedy | Beam:
-    """The decoder for a width: 0 = greedy."""
+    """The decoder for a width: 0 = greedy. ConfigError for what is no width."""
+    if isinstance(beam, bool) or not isinstance(beam, int | np.integer) or beam < 0:
+        raise ConfigError(f"`beam` is {beam!r}; expected a whole number, 1 or more, or 0 for greedy")
     return Beam(beam) if beam else Greedy()
 
 

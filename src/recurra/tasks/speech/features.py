@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recurra.errors import ConfigError
 from recurra.tasks.speech.sound import need
 
 FRAME, SHIFT = 0.025, 0.010  # seconds: how long a frame is, and from one to the next
@@ -23,7 +24,11 @@ class LogMel:
         options.frame_opts.samp_freq = rate
         options.frame_opts.dither = 0
         options.mel_opts.num_bins = mels
-        self.rate, self.mels, self._online, self._given = rate, mels, knf.OnlineFbank(options), 0
+        try:
+            self._online = knf.OnlineFbank(options)
+        except ValueError as error:  # how many there can be follows from the width of a frame's spectrum
+            raise ConfigError(f"`mels` is {mels}, too many for {rate:,} samples a second; give fewer") from error
+        self.rate, self.mels, self._given = rate, mels, 0
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
         """The frames that these samples complete: (frames, mels), maybe none."""

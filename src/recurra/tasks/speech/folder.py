@@ -37,8 +37,9 @@ def save(model: SpeechModel, vocabulary: Vocabulary, folder: Path) -> None:
 
 def load(folder: Path) -> tuple[SpeechModel, Vocabulary]:
     """A fitted model, on the CPU, and its vocabulary. RunError, in one line, for a damaged or foreign folder."""
+    settings = read_settings(folder)["model"]  # first: it says where a run is of something else
     vocabulary = folders.read_vocabulary(folder)
-    model = build(vocabulary, read_settings(folder)["model"], seed=0)
+    model = build(vocabulary, settings, seed=0)
     runs.load_weights(model, folder)
     return model.eval(), vocabulary
 

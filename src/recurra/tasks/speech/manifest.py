@@ -33,7 +33,10 @@ def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
 
 
 def _table(path: Path, file) -> list[tuple[Path, str]]:
-    rows = csv.DictReader(file, delimiter=TABLES[path.suffix.lower()])
+    delimiter = TABLES[path.suffix.lower()]
+    # A quote in a table parted by tabs is a quote; in one parted by commas it has to end, or rows would go into one cell.
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    rows = csv.DictReader(file, delimiter=delimiter, quoting=quoting, strict=True)
     columns = rows.fieldnames or []
     missing = [name for name in ("path", "text") if name not in columns]
     if missing:

@@ -18,7 +18,7 @@ from recurra.tasks.speech.config import SpeechDataConfig
 from recurra.tasks.speech.corpus import Corpus, Example
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.sound import need
-from recurra.tasks.speech.task import SpeechTask
+from recurra.tasks.speech.task import SpeechTask, fits
 from recurra.text import Vocabulary
 from recurra.training import distributed, progress
 from recurra.training import listeners as listening
@@ -86,8 +86,16 @@ def _set_up(examples, valid, parts: dict[str, Any], out: Path | None, name: str,
             examples, valid = _split(examples, parts["data"], parts["training"].seed)
         with progress.share("reading the recordings", quiet) as report:
             corpus = recordings.build(folder, examples, valid, parts["model"].rate, rate, report)
-        folders.write_vocabulary(folder, words.learn(corpus.texts, parts["model"].unit))
+        vocabulary = words.learn(corpus.texts, parts["model"].unit, parts["data"].join > 1)
+        folders.write_vocabulary(folder, vocabulary)
         parts = parts | {"model": dataclasses.replace(parts["model"], rate=corpus.rate)}
+        if not any(
+            fits(words.encode(vocabulary, corpus.texts[n]), corpus.lengths[n], parts["model"]) for n in corpus.train
+        ):
+            raise DataError(
+                "every recording is too short for its text: a step of"
+                f" {parts['model'].stack * 10} ms can hold one symbol. Try a smaller `stack`, or unit='word'"
+            )
         sources = [str(sound) for sound, _ in [*examples, *valid] if isinstance(sound, str | Path)]
         contents.write_settings(folder, parts, sources)
     except BaseException:
@@ -118,11 +126,6 @@ def _run(folder: Path, quiet: bool, listeners, stop) -> tuple[SpeechModel, Vocab
     model = contents.build(vocabulary, parts["model"], training.seed)
     model.to(running.device(training.device))
     task = SpeechTask(model, vocabulary, corpus, parts["data"], training.seed)
-    if not len(task.train):
-        raise DataError(
-            "every recording is too short for its text: a step of"
-            f" {parts['model'].stack * 10} ms can hold one symbol. Try a smaller `stack`, or unit='word'"
-        )
     if parts["model"].normalise == "global":
         task.measure_bands()
     processes = distributed.world()

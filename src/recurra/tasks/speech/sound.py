@@ -12,6 +12,7 @@ import numpy as np
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
 
 BLOCK = 1 << 16  # samples read at once
+LOWEST, HIGHEST = 1000, 384_000  # samples a second
 LOUDEST = 8.0  # floats are meant to stay within 1; some files go a little beyond
 _UNKNOWN = 0x7FFF0000  # a WAV file that was written to a pipe says it is this long, or longer, or empty
 _SCALES = {"int16": 2.0**15, "int32": 2.0**31, "uint8": 2.0**7}
@@ -45,8 +46,8 @@ def read(sound: Any, rate: int | None = None) -> tuple[int, Iterator[np.ndarray]
 
 def check_rate(rate: Any) -> int:
     """A sampling rate that can be. ConfigError for others."""
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1000 <= rate <= 384_000:
-        raise ConfigError(f"`rate` is {rate!r}; expected whole samples a second, 1,000 to 384,000")
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not LOWEST <= rate <= HIGHEST:
+        raise ConfigError(f"`rate` is {rate!r}; expected whole samples a second, {LOWEST:,} to {HIGHEST:,}")
     return int(rate)
 
 
@@ -101,8 +102,10 @@ def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
 def _check_length(path: Path, file: Any) -> None:
     if not file.frames:
         raise DataError(f"{path} is empty: it has no samples")
-    # libsndfile reads what is there of a WAV file that was cut off, and only notes it.
-    sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.M)
+    if not LOWEST <= file.samplerate <= HIGHEST:
+        raise DataError(f"{path} has {file.samplerate:,} samples a second; expected {LOWEST:,} to {HIGHEST:,}")
+    # libsndfile reads what is there of a file that was cut off, and only notes it, each format in words of its own.
+    sizes = re.search(r"^ *(?:data|SSND|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.M)
     promised, there = map(int, sizes.groups()) if sizes else (0, 0)
     if there < promised < _UNKNOWN:
         seconds = file.frames / file.samplerate

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from recurra.data import Batches, pad
 from recurra.tasks.speech import mix
-from recurra.tasks.speech.config import SpeechDataConfig
+from recurra.tasks.speech.config import SpeechConfig, SpeechDataConfig
 from recurra.tasks.speech.corpus import Corpus
 from recurra.tasks.speech.decode import BLANK, Transcript, decoder, spikes
 from recurra.tasks.speech.features import SHIFT, TAIL, count, frames_of
@@ -34,6 +34,12 @@ class SpeechBatch(NamedTuple):
     id_lengths: Tensor
 
 
+def fits(ids: np.ndarray, samples: int, config: SpeechConfig) -> bool:
+    """Whether so many samples have a step for each symbol of a text, and one between two that are the same."""
+    steps = count(int(samples), config.rate) // config.stack
+    return len(ids) > 0 and steps >= len(ids) + int((ids[1:] == ids[:-1]).sum())
+
+
 class SpeechTask:
     """Connectionist temporal classification over recordings (see `recurra.training.Task`).
 
@@ -50,7 +56,8 @@ class SpeechTask:
         self.model, self.vocabulary, self.corpus, self.data, self.seed = model, vocabulary, corpus, data, seed
         self.ids = [encode(vocabulary, text) for text in corpus.texts]
         self.train, self.valid = (
-            np.array([n for n in part if self._fits(n)], np.int64) for part in (corpus.train, corpus.valid)
+            np.array([n for n in part if fits(self.ids[n], corpus.lengths[n], model.config)], np.int64)
+            for part in (corpus.train, corpus.valid)
         )
         self.left_out = sorted({*corpus.train, *corpus.valid} - {*self.train.tolist(), *self.valid.tolist()})
         lengths = corpus.lengths[self.train] if data.join == 1 else None
@@ -58,12 +65,6 @@ class SpeechTask:
         self.reader = Batches(len(self.train), data.batch_size, seed, lengths, rank, world)
         self.steps = len(self.reader)
         self.symbols = sum(len(self.ids[n]) for n in self.train) / max(1, len(self.train)) * (1 + data.join) / 2
-
-    def _fits(self, number: int) -> bool:
-        """Whether a recording has a step for each symbol, and one between two that are the same."""
-        ids, config = self.ids[number], self.model.config
-        steps = count(int(self.corpus.lengths[number]), config.rate) // config.stack
-        return len(ids) > 0 and steps >= len(ids) + int((ids[1:] == ids[:-1]).sum())
 
     def batch(self, epoch: int, index: int) -> SpeechBatch:
         return self._collate(

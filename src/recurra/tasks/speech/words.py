@@ -1,6 +1,7 @@
 """Texts as the ids that the model's scores stand for."""
 
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
@@ -8,9 +9,10 @@ from recurra.tasks.speech.decode import BLANK
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 
-def learn(texts: Iterable[str], unit: str) -> Vocabulary:
-    """The vocabulary of some texts; `unit` as in SpeechConfig."""
-    return build_vocabulary((_spaced(text, unit) for text in texts), TextConfig(unit=unit))
+def learn(texts: Iterable[str], unit: str, joined: bool = False) -> Vocabulary:
+    """The vocabulary of some texts; `unit` as in SpeechConfig. joined: they will be put together, with spaces between."""
+    between = [" "] if joined and unit == "character" else []
+    return build_vocabulary(chain(between, (_spaced(text, unit) for text in texts)), TextConfig(unit=unit))
 
 
 def encode(vocabulary: Vocabulary, text: str) -> np.ndarray:
