@@ -200,6 +200,12 @@ STATE = torch.zeros(1, 2, 3, 5, 6, dtype=torch.float64)
         (DtypeError, ([1],), "`x` is list; expected a tensor (time, batch, channels, height, width)"),
         (ShapeError, (X[0, 0, 0],), "`x` has 2 dimensions (5, 6)"),
         (ShapeError, (X.permute(0, 1, 3, 4, 2),), "Channels stand before height and width"),
+        (
+            ShapeError,
+            (X[..., :0],),
+            "the frames of `x` have no pixels, height 5 and width 0; expected 1 or more of each",
+        ),
+        (ShapeError, (X[0, :, :, :0],), "no pixels, height 0 and width 6"),
         (DtypeError, (X.float(),), "`x` is float32, the weights are float64"),
         (DtypeError, (X.byte(),), "Convert it: x.to(torch.float64) / 255"),
         (DtypeError, (X, STATE), "the state is Tensor; expected a tuple (h, c)"),

@@ -245,6 +245,7 @@ def test_slips_in_composing_are_told(trained, options, words):
         ({"hiden_size": 3}, "`hiden_size` is not a setting; did you mean `hidden_size`"),
         ({"transpose": 40}, "`transpose` is 40; expected semitones, from 0 to 24"),
         ({"passage": 1}, "`passage` is 1; expected 2 or more"),
+        ({"steps_per_beat": 0}, "`steps_per_beat` is 0; expected a number from 1 to 96"),
         ({"head": "independent", "chord_size": 8}, "`chord_size` has no effect with head='independent'"),
         ({"validation": 1.0}, "`validation` is 1.0"),
         ({"dropout": 1.0}, "`dropout` is 1.0"),
@@ -296,6 +297,11 @@ def test_a_run_keeps_its_pieces_and_loads_as_it_was(trained, tmp_path):
         trained.save(trained.folder)
     with pytest.raises(RunError, match="holds a saved model, not a run"):
         music.resume(tmp_path / "saved")
+    config = json.loads((tmp_path / "saved/config.json").read_text("utf-8"))
+    config["form"]["steps_per_beat"] = 0
+    (tmp_path / "saved/config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="`form` in it is not as expected"):
+        music.load(tmp_path / "saved")
     (tmp_path / "saved/config.json").write_text('{"schema": "language/1"}')
     with pytest.raises(RunError, match="this run is of language"):
         music.load(tmp_path / "saved")

@@ -110,8 +110,9 @@ def test_shapes_and_slips_are_told():
         made(torch.randn(4, 6))
     with pytest.raises(ShapeError, match=r"`target` is \(4, 3\); expected \(4, 2\), as `hidden` is \(4, 5\)"):
         made.nats(torch.randn(4, 5), torch.randn(4, 3))
-    with pytest.raises(ConfigError, match="`components` is 0; expected 1 or more"):
-        MixtureDensity(5, 2, components=0)
+    for wrong in (0, 2.5, True, "2"):
+        with pytest.raises(ConfigError, match=f"`components` is {wrong!r}; expected a whole number, 1 or more"):
+            MixtureDensity(5, 2, components=wrong)
 
 
 def test_two_answers_to_one_question_are_learned():

@@ -48,6 +48,12 @@ def test_lengths_follow_the_metre():
         ([], DataError, "has no steps"),
         (np.zeros((4, 128)), ShapeError, r"a roll of shape \(4, 128\); expected \(steps, 88\)"),
         (np.zeros((0, 88)), ShapeError, r"shape \(0, 88\)"),
+        (np.full((2, 88), np.nan), DataError, "nan at step 0, key 21; expected numbers, 0 where a key does not sound"),
+        (np.where(np.arange(176).reshape(2, 88) == 90, -np.inf, 0), DataError, "-inf at step 1, key 23"),
+        (np.full((2, 88), "x"), DataError, "a roll of <U1; expected numbers"),
+        ([[60], [float("nan")]], DataError, "piece: expected a list of steps.*nan is not a MIDI number"),
+        ([[float("inf")]], DataError, "inf is not a MIDI number"),
+        ([[[60]]], DataError, r"\[60\] is not a MIDI number"),
     ],
 )
 def test_what_is_no_piece_is_told(music, error, words):
@@ -213,6 +219,27 @@ def test_folders_are_read_to_the_bottom_and_say_what_they_leave_out(tmp_path):
     assert "bad.mid" in found.notes[0]
 
 
+def test_a_file_of_one_step_is_left_out_of_its_folder_and_told_alone(tmp_path):
+    for k in range(6):
+        Piece([[60 + k], [62 + k]], Form(4)).save(tmp_path / f"{k}.mid")
+    short = midi_file(tmp_path / "short.mid", note(60, 0, 20))
+    found = music.read(tmp_path)
+    assert len(found.parts["train"]) == 6
+    assert found.notes == [
+        f"left out 1 of 7 files in {tmp_path}, first: {short} is a single step long; expected 2 or more"
+    ]
+    with pytest.raises(DataError, match=r"/short\.mid is a single step long; expected 2 or more"):
+        music.read(short)
+
+
+@pytest.mark.parametrize("steps_per_beat", [0, -1, 2.5, True])
+def test_a_grid_that_cannot_be_is_told(tmp_path, steps_per_beat):
+    path = Piece(CADENCE).save(tmp_path / "a.mid")
+    for reader, source in [(music.read, path), (music.read, tmp_path), (music.read, CADENCE), (music.read_midi, path)]:
+        with pytest.raises(ConfigError, match=f"`steps_per_beat` is {steps_per_beat}; expected a whole number, 1 or"):
+            reader(source, steps_per_beat)
+
+
 def test_a_single_piece_is_validated_on_its_end():
     found = music.read(Piece([[60 + k] for k in range(20)]), validation=0.25)
     assert found.parts["train"][0].steps() == [[60 + k] for k in range(15)]
@@ -227,6 +254,8 @@ def test_a_single_piece_is_validated_on_its_end():
         ("a.json", '{"training": []}', r"holds \['training'\]; expected pieces under train"),
         ("a.json", '{"train": 3}', "`train` is a int; expected a list of pieces"),
         ("a.json", "[[[60], [200]]]", "a.json, train 1: 200 is no key of a piano"),
+        ("a.json", "[[[60],[NaN]]]", "a.json, train 1: .*nan is not a MIDI number"),
+        ("a.json", '{"train": [[[60],[61]]], "test": [[[60],[1e999]]]}', "a.json, test 1: .*inf is not a MIDI number"),
         ("a.json", "[[[60]]]", "a.json, train 1 is a single step long; expected 2 or more"),
         ("a.mat", "x", "has no traindata, validdata and testdata"),
         ("a.xyz", "x", "a.xyz is not a MIDI file"),

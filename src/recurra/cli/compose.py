@@ -64,7 +64,7 @@ def command(data, model, to, soundfont, measure, out, resume, quiet, as_json, fi
         else:
             _compose(model, data, to, soundfont, as_json, seed, plays)
         return
-    _refuse(plays | {"to": to, "soundfont": soundfont, "measure": measure}, "without --model, which composes")
+    _refuse(plays | {"to": to, "soundfont": soundfont, "measure": measure or None}, "without --model, which composes")
     if resume:
         _refuse(fits | {"DATA": data, "out": out}, "beside --resume, which goes on with the run as it is")
     elif not data:
@@ -82,7 +82,8 @@ def command(data, model, to, soundfont, measure, out, resume, quiet, as_json, fi
 
 def _refuse(settings: dict, where: str) -> None:
     """What was given, but has no effect."""
-    names = [name for name, value in settings.items() if value not in (None, (), False)]
+    # Not for being false: 0 is a number, and False what `--no-keep-prompt` says.
+    names = [name for name, value in settings.items() if value not in (None, ())]
     if names:
         flags = ", ".join(name if name.isupper() else "--" + name.replace("_", "-") for name in names)
         raise click.UsageError(f"{flags} has no effect {where}; drop it")

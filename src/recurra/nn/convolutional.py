@@ -21,6 +21,7 @@ from recurra import cells
 from recurra.backends.call import active_steps
 from recurra.cells import Cell
 from recurra.cells.base import Named, Product, State
+from recurra.errors import ShapeError
 from recurra.nn.frames import (
     check_finite,
     check_options,
@@ -143,6 +144,11 @@ class ConvRecurrent(nn.Module):
         DtypeError and DataError for what does not fit.
         """
         x, batched = read_x(self, x)
+        if not (x.shape[2] and x.shape[3]):
+            raise ShapeError(
+                f"{self._name}: the frames of `x` have no pixels, height {x.shape[2]} and width {x.shape[3]}; expected 1 or"
+                " more of each. Was it cut too short?"
+            )
         time, batch = x.shape[:2]
         lengths = read_lengths(self._name, lengths, time, batch, batched, x.device)
         resets = read_resets(self._name, resets, time, batch, batched, self.batch_first, x.device)

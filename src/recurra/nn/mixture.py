@@ -8,6 +8,7 @@ numbers of any kind go with each other, as in the pen's two directions in handwr
 """
 
 import math
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -35,14 +36,14 @@ class MixtureDensity(nn.Module):
 
     input_size: features of what it reads. output_size: D, numbers a point; best scaled to a deviation of about 1.
     components: K, Gaussians. correlated: whether the numbers of a point depend on each other within a component;
-    default True. Deviations stay between e⁻⁷ and e⁷. ConfigError for sizes below 1.
+    default True. Deviations stay between e⁻⁷ and e⁷. ConfigError for sizes that are not whole numbers from 1 up.
     """
 
     def __init__(self, input_size: int, output_size: int, components: int = 10, correlated: bool = True):
         super().__init__()
         for name, size in {"input_size": input_size, "output_size": output_size, "components": components}.items():
-            if size < 1:
-                raise ConfigError(f"MixtureDensity: `{name}` is {size}; expected 1 or more")
+            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+                raise ConfigError(f"MixtureDensity: `{name}` is {size!r}; expected a whole number, 1 or more")
         self.output_size, self.components, self.correlated = output_size, components, correlated
         below = output_size * (output_size - 1) // 2 if correlated else 0
         self.linear = nn.Linear(input_size, components * (1 + 2 * output_size + below))

@@ -32,7 +32,8 @@ class MusicDataConfig:
         config.check(self)
         config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
         config.require(self, "passage", self.passage >= 2, "2 or more")
-        config.require(self, "steps_per_beat", 1 <= (self.steps_per_beat or 1) <= 96, "a number from 1 to 96")
+        grid = self.steps_per_beat
+        config.require(self, "steps_per_beat", grid is None or 1 <= grid <= 96, "a number from 1 to 96")
         config.require(self, "transpose", 0 <= self.transpose <= 24, "semitones, from 0 to 24")
         config.require(self, "validation", 0 <= self.validation < 1, "a share from 0 to below 1, such as 0.1")
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.errors import RunError
+from recurra.errors import ConfigError, RunError
 from recurra.tasks import folders
 from recurra.tasks.music.config import CONFIGS
 from recurra.tasks.music.model import MusicModel
@@ -35,7 +35,7 @@ def read_settings(folder: Path) -> tuple[dict[str, Any], Form]:
     parts, about = folders.read_settings(folder, SCHEMA, CONFIGS)
     try:
         form = Form(**{name: tuple(v) if isinstance(v, list) else v for name, v in about["form"].items()})
-    except (KeyError, TypeError, AttributeError) as error:
+    except (ConfigError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{folder / folders.CONFIG} is damaged: `form` in it is not as expected") from error
     return parts, form
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ class Form:
     """The time signature: (3, 4) has 3 beats in a bar, and so has (6, 8)."""
     programme: int = 0
     """The instrument's number in General MIDI, from 0: 0 is a piano, 19 a church organ."""
+
+    def __post_init__(self):
+        grid = self.steps_per_beat
+        if not isinstance(grid, Integral) or isinstance(grid, bool) or grid < 1:
+            raise ConfigError(f"`steps_per_beat` is {grid!r}; expected a whole number, 1 or more")
 
     def steps(self, length: int, unit: str) -> int:
         """A length in "beats", "bars" or "steps" as steps, at least 1: `Form().steps(2, "bars")` is 32."""
@@ -116,6 +122,14 @@ def as_roll(music: np.ndarray | list, name: str = "piece") -> np.ndarray:
     if isinstance(music, np.ndarray) and music.ndim == 2:
         if music.shape[1] != KEYS or len(music) == 0:
             raise ShapeError(f"{name}: a roll of shape {music.shape}; expected (steps, {KEYS}), a column for each key")
+        if music.dtype.kind not in "biuf":
+            raise DataError(f"{name}: a roll of {music.dtype}; expected numbers, 0 where a key does not sound")
+        if not np.isfinite(music).all():
+            step, column = np.argwhere(~np.isfinite(music))[0].tolist()
+            raise DataError(
+                f"{name}: {music[step, column]} at step {step}, key {LOWEST + column}; expected numbers, 0 where a key does"
+                " not sound"
+            )
         return music.astype(bool)
     try:
         steps = [[_number(key) for key in step] for step in music]
@@ -135,9 +149,13 @@ def as_roll(music: np.ndarray | list, name: str = "piece") -> np.ndarray:
 
 
 def _number(key) -> int:
-    if isinstance(key, bool | str) or key != int(key):
+    try:
+        number = None if isinstance(key, bool | str) else int(key)
+    except (TypeError, ValueError, OverflowError):  # a list, NaN, infinity
+        number = None
+    if number is None or key != number:
         raise TypeError(f"{key!r} is not a MIDI number")
-    return int(key)
+    return number
 
 
 def file_name(name: str) -> str:

@@ -89,12 +89,13 @@ def _read(source: Any, steps_per_beat: int | None, notes: list[str]) -> dict[str
     empty: dict[str, list[Piece]] = {part: [] for part in PARTS}
     if isinstance(source, Piece):
         return empty | {"train": [source]}
-    form = Form(steps_per_beat=steps_per_beat or 1)
+    form = Form(steps_per_beat=1 if steps_per_beat is None else steps_per_beat)
+    grid = _STEPS_PER_BEAT if steps_per_beat is None else steps_per_beat
     if not isinstance(source, str | Path):
         return empty | {"train": [Piece(source, form, "the music given")]}
     path = Path(source)
     if path.is_dir():
-        return empty | {"train": _folder(path, steps_per_beat or _STEPS_PER_BEAT, notes)}
+        return empty | {"train": _folder(path, grid, notes)}
     if not path.is_file():
         raise DataError(f"{path}: no such file or folder")
     readers = {".json": _json, ".mat": _mat}
@@ -104,7 +105,7 @@ def _read(source: Any, steps_per_beat: int | None, notes: list[str]) -> dict[str
             part: [Piece(roll, form, f"{path.name}, {part} {number}") for number, roll in enumerate(rolls, 1)]
             for part, rolls in named.items()
         }
-    return empty | {"train": [read_midi(path, steps_per_beat or _STEPS_PER_BEAT)]}
+    return empty | {"train": [_midi(path, grid)]}
 
 
 def _folder(folder: Path, steps_per_beat: int, notes: list[str]) -> list[Piece]:
@@ -113,7 +114,7 @@ def _folder(folder: Path, steps_per_beat: int, notes: list[str]) -> list[Piece]:
     pieces, failed = [], []
     for path in paths:
         try:
-            pieces.append(read_midi(path, steps_per_beat))
+            pieces.append(_midi(path, steps_per_beat))
         except DataError as error:
             failed.append(str(error))
     if not pieces:
@@ -122,6 +123,14 @@ def _folder(folder: Path, steps_per_beat: int, notes: list[str]) -> list[Piece]:
     if failed:
         notes.append(f"left out {len(failed)} of {len(paths)} files in {folder}, first: {failed[0]}")
     return pieces
+
+
+def _midi(path: Path, steps_per_beat: int) -> Piece:
+    """A MIDI file that something can be learned from: a step, and one after it."""
+    piece = read_midi(path, steps_per_beat)
+    if len(piece) < 2:
+        raise DataError(f"{path} is a single step long; expected 2 or more")
+    return piece
 
 
 def _json(path: Path) -> dict[str, list]:
