@@ -144,6 +144,122 @@ def test_files_that_cannot_be(folder):
         write_frames(path / "no/x.gif", frames)
 
 
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["grey", "colour"])
+def test_frames_that_repeat_are_kept(tmp_path, colours):
+    few = random.integers(0, 256, (3, 5, 7, *colours), np.uint8)
+    for order in ([0] * 6, [0, 0, 1, 1, 1, 2, 0, 0], [1]):
+        write_frames(tmp_path / "a.gif", few[order])
+        (clip,) = read_clips(tmp_path / "a.gif")
+        assert np.array_equal(clip.reshape(-1, 5, 7, *colours), few[order])
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.info["duration"] == 100
+
+
+def test_numbers_of_any_type_are_written_or_refused(tmp_path):
+    want = NOISE[0]
+    for kind in (np.int64, np.uint16, np.int16):
+        for name in ("a.gif", "a.npy"):
+            write_frames(tmp_path / name, want.astype(kind))
+            assert np.array_equal(read_clips(tmp_path / name)[0][..., 0], want), (kind, name)
+    write_frames(tmp_path / "b.gif", [[[0, 1]], [[1, 0]]])
+    assert read_clips(tmp_path / "b.gif")[0].ravel().tolist() == [0, 255, 255, 0]
+    write_frames(tmp_path / "E.NPY", want)
+    assert np.array_equal(read_clips(tmp_path / "E.NPY")[0][..., 0], want)
+    for name in ("c.gif", "c.npy"):
+        for bad, words in {
+            "floats": (want * 1.0, r"`frames` holds numbers from 0 to 255; .*divide by 255"),
+            "large": (want.astype(int) * 2, "`frames` holds numbers from 0 to 510"),
+            "below": (want.astype(int) - 9, "`frames` holds numbers from -9 to 246"),
+            "none": (want[:0], "`frames` is empty: 0 frames of 20×16"),
+            "nothing": ([], r"`frames` is \(0,\); expected \(frames, height, width"),
+            "unequal": ([want[0], want[0, 1:]], "`frames` has frames of unequal size"),
+        }.values():
+            with pytest.raises((DataError, ShapeError), match=words):
+                write_frames(tmp_path / name, bad)
+        assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+def test_arrays_are_made_smaller_and_grey_as_images_are(tmp_path, kind):
+    frames = random.integers(60, 190, (3, 16, 24, 3), np.uint8)  # bytes are clipped between two passes, numbers are not
+    (tmp_path / "images").mkdir()
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"images/{number}.png")
+    np.save(tmp_path / "a.npy", frames if kind == "uint8" else (frames / 255).astype(kind))
+    np.save(tmp_path / "grey.npy", frames[..., 0])
+    for config in (dict(grey=True), dict(shorter_side=8), dict(grey=True, shorter_side=8, every=2)):
+        (want,), (got,) = (read_clips(tmp_path / name, ClipsConfig(**config)) for name in ("images", "a.npy"))
+        assert got.shape == want.shape
+        assert got.dtype == ("uint8" if kind == "uint8" else "float32")
+        assert np.abs(got.astype(float) * (1 if kind == "uint8" else 255) - want).max() < 2, config
+    assert read_clips(tmp_path / "grey.npy", ClipsConfig(shorter_side=8))[0].shape == (3, 8, 12, 1)
+    np.save(tmp_path / "a.npy", frames > 120)
+    assert read_clips(tmp_path / "a.npy", ClipsConfig(grey=True, shorter_side=8))[0].shape == (3, 8, 12, 1)
+    np.save(tmp_path / "a.npy", frames * 1.0)
+    with pytest.raises(DataError, match=r"holds numbers from \d+ to \d+; .* divide by 255"):
+        read_clips(tmp_path / "a.npy", ClipsConfig(grey=True))
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_sixteen_bits_are_refused(tmp_path, mode):
+    Image.frombytes(mode, (4, 4), bytes(range(32))).save(tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.mode == mode
+    with pytest.raises(DataError, match=f"its pixels are of the kind '{mode}'; expected 8 bits a colour"):
+        read_clips(tmp_path / "a.tif")
+
+
+def test_arrays_that_cannot_be_read_in_our_words(tmp_path):
+    np.savez(tmp_path / "zip", a=NOISE)
+    np.save(tmp_path / "whole.npy", NOISE[0])
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    files = {
+        b"these are words": "it does not begin as such files do. Write one with numpy.save",
+        (tmp_path / "whole.npy").read_bytes()[:-9]: "it is cut off or damaged",
+        (tmp_path / "whole.npy").read_bytes()[:30]: "it is cut off or damaged",
+        (tmp_path / "objects.npy").read_bytes(): "it holds Python objects; expected numbers",
+        (tmp_path / "zip.npz").read_bytes(): "holds several arrays; expected one",
+    }
+    for content, words in files.items():
+        (tmp_path / "a.npy").write_bytes(content)
+        with pytest.raises(DataError, match=words) as caught:
+            read_clips(tmp_path / "a.npy")
+        assert "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.avi", "mpeg4", {}),
+        ("a.mkv", "mpeg4", {}),
+        ("a.webm", "libvpx", {}),
+        ("a.mov", "mpeg4", {"movflags": "faststart"}),
+        ("a.mp4", "mpeg4", {"movflags": "faststart"}),
+        ("b.mp4", "mpeg4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("live.mkv", "mpeg4", {"live": "1"}),
+        ("a.mpg", "mpeg2video", {}),
+        ("a.wmv", "wmv2", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_video_that_is_cut_off(tmp_path, name, codec, options):
+    with av.open(str(tmp_path / name), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(30):
+            pixels = random.integers(0, 256, (32, 32), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="gray")))
+        container.mux(stream.encode())
+    assert len(read_clips(tmp_path / name)[0]) == 30
+    if name in ("live.mkv", "a.mpg", "a.wmv"):  # these say nothing of their size
+        return
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(DataError, match=rf"{name} is cut off: it has [\d,]+ of the [\d,]+ bytes") as caught:
+        read_clips(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_video_too_long_for_memory(folder, monkeypatch):
     monkeypatch.setattr("recurra.tasks.video.files.MOST", 24 * 16 * 2)
     with pytest.raises(DataError, match=r"has more than 2 frames of 24×16 grey, which is .* `shorter_side`, `grey` or"):
@@ -337,8 +453,12 @@ def test_what_a_fitted_model_refuses():
     model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(NOISE)
     with pytest.raises(DataError, match=r"`X\[0\]` has 2 frames; seen=3 need 3"):
         model.predict(NOISE[:, :2])
-    with pytest.raises(ConfigError, match="`ahead` is 0; expected a number of frames"):
-        model.predict(NOISE, ahead=0)
+    for ahead in (0, -2, 1.5):
+        for ask in (model.predict, model.evaluate):
+            with pytest.raises(ConfigError, match=f"`ahead` is {ahead}; expected a number of frames, 1 or more"):
+                ask(NOISE, ahead=ahead)
+    with pytest.raises(DataError, match="nothing moves in `X`: copies of the last frame are perfect there"):
+        model.score(NOISE[:, :1].repeat(6, 1))
     with pytest.raises(DataError, match="is in colour; the model was fitted on grey frames"):
         model.predict(NOISE[..., None].repeat(3, -1))
     with pytest.raises(DataError, match="is in colour"):

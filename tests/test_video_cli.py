@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recurra.cli import frame
-from recurra.cli.video import command
+from recurra.cli.video import _read_labels, command
 from recurra.tasks.video import FramePredictor, VideoClassifier, read_clips, write_frames
 
 SMALL = ["--channels", "4", "--num-layers", "1", "--epochs", "1", "--batch-size", "4", "-q"]
@@ -61,6 +61,69 @@ def test_next_frames(recurra, tmp_path):
     want = np.round(model.predict("clips/2.npy")[0] * 255)
     assert np.abs(read_clips("next-2.gif")[0][..., 0] - want).max() <= 1
     assert recurra("--resume", "here", "-q") == "here\n"
+
+
+def test_a_run_as_json(recurra):
+    assert json.loads(recurra("clips", *NEXT, "-o", "here", "--json")) == {"run": "here"}
+    assert json.loads(recurra("--resume", "here", "-q", "--json")) == {"run": "here"}
+
+
+def test_no_clip_is_written_over_another(recurra, tmp_path):
+    recurra("clips", *NEXT, "-o", "here")
+    for name in ("x/a.npy", "y/a.npy", "z/a.gif", "z/a.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_frames(name, NOISE[0])
+
+    def files(*data):
+        said = json.loads(recurra(*data, "--model", "here", "--to", "next.npy", "--json"))["clips"]
+        assert all((tmp_path / row["file"]).is_file() for row in said)
+        return [row["file"] for row in said]
+
+    assert files("x", "y") == ["next-x-a.npy", "next-y-a.npy"]
+    assert files("z") == ["next-a-gif.npy", "next-a-npy.npy"]
+    assert files("x", "z") == ["next-x-a-npy.npy", "next-z-a-gif.npy", "next-z-a-npy.npy"]
+    assert files(tmp_path / "x", "../" + tmp_path.name + "/y")[1] == f"next-{tmp_path.name}-y-a.npy"
+    said = recurra("x", "x", "--model", "here", "--to", "twice.npy", fails=2)
+    assert "x/a.npy is named twice; name each clip once" in said
+    assert not list(tmp_path.glob("twice*"))
+
+
+@pytest.mark.parametrize("ahead", [0, -2])
+@pytest.mark.parametrize("to", [[], ["--to", "next.gif"]], ids=["measure", "write"])
+def test_frames_ahead_that_cannot_be(recurra, ahead, to):
+    recurra("clips", *NEXT, "-o", "here")
+    said = recurra("clips/0.npy", "--model", "here", "--ahead", ahead, *to, fails=2)
+    assert f"{ahead}; expected a number of frames, 1 or more" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("clip,kind\n0.npy,\n", "labels.csv, line 2: 0.npy has nothing under 'kind'; fill it in"),
+        ("clip,kind\n0.npy,a\n0.npy,b\n", "labels.csv has two rows for 0.npy, in lines 2 and 3, that differ"),
+        ("clip,kind\n0.npy,a,b\n", "labels.csv, line 2, has 2 labels for '0.npy'; expected a clip's name and 1"),
+        ("clip,kind\n,a\n", "line 2, has 1 labels for ''; expected a clip's name and 1"),
+        ("clip,kind,kind\n0.npy,a,b\n", "line 1: clip, kind, kind; expected a name of its own over each column"),
+        ("clip,kind\n0,a\n", "line 2: '0' may be clips/0.npy or more/0.npy; give each a row of its own, with its path"),
+        ('clip,kind\n0,"' + "a" * 140_000, "a field of it has no end; is a quotation mark missing?"),
+        ("", "labels.csv is no CSV file with a header and a row a clip: it is empty"),
+    ],
+    ids=["empty", "twice", "many", "nameless", "columns", "ambiguous", "long", "nothing"],
+)
+def test_labels_that_would_be_lost_or_guessed(recurra, tmp_path, rows, words):
+    (tmp_path / "more").mkdir()
+    write_frames("more/0.npy", NOISE[0])
+    (tmp_path / "labels.csv").write_text(rows)
+    said = recurra("clips/0.npy", "more/0.npy", "--labels", "labels.csv", fails=1)
+    assert words in said
+    assert "\n" not in said.strip()
+
+
+def test_clips_of_one_name_have_a_row_each(recurra, tmp_path):
+    (tmp_path / "more").mkdir()
+    write_frames("more/0.npy", NOISE[0])
+    (tmp_path / "labels.csv").write_text("clip,kind\nclips/0.npy,a\nmore/0.npy,b\nmore/0.npy,b\n")
+    assert _read_labels("labels.csv", ["clips/0.npy", "more"]) == {"kind": ["a", "b"]}
 
 
 def test_labels(recurra):

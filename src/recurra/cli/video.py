@@ -67,7 +67,7 @@ def command(data, labels, model, to, resume, out, quiet, as_json, file, **values
     settings = given(values, list(_SECTIONS.values()), file)
     if resume:
         _refuse("--resume goes on with the run as it is", settings, model=model, to=to, out=out)
-        click.echo(_resume(resume, list(data), labels, quiet))
+        _show(_resume(resume, list(data), labels, quiet), as_json)
         return
     if not data:
         raise click.UsageError("DATA is missing: name videos, or folders of images, such as clip.mp4 or frames/")
@@ -77,7 +77,11 @@ def command(data, labels, model, to, resume, out, quiet, as_json, file, **values
         _use(model, list(data), labels, to, ahead, as_json)
         return
     _refuse("without --model there are no frames to write yet", to=to)
-    click.echo(_fit(list(data), labels, out, quiet, settings))
+    _show(_fit(list(data), labels, out, quiet, settings), as_json)
+
+
+def _show(folder: Path, as_json: bool) -> None:
+    click.echo(to_json({"run": str(folder)}) if as_json else folder)
 
 
 def _refuse(why: str, settings: dict[str, Any] | None = None, **others: Any) -> None:
@@ -161,8 +165,8 @@ def _write(model: Any, data: list[str], to: Path, ahead: int | None):
     from recurra.tasks.video.clips import named
 
     names, rows = named(data), []
-    for name, frames in zip(names, model.predict(data, ahead), strict=True):
-        file = to if len(names) == 1 else to.with_stem(f"{to.stem}-{Path(name).stem}")
+    targets = _targets(to, names)
+    for name, file, frames in zip(names, targets, model.predict(data, ahead), strict=True):
         write_frames(file, frames)
         rows.append([name, str(file), str(len(frames))])
     return (
@@ -172,25 +176,76 @@ def _write(model: Any, data: list[str], to: Path, ahead: int | None):
     )
 
 
+def _targets(to: Path, names: list[str]) -> list[Path]:
+    """A file for each clip: by its name; with its ending, or its folders too, where several clips would share that."""
+    if len(names) == 1:
+        return [to]
+    paths = [Path(name) for name in names]
+    for short in (
+        [path.stem for path in paths],
+        [path.name.replace(".", "-") for path in paths],
+        ["-".join(part for part in path.with_suffix("").parts if part not in ("..", path.anchor)) for path in paths],
+        ["-".join(part for part in path.parts if part not in ("..", path.anchor)).replace(".", "-") for path in paths],
+    ):
+        if len(set(map(str.lower, short))) == len(short):  # some file systems take A for a
+            return [to.with_stem(f"{to.stem}-{name}") for name in short]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    why = f"{twice} is named twice" if twice else "the names of the clips are too alike for a file each"
+    raise click.UsageError(f"{why}; name each clip once, or write them one by one")
+
+
 def _read_labels(file: Path, data: list[str]) -> dict[str, list[str]]:
     """The columns of a CSV file, a row for each clip of the data: matched by its path, its name, or that without ending."""
     from recurra.tasks.video.clips import named
 
-    try:
-        with open(file, newline="", encoding="utf-8-sig") as lines:
-            header, *rows = [row for row in csv.reader(lines) if row]
-    except (UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"{file} is no CSV file with a header and a row a clip: {error}") from error
-    if len(header) < 2:
-        raise DataError(f"{file} has one column, {header[0]!r}; expected a clip's name, then one or more labels")
-    known = {row[0]: row[1:] for row in rows}
-    found = []
+    header, known = _table(file)
+    found, clips = [], {}
     for name in named(data):
         path = Path(name)
-        row = next((known[key] for key in (name, path.name, path.stem) if key in known), None)
-        if row is None or len(row) != len(header) - 1:
+        key = next((key for key in (name, path.name, path.stem) if key in known), None)
+        if key is None:
             raise DataError(
                 f"{file} has no row for {path.name} with {len(header) - 1} labels; its first column is the clip's name"
             )
-        found.append(row)
+        other = clips.setdefault(key, name)
+        if other != name:
+            raise DataError(
+                f"{file}, line {known[key][0]}: {key!r} may be {other} or {name}; give each a row of its own, with its path"
+            )
+        found.append(known[key][1])
     return dict(zip(header[1:], map(list, zip(*found, strict=True)), strict=True))
+
+
+def _table(file: Path) -> tuple[list[str], dict[str, tuple[int, list[str]]]]:
+    """The header, and the line and labels of each clip's name. DataError for what would be lost or guessed."""
+    try:
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            reader = csv.reader(lines)
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        why = "a field of it has no end; is a quotation mark missing?" if "field limit" in str(error) else error
+        raise DataError(f"{file} is no CSV file with a header and a row a clip: {why}") from error
+    if not rows:
+        raise DataError(f"{file} is no CSV file with a header and a row a clip: it is empty")
+    (_, header), *rows = rows
+    if len(header) < 2:
+        raise DataError(f"{file} has one column, {header[0]!r}; expected a clip's name, then one or more labels")
+    if not all(map(str.strip, header[1:])) or len(set(header[1:])) < len(header) - 1:
+        raise DataError(f"{file}, line 1: {', '.join(header)}; expected a name of its own over each column of labels")
+    known: dict[str, tuple[int, list[str]]] = {}
+    for line, (name, *labels) in rows:
+        if not name.strip() or len(labels) != len(header) - 1:
+            raise DataError(
+                f"{file}, line {line}, has {len(labels)} labels for {name!r}; expected a clip's name and {len(header) - 1}"
+            )
+        empty = next((column for column, label in zip(header[1:], labels, strict=True) if not label.strip()), None)
+        if empty is not None:
+            raise DataError(
+                f"{file}, line {line}: {name} has nothing under {empty!r}; fill it in, or drop row and clip"
+            )
+        first, others = known.setdefault(name, (line, labels))
+        if others != labels:
+            raise DataError(
+                f"{file} has two rows for {name}, in lines {first} and {line}, that differ; drop one of them"
+            )
+    return header, known

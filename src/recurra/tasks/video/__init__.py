@@ -14,7 +14,7 @@ __all__, __getattr__, __dir__ = lazy.names(
     {
         "config": "ClassifierConfig ClipsConfig NetworkConfig PredictorConfig",
         "clips": "read_clips",
-        "files": "write_frames",
+        "writing": "write_frames",
         "measure": "mse ssim",
         "moving": "moving_digits",
         "classifier": "VideoClassifier",

@@ -26,7 +26,7 @@ def read_clips(X: Any, config: ClipsConfig | None = None, name: str = "X") -> Cl
         clip = given
         if isinstance(given, str | Path):
             clip = files.read(Path(given), config or ClipsConfig())
-        clips.append(_check(clip, label))
+        clips.append(check(clip, label))
         labels.append(label)
     for clip, label in zip(clips, labels, strict=True):
         if clip.shape[1:] != clips[0].shape[1:]:
@@ -67,7 +67,7 @@ def _each(X: Any, name: str) -> list[tuple[Any, str]]:
     return each
 
 
-def _check(clip: Any, label: str) -> np.ndarray:
+def check(clip: Any, label: str) -> np.ndarray:
     if hasattr(clip, "detach"):
         clip = clip.detach().cpu().numpy()
     try:

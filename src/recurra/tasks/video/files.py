@@ -1,4 +1,4 @@
-"""Frames from files and into files: folders of images, animated GIFs, NumPy arrays, videos."""
+"""Frames from files: folders of images, animated GIFs, NumPy arrays, videos."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError
+from recurra.tasks.video import whole
 from recurra.tasks.video.config import ClipsConfig
 
 IMAGES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"))
@@ -64,30 +65,6 @@ def read(path: Path, config: ClipsConfig) -> np.ndarray:
     return clip
 
 
-def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None:
-    """Write frames as an animated GIF, or as they are: `write_frames("next.gif", frames)`, `write_frames("next.npy", frames)`.
-
-    frames: (frames, height, width[, channels]), uint8 or from 0 to 1. seconds: each is shown in a GIF.
-    ConfigError for another ending, RunError where the file cannot be written.
-    """
-    from PIL import Image
-
-    path, frames = Path(path), np.asarray(frames)
-    if path.suffix.lower() not in (".gif", ".npy"):
-        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; frames are written as .gif or .npy")
-    try:
-        if path.suffix.lower() == ".npy":
-            np.save(path, frames, allow_pickle=False)
-            return
-        if frames.dtype != np.uint8:
-            frames = np.round(np.clip(frames, 0, 1) * 255).astype(np.uint8)
-        frames = frames[..., 0] if frames.ndim == 4 and frames.shape[-1] == 1 else frames
-        first, *rest = [Image.fromarray(frame) for frame in frames]
-        first.save(path, save_all=True, append_images=rest, duration=round(seconds * 1000), loop=0)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
-
-
 def _images(folder: Path) -> list[Path]:
     return sorted(
         (child for child in folder.iterdir() if child.suffix.lower() in IMAGES and not child.name.startswith(".")),
@@ -118,8 +95,8 @@ def _read_images(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
 
 def _pixels(image: Any, config: ClipsConfig) -> np.ndarray:
     """(height, width, 1 or 3) uint8."""
-    grey = config.grey or image.mode in ("1", "L", "LA", "I", "I;16", "F")
-    if image.mode in ("I", "I;16", "F"):
+    grey = config.grey or image.mode in ("1", "L", "LA")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # I;16B, I;16L and I;16N too
         raise ValueError(f"its pixels are of the kind {image.mode!r}; expected 8 bits a colour")
     image = image.convert("L" if grey else "RGB")
     image = image.resize(_smaller(*image.size, config)) if config.shorter_side else image
@@ -136,6 +113,11 @@ def _read_video(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise DataError(f"{path} has no pictures in it; expected a video")
+            if cut := whole.missing(path):
+                raise DataError(
+                    f"{path} is cut off: it has {cut[0]:,} of the {cut[1]:,} bytes that it tells of; copy it again, or keep"
+                    f" what there is: ffmpeg -i {path.name} -c copy rest{path.suffix}"
+                )
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for number, frame in enumerate(container.decode(stream)):
@@ -159,13 +141,54 @@ def _smaller(width: int, height: int, config: ClipsConfig) -> tuple[int, int]:
 
 def _read_array(path: Path, config: ClipsConfig) -> np.ndarray:
     try:
-        frames = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not an array of numbers that can be read: {error}") from error
-    if not isinstance(frames, np.ndarray) or frames.ndim not in (3, 4):
-        came = getattr(frames, "shape", "several arrays")
-        raise DataError(f"{path} holds {came}; expected (frames, height, width[, colours])")
-    return frames[:: config.every]
+        with open(path, "rb") as file:
+            start = file.read(6)
+            file.seek(0)
+            if start[:2] == b"PK":
+                why = "it holds several arrays; expected one, (frames, height, width[, colours])"
+            elif start != b"\x93NUMPY":
+                why = "it does not begin as such files do. Write one with numpy.save"
+            else:
+                frames, why = np.load(file, allow_pickle=False), ""
+    except OSError as error:
+        why = error.strerror or str(error)
+    except (ValueError, EOFError) as error:  # NumPy's words would tell to load objects, which can run code
+        objects = "allow_pickle" in str(error)
+        why = "it holds Python objects; expected numbers" if objects else "it is cut off or damaged. Write it again"
+    if why:
+        raise DataError(f"{path} is not an array of numbers that can be read: {why}")
+    if frames.ndim not in (3, 4):
+        raise DataError(f"{path} holds {frames.shape}; expected (frames, height, width[, colours])")
+    return _array_pixels(frames[:: config.every], config)
+
+
+def _array_pixels(frames: np.ndarray, config: ClipsConfig) -> np.ndarray:
+    """Without colour and smaller, as an image of the same pixels would be; what is no clip stays, for `check` to refuse."""
+    from PIL import Image
+
+    clip = frames if frames.ndim == 4 else frames[..., None]
+    height, width, channels = clip.shape[1:]
+    grey = config.grey and channels == 3
+    size = _smaller(width, height, config) if height and width else (width, height)
+    usable = channels in (1, 3) and clip.size and clip.dtype.kind in "uifb"
+    if not usable or not (grey or size != (width, height)):
+        return frames
+    if clip.dtype != np.uint8:
+        if not (clip.min() >= 0 and clip.max() <= 1):
+            return frames
+        clip = clip.astype(np.float32)
+    if clip.dtype == np.uint8:
+        return np.stack([_pixels(Image.fromarray(_flat(frame)), config) for frame in clip])
+    if grey:
+        clip = (clip @ np.float32([0.299, 0.587, 0.114]))[..., None]
+    if size != (width, height):
+        scaled = [[Image.fromarray(frame[..., k]).resize(size) for k in range(frame.shape[-1])] for frame in clip]
+        clip = np.stack([np.stack([np.asarray(channel) for channel in frame], -1) for frame in scaled])
+    return clip.clip(0, 1)
+
+
+def _flat(frame: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
 
 
 def _size(frame: np.ndarray) -> str:

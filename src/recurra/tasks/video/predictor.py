@@ -76,9 +76,7 @@ class FramePredictor(VideoModel):
         X: clips of at least `seen` frames; the last `seen` of them are read. ahead: frames to draw; default as trained.
         """
         model, seen = self._fitted(), self.parts["model"].seen
-        ahead = self.parts["model"].ahead if ahead is None else ahead
-        if not isinstance(ahead, int) or ahead < 1:
-            raise ConfigError(f"`ahead` is {ahead!r}; expected a number of frames, 1 or more")
+        ahead = self._ahead(ahead)
         clips = self._channels(read_clips(X, self.parts["data"]), named(X))
         _long_enough(clips, named(X), seen, f"seen={seen}")
         return _grey(np.stack(list(draw(model, [clip[-seen:] for clip in clips], ahead))))
@@ -89,7 +87,7 @@ class FramePredictor(VideoModel):
         Every run of seen + ahead frames in the clips is measured; pixels go from 0 to 1.
         """
         model, seen = self._fitted(), self.parts["model"].seen
-        ahead = self.parts["model"].ahead if ahead is None else ahead
+        ahead = self._ahead(ahead)
         clips = self._channels(read_clips(X, self.parts["data"]), named(X))
         _long_enough(clips, named(X), seen + ahead, f"seen={seen} and ahead={ahead}")
         runs = windows(clips, seen + ahead)
@@ -102,9 +100,23 @@ class FramePredictor(VideoModel):
         return {name: float(np.mean(values)) for name, values in found.items()}
 
     def score(self, X: Any) -> float:
-        """How much of copying's squared error is gone: 1 for perfect predictions, 0 for copies of the last frame."""
+        """How much of copying's squared error is gone: 1 for perfect predictions, 0 for copies of the last frame.
+
+        DataError where nothing moves in any clip: copying makes no error there.
+        """
         found = self.evaluate(X)
+        if not found["copy_mse"]:
+            raise DataError(
+                "nothing moves in `X`: copies of the last frame are perfect there, and a score beside them has no meaning;"
+                " give clips in which something moves, or use `evaluate`"
+            )
         return 1 - found["mse"] / found["copy_mse"]
+
+    def _ahead(self, ahead: int | None) -> int:
+        ahead = self.parts["model"].ahead if ahead is None else ahead
+        if not isinstance(ahead, int) or isinstance(ahead, bool) or ahead < 1:
+            raise ConfigError(f"`ahead` is {ahead!r}; expected a number of frames, 1 or more")
+        return ahead
 
     def _channels(self, clips: Clips, names: list[str]) -> Clips:
         """Frames of any size will do, if their colours are those that the model was fitted on."""
