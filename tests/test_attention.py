@@ -6,7 +6,7 @@ import pytest
 import torch
 from support import assert_close, randomise
 
-from recurra.errors import ConfigError, RecurraError, ShapeError
+from recurra.errors import ConfigError, DtypeError, RecurraError, ShapeError
 from recurra.nn.attention import KINDS, Attention
 
 
@@ -126,6 +126,27 @@ def test_half_precision_has_no_nan():
 def test_options_that_cannot_be(arguments, words):
     with pytest.raises(ConfigError, match=words):
         Attention(*arguments)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, True])
+@pytest.mark.parametrize("name", ["query_size", "key_size", "hidden_size"])
+def test_sizes_that_cannot_be(name, size):
+    with pytest.raises(ConfigError, match=f"Attention: `{name}` is {size}; expected a whole number, 1 or more"):
+        Attention(**{"query_size": 6, "key_size": 6} | {name: size})
+
+
+@pytest.mark.parametrize(
+    ("lengths", "error", "words"),
+    [
+        ([1, -2], ShapeError, r"lengths\[1\] is -2; expected 0 to 3, the steps of `states`"),
+        ([4, 3], ShapeError, r"lengths\[0\] is 4; expected 0 to 3"),
+        ([True, False], DtypeError, "`lengths` is bool; expected whole numbers, the steps of each row"),
+        (torch.tensor([1.0, 2.0]), DtypeError, "`lengths` is float32; expected whole numbers"),
+    ],
+)
+def test_lengths_that_cannot_be(lengths, error, words):
+    with pytest.raises(error, match=words):
+        Attention(6, 4)(torch.zeros(2, 1, 6), torch.zeros(2, 3, 4), lengths)
 
 
 def test_options_without_effect():

@@ -389,6 +389,17 @@ BAD = {
     "too few labels": (np.zeros((3, 2)), [0, 1], DataError, "`X` has 3 sequences and `y` 2 labels"),
     "one class": (np.zeros((3, 2)), ["a"] * 3, DataError, "`y` has one class only, a; expected two or more"),
     "real targets": (np.zeros((3, 2)), [0.5, 1.5, 2.5], DataError, "`y`: Unknown label type: continuous"),
+    "texts and numbers as labels": (
+        np.zeros((2, 2)),
+        [1, "a"],
+        DataError,
+        "`y` mixes labels of the types int, str; give",
+    ),
+    "texts and a gap as labels": (np.zeros((2, 2)), ["a", float("nan")], DataError, "`y` mixes .* float, str"),
+    "times": (np.zeros((2, 2), "datetime64[s]"), [0, 1], DtypeError, r"`X` holds datetime64\[s\]; expected numbers"),
+    "stretches of time": ([np.zeros(2, "m8[h]")] * 2, [0, 1], DtypeError, r"`X\[0\]` holds timedelta64\[h\]"),
+    "a mask": (np.ma.masked_greater(np.eye(2), 0.5), [0, 1], DataError, r"`X` is masked in places, .*: X.filled\(0\)"),
+    "a mask in a row": ([[1.0], np.ma.masked_equal([2.0], 2)], [0, 1], DataError, r"`X\[1\]` is masked in places"),
     "mixed labels": (np.zeros((2, 2)), np.array(["a", None], object), DataError, "`y`: .*NoneType.* and .str"),
 }
 
@@ -436,6 +447,19 @@ def test_sequences_of_another_kind_than_those_fitted_on(fitted):
 def test_settings_that_cannot_be(settings, error, words):
     with pytest.raises(error, match=words):
         SequenceClassifier(**TINY | settings).fit(*GOOD)
+
+
+def test_what_is_saved_is_what_was_fitted(tmp_path):
+    X, y = ramps()
+    model = SequenceClassifier(epochs=2, **TINY).fit(X, y)
+    want = model.predict_proba(X)
+    model.set_params(standardise="sequence", pooling="last", hidden_size=16)
+    model.save(tmp_path / "one")
+    again = SequenceClassifier.load(tmp_path / "one")
+    assert np.array_equal(again.predict_proba(X), want)
+    assert (again.hidden_size, again.pooling) == (8, SequenceClassifier().pooling)
+    again.set_params(num_layers=3).save(tmp_path / "two")
+    assert np.array_equal(SequenceClassifier.load(tmp_path / "two").predict_proba(X), want)
 
 
 def test_a_stop_without_a_folder_says_that_nothing_is_kept(monkeypatch):

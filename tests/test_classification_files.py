@@ -11,6 +11,7 @@ from recurra.cli import classify, frame, tag
 from recurra.errors import DataError
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files, read_ts
+from recurra.tasks.tagging.conll import read_conll
 from recurra.training import files as written
 
 HEADER = "# words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@data\n"
@@ -119,6 +120,32 @@ def test_sources_that_cannot_be(tmp_path, monkeypatch):
         SequenceClassifier.from_files(tmp_path / "d.csv")
 
 
+def piped(monkeypatch, content):
+    """Standard input as a terminal with strict UTF-8 gives it."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8", "strict"))
+
+
+def test_a_line_ends_at_a_line_break_alone(tmp_path, monkeypatch):
+    text = "one\u2028more\r\n\ntwo\x85\x0cthree\n"
+    want = ["one\u2028more", "", "two\x85\x0cthree"]
+    assert read_files(put(tmp_path, "a.txt", text)) == (want, None)
+    piped(monkeypatch, text.encode())
+    assert read_files("-") == (want, None)
+    X, y = read_files(put(tmp_path, "a.csv", 'text,label\na\u2028b,x\n"c\x85\nd",y\x0c\n'))
+    assert (X, y.tolist()) == (["a\u2028b", "c\x85\nd"], ["x", "y"])
+    put(tmp_path, "names/Greek.txt", text)
+    assert read_files(tmp_path / "names")[0] == [want[0], want[2]]
+    with pytest.raises(DataError, match=r"a.txt holds no sequences"):
+        read_files(put(tmp_path, "a.txt", "\n \n"))
+
+
+def test_standard_input_that_is_not_utf8(monkeypatch):
+    for read in (read_files, read_conll):
+        piped(monkeypatch, b"caf\xe9\n")
+        with pytest.raises(DataError, match="standard input is not UTF-8: byte 3 is 0xE9; convert it"):
+            read("-")
+
+
 # Commands
 
 
@@ -149,9 +176,14 @@ def test_classify_from_a_table_to_labels(recurra, tmp_path, monkeypatch):
     assert out.splitlines()[0] == "label,probability"
     assert [line.split(",")[0] for line in out.splitlines()[1:]] == ["yes", "no"] * 20
     assert recurra.err == "100.00% of 40 are right\n"
-    monkeypatch.setattr("sys.stdin", io.StringIO("good\n\nbad\n"))
+    piped(monkeypatch, b"good\n\nbad\n")
     found = json.loads(recurra("classify", "-", "--model", "reviews-1", "--json"))
-    assert [row["label"] for row in found] == ["yes", "no"]
+    assert [row["label"] for row in found] == ["yes", None, "no"]
+    assert found[1]["probabilities"] == {}
+    piped(monkeypatch, b"good\n\nbad\n")
+    rows = recurra("classify", "-", "--model", "reviews-1").split("\n")
+    assert [row.split(",")[0] for row in rows] == ["label", "yes", "", "no", ""]
+    assert rows[2] == ","
     assert sum(found[0]["probabilities"].values()) == pytest.approx(1)
     assert recurra("classify", "reviews.csv", "--model", "runs/reviews-1", "--to", "out.csv", "-q") == ""
     assert (tmp_path / "out.csv").read_text() == out
@@ -179,11 +211,15 @@ def test_tag_from_a_file_to_labels(recurra, tmp_path):
     text = "".join(f"the D\n{noun} N\nruns V\n\n" for noun in ["cat", "dog"] * 15)
     put(tmp_path, "train.conll", text)
     assert recurra("tag", "train.conll", "--crf", *TINY) == "runs/train-1\n"
-    assert recurra("tag", "train.conll", "--model", "train-1") == text.rstrip("\n") + "\n"
+    assert recurra("tag", "train.conll", "--model", "train-1") == text
     assert recurra.err == "100.00% of 90 labels are right\n"
     put(tmp_path, "words", "the\ndog\n")
     found = json.loads(recurra("tag", "words", "--model", "train-1", "--json"))
     assert found == [{"words": ["the", "dog"], "labels": ["D", "N"]}]
+    put(tmp_path, "words", "\n-DOCSTART-\n\nthe\n\n\ndog\n")
+    put(tmp_path, "others", "the")
+    out = recurra("tag", "words", "others", "--model", "train-1")
+    assert out == "\n-DOCSTART-\n\nthe D\n\n\ndog N\n\nthe D\n", "line by line as it came, and each file for itself"
     put(tmp_path, "words", "the\n\ndog cat\n")
     recurra("tag", "words", "--model", "train-1", fails=1)
     assert "line 3: 2 columns; expected 1, as in the first line" in recurra.err

@@ -12,7 +12,7 @@ from recurra.tasks.forecasting import Forecaster, baselines, frames, metrics, pr
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.heads import HEADS
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.windows import Windows, describe
+from recurra.tasks.forecasting.windows import Unit, Windows, describe
 
 AS_IS = {"past": [[0.0, 1.0]], "known": [[0.0, 1.0]], "static": []}
 
@@ -107,6 +107,36 @@ def test_a_forecast_does_not_depend_on_anything_after_its_cut_but_what_is_known_
         touched = getattr(panel, name).copy()
         touched[30 if name == "known" else 29] += 50.0
         assert not np.array_equal(ahead(panel), ahead(dataclasses.replace(panel, **{name: touched}))), name
+
+
+@pytest.mark.parametrize("mode", ["direct", "recursive"])
+def test_a_window_that_begins_in_a_filled_gap_reads_what_was_known_then(mode):
+    y = np.arange(1.0, 41.0)
+    y[27:33] = np.nan  # the value after the gap is that of place 33
+    frame = pl.DataFrame({"ds": np.arange(40), "y": y, "p": y}).with_columns(pl.col("y", "p").fill_nan(None))
+    later = frame.with_columns(pl.when(pl.col("ds") >= 33).then(777.0).otherwise(pl.col("y", "p")).name.keep())
+    config = ForecastConfig(horizon=5, mode=mode, lags=(3,), season=3, input_size=8, samples=20)
+    about = {"past": [[0.0, 1.0]], "known": [], "static": []}
+
+    def windows(data):
+        series = SeriesConfig(past=("p",), fill="linear")
+        return Windows(
+            frames.read(data, series)[0], config, about, calendared=False, units=Unit(np.zeros(1), np.ones(1))
+        )
+
+    one, two, zero = windows(frame), windows(later), np.zeros(1, np.int64)
+    for cut in (28, 30, 33):
+        a, b = (w.batch(zero, zero + cut, 0 if mode == "recursive" else 5) for w in (one, two))
+        assert torch.equal(a.read, b.read)
+        assert torch.equal(a.near, b.near)
+        model = ForecastModel(config, 1, 0, 0).eval()
+        a, b = (predicting.forecast(model, w, zero, zero + cut, 5, seed=1) for w in (one, two))
+        assert np.array_equal(a, b)
+        for naive in (baselines.naive(w.panel, zero, zero + cut, 2) for w in (one, two)):
+            assert naive.tolist() == [[27, 27]]
+    assert one.batch(zero, zero + 34, 5).read[-7:, 0, 0].diff().std() < 1e-6 or mode == "recursive", (
+        "a line, once known"
+    )
 
 
 QUICK = {"hidden_size": 16, "decoder_size": 16, "lr": 1e-2, "batch_size": 32}
@@ -221,12 +251,30 @@ def test_settings_are_checked():
         "validation": (-1, "`validation` is -1; expected 0 or more"),
         "head": ("normal", "`head` is 'normal'"),
         "past": (("y",), "the column 'y' is named twice"),
+        "target_col": ("forecast", "`target_col` is 'forecast'; expected a name that no column of the forecasts has"),
+        "id_col": ("cutoff", "`id_col` is 'cutoff'; expected a name that no column of the forecasts has"),
+        "time_col": ("q0.5", "`time_col` is 'q0.5'; expected a name that no column of the forecasts has"),
+        "freq": ("daily", "`freq` is 'daily'; expected one of"),
         "freqq": ("D", "did you mean `freq`?"),
     }
     for name, (value, message) in cases.items():
         with pytest.raises(ConfigError) as error:
             settings(**{name: value})
         assert message in str(error.value)
+    more = {
+        "quantiles": [
+            (0.5, "several numbers, such as (0.1, 0.5, 0.9)"),
+            ((0.1, 0.10000001), "that differ in six digits"),
+        ],
+        "lags": [(7, "`lags` is 7; expected several numbers, such as (7, 14); one is written (7,)")],
+        "static": [(7, "`static` is 7; expected names of columns")],
+        "freq": [("0D", "`freq` is '0D'"), ("00D", "`freq` is '00D'")],
+    }
+    for name, value, message in [(name, *case) for name, cases in more.items() for case in cases]:
+        with pytest.raises(ConfigError) as error:
+            settings(**{name: value})
+        assert message in str(error.value)
+    assert settings(target_col="q1")["series"].target_col == "q1"
     with pytest.raises(ConfigError, match="`log` cannot go with head='negative-binomial'"):
         settings(log=True, head="negative-binomial")
     with pytest.raises(ConfigError, match="`preset` is 'tny'; did you mean `tiny`"):

@@ -113,7 +113,39 @@ MISTAKES = {
     "a list": ([1, 2], {}, "the data is a list; expected a pandas, polars or pyarrow frame"),
     "no target": ({"ds": [1], "Y": [1]}, {}, "the frame has no column 'y'; expected one of: ds, Y"),
     "no rows": ({"ds": [], "y": []}, {}, "the frame is empty; expected a row for each stamp"),
-    "text": (D | {"y": ["1", "2", "x"]}, {}, "the column 'y' holds String; expected numbers"),
+    "text": (D | {"y": ["1", "2", "x"]}, {}, "the column 'y' holds String; expected numbers (row 2 has 'x')"),
+    "huge": (D | {"y": [1.0, 1e300, 2.0]}, {}, "the column 'y' has 1e+300 in row 1; take a larger unit"),
+    "zone in text": (
+        D | {"ds": [f"2024-01-0{k}T00:00:00+02:00" for k in (1, 2, 3)]},
+        {},
+        "the column 'ds' has the time zone +02:00; convert it to UTC and drop the zone",
+    ),
+    "Z": (D | {"ds": [f"2024-01-0{k} 10:00Z" for k in (1, 2, 3)]}, {}, "the column 'ds' has the time zone Z; convert"),
+    "empty text": (D | {"ds": ["2024-01-01", "", "2024-01-03"]}, {}, "the column 'ds' has '', which is no date"),
+    "NaT": (D | {"ds": ["2024-01-01", "NaT", "2024-01-03"]}, {}, "the column 'ds' has 'NaT', which is no date"),
+    "today": (D | {"ds": ["2024-01-01", "2024-01-02", "today"]}, {}, "the column 'ds' has 'today', which is no date"),
+    "old text": (D | {"ds": ["1500", "1501", "1502"]}, {}, "the column 'ds' reaches 1500-01-01; stamps lie from 1677"),
+    "far date": (
+        D | {"ds": [datetime.date(2024, 1, 1), datetime.date(2024, 1, 2), datetime.date(9999, 12, 31)]},
+        {},
+        "the column 'ds' reaches 9999-12-31; stamps lie from 1677-09-22 to 2262-04-11",
+    ),
+    "far datetime": (
+        D | {"ds": [datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 2), datetime.datetime(2300, 1, 1)]},
+        {},
+        "the column 'ds' reaches 2300-01-01; stamps lie from",
+    ),
+    "bytes": (D | {"unique_id": [b"Z\xfc"] * 3}, {}, "the column 'unique_id' has b'Z\\xfc', bytes that are no text"),
+    "dates as names": (
+        D | {"unique_id": [datetime.date(2024, 1, 1)] * 3},
+        {},
+        "a date; expected text or whole numbers: make it text",
+    ),
+    "static dates": (
+        D | {"s": [datetime.date(2024, 1, 1)] * 3},
+        {"static": "s"},
+        "the static column 's' has datetime.date(2024, 1, 1), a date; expected text",
+    ),
     "infinity": (D | {"y": [1.0, float("inf"), 2.0]}, {}, "the column 'y' holds infinity, in row 1"),
     "duplicates": (D | {"ds": [1, 2, 2]}, {}, "series 'a' has 2 twice (1 duplicate stamps in all)"),
     "unnamed": ({"ds": [1, 1], "y": [1, 2]}, {}, "if these are several series, name each in a column 'unique_id'"),
@@ -163,6 +195,37 @@ def test_a_time_zone_is_said():
     frame = pd.DataFrame({"ds": pd.date_range("2024", periods=3, tz="Europe/Berlin"), "y": [1, 2, 3]})
     with pytest.raises(DataError, match="the column 'ds' has the time zone Europe/Berlin; convert it to UTC"):
         read(frame)
+    aware = [datetime.datetime(2024, 1, k, tzinfo=datetime.UTC) for k in (1, 2, 3)]
+    with pytest.raises(DataError, match="the column 'ds' has the time zone UTC; convert it to UTC"):
+        read(pd.DataFrame({"ds": pd.Series(aware, dtype=object), "y": [1, 2, 3]}))
+
+
+def test_dates_and_times_in_a_column_of_objects_go_out_as_they_came():
+    for days in ([datetime.date(2024, 2, d) for d in (27, 28)], [datetime.datetime(2024, 2, d) for d in (27, 28)]):
+        panel, form = read(pd.DataFrame({"ds": pd.Series(days, dtype=object), "y": [1, 2]}))
+        assert form.stamps == type(days[0]).__name__
+        assert list(form.out(panel.stamps())) == days
+
+
+def test_stamps_end_where_nanoseconds_do():
+    for name in ("D", "B", "MS", "ME"):
+        with pytest.raises(DataError, match=r"the steps ahead reach 226\d-\d\d-\d\d; stamps lie from 1677-09-22"):
+            frequency.parse(name).stamps(stamps("2262-03-30")[0], np.arange(30))
+
+
+def test_what_filling_takes_from_later_is_known_later():
+    """Each filled value as it stood before the value after the gap; before the first value there is nothing."""
+    data = {"ds": np.arange(7), "y": [None, 2.0, None, None, 5, 6, None], "p": [1.0, None, 3, 4, 5, 6, 7]}
+    panel, _ = read(pl.DataFrame(data), fill="linear", past="p")
+    assert panel.y.tolist() == [2, 2, 3, 4, 5, 6, 6]
+    assert panel.cut(np.array([4])).y.tolist() == [2, 2, 2, 2]
+    assert panel.cut(np.array([5])).y.tolist() == [2, 2, 3, 4, 5]
+    assert panel.cut(np.array([1])).y.tolist() == [0]
+    assert panel.cut(np.array([2])).past[:, 0].tolist() == [1, 1]
+    assert panel.past[:, 0].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    one = np.zeros(1, int)
+    assert [panel.known_at(one, one + 3, one + cut)[0] for cut in (4, 5)] == [2, 4]
+    assert read(pl.DataFrame(data), fill="zero", past="p")[0].cut(np.array([4])).y.tolist() == [0, 2, 0, 0]
 
 
 FUTURE = {"unique_id": list("aabb"), "ds": [4, 5, 3, 4], "f": [1.0, 2.0, 3.0, 4.0]}
@@ -215,6 +278,8 @@ def test_files_that_cannot_be_read(tmp_path):
         frames.load(tmp_path / "cut.parquet")
     with pytest.raises(ConfigError, match=r"out\.txt: forecasts are written as \.csv or \.parquet"):
         frames.write(pl.DataFrame({"y": [1]}), tmp_path / "out.txt")
+    with pytest.raises(ConfigError, match=r"out\.csv cannot be written: there is no folder .*none; make it"):
+        frames.write(pl.DataFrame({"y": [1]}), tmp_path / "none" / "out.csv")
 
 
 def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ import torch
 from recurra.cli import forecast as cli
 from recurra.cli import frame as cli_frame
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.tasks.forecasting import Forecaster, metrics
+from recurra.tasks.forecasting import Forecaster, frames, metrics
 from recurra.training import files, listeners, runs
 
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 6}
@@ -96,6 +96,27 @@ def test_cross_validation_knows_nothing_after_its_first_cutoff():
     assert np.array_equal(cv["forecast"][same], again["forecast"][same])
 
 
+@pytest.mark.parametrize("mode", ["direct", "recursive"])
+def test_a_line_across_a_cutoff_knows_nothing_after_it(mode):
+    """A gap of places 66 to 75, and the cutoff at 70: what comes after it may change no forecast and no unit of a score."""
+    data = waves(80).drop(range(66, 76))
+    changed = data.assign(
+        y=np.where(data.index >= 76, 999.0, data["y"]), p=np.where(data.index >= 76, 999.0, data["p"])
+    )
+    made = [Forecaster(mode=mode, samples=5, past="p", fill="linear", season=12, **TINY) for _ in range(2)]
+    one, two = (model.cross_validate(d, h=6, windows=2, step=4) for model, d in zip(made, (data, changed), strict=True))
+    assert one["cutoff"].nunique() == 2
+    for name in ("forecast", "q0.1", "q0.9", "naive", "seasonal_naive"):
+        assert np.array_equal(one[name], two[name]), name
+    assert one["naive"][0] == data["y"][65]
+    assert made[0].score(one, data)["mase"][1] == pytest.approx(made[0].score(one, changed)["mase"][1])
+    late = waves(40, 40).assign(y=lambda d: d["y"].where((d["unique_id"] == "s0") | (d.index >= 76)))
+    with pytest.raises(
+        DataError, match="series 's1' has no value before 2024-01-02 10:00:00, where the forecasts begin"
+    ):
+        Forecaster(fill="linear", **TINY).cross_validate(late)
+
+
 def test_scores_are_the_measures_of_each_window():
     data = waves(80, 70)
     model = Forecaster(season=12, **TINY)
@@ -170,6 +191,73 @@ def test_updates_that_do_not_follow_are_said():
     assert filled._panel.seen[-4:].tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize(("fill", "want"), [("forward", 50.0), ("linear", 60.0), ("zero", 0.0)])
+def test_an_update_is_filled_from_what_is_known(fill, want):
+    data = waves(62).drop(columns=["unique_id", "p", "f", "s"])
+    data.loc[59:61, "y"] = [50.0, np.nan, 70.0]
+    model = Forecaster(fill=fill, **TINY).fit(data[:60], quiet=True)
+    model.save(folder := model.folder.with_name(model.folder.name + "-update"))
+    assert model.update(data[60:])._panel.y[-3:].tolist() == [50, want, 70]
+    assert model._panel.seen[-3:].tolist() == [True, False, True]
+    assert model._panel.wait[-3:, 0].tolist() == [0, int(fill == "linear"), 0]
+    model.save(again := folder.with_name(folder.name + "-again"))
+    for name in ("y", "wait", "held"):
+        assert np.array_equal(getattr(Forecaster.load(again)._panel, name), getattr(model._panel, name)), name
+    alone = Forecaster.load(folder).update(data[60:61])
+    assert alone._panel.y[-2:].tolist() == [50, 0 if fill == "zero" else 50], "a row without a value, and none after"
+    assert alone.predict(1)["ds"].tolist() == [data["ds"][61]]
+    nothing = pl.DataFrame({"ds": [data["ds"][60]], "y": [None]})
+    assert Forecaster.load(folder).update(nothing)._panel.y[-2:].tolist() == alone._panel.y[-2:].tolist()
+    strict = Forecaster(**TINY).fit(data[:60], quiet=True)
+    with pytest.raises(DataError, match="has no 'y' at 2024-01-03 12:00:00"):
+        strict.update(data[60:])
+
+
+def test_forecasts_of_a_frame_come_in_its_form_and_with_its_names():
+    model = Forecaster(season=12, **TINY).fit(pl.from_pandas(waves(60)[["ds", "y"]]), quiet=True)
+    assert model.predict().columns[0] == "ds"
+    other = model.predict(frame=waves(60, 50))
+    assert isinstance(other, pd.DataFrame)
+    assert other["unique_id"].tolist() == ["s0"] * 6 + ["s1"] * 6
+    text = waves(60)[["ds", "y"]].assign(ds=lambda d: d["ds"].dt.strftime("%Y-%m-%d %H:%M"))
+    assert model.predict(1, frame=text)["ds"].tolist() == ["2024-01-03 12:00"]
+
+
+@pytest.mark.parametrize("scaling", ["window", "series"])
+def test_a_series_without_a_name_is_measured_by_itself_unless_it_is_the_fitted_one(scaling):
+    data = waves(60, 70)[["unique_id", "ds", "y"]]
+    small = data[data["unique_id"] == "s0"].drop(columns="unique_id").reset_index(drop=True)
+    big = small.assign(y=small["y"] * 1e6)
+    model = Forecaster(season=12, scaling=scaling, **TINY).fit(big[:50], quiet=True)
+    for frame in (
+        small,
+        small[:50],
+        small.assign(ds=small["ds"] + pd.Timedelta(days=300)),
+        small.assign(unique_id="y"),
+    ):
+        found = model.predict(frame=frame)
+        assert (found["forecast"] - 10).abs().max() < 10
+        assert (found["q0.9"] - found["q0.1"]).max() < 100
+    longer = model.predict(frame=big)
+    units = model._units_for(*[(read := frames.read(big, model.settings["series"]))[0]] * 2, read[1])
+    assert units.size.tolist() == model._units.size.tolist(), "the fitted series, with newer rows"
+    assert (longer["forecast"] > 1e6).all()
+    few = frames.read(small[:1], model.settings["series"], model._panel.freq)
+    assert model._units_for(few[0], few[0], few[1]).size.tolist() == model._units.size.tolist()
+
+
+def test_a_refused_series_leaves_no_trace(tmp_path):
+    model = Forecaster(**TINY)
+    uuids = [__import__("uuid").uuid4()] * 60
+    cases = [(waves(6), "at least 7"), (waves(60).assign(unique_id=uuids), "a UUID; expected text or whole numbers")]
+    for frame, message in cases:
+        with pytest.raises(DataError, match=message):
+            model.fit(frame, out=tmp_path / "run", quiet=True)
+        assert not (tmp_path / "run").exists()
+        assert model.model is None, "nor is it fitted"
+    model.fit(waves(60), out=tmp_path / "run", quiet=True)
+
+
 def test_a_saved_forecaster_is_the_same_and_forecasts_other_series(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     again = Forecaster.load(tmp_path / "model")
@@ -217,7 +305,7 @@ def test_pictures_show_the_naive_forecasts_beside(fitted, tmp_path):
     assert len(fitted.plot(cv, ids="s1", history=20).axes) == 1
     with pytest.raises(ConfigError, match="there is no forecast of series 's7'; expected one of: s0, s1"):
         fitted.plot(ids=["s7"])
-    with pytest.raises(ConfigError, match=r"a picture's name ends in \.png"):
+    with pytest.raises(ConfigError, match=r"next\.txt ends in '\.txt'; expected \.png, \.svg or \.pdf"):
         fitted.plot(path=tmp_path / "next.txt")
 
 
@@ -309,6 +397,16 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
     assert recurra("--resume", "sales-1", "-q") == "runs/sales-1\n"
 
 
+def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
+    recurra("sales.csv", *FLAGS, "--quantiles", "0.2,0.8", "--lags", "3, 12", "--past", "p,f", "-q")
+    made = Forecaster.load("sales-1").settings
+    assert made["model"].quantiles == (0.2, 0.8)
+    assert made["model"].lags == (3, 12)
+    assert made["series"].past == ("p", "f")
+    recurra("sales.csv", *FLAGS, "--quantiles", 0.2, "--quantiles", 0.8, "-q")
+    assert Forecaster.load("sales-2").settings["model"].quantiles == (0.2, 0.8)
+
+
 def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
     lines = recurra("sales.csv", *FLAGS, "--windows", 2, "-q").splitlines()
     assert [line.split()[0] for line in lines] == ["model", "forecast", "naive", "seasonal_naive"]
@@ -327,14 +425,27 @@ def test_the_commands_mistakes(recurra, tmp_path):
         (("--model", "x", "--horizon", 3), 2, "--model forecasts with the run as it is; drop --horizon"),
         (("sales.csv", "--resume", "x"), 2, "--resume goes on with the run as it is; drop DATA"),
         (("sales.csv", "--stride", 3), 2, "--stride has no effect without --windows"),
+        (("sales.csv", "--windows", 0), 2, "--windows is 0; expected 1 or more"),
+        (("sales.csv", "--windows", 2, "--stride", 0), 2, "--stride is 0; expected 1 or more"),
+        (("--model", "x", "--steps", 0), 2, "--steps is 0; expected 1 or more"),
+        (("sales.csv", "--windows", 2, "--to", "x.xlsx"), 2, "x.xlsx: forecasts are written as .csv or .parquet"),
+        (("sales.csv", "--windows", 2, "--to", "no/x.csv"), 2, "no/x.csv cannot be written: there is no folder no"),
+        (("sales.csv", "--windows", 2, "--picture", "x.txt"), 2, "x.txt ends in '.txt'; expected .png, .svg or .pdf"),
+        (("sales.csv", "--windows", 2, "--picture", "no/x.png"), 2, "there is no folder no; make it, or name another"),
+        (("sales.csv", "--lags", "7,x"), 2, "'x' is not a valid integer"),
+        (("latin.csv",), 1, "bytes that are no text; is the file not UTF-8?"),
+        (("sales.csv", "--horizon", 90), 1, "forecasting 90 steps needs at least 91"),
+        (("sales.csv", "--horizon", 90, "--out", "named"), 1, "forecasting 90 steps needs at least 91"),
         (("sales.csv", "--head", "normal"), 2, "--head is normal; expected one of: quantiles"),
         (("sales.csv", "--target-col", "sales"), 1, "the frame has no column 'sales'; expected one of: unique_id"),
     ]
+    (tmp_path / "latin.csv").write_bytes("unique_id,ds,y\nZürich,1,2\nZürich,2,3\n".encode("latin-1"))
     for arguments, code, message in cases:
         recurra(*arguments, fails=code)
         assert message in recurra.err
         assert recurra.err.count("\n") == 1
     assert not list((tmp_path / "runs").glob("*")), "what failed leaves nothing behind"
+    assert not (tmp_path / "named").exists()
 
 
 def test_airline_passengers_beat_both_naive_forecasts(real_data):

@@ -9,7 +9,7 @@ import torch
 
 from recurra.cli import bench as command
 from recurra.cli import frame
-from recurra.errors import CellError, ConfigError
+from recurra.errors import CellError, ConfigError, RunError
 from recurra.tasks.memory import PROBLEMS, MemoryConfig, MemoryModel, MemoryTask, bench, draw, measure
 from recurra.tasks.memory.problems import ALPHABET, DEPTH, KINDS, SYMBOLS
 from recurra.training import fit
@@ -264,8 +264,27 @@ def test_a_picture_has_solved_and_unsolved(tmp_path):
         (["--lags", "a"], 2, "'a' is not whole numbers with commas between, such as 20,60"),
         (["--cells", ","], 2, "--cells is empty; leave it out for the default"),
         (["--cells", "lstmm"], 2, "lstm"),
+        ([*TINY, "--to", "a.bmp"], 2, "a.bmp ends in '.bmp'; expected .png, .svg or .pdf"),
+        ([*TINY, "--to", "a"], 2, "a ends in nothing; expected .png, .svg or .pdf"),
+        ([*TINY, "--to", "no/a.png"], 2, "no/a.png cannot be written: there is no folder no; make it"),
     ],
 )
 def test_uses_that_cannot_be(recurra, arguments, code, words):
     recurra(*arguments, fails=code)
     assert words in recurra.err
+    assert recurra.err.count("\n") == 1, "before anything was trained"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_picture_that_fails_does_not_take_the_table_with_it(recurra, monkeypatch, form):
+    def full(*_):
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr("recurra.tasks.memory.draw", full)
+    assert "parity" in recurra(*TINY, "-q", *form, fails=1)
+    assert recurra.err == "error: the disk is full\n"
+
+
+def test_pictures_that_cannot_be(tmp_path):
+    with pytest.raises(ConfigError, match=r"a.bmp ends in '.bmp'; expected .png, .svg or .pdf"):
+        draw([], tmp_path / "a.bmp")

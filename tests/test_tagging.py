@@ -159,6 +159,9 @@ def test_a_fit_is_a_folder_that_opens_again(fitted, tmp_path):
     assert same(again.predict(X), fitted.predict(X))
     again.save(tmp_path / "kept")
     assert same(SequenceTagger.load(tmp_path / "kept").predict(X), fitted.predict(X))
+    changed = SequenceTagger.load(fitted.folder_).set_params(hidden_size=4, character_size=0)
+    changed.save(tmp_path / "changed")
+    assert same(SequenceTagger.load(tmp_path / "changed").predict(X), fitted.predict(X))
     with pytest.raises(RunError, match=r"'tagging/1'; .* reads 'classification/1', and this run is of tagging"):
         SequenceClassifier.load(fitted.folder_)
 
@@ -201,6 +204,8 @@ def test_conll_files(tmp_path):
     assert y == [["B-PER", "I-PER"], ["O"]]
     path.write_text("John\nSmith\n\nhere", "utf-8")
     assert read_conll([path, path]) == ([["John", "Smith"], ["here"]] * 2, None)
+    path.write_bytes("a\u2028b X\r\n10\u00a0000\tY\n\u00a0 Z\n".encode())
+    assert read_conll(path) == ([["a\u2028b", "10\u00a0000", "\u00a0"]], [["X", "Y", "Z"]])
     path.write_text("John PER\nSmith\n", "utf-8")
     with pytest.raises(DataError, match=r"a.conll, line 2: 1 columns; expected 2, as in the first line"):
         read_conll(path)
@@ -222,6 +227,9 @@ def test_conll_files(tmp_path):
         ([["a", "b"]], [["x", "x"]], DataError, "one class only, x; expected two or more"),
         ([], [], DataError, "`X` is empty"),
         ([[[1.0], [float("nan")]]], [[0, 1]], DataError, r"`X\[0\]\[1, 0\]` is NaN"),
+        ([["a", "b"]], [[1.0, float("nan")]], DataError, "`y` holds NaN, which is no label; fill it"),
+        ([["a", "b"]], [[1, "x"]], DataError, "`y` mixes labels of the types int, str; give all of them one type"),
+        ([["a"], ["b"]], [[1], ["x"]], DataError, "`y` mixes labels of the types int, str; give all of them one type"),
     ],
 )
 def test_sequences_and_labels_that_cannot_be(X, y, error, words):

@@ -323,6 +323,11 @@ def test_files(tmp_path):
     assert read_pairs([path], swap=True)[0] == ("05-03", "3 May")
 
 
+def test_a_line_ends_at_a_line_break_alone(tmp_path):
+    path = put(tmp_path, "a.tsv", "3\u2028May\t05\x8503\r\n4\x0cMay\t05-04")
+    assert read_pairs(path) == [("3\u2028May", "05\x8503"), ("4\x0cMay", "05-04")]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -376,6 +381,27 @@ def test_the_command(recurra, tmp_path, monkeypatch):
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc\nxyz\n")))
     assert recurra("-", "--model", "pairs-1") == out
+    one, two = out.splitlines()
+    put(tmp_path, "lines.txt", "\nabc\n \nxyz\n")
+    assert recurra("lines.txt", "--model", "pairs-1") == f"\n{one}\n\n{two}\n"
+    rows = json.loads(recurra("lines.txt", "--model", "pairs-1", "--json"))
+    assert [row["output"] for row in rows] == ["", one, "", two]
+    assert set(rows[0]) == set(rows[1])
+    put(tmp_path, "some.tsv", f"abc\t{one}\n\nxyz\tno\n")
+    assert recurra("some.tsv", "--model", "pairs-1") == f"{one}\n\n{two}\n"
+    assert recurra.err == "50.00% of 2 are right\n"
+    # A date is a text, though it looks like a path; so is what no file's name could hold.
+    assert recurra("5/3/87", "ab" * 300, "--model", "pairs-1").count("\n") == 2
+    put(tmp_path, "blank.txt", "\n\n")
+    for text, code, words in [
+        ("missing.txt", 1, "there is no file missing.txt; if it is a text, give it through a pipe"),
+        ("runs/none", 1, "there is no file runs/none;"),
+        ("", 2, "a text is empty; give a text, a file, or - for standard input"),
+        ("blank.txt", 1, "there is no text to translate in blank.txt"),
+    ]:
+        recurra(text, "--model", "pairs-1", fails=code)
+        assert words in recurra.err
+        assert recurra.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -384,6 +410,8 @@ def test_the_command(recurra, tmp_path, monkeypatch):
         (["none.tsv"], 1, "none.tsv: No such file or directory; name a file with a pair on each line"),
         (["abc", "--model", "none"], 1, "there is no run 'none'"),
         (["abc", "--draw", "a.png"], 2, "--draw needs a fitted run"),
+        (["abc", "--model", "none", "--draw", "a.bmp"], 2, "a.bmp ends in '.bmp'; expected .png, .svg or .pdf"),
+        (["abc", "--model", "none", "--draw", "no/a.png"], 2, "no/a.png cannot be written: there is no folder no; make it"),
         (["pairs.tsv", "--hidden-size", "7"], 2, "--hidden-size"),
         (["pairs.tsv", "--heads", "2"], 2, "--heads has no effect with --attention general"),
         ([], 2, "DATA is missing"),

@@ -76,19 +76,23 @@ def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
     picture.
     """
     values = given(values, list(CONFIGS.values()), file)
+    from recurra.tasks import pictures
     from recurra.tasks.memory import bench, draw
 
     for name, found in {"tasks": tasks, "cells": cells, "lags": lags}.items():
         if not found:
             raise click.UsageError(f"--{name} is empty; leave it out for the default")
+    pictures.check(to)  # not after minutes of training
     tell = (lambda row: None) if quiet else _tell
     rows = bench(tasks, cells, lags, steps=steps, tell=tell, **values)
-    picture = draw(rows, to)
+    # The result first: where the picture fails, it is not lost.
     if as_json:
-        click.echo(to_json({"picture": str(picture), "rows": [vars(row) for row in rows]}))
+        click.echo(to_json({"picture": str(to), "rows": [vars(row) for row in rows]}))
+        draw(rows, to)
         return
     click.echo(table(*shown(rows)))
-    click.echo(f"Steps (seconds) until the error was at most 0.01; or no, and the lowest error.\n\n{picture}")
+    click.echo("Steps (seconds) until the error was at most 0.01; or no, and the lowest error.\n")
+    click.echo(draw(rows, to))
 
 
 def _tell(row) -> None:

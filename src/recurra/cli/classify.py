@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import click
 
@@ -32,13 +33,16 @@ def command(data, text_column, label_column, **values):
 
     DATA is tables (.csv, .tsv) with a text and a label column, series (.ts), folders with a text file or a subfolder for
     each class; and, to be labelled, files or - (standard input) with a text a line. With --model each sequence gets a
-    row of its label and that label's probability; where DATA has labels, the part that is right goes to stderr.
+    row of its label and that label's probability, both empty for a blank line; where DATA has labels, the part that is
+    right goes to stderr.
     """
     reading = {"text_column": text_column, "label_column": label_column}
 
     def label(fitted, data, as_json):
         X, y = fitted.read_files(data, **reading)
-        found = fitted.predict_proba(X)
+        # A blank line has no label, but keeps its row: line by line the output is that of the input.
+        there = [number for number, one in enumerate(X) if len(one)]
+        found = fitted.predict_proba([X[number] for number in there])
         labels, sure = fitted.classes_[found.argmax(1)].tolist(), found.max(1).tolist()
         if y is not None and not values["quiet"]:
             right = sum(map(str.__eq__, map(str, labels), y)) / len(y)
@@ -46,14 +50,22 @@ def command(data, text_column, label_column, **values):
         if as_json:
             classes = [str(name) for name in fitted.classes_.tolist()]
             rows = zip(labels, found.tolist(), strict=True)
-            return to_json([{"label": a, "probabilities": dict(zip(classes, p, strict=True))} for a, p in rows]) + "\n"
+            filled = [{"label": a, "probabilities": dict(zip(classes, p, strict=True))} for a, p in rows]
+            return to_json(_placed(filled, there, len(X), {"label": None, "probabilities": {}})) + "\n"
         table = io.StringIO()
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["label", "probability"])
-        rows.writerows([name, f"{p:.4f}"] for name, p in zip(labels, sure, strict=True))
+        filled = [[name, f"{p:.4f}"] for name, p in zip(labels, sure, strict=True)]
+        rows.writerows(_placed(filled, there, len(X), ["", ""]))
         return table.getvalue()
 
     labelling.run(_estimator, CONFIGS, data, values, label, reading)
+
+
+def _placed(rows: list, places: list[int], count: int, blank: Any) -> list:
+    """So many rows: some at their places, blank ones elsewhere."""
+    found = dict(zip(places, rows, strict=True))
+    return [found.get(number, blank) for number in range(count)]
 
 
 def _estimator():

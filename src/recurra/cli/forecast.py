@@ -10,6 +10,17 @@ from recurra.cli.options import config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
+
+class _Listed(click.ParamType):
+    """One value of a setting that has several, or several with commas between: 7,14."""
+
+    def __init__(self, kind: click.ParamType):
+        self.kind, self.name = kind, kind.name
+
+    def convert(self, value, param, ctx):
+        return tuple(self.kind.convert(part.strip(), param, ctx) for part in value.split(","))
+
+
 _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 
 
@@ -51,6 +62,11 @@ def command(
     ds, y, and covariates. Without --model it is learned from; with it, it is what the forecasts go on from, by default
     the end of what was learned.
     """
+    listed = {p.name for p in command.params if isinstance(p.type, _Listed)}
+    values = {name: sum(value, ()) if name in listed else value for name, value in values.items()}
+    for name, value in {"windows": windows, "stride": stride, "steps": steps}.items():
+        if value is not None and value < 1:
+            raise click.UsageError(f"--{name} is {value}; expected 1 or more")
     settings = given(values, list(CONFIGS.values()), file)
     use = {"to": to, "picture": picture, "json": as_json or None}
     learn = {"out": out, "preset": preset, **settings}
@@ -72,8 +88,13 @@ def command(
         )
     if stride and not windows:
         raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
+    from recurra.tasks import pictures
     from recurra.tasks.forecasting import Forecaster, frames
 
+    if to:
+        frames.writable(to)
+    if picture:
+        pictures.check(picture)
     if model or windows:
         forecaster = Forecaster.load(model) if model else Forecaster(**{"preset": preset or "default", **settings})
         frame = None if data is None else frames.load(data)
@@ -92,6 +113,11 @@ def command(
     click.echo(fitted.folder)
     if not quiet:
         click.echo(f"Forecast with it:  recurra forecast --model {fitted.folder}", err=True)
+
+
+for _parameter in command.params:
+    if _parameter.multiple:
+        _parameter.type = _Listed(_parameter.type)
 
 
 def _drop(why: str, **options) -> None:

@@ -24,18 +24,21 @@ def command(data, **values):
     """Learn to label each word of sentences, or label them.
 
     DATA is CoNLL files: a word a line, its label in the last column, an empty line after each sentence; - is standard
-    input. With --model the same comes out with the labels found; where DATA has labels, what is right goes to stderr.
+    input. With --model the same comes out, line by line, with the labels found; where DATA has labels, what is right goes
+    to stderr.
     """
 
     def label(fitted, data, as_json):
-        X, y = fitted.read_files(data)
+        from recurra.tasks.tagging.conll import read_lines
+
+        X, y, layout = read_lines(data)
         found = [row.tolist() for row in fitted.predict(X)]
         if y is not None and not values["quiet"]:
             click.echo(_compared(y, found), err=True)
         if as_json:
             return to_json([{"words": w, "labels": t} for w, t in zip(X, found, strict=True)]) + "\n"
-        sentences = zip(X, found, strict=True)
-        return "\n".join("".join(f"{w} {t}\n" for w, t in zip(*pair, strict=True)) for pair in sentences)
+        labelled = (f"{w} {t}" for row in zip(X, found, strict=True) for w, t in zip(*row, strict=True))
+        return "".join(f"{next(labelled) if line is None else line}\n" for line in layout)
 
     labelling.run(_estimator, CONFIGS, data, values, label)
 

@@ -1,5 +1,6 @@
 """`recurra translate`: from one text to another, learned from pairs."""
 
+import os
 from pathlib import Path
 
 import click
@@ -39,31 +40,31 @@ def command(data, swap, beam, draw, **values):
     """Learn to turn texts into others, or do it.
 
     To learn, DATA is files with a text, a tab and its translation on each line. With --model it is texts, files with a text
-    on each line, or - (standard input); each gets a line of its translation. Where a file has pairs, the part that is right
-    goes to stderr.
+    on each line, or - (standard input); each gets a line of its translation, an empty one for a blank line. Where a file
+    has pairs, the part that is right goes to stderr.
     """
     if draw and not values["model"]:
         raise click.UsageError("--draw needs a fitted run; name it with --model")
+    if draw:
+        from recurra.tasks import pictures
+
+        pictures.check(draw)
 
     def translate(fitted, data, as_json):
         texts, wanted = _read(data, swap)
+        given = [text for text in texts if text]
         if draw:
-            if len(texts) != 1:
-                raise click.UsageError(f"--draw shows one text, and here are {len(texts)}")
-            fitted.alignment(texts[0], beam=beam).draw(draw)
+            if len(given) != 1:
+                raise click.UsageError(f"--draw shows one text, and here are {len(given)}")
+            fitted.alignment(given[0], beam=beam).draw(draw)
         if as_json:
-            found = [fitted.alignment(text, beam=beam) for text in texts]
-            rows = [
-                {"text": text} | one._asdict() | {"matrix": one.matrix.round(4).tolist()}
-                for text, one in zip(texts, found, strict=True)
-            ]
-            return to_json(rows) + "\n"
-        found = fitted.translate(texts, beam=beam)
+            return to_json([_looked(fitted, text, beam) for text in texts]) + "\n"
+        found = iter(fitted.translate(given, beam=beam))
+        lines = [next(found) if text else "" for text in texts]
         if wanted and not values["quiet"]:
-            click.echo(
-                f"{sum(map(str.__eq__, found, wanted)) / len(wanted):.2%} of {len(wanted):,} are right", err=True
-            )
-        return "".join(f"{text}\n" for text in found)
+            right = [line == want for line, want, text in zip(lines, wanted, texts, strict=True) if text]
+            click.echo(f"{sum(right) / len(right):.2%} of {len(right):,} are right", err=True)
+        return "".join(f"{line}\n" for line in lines)
 
     labelling.run(_translator, CONFIGS, data, values, translate, {"swap": swap})
 
@@ -74,19 +75,45 @@ for _option in command.params:
 
 
 def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:
-    """The texts, and their right translations where all of them come in files of pairs."""
+    """The texts, "" for a blank line; and their right translations where all of them come in files of pairs."""
+    from recurra.errors import DataError
+    from recurra.tasks.classification.files import place
     from recurra.tasks.translation.pairs import read_lines
 
     texts, wanted = [], []
     for one in data:
-        lines = read_lines(one) if one == "-" or Path(one).is_file() else [one]
-        for line in filter(str.strip, lines):
+        if not one.strip():
+            raise click.UsageError("a text is empty; give a text, a file, or - for standard input")
+        # Not Path.is_file, to which a long text is an error.
+        is_file = one == "-" or os.path.isfile(one)
+        if not is_file and _names_a_file(one):
+            raise DataError(
+                f"there is no file {one}; if it is a text, give it through a pipe: echo ... | recurra translate -"
+            )
+        for line in read_lines(one) if is_file else [one]:
             columns = [column.strip() for column in line.split("\t")]
             if swap:
                 columns.reverse()
             texts.append(columns[0])
-            wanted += columns[1:2]
-    return texts, wanted if len(wanted) == len(texts) else []
+            # None where a line has no translation; a blank one needs none.
+            wanted.append(columns[1] if len(columns) > 1 else None if columns[0] else "")
+    if not any(texts):
+        raise DataError(f"there is no text to translate in {', '.join(map(place, data))}")
+    return texts, [] if None in wanted else wanted
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether a text can only be meant as a file's name; 5/3/87 is a date unless there is a folder 5/3."""
+    folder, name = os.path.split(text)
+    return text.lower().endswith((".txt", ".tsv", ".csv")) or bool(folder and os.path.isdir(folder))
+
+
+def _looked(fitted, text: str, beam: int) -> dict:
+    """A translation and what it looked at, for programs."""
+    if not text:
+        return {"text": "", "output": "", "matrix": [], "target": [], "source": []}
+    found = fitted.alignment(text, beam=beam)
+    return {"text": text} | found._asdict() | {"matrix": found.matrix.round(4).tolist()}
 
 
 def _translator():

@@ -9,12 +9,12 @@ multi-head   dot, in several subspaces   Vaswani et al. 2017 (arXiv:1706.03762)
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError, ShapeError, nearest
+from recurra.errors import ConfigError, DtypeError, ShapeError, nearest
 
 KINDS = ("additive", "dot", "general", "multi-head")
 _HEADS = 4
@@ -57,6 +57,9 @@ class Attention(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise ConfigError(f"Attention: `kind` is {kind!r}; {nearest(kind, KINDS)}")
+        for name, size in {"query_size": query_size, "key_size": key_size, "hidden_size": hidden_size}.items():
+            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+                raise ConfigError(f"Attention: `{name}` is {size!r}; expected a whole number, 1 or more")
         if kind in ("dot", "general") and hidden_size is not None:
             raise ConfigError(f"Attention: `hidden_size` has no effect with kind={kind!r}; leave it out")
         if kind != "multi-head" and heads is not None:
@@ -67,7 +70,7 @@ class Attention(nn.Module):
                 f" key_size {key_size}; make them equal, or take kind='general'"
             )
         self.query_size, self.key_size, self.kind = query_size, key_size, kind
-        size = self.hidden_size = hidden_size or query_size
+        size = self.hidden_size = query_size if hidden_size is None else hidden_size
         if kind == "additive":
             self.of_query, self.of_key = nn.Linear(query_size, size), nn.Linear(key_size, size, bias=False)
             self.score = nn.Linear(size, 1, bias=False)
@@ -90,7 +93,8 @@ class Attention(nn.Module):
         default all of them. What stands past them does not matter; a row without any gives zeros.
 
         Returns context (batch, queries, key_size) and weights (batch, queries, time), each of which sums to 1; those of
-        "multi-head" are the mean over its heads. ShapeError for tensors of another form.
+        "multi-head" are the mean over its heads. ShapeError for tensors of another form and lengths that cannot be, DtypeError
+        for lengths that are no whole numbers.
         """
         return self.read(query, self.remember(states, lengths))
 
@@ -99,11 +103,7 @@ class Attention(nn.Module):
         _check("states", states, "time", self.key_size)
         active = None
         if lengths is not None:
-            counts = torch.as_tensor(lengths, device=states.device)
-            if counts.shape != states.shape[:1]:
-                raise ShapeError(
-                    f"Attention: `lengths` is {tuple(counts.shape)}; expected ({len(states)},), the batch of `states`"
-                )
+            counts = _read_lengths(lengths, states)
             active = torch.arange(states.shape[1], device=states.device) < counts[:, None, None]
             states = torch.where(active.transpose(1, 2), states, 0)  # not even NaN may pass
         if self.kind == "additive":
@@ -153,3 +153,22 @@ def _shares(scores: Tensor, active: Tensor | None) -> Tensor:
 def _check(name: str, x: Tensor, steps: str, size: int) -> None:
     if x.ndim != 3 or x.shape[2] != size:
         raise ShapeError(f"Attention: `{name}` is {tuple(x.shape)}; expected (batch, {steps}, {size})")
+
+
+def _read_lengths(lengths: Any, states: Tensor) -> Tensor:
+    """Lengths as a tensor (batch,), refused where they cannot be those of `states`."""
+    batch, time = states.shape[:2]
+    counts = torch.as_tensor(lengths, device=states.device)
+    if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
+        came = str(counts.dtype).removeprefix("torch.")
+        raise DtypeError(f"Attention: `lengths` is {came}; expected whole numbers, the steps of each row")
+    if counts.shape != (batch,):
+        raise ShapeError(f"Attention: `lengths` is {tuple(counts.shape)}; expected ({batch},), the batch of `states`")
+    if batch and not torch.compiler.is_compiling():
+        low, high = counts.aminmax()
+        if low < 0 or high > time:
+            row = int(((counts < 0) | (counts > time)).nonzero()[0])
+            raise ShapeError(
+                f"Attention: lengths[{row}] is {int(counts[row])}; expected 0 to {time}, the steps of `states`"
+            )
+    return counts

@@ -145,7 +145,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         folder = claim()
         reader.save(folder)
         folders.write_settings(folder, self.schema, parts, **(about | reader.about()))
-        self._own(model.to(device), reader, folder if kept else None)
+        self._own(model.to(device), reader, parts, folder if kept else None)
         task = self._task(model, train, valid, parts)
         told = [lambda event: self.history_.append(event) if event["event"] == "evaluate" else None, *listeners]
         again = f"recurra {self.verb} --resume {folder}" if "sources" in about else f"resume({str(folder)!r}, X, y)"
@@ -154,9 +154,9 @@ class SequenceEstimator(BaseEstimator, ABC):
         model.eval()
         return self
 
-    def _own(self, model: nn.Module, reader: Reader, folder: Path | None) -> None:
-        """Take over what is fitted."""
-        self.model_, self.reader_, self.folder_, self.history_ = model, reader, folder, []
+    def _own(self, model: nn.Module, reader: Reader, parts: dict[str, Any], folder: Path | None) -> None:
+        """Take over what is fitted, and the settings it was fitted with: `set_params` changes those of the next fit alone."""
+        self.model_, self.reader_, self.parts_, self.folder_, self.history_ = model, reader, parts, folder, []
         self.classes_ = reader.classes
         if reader.features is not None:
             self.n_features_in_ = reader.features
@@ -170,6 +170,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs: config.json, model.safetensors, and the vocabulary of texts.
 
+        What is written is what was fitted, whatever `set_params` has changed since.
         RunError where the folder holds a run, or cannot be written.
         """
         model, folder = self._fitted(), Path(folder)
@@ -177,8 +178,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         folders.make(folder)
         self.reader_.save(folder)
         runs.write_weights(model, folder, step=None, loss=None)
-        parts = self._settings()
-        folders.write_settings(folder, self.schema, parts, **self.reader_.about())
+        folders.write_settings(folder, self.schema, self.parts_, **self.reader_.about())
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -191,7 +191,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         reader = cls.reader.load(folder, about, parts)
         model = estimator._model(reader, parts)
         runs.load_weights(model, folder)
-        estimator._own(model.eval(), reader, folder)
+        estimator._own(model.eval(), reader, parts, folder)
         estimator.out = None  # a fit of it starts anew, elsewhere
         return estimator
 

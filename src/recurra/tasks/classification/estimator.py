@@ -14,7 +14,7 @@ from recurra.tasks.classification import config, sequences
 from recurra.tasks.classification.base import Examples, SequenceEstimator
 from recurra.tasks.classification.files import read_files
 from recurra.tasks.classification.model import Classifier
-from recurra.tasks.classification.reader import Reader, find_classes
+from recurra.tasks.classification.reader import Reader, find_classes, refuse_mixed
 from recurra.tasks.classification.task import ClassificationTask, read
 
 
@@ -82,6 +82,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         X = sequences.read(X, name)
         if y is None:
             raise DataError("fit requires y to be passed, but the target y is None")
+        if isinstance(y, list | tuple):
+            refuse_mixed(y)
         try:
             y = column_or_1d(y, warn=True)
             check_classification_targets(y)

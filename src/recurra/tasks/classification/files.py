@@ -3,10 +3,11 @@
 X, y = read_files("reviews.csv")              columns text and label
 X, y = read_files("GunPoint_TRAIN.ts")        series and their classes
 X, y = read_files("names/")                   names/Greek.txt: a class, one example a line; or names/Greek/: a file each
-X, y = read_files("lines.txt")                a text a line, without labels: y is None
+X, y = read_files("lines.txt")                a text a line, "" for a blank one; without labels: y is None
 """
 
 import csv
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ def read_files(
     """Sequences and labels of one or several sources, of one kind: `X, y = read_files("reviews.csv")`.
 
     paths: .csv and .tsv files (UTF-8, the first row names the columns); .ts files; folders; other files, or `-` for standard
-        input, with a text a line.
+        input, with a text a line; a blank line stays, as "", so that each line has its number.
     text_column, label_column: of tables.
 
     Returns X, texts or arrays (steps, features), and y, (sequences,) of str, or None where the sources have no labels.
@@ -36,8 +37,8 @@ def read_files(
     X, labels = [], []
     for path in map(Path, paths):
         found, y = _read(path, text_column, label_column)
-        if not found:
-            raise DataError(f"{path} holds no sequences")
+        if not any(len(one) for one in found):
+            raise DataError(f"{place(path)} holds no sequences")
         if X and isinstance(found[0], str) != isinstance(X[0], str):
             raise DataError(f"{path} holds {'texts' if isinstance(found[0], str) else 'numbers'}, unlike {paths[0]}")
         X += found
@@ -49,7 +50,7 @@ def read_files(
 
 def _read(path: Path, text_column: str, label_column: str) -> tuple[list[Any], list[str] | None]:
     if str(path) == "-":
-        return [line.strip() for line in sys.stdin if line.strip()], None
+        return [line.strip() for line in lines_of(text_of(path))], None
     if path.is_dir():
         return _folder(path)
     if not path.exists():
@@ -60,24 +61,39 @@ def _read(path: Path, text_column: str, label_column: str) -> tuple[list[Any], l
         return read_ts(path)
     if path.suffix.lower() in TABLES:
         return _table(path, text_column, label_column)
-    return [line.strip() for line in text_of(path).splitlines() if line.strip()], None
+    return [line.strip() for line in lines_of(text_of(path))], None
 
 
 def text_of(path: Path) -> str:
-    """A file as text. DataError where it cannot be read, or is not UTF-8."""
+    """A file as text, or - for standard input. DataError where it cannot be read, or is not UTF-8."""
     try:
-        return path.read_text("utf-8-sig")
+        # Bytes of standard input too: as text it comes in the encoding of the terminal, and what does not fit is let through.
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{place(path)} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02X}; convert it"
-        ) from error
+        wrong = f"byte {error.start} is 0x{error.object[error.start]:02X}"
+        raise DataError(f"{place(path)} is not UTF-8: {wrong}; convert it") from error
+
+
+def place(path: str | Path) -> str:
+    """What a source is called in a message."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, as other programs count them: `lines_of("a\\n\\nb\\n")` → ["a", "", "b"].
+
+    Not str.splitlines, to which a form feed or U+2028 within a line ends it too.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _table(path: Path, text_column: str, label_column: str) -> tuple[list[str], list[str] | None]:
     csv.field_size_limit(2**31 - 1)  # a text may be as long as it likes
-    rows = csv.reader(text_of(path).splitlines(keepends=True), delimiter=TABLES[path.suffix.lower()])
+    rows = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=TABLES[path.suffix.lower()])
     columns = [name.strip() for name in next(rows, [])]
     if text_column not in columns:
         raise DataError(f"{path} has no column {text_column!r}; its columns: {', '.join(columns) or 'none'}")
@@ -121,7 +137,7 @@ def _files(folders: list[Path]) -> Iterator[tuple[str, str]]:
 
 def _lines(files: list[Path]) -> Iterator[tuple[str, str]]:
     for file in files:
-        for line in text_of(file).splitlines():
+        for line in lines_of(text_of(file)):
             yield line.strip(), file.stem
 
 
@@ -134,7 +150,7 @@ def read_ts(path: str | Path) -> tuple[list[np.ndarray], list[str] | None]:
     """
     path = Path(path)
     labelled, data, X, y = False, False, [], []
-    for number, line in enumerate(text_of(path).splitlines(), 1):
+    for number, line in enumerate(lines_of(text_of(path)), 1):
         line, where = line.strip(), f"{path}, line {number}"
         if not line or line.startswith("#"):
             continue

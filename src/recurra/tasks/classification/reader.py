@@ -90,13 +90,25 @@ def find_classes(labels: np.ndarray) -> np.ndarray:
     try:
         classes = np.unique(labels)
     except TypeError:
-        kinds = sorted({type(label).__name__ for label in labels})
-        raise DataError(f"`y` mixes labels of the types {', '.join(kinds)}; give all of them one type") from None
+        raise _mixed(labels) from None
     if not all(isinstance(value, str | int | float | bool) for value in classes.tolist()):
         raise DataError(f"`y` holds {type(classes.tolist()[0]).__name__}; expected labels that are text or numbers")
+    if any(value != value for value in classes.tolist()):
+        raise DataError("`y` holds NaN, which is no label; fill it, or leave the example out")
     if len(classes) < 2:
         raise DataError(f"`y` has one class only, {_shown(classes)}; expected two or more to tell apart")
     return classes
+
+
+def refuse_mixed(labels: Any) -> None:
+    """DataError where a list holds texts and other labels: NumPy would make texts of all of them, 1 becoming '1'."""
+    if len({isinstance(label, str) for label in labels}) > 1:
+        raise _mixed(labels)
+
+
+def _mixed(labels: Any) -> DataError:
+    kinds = sorted({type(label).__name__ for label in labels})
+    return DataError(f"`y` mixes labels of the types {', '.join(kinds)}; give all of them one type")
 
 
 def _shown(classes: np.ndarray, most: int = 8) -> str:

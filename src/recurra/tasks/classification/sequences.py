@@ -31,6 +31,7 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
         X = X.to_numpy()
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
+    _refuse_masked(X, name)
     if not hasattr(X, "__len__") and hasattr(X, "__array__"):
         X = np.asarray(X)
     if not hasattr(X, "__len__"):
@@ -76,6 +77,7 @@ def _rows(X: Any, name: str) -> list[np.ndarray]:
         where = f"{name}[{i}]"
         if isinstance(row, Tensor):
             row = row.detach().cpu().numpy()
+        _refuse_masked(row, where)
         try:
             row = np.asarray(row)
         except ValueError:
@@ -98,7 +100,16 @@ def _rows(X: Any, name: str) -> list[np.ndarray]:
     return rows
 
 
+def _refuse_masked(values: Any, where: str) -> None:
+    if np.ma.is_masked(values):
+        raise DataError(f"`{where}` is masked in places, and what is there would be read; fill it: {where}.filled(0)")
+
+
 def _numbers(values: np.ndarray, where: str) -> np.ndarray:
+    if values.dtype.kind in "mM":
+        raise DtypeError(
+            f"`{where}` holds {values.dtype}; expected numbers. Give times as the numbers they matter by, such as the hour"
+        )
     if values.dtype.kind == "c":
         raise DataError(f"`{where}` is complex. Complex data not supported; give the two parts as two features")
     try:

@@ -7,7 +7,7 @@ from recurra.tasks.forecasting.panel import Panel
 
 def naive(panel: Panel, series: np.ndarray, cuts: np.ndarray, steps: int) -> np.ndarray:
     """The last value before each cut, again and again: (B, steps)."""
-    last = panel.y[panel.offsets[series] + cuts - 1]
+    last = panel.known_at(series, cuts - 1, cuts)
     return np.repeat(last[:, None], steps, 1)
 
 
@@ -15,5 +15,5 @@ def seasonal_naive(panel: Panel, series: np.ndarray, cuts: np.ndarray, steps: in
     """The newest value whole seasons before each step: (B, steps); the last value where a series is too short for it."""
     ahead = np.arange(steps)
     places = cuts[:, None] + ahead - season * (ahead // season + 1)
-    rows = panel.offsets[series][:, None] + np.maximum(places, 0)
-    return np.where(places >= 0, panel.y[rows], naive(panel, series, cuts, steps))
+    found = panel.known_at(series[:, None], np.maximum(places, 0), cuts[:, None])
+    return np.where(places >= 0, found, naive(panel, series, cuts, steps))

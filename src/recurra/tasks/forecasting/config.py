@@ -1,11 +1,16 @@
 """The settings of a forecaster, and the named recipes that set all parts at once."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from recurra import config
 from recurra.errors import ConfigError
 from recurra.training.config import TrainingConfig
+
+# The columns that forecasts have beside those of the data: these must not be called the same.
+_OURS = re.compile(r"forecast|naive|seasonal_naive|cutoff|q(0\.\d+|\d(\.\d+)?e-\d+)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,13 @@ class SeriesConfig:
         used = [self.id_col, self.time_col, self.target_col, *self.past, *self.future]
         for name in {name for name in used if used.count(name) > 1}:
             raise ConfigError(f"the column {name!r} is named twice; each column has one use")
+        for field in ("id_col", "time_col", "target_col"):
+            free = not _OURS.fullmatch(getattr(self, field))
+            config.require(self, field, free, "a name that no column of the forecasts has; rename the column")
+        if self.freq is not None:
+            from recurra.tasks.forecasting import frequency
+
+            frequency.parse(self.freq)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,11 @@ class ForecastConfig:
     """Units of the small network that turns the state into the forecast of one step."""
 
     def __post_init__(self):
-        for name in ("quantiles", "lags"):
+        for name, such in (("quantiles", "0.1, 0.5, 0.9"), ("lags", "7, 14")):
+            several = isinstance(getattr(self, name), Iterable)
+            config.require(
+                self, name, several, f"several numbers, such as ({such}); one is written ({such.split(',')[0]},)"
+            )
             object.__setattr__(self, name, tuple(getattr(self, name)))
         config.check(self)
         for name in ("horizon", "hidden_size", "num_layers", "decoder_size", "samples"):
@@ -101,12 +117,16 @@ class ForecastConfig:
         config.require(
             self, "quantiles", bool(levels) and holds, "rising numbers between 0 and 1, such as 0.1, 0.5, 0.9"
         )
+        config.require(
+            self, "quantiles", len({f"{q:g}" for q in levels}) == len(levels), "numbers that differ in six digits"
+        )
         if self.head == "negative-binomial" and self.log:
             raise ConfigError("`log` cannot go with head='negative-binomial', which counts; drop one")
 
 
 def _words(settings: Any, name: str) -> None:
     value = getattr(settings, name)
+    config.require(settings, name, isinstance(value, Iterable), "names of columns")
     value = (value,) if isinstance(value, str) else tuple(value)
     object.__setattr__(settings, name, value)
     config.require(settings, name, all(isinstance(word, str) for word in value), "names of columns")

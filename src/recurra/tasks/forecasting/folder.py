@@ -26,6 +26,7 @@ HISTORY = "history.safetensors"
 _FORMAT = "history/1"
 _ABOUT = ("freq", "held", "about", "sizes", "fingerprint", "sources")
 _ARRAYS = ("offsets", "y", "seen", "past", "known")
+_LATE = ("wait", "held")  # older folders have none
 
 
 def write(folder: Path, parts: dict[str, Any], about: dict[str, Any], form: Form) -> None:
@@ -50,7 +51,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Form]:
 
 def write_history(folder: Path, panel: Panel, units: Unit, since: np.ndarray) -> None:
     """Write the end of each series."""
-    arrays = {name: torch.from_numpy(np.ascontiguousarray(getattr(panel, name))) for name in _ARRAYS}
+    arrays = {name: torch.from_numpy(np.ascontiguousarray(getattr(panel, name))) for name in _ARRAYS + _LATE}
     arrays |= {"first": torch.from_numpy(panel.first.astype(np.int64)), "since": torch.from_numpy(since)}
     arrays |= {name: torch.from_numpy(part) for name, part in units._asdict().items()}
     about = {
@@ -69,4 +70,5 @@ def read_history(folder: Path) -> tuple[Panel, Unit, np.ndarray]:
     freq = frequency.parse(about["freq"])
     first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
     panel = Panel(freq, about["ids"], first, *(arrays[name] for name in _ARRAYS), about["static"])
+    panel = dataclasses.replace(panel, **{name: arrays[name] for name in _LATE if name in arrays})
     return panel, Unit(arrays["level"], arrays["size"]), arrays["since"]

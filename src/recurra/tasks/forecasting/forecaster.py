@@ -16,6 +16,7 @@ from recurra.tasks import folders, running
 from recurra.tasks.forecasting import folder as contents
 from recurra.tasks.forecasting import frames, growing, predicting, setting_up, tables
 from recurra.tasks.forecasting.config import settings
+from recurra.tasks.forecasting.frequency import shown
 from recurra.tasks.forecasting.panel import Form, Panel
 from recurra.tasks.forecasting.task import ForecastTask
 from recurra.tasks.forecasting.windows import Unit, Windows
@@ -27,7 +28,7 @@ class Forecaster:
 
     horizon: steps to forecast. freq: steps between stamps, "h", "D", "MS", 1 ...; default is found.
     preset, overrides: a recipe (see PRESETS), and any field of SeriesConfig, ForecastConfig, TrainingConfig.
-    Frames are pandas, polars or pyarrow, and forecasts come as the same kind.
+    Frames are pandas, polars or pyarrow, and forecasts come as the kind that they are made from.
 
     Raises ConfigError for settings that cannot be.
     """
@@ -68,12 +69,15 @@ class Forecaster:
         device = running.device(self.settings["training"].device)
         parts, about, notes = setting_up.resolve(self.settings, panel)
         about["sources"] = list(sources)
+        model, units = setting_up.build(parts, about), setting_up.units(parts, about, panel)
+        # What cannot be learned from is refused here, before there is a folder.
+        task = setting_up.task(model, parts, about, panel, units)
         folder = self._temporary() if out is None else folders.claim(out)
         contents.write(folder, parts, about, form)
-        self._open(folder, parts, about, form)
-        self._set_history(panel, setting_up.units(parts, about, panel))
+        self._open(folder, parts, about, form, model)
+        self._set_history(panel, units)
         contents.write_history(folder, self._panel, self._units, self._carried.since)
-        return self._run(panel, notes, device, quiet, listeners, stop)
+        return self._run(task, notes, device, quiet, listeners, stop)
 
     def _temporary(self) -> Path:
         """A folder that is gone when the forecaster is."""
@@ -105,11 +109,12 @@ class Forecaster:
             raise RunError(f"the data is not what {folder} was fitted on; a run goes on only with the same data")
         device = running.device(model.settings["training"].device)
         model._set_history(panel, model._units)
-        return model._run(panel, [], device, quiet, listeners, stop)
+        task = setting_up.task(model.model, model.settings, model._about, panel, model._units)
+        return model._run(task, [], device, quiet, listeners, stop)
 
-    def _run(self, panel: Panel, notes, device, quiet, listeners, stop) -> "Forecaster":
-        training, held = self.settings["training"], self._about["held"]
-        task = ForecastTask(self.model.to(device), self._windows(panel), self.settings["series"], held, training.seed)
+    def _run(self, task: ForecastTask, notes, device, quiet, listeners, stop) -> "Forecaster":
+        training = self.settings["training"]
+        self.model.to(device)
         again = f"recurra forecast --resume {self.folder}"
         running.train(
             task, training, self.folder, again=again, quiet=quiet, notes=notes, listeners=listeners, stop=stop
@@ -121,14 +126,15 @@ class Forecaster:
         """Forecasts of the next steps: `model.predict(12)` → a frame with `forecast`, `q0.1` ..., `naive`, `seasonal_naive`.
 
         h: steps, at most `horizon` in direct mode; default `horizon`. future: a frame with the columns known ahead, for
-        each series and step. frame: other series, or a newer history, to forecast from in place of the fitted one's end.
+        each series and step. frame: other series, or a newer history, to forecast from in place of the fitted one's end;
+        the forecasts come in its form. Without names in it, a series is the fitted one where its values are the same.
         seed: of the sampled paths. Raises ConfigError for an h that cannot be, DataError for frames that do not fit.
         """
         steps = self._steps(h)
-        panel, carried, units = self._panel, self._carried, self._units
+        panel, form, carried, units = self._panel, self._form, self._carried, self._units
         if frame is not None:
-            panel, carried = frames.read(frame, self.settings["series"], self._panel.freq)[0], None
-            units = self._units_for(panel)
+            (panel, form), carried = frames.read(frame, self.settings["series"], self._panel.freq), None
+            units = self._units_for(panel, panel, form)
         known = frames.read_future(future, self.settings["series"], panel, steps)
         windows = self._windows(panel.extended(steps, known), units)
         series, cuts = np.arange(len(panel.ids)), panel.lengths
@@ -138,7 +144,7 @@ class Forecaster:
                 self._read_all()
             start = carried.state, carried.unit(windows, cuts)
         values = predicting.forecast(self.model, windows, series, cuts, steps, seed, start)
-        return tables.forecasts(self.settings, self._form, panel, series, cuts, values)
+        return tables.forecasts(self.settings, form, panel, series, cuts, values)
 
     def cross_validate(
         self,
@@ -171,13 +177,21 @@ class Forecaster:
                 f"series {name!r} has {length} steps; {windows} windows of {steps}, {step} apart, need at least"
                 f" {length - first.min() + 2}"
             )
+        before = panel.cut(first)
+        empty = np.bincount(before.owners, before.seen, len(panel.ids)) == 0
+        if empty.any():
+            s = int(empty.argmax())
+            raise DataError(
+                f"series {panel.ids[s]!r} has no value before {shown(panel.at(np.array([s]), first[[s]])[0])}, where the"
+                " forecasts begin; take fewer windows, or leave it out"
+            )
         model = self
         if fit:
             model = copy.copy(self)
-            model._fit(panel.cut(first), form, quiet=quiet)
+            model._fit(before, form, quiet=quiet)
         series = np.repeat(np.arange(len(panel.ids)), windows)
         cuts = (first[:, None] + step * np.arange(windows)).reshape(-1)
-        seen = model._windows(panel, model._units_for(panel.cut(first)))
+        seen = model._windows(panel, model._units_for(before, panel, form))
         values = predicting.forecast(model.model, seen, series, cuts, steps, seed)
         return tables.forecasts(model.settings, form, panel, series, cuts, values, truth=True)
 
@@ -200,7 +214,7 @@ class Forecaster:
         if self._carried.state is None:
             self._read_all()
         config = dataclasses.replace(self.settings["series"], static=())
-        more = growing.follow(self._panel, frames.read(rows, config, self._panel.freq)[0], config)
+        more = growing.follow(self._panel, frames.read(rows, config, self._panel.freq, filled=False)[0], config)
         self._panel = self._panel.joined(more)
         with predicting.inference():
             self._carried.read(self.model, self._windows(self._panel), more.lengths)
@@ -250,9 +264,9 @@ class Forecaster:
         self._set_history(panel, units, since)
         return self
 
-    def _open(self, folder: Path, parts: dict[str, Any], about: dict[str, Any], form: Form) -> None:
+    def _open(self, folder: Path, parts: dict[str, Any], about: dict[str, Any], form: Form, model=None) -> None:
         self.settings, self._about, self._form, self.folder = parts, about, form, folder
-        self.model = setting_up.build(parts, about)
+        self.model = model or setting_up.build(parts, about)
 
     def _set_history(self, panel: Panel, units, since: np.ndarray | None = None) -> None:
         self._panel = panel.tail(setting_up.kept(self.settings["model"]))
@@ -263,10 +277,10 @@ class Forecaster:
         about, calendar = self._about["about"], self.settings["series"].calendar
         return Windows(panel, self.settings["model"], about, calendar, units or self._units)
 
-    def _units_for(self, history: Panel) -> Unit:
-        """The units of series that may be new."""
+    def _units_for(self, history: Panel, whole: Panel, form: Form) -> Unit:
+        """The units of series that may be new, from a history. whole: with what came after, to know the series by."""
         own = setting_up.units(self.settings, self._about | {"held": 0}, history)
-        return setting_up.units_of(self._units, self._panel, own, history)
+        return setting_up.units_of(self._units, self._panel, own, whole, form.has_ids and self._form.has_ids)
 
     def _read_all(self) -> None:
         with predicting.inference():

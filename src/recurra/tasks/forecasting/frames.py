@@ -1,5 +1,7 @@
 """Frames → series and back: `panel, form = read(frame, config)`. Whatever is wrong with a frame is said here."""
 
+import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from recurra.tasks.forecasting.frequency import Frequency, shown
 from recurra.tasks.forecasting.panel import Form, Panel
 
 _SPARSE = 100  # a grid with so many steps for each row that was given is a mistyped stamp
+_HUGE = 1e100  # squares of what is larger leave float64
+_ZONE = re.compile(r"\d[T ]\d\S*?\s*(Z|[+-]\d\d(?::?\d\d)?)$")
+_TABLES = (".csv", ".parquet")
 
 
 def _library():
@@ -32,7 +37,7 @@ def load(path: str | Path) -> Any:
         from pyarrow import csv, parquet
     except ImportError as error:
         raise ConfigError("reading CSV and Parquet needs pyarrow: pip install 'recurra[forecast]'") from error
-    if path.suffix.lower() not in (".csv", ".parquet"):
+    if path.suffix.lower() not in _TABLES:
         raise DataError(f"{path} is not a table that can be read; expected a .csv or a .parquet file")
     try:
         return csv.read_csv(path) if path.suffix.lower() == ".csv" else parquet.read_table(path)
@@ -42,19 +47,35 @@ def load(path: str | Path) -> Any:
         raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
 
 
+def writable(path: str | Path) -> Path:
+    """The path, or ConfigError where no frame can be written to it: its ending, or its folder."""
+    path = Path(path)
+    if path.suffix.lower() not in _TABLES:
+        raise ConfigError(f"{path}: forecasts are written as .csv or .parquet")
+    in_a_folder(path)
+    return path
+
+
+def in_a_folder(path: Path) -> None:
+    """ConfigError where a file cannot be made at a path."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another file")
+
+
 def write(frame: Any, path: str | Path) -> None:
     """Write a frame as .csv or .parquet, by the path's ending."""
-    path = Path(path)
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise ConfigError(f"{path}: forecasts are written as .csv or .parquet")
+    path = writable(path)
     frame = _library().from_native(frame, eager_only=True)
     frame.write_csv(str(path)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(path))
 
 
-def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None) -> tuple[Panel, Form]:
+def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> tuple[Panel, Form]:
     """The series of a frame, on a grid without gaps, and the frame's form.
 
     frame: pandas, polars or pyarrow; a row a stamp, in any order. freq: known already; default `config.freq`, or found.
+    filled: False leaves NaN what `config.fill` is for, where the values before are elsewhere.
     Raises DataError for columns that are missing or of the wrong type, for duplicate, irregular or missing stamps, and
     for missing values unless `config.fill` says what becomes of them.
     """
@@ -77,7 +98,7 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None) -> tup
     _fits(freq, stamps, config)
     places = _places(freq, series, ids, config)
     lengths = np.array([place[-1] + 1 for place in places])
-    columns = np.stack([_numbers(table, name)[order] for name in names[1:]], 1)
+    columns = np.stack([_numbers(table, name, empty=not filled)[order] for name in names[1:]], 1)
     rows = np.concatenate(places) + (np.cumsum(lengths) - lengths)[codes]
     grid = np.full((lengths.sum(), columns.shape[1]), np.nan)
     grid[rows] = columns
@@ -92,7 +113,8 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None) -> tup
         grid[:, 1 + len(config.past) :],
         _static(table, config, order, codes, starts, ids),
     )
-    return _filled(panel, config, names), Form(table.implementation.value, has_ids, kind)
+    panel = _filled(panel, config, names) if filled or config.fill == "error" else panel
+    return panel, Form(table.implementation.value, has_ids, kind)
 
 
 def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> np.ndarray:
@@ -180,12 +202,22 @@ def _ids(table, name: str | None) -> tuple[list, np.ndarray]:
     listed = table[name].to_list()
     if any(one is None or one != one for one in listed):
         raise DataError(f"the column {name!r} has empty cells; each row needs the name of its series")
+    _plain(listed, f"the column {name!r}")
     try:
         names = sorted(set(listed))
     except TypeError as error:
         raise DataError(f"the column {name!r} mixes types; make it text: {error}") from error
     number = {one: code for code, one in enumerate(names)}
     return names, np.fromiter((number[one] for one in listed), np.int64, len(listed))
+
+
+def _plain(listed: list, what: str) -> None:
+    """DataError for values that a run's folder cannot keep."""
+    odd = next((one for one in listed if not isinstance(one, str | int | float | np.number | np.bool_)), None)
+    if isinstance(odd, bytes):
+        raise DataError(f"{what} has {odd!r}, bytes that are no text; is the file not UTF-8? save it as that")
+    if odd is not None:
+        raise DataError(f"{what} has {odd!r}, a {type(odd).__name__}; expected text or whole numbers: make it text")
 
 
 def _stamps(series) -> tuple[np.ndarray, str]:
@@ -197,33 +229,52 @@ def _stamps(series) -> tuple[np.ndarray, str]:
         return series.to_numpy().astype(np.int64), "int"
     if isinstance(kind, narwhals.Datetime):
         if kind.time_zone:
-            raise DataError(
-                f"the column {series.name!r} has the time zone {kind.time_zone}; convert it to UTC and drop the zone, so"
-                " that no hour comes twice"
-            )
-        return series.to_numpy().astype("datetime64[ns]"), "datetime"
+            _zoned(series.name, kind.time_zone)
+        return frequency.nanoseconds(series.to_numpy(), f"the column {series.name!r}"), "datetime"
     if kind == narwhals.Date:
-        return np.array(series.to_list(), "datetime64[D]").astype("datetime64[ns]"), "date"
+        days = np.array(series.to_list(), "datetime64[D]")
+        return frequency.nanoseconds(days, f"the column {series.name!r}"), "date"
     if kind != narwhals.String and kind != narwhals.Object:
         raise DataError(f"the column {series.name!r} is {kind}; expected dates, times or whole numbers")
     texts = series.to_list()
+    for text in texts:
+        zone = _ZONE.search(text.strip()) if isinstance(text, str) else getattr(text, "tzinfo", None)
+        if zone:
+            _zoned(series.name, zone[1] if isinstance(zone, re.Match) else zone)
     try:
-        found = np.array(texts, "datetime64")
-    except (ValueError, TypeError) as error:
+        # numpy reads "", "NaT", "today" and "now" too.
+        found = np.array(texts, "datetime64") if all(map(_begins, texts)) else None
+    except (ValueError, TypeError):
+        found = None
+    if found is None or np.isnat(found).any():
         bad = next((text for text in texts if not _is_stamp(text)), texts[0])
         raise DataError(
             f"the column {series.name!r} has {bad!r}, which is no date as ISO 8601 has them (2024-05-31 14:00)"
-        ) from error
-    unit = np.datetime_data(found.dtype)[0]
-    return found.astype("datetime64[ns]"), f"text:{unit}:{' ' if ' ' in str(texts[0]) else 'T'}"
+        )
+    stamps = frequency.nanoseconds(found, f"the column {series.name!r}")
+    if not any(isinstance(text, str) for text in texts):
+        return stamps, "datetime" if any(
+            isinstance(one, datetime.datetime | np.datetime64) for one in texts
+        ) else "date"
+    return stamps, f"text:{np.datetime_data(found.dtype)[0]}:{' ' if ' ' in str(texts[0]) else 'T'}"
+
+
+def _zoned(name: str, zone: Any) -> None:
+    raise DataError(
+        f"the column {name!r} has the time zone {zone}; convert it to UTC and drop the zone, so that no hour comes twice"
+    )
+
+
+def _begins(text: Any) -> bool:
+    """Whether a text begins as a date does."""
+    return not isinstance(text, str) or re.match(r"-?\d{4}", text) is not None
 
 
 def _is_stamp(text: Any) -> bool:
     try:
-        np.datetime64(text)
+        return _begins(text) and not np.isnat(np.datetime64(text))
     except (ValueError, TypeError):
         return False
-    return True
 
 
 def _fits(freq: Frequency, stamps: np.ndarray, config: SeriesConfig) -> None:
@@ -271,15 +322,33 @@ def _places(freq: Frequency, series, ids, config: SeriesConfig) -> list[np.ndarr
     return found
 
 
-def _numbers(table, name: str) -> np.ndarray:
+def _numbers(table, name: str, empty: bool = False) -> np.ndarray:
+    """A column as float64. empty: it may be without any value, and then has no type."""
     series = table[name]
+    if empty and series.null_count() == len(series):
+        return np.full(len(series), np.nan)
     if not (series.dtype.is_numeric() or series.dtype == _library().Boolean):
-        hint = "" if series.dtype == _library().String else " (numbers alone can be forecast)"
-        raise DataError(f"the column {name!r} holds {series.dtype}; expected numbers{hint}")
+        listed = series.to_list()
+        row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
+        hint = "numbers alone can be forecast" if row is None else f"row {row} has {listed[row]!r}"
+        raise DataError(f"the column {name!r} holds {series.dtype}; expected numbers ({hint})")
     values = series.cast(_library().Float64).to_numpy().astype(np.float64)
     if np.isinf(values).any():
         raise DataError(f"the column {name!r} holds infinity, in row {int(np.isinf(values).argmax())}")
+    if (large := np.abs(values) > _HUGE).any():
+        row = int(large.argmax())
+        raise DataError(
+            f"the column {name!r} has {values[row]:g} in row {row}; take a larger unit, so that it is below 1e+100"
+        )
     return values
+
+
+def _is_number(one: Any) -> bool:
+    try:
+        float(one)
+    except (TypeError, ValueError):
+        return one is None
+    return True
 
 
 def _static(table, config: SeriesConfig, order, codes, starts, ids) -> list[list]:
@@ -288,6 +357,7 @@ def _static(table, config: SeriesConfig, order, codes, starts, ids) -> list[list
         values = ids if name == config.id_col else None
         if values is None:
             listed = table[name].to_list()
+            _plain([one for one in listed if one is not None], f"the static column {name!r}")
             listed = [listed[i] for i in order]
             values = [listed[start] for start in starts]
             for code, value in zip(codes, listed, strict=True):
@@ -320,13 +390,27 @@ def _filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
             empty = names[1 + int(missing[a:b].all(0).argmax())]
             raise DataError(f"series {panel.ids[s]!r} has no value of {empty!r} at all; leave it out")
         for k in range(flat.shape[1]):
-            flat[a:b, k] = _fill(flat[a:b, k], missing[a:b, k], config.fill)
+            values = flat[a:b, k].copy()
+            flat[a:b, k] = fill(values, missing[a:b, k], config.fill)
+            # What is known ahead has no cut to look across.
+            if k < panel.wait.shape[1]:
+                panel.wait[a:b, k], panel.held[a:b, k] = later(values, missing[a:b, k], config.fill)
     ends = np.cumsum([1, panel.past.shape[1]])
     panel.y[:], panel.past[:], panel.known[:] = flat[:, 0], flat[:, ends[0] : ends[1]], flat[:, ends[1] :]
     return panel
 
 
-def _fill(values: np.ndarray, missing: np.ndarray, how: str) -> np.ndarray:
+def later(values: np.ndarray, missing: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """For each place the steps until the value is measured that its filling stands on (see Panel), and what it is before."""
+    places = np.arange(len(values))
+    after = np.minimum.accumulate(np.where(missing, len(values), places)[::-1])[::-1]
+    before = np.maximum.accumulate(np.where(missing, -1, places))
+    looks = {"zero": False, "forward": before < 0, "linear": True}.get(how, False) & missing & (after < len(values))
+    return np.where(looks, after - places, 0), np.where(looks & (before >= 0), values[before], 0.0)
+
+
+def fill(values: np.ndarray, missing: np.ndarray, how: str) -> np.ndarray:
+    """Values with what is missing filled, (n,) each: fill([1, nan, 3], [False, True, False], "linear") → [1, 2, 3]."""
     have = np.flatnonzero(~missing)
     if how == "zero":
         return np.where(missing, 0.0, values)

@@ -16,6 +16,7 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400, "W": 7 * 86400}
 _MONTHS = {"MS": 1, "ME": 1, "QS": 3, "QE": 3, "YS": 12, "YE": 12}
 _NAMES = (*_SECONDS, *_MONTHS, "B")
 _SEASONS = {"s": 60, "min": 60, "h": 24, "D": 7, "B": 5, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
+_LEAST, _MOST = np.datetime64("1677-09-22"), np.datetime64("2262-04-11")  # days that int64 nanoseconds reach
 _NEXT = {"s": 60, "min": 1440, "h": 24}  # a season where steps are several units: parts of a minute, a day, a day
 
 
@@ -55,22 +56,37 @@ class Frequency:
         return places.astype(np.int64), rest != 0
 
     def stamps(self, first, positions: np.ndarray) -> np.ndarray:
-        """The stamp of each position, as `first` is: integers, or datetime64[ns]."""
+        """The stamp of each position, as `first` is: integers, or datetime64[ns]. DataError where these end, in 2262."""
         if self.unit == "int":
             return first + positions * self.count
         if self.unit == "B":
             days = np.busday_offset(np.datetime64(first, "D"), positions * self.count, roll="forward")
-            return days.astype("datetime64[ns]")
+            return nanoseconds(days)
         if self.unit in _MONTHS:
             months = (_month(np.asarray(first)) + positions * self.count * _MONTHS[self.unit]).astype("datetime64[M]")
             days, next_month = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]")
             start = np.datetime64(first, "M").astype("datetime64[D]")
             clock = np.datetime64(first, "ns") - np.datetime64(first, "D")
             if self.unit.endswith("E"):
-                return (next_month - 1).astype("datetime64[ns]") + clock
+                return nanoseconds(next_month - 1) + clock
             day = np.datetime64(first, "D") - start
-            return np.minimum(days + day, next_month - 1).astype("datetime64[ns]") + clock
-        return first + positions * np.timedelta64(self.count * _SECONDS[self.unit] * 10**9, "ns")
+            return nanoseconds(np.minimum(days + day, next_month - 1)) + clock
+        step = self.count * _SECONDS[self.unit]
+        nanoseconds(np.datetime64(first, "s") + np.asarray(positions) * np.timedelta64(step, "s"))
+        return first + positions * np.timedelta64(step * 10**9, "ns")
+
+
+def nanoseconds(stamps: np.ndarray, what: str = "the steps ahead") -> np.ndarray:
+    """Stamps as datetime64[ns]. DataError, with the stamp, for those that this cannot hold."""
+    stamps = np.asarray(stamps)
+    beyond = (stamps < _LEAST) | (stamps >= _MOST)
+    if beyond.any():
+        stamp = stamps[beyond][:1].astype("datetime64[D]")[0]
+        raise DataError(
+            f"{what} reach{'es' if what.startswith('the column') else ''} {stamp}; stamps lie from {_LEAST} to {_MOST}:"
+            " mend it, or count the steps in whole numbers"
+        )
+    return stamps.astype("datetime64[ns]")
 
 
 def _month(stamps: np.ndarray) -> np.ndarray:
@@ -84,7 +100,7 @@ def parse(text: str | int) -> Frequency:
     unit = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "d": "D"}.get(unit, unit)
     if unit == "" and count and int(count):
         return Frequency(int(count), "int")
-    if unit not in _NAMES or count == "0":
+    if unit not in _NAMES or (count and not int(count)):
         raise ConfigError(f"`freq` is {text!r}; {nearest(unit, _NAMES)} (or a multiple, 15min; or a whole number)")
     return Frequency(int(count or 1), unit)
 

@@ -3,18 +3,23 @@
 import numpy as np
 
 from recurra.errors import DataError, nearest
+from recurra.tasks.forecasting import frames
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.frequency import shown
 from recurra.tasks.forecasting.panel import Panel
 
 
 def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
-    """The rows as steps behind those of the panel, for each of its series in order; none for a series without rows."""
+    """The rows as steps behind those of the panel, for each of its series in order; none for a series without rows.
+
+    rows: with NaN where a value is missing, which is filled from the panel's end on.
+    """
     where = {name: s for s, name in enumerate(rows.ids)}
     for name in rows.ids:
         if name not in panel.ids:
             raise DataError(f"the model knows no series {name!r}; {nearest(name, panel.ids)}")
-    flat, lengths = [], []
+    past = 1 + panel.past.shape[1]
+    flat, lengths, waits, helds = [], [], [], []
     for s, name in enumerate(panel.ids):
         if name not in where:
             lengths.append(0)
@@ -24,11 +29,15 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         values = np.column_stack([rows.y, rows.past, rows.known])[piece]
         end = panel.offsets[s + 1] - 1
         last = np.concatenate([panel.y[end : end + 1], panel.past[end], panel.known[end]])
-        flat.append((np.concatenate([_between(last, values[0], gap, config.fill), values]), rows.seen[piece], gap))
-        lengths.append(gap + len(values))
+        values = np.concatenate([last[None], np.full((gap, len(last)), np.nan), values])
+        columns = [frames.fill(column, ~np.isfinite(column), config.fill) for column in values.T]
+        late = [frames.later(column, ~np.isfinite(column), config.fill) for column in values.T[:past]]
+        waits.append(np.stack([wait for wait, _ in late], 1)[1:])
+        helds.append(np.stack([held for _, held in late], 1)[1:])
+        flat.append((np.stack(columns, 1)[1:], rows.seen[piece], gap))
+        lengths.append(len(values) - 1)
     values = np.concatenate([part for part, _, _ in flat])
     seen = np.concatenate([np.concatenate([np.zeros(gap, bool), part]) for _, part, gap in flat])
-    past = 1 + panel.past.shape[1]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Panel(
         panel.freq,
@@ -40,6 +49,8 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         values[:, 1:past],
         values[:, past:],
         panel.static,
+        np.concatenate(waits),
+        np.concatenate(helds),
     )
 
 
@@ -63,8 +74,3 @@ def _gap(panel: Panel, s: int, first, config: SeriesConfig) -> int:
             " between; give them, or fit with fill='forward', 'linear' or 'zero'"
         )
     return gap
-
-
-def _between(last: np.ndarray, first: np.ndarray, gap: int, fill: str) -> np.ndarray:
-    share = np.arange(1, gap + 1)[:, None] / (gap + 1) if fill == "linear" else np.zeros((gap, 1))
-    return np.zeros((gap, len(last))) if fill == "zero" else last + share * (first - last)

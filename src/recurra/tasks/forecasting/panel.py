@@ -32,6 +32,16 @@ class Panel:
     """(N, K) float64 covariates known ahead."""
     static: list[list]
     """S rows with one value a static column."""
+    wait: np.ndarray | None = None
+    """(N, 1 + P) steps until y and past are what stands there: a filled value that a later one went into; else 0."""
+    held: np.ndarray | None = None
+    """(N, 1 + P) what was known of them until then: the value before, or 0 where there was none."""
+
+    def __post_init__(self):
+        if self.wait is None:
+            shape = len(self.y), 1 + self.past.shape[1]
+            object.__setattr__(self, "wait", np.zeros(shape, np.int64))
+            object.__setattr__(self, "held", np.zeros(shape))
 
     @property
     def lengths(self) -> np.ndarray:
@@ -59,8 +69,20 @@ class Panel:
         return np.concatenate(parts) if parts else self.first[:0]
 
     def cut(self, lengths: np.ndarray) -> "Panel":
-        """The first so many steps of each series, (S,)."""
-        return self._kept(self.places < lengths[self.owners])
+        """The first so many steps of each series, (S,), as they were known then."""
+        late = (self.places[:, None] + self.wait >= lengths[self.owners][:, None]) & (self.wait > 0)
+        then = self
+        if late.any():
+            y = np.where(late[:, 0], self.held[:, 0], self.y)
+            past = np.where(late[:, 1:], self.held[:, 1:], self.past)
+            then = dataclasses.replace(self, y=y, past=past, wait=np.where(late, 0, self.wait))
+        return then._kept(self.places < lengths[self.owners])
+
+    def known_at(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """The values at places as they were known before the cuts: three arrays that broadcast."""
+        rows = self.offsets[series] + places
+        wait = self.wait[rows, 0]
+        return np.where((wait > 0) & (places + wait >= cuts), self.held[rows, 0], self.y[rows])
 
     def tail(self, steps: int) -> "Panel":
         """The last steps of each series, or all where it has fewer."""
@@ -96,6 +118,8 @@ class Panel:
             seen=np.zeros(count, bool),
             past=np.zeros((count, self.past.shape[1])),
             known=known,
+            wait=None,
+            held=None,
         )
         return self.joined(ahead)
 
@@ -109,12 +133,12 @@ class Panel:
     def fingerprint(self) -> str:
         """A sum over all that is in it: the same data has the same."""
         total = hashlib.sha256(repr((str(self.freq), self.ids, self.static)).encode())
-        for name in ("first", "offsets", *_FLAT):
+        for name in ("first", "offsets", "y", "seen", "past", "known"):
             total.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8).tobytes())
         return total.hexdigest()
 
 
-_FLAT = ("y", "seen", "past", "known")
+_FLAT = ("y", "seen", "past", "known", "wait", "held")
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,14 @@
 """Series and their forecasts as a picture: history, median, quantile bands, the naive forecasts, and the truth if known."""
 
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import ConfigError, nearest
+from recurra.tasks import pictures
 from recurra.tasks.forecasting import frames
 from recurra.tasks.forecasting.panel import Panel
 from recurra.tasks.forecasting.tables import quantile_names
-from recurra.training import files
 
 _MOST = 4  # series in a picture unless they are named
 
@@ -43,12 +41,7 @@ def draw(
         if k == 0:
             axes.legend(loc="upper left", fontsize=8, ncols=3)
     if path is not None:
-        content = BytesIO()
-        suffix = Path(path).suffix.lstrip(".") or "png"
-        if suffix not in figure.canvas.get_supported_filetypes():
-            raise ConfigError(f"{path}: a picture's name ends in .png, .svg or .pdf")
-        figure.savefig(content, format=suffix)
-        files.write(Path(path), content.getvalue())
+        pictures.write(figure, path)
     return figure
 
 

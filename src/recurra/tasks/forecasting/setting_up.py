@@ -11,6 +11,7 @@ from recurra.tasks.forecasting import calendar, frequency
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.model import ForecastModel
 from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.task import ForecastTask
 from recurra.tasks.forecasting.windows import Unit, Windows, describe
 
 _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
@@ -58,17 +59,41 @@ def build(parts: dict[str, Any], about: dict[str, Any]) -> ForecastModel:
     return folders.seeded(lambda: ForecastModel(parts["model"], *about["sizes"]), parts["training"].seed)
 
 
+def task(model: ForecastModel, parts: dict[str, Any], about: dict[str, Any], panel: Panel, units: Unit) -> ForecastTask:
+    """What the training loop is given. DataError for a panel that cannot be learned from."""
+    windows = Windows(panel, parts["model"], about["about"], parts["series"].calendar, units)
+    return ForecastTask(model, windows, parts["series"], about["held"], parts["training"].seed)
+
+
 def units(parts: dict[str, Any], about: dict[str, Any], panel: Panel) -> Unit:
     """The unit of each series, from the training part."""
     train = panel.cut(np.maximum(panel.lengths - about["held"], 1))
     return Windows(train, parts["model"], about["about"], parts["series"].calendar).units
 
 
-def units_of(known: Unit, fitted: Panel, own: Unit, panel: Panel) -> Unit:
-    """The units of another panel's series: as fitted, and for series that were not there then, their own."""
-    where = {name: s for s, name in enumerate(fitted.ids)}
-    place = np.array([where.get(name, -1) for name in panel.ids])
+def units_of(known: Unit, fitted: Panel, own: Unit, panel: Panel, named: bool) -> Unit:
+    """The units of another panel's series: as fitted, and for series that were not there then, their own.
+
+    named: a series is known by its name. Else it is the fitted one where it has the same values at the same stamps, or
+    too few values to have a unit.
+    """
+    if named:
+        where = {name: s for s, name in enumerate(fitted.ids)}
+        place = np.array([where.get(name, -1) for name in panel.ids])
+    elif len(fitted.ids) == 1:
+        few = np.add.reduceat(panel.seen, panel.offsets[:-1], dtype=np.int64) < 2
+        place = np.array([-1 if not few[s] and not _goes_on(fitted, panel, s) else 0 for s in range(len(panel.ids))])
+    else:
+        place = np.full(len(panel.ids), -1)
     return Unit(*(np.where(place >= 0, old[place], new) for old, new in zip(known, own, strict=True)))
+
+
+def _goes_on(fitted: Panel, panel: Panel, s: int) -> bool:
+    """Whether series s of a panel has the fitted series' values, where both have stamps."""
+    a, b = panel.offsets[s : s + 2]
+    _, ours, its = np.intersect1d(fitted.stamps(), panel.at(np.full(b - a, s), np.arange(b - a)), return_indices=True)
+    both = fitted.seen[ours] & panel.seen[a + its]
+    return bool(both.any() and np.allclose(fitted.y[ours][both], panel.y[a + its][both], rtol=1e-6, atol=0))
 
 
 def kept(model: ForecastConfig) -> int:

@@ -52,9 +52,7 @@ def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
     truth = frames.column(cv, config.target_col)
     windows = _windows(settings, form, panel, cv)
     season = setting_up.season(settings, panel.freq)
-    scale = np.array(
-        [metrics.seasonal_error(panel.y[panel.offsets[s] : panel.offsets[s] + n], season) for s, n in windows]
-    )
+    scale = np.array([metrics.seasonal_error(panel.known_at(s, np.arange(n), n), season) for s, n in windows])
     _, owners = np.unique(np.array(windows), axis=0, return_inverse=True)
     scale = np.where(scale > 0, scale, np.nan)
     have = np.isfinite(truth)

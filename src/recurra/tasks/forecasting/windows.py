@@ -1,7 +1,8 @@
 """Series → what the model reads: values in units of their window, the same some lags before, covariates.
 
 A window is a series and a cut: the place of the first step to forecast. Everything before it may be read, nothing from
-it on but what is known ahead. Places before a series begins read as 0 and are marked as not seen.
+it on but what is known ahead: a filled value is what it was then, without the value after the gap (see Panel.wait).
+Places before a series begins read as 0 and are marked as not seen.
 """
 
 from typing import Any, NamedTuple
@@ -54,10 +55,14 @@ class Windows:
     def __init__(self, panel: Panel, config: ForecastConfig, about: dict[str, Any], calendared: bool, units=None):
         self.panel, self.config, self.about = panel, config, about
         self.recursive = config.mode == "recursive"
-        self.y = _logarithm(panel) if config.log else panel.y
+        self.y, self.held = panel.y, panel.held[:, 0]
+        if config.log:
+            self.y, self.held = _logarithm(panel), np.log(np.where(self.held > 0, self.held, 1.0))
+        self.late = panel.wait.any(0)
         if config.head == "negative-binomial":
             _counts(panel)
         past, known = (_scaled(getattr(panel, name), about[name]) for name in ("past", "known"))
+        self.past_held = _scaled(panel.held[:, 1:], about["past"])
         circles = [calendar.features(panel.stamps(), panel.freq)] if calendared else []
         self.past, self.known = past, np.concatenate([known, *circles], 1).astype(np.float32)
         self.static = _static(panel, about["static"])
@@ -89,10 +94,11 @@ class Windows:
     def read(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, unit: Unit) -> np.ndarray:
         """(T, B, inputs) what the layers read at places (B, T); in recursive mode a place reads the value before it."""
         shift = int(self.recursive)
-        values, seen = self._values(series, places - shift, unit)
-        lagged = [self._values(series, places - lag, unit)[0] for lag in self.config.lags]
+        when = self._when(places, cuts)
+        values, seen = self._values(series, places - shift, unit, when)
+        lagged = [self._values(series, places - lag, unit, when)[0] for lag in self.config.lags]
         fresh = (places - shift < cuts[:, None]) & (places - shift >= 0)
-        past = self._at(self.past, series, places - shift) * fresh.T[..., None]
+        past = self._past(series, places - shift, when) * fresh.T[..., None]
         parts = [np.stack([values, seen, *lagged], -1).transpose(1, 0, 2), past, self._at(self.known, series, places)]
         if self.past.shape[1]:
             parts.append(fresh.T[..., None])
@@ -108,8 +114,9 @@ class Windows:
         for lag in lags:
             back = lag if self.recursive else lag * (np.maximum(ahead, 0) // lag + 1)
             found.append(places - back)
-        last = self._values(series, cuts[:, None] - 1, unit)[0]
-        values = [np.where(at >= 0, self._values(series, at, unit)[0], last) for at in found]
+        when = self._when(places, cuts)
+        last = self._values(series, cuts[:, None] - 1, unit, cuts[:, None])[0]
+        values = [np.where(at >= 0, self._values(series, at, unit, when)[0], last) for at in found]
         return np.stack(values, -1).transpose(1, 0, 2)
 
     def unit(self, series: np.ndarray, cuts: np.ndarray) -> Unit:
@@ -134,11 +141,31 @@ class Windows:
         inside = (places >= 0) & (places < self.panel.lengths[series][:, None])
         return np.where(inside, self.panel.offsets[series][:, None] + places, 0), inside
 
-    def _values(self, series: np.ndarray, places: np.ndarray, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
-        """Values in units, 0 outside the series, and where they were measured: (B, T) each."""
+    def _values(self, series: np.ndarray, places: np.ndarray, unit: Unit, when=None) -> tuple[np.ndarray, np.ndarray]:
+        """Values in units, 0 outside the series, and where they were measured: (B, T) each. when: as known before it."""
         rows, inside = self._rows(series, places)
-        values = (self.y[rows] - unit.level[:, None]) / unit.size[:, None]
+        values = self.y[rows]
+        if when is not None and self.late[0]:
+            values = np.where(self._waits(rows, places, when, 0), self.held[rows], values)
+        values = (values - unit.level[:, None]) / unit.size[:, None]
         return np.where(inside, values, 0.0), (self.panel.seen[rows] & inside).astype(np.float64)
+
+    def _when(self, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """Before which place all that is read at `places` was known; one step at a time, each step is a cut of its own."""
+        return np.minimum(places, cuts[:, None]) if self.recursive else cuts[:, None]
+
+    def _past(self, series: np.ndarray, places: np.ndarray, when: np.ndarray) -> np.ndarray:
+        """The past covariates at places as they were known before `when`, (T, B, P)."""
+        rows, inside = self._rows(series, places)
+        found = self.past[rows]
+        for k in np.flatnonzero(self.late[1:]):
+            late = self._waits(rows, places, when, 1 + k)
+            found[..., k] = np.where(late, self.past_held[rows, k], found[..., k])
+        return (found * inside[..., None]).transpose(1, 0, 2)
+
+    def _waits(self, rows: np.ndarray, places: np.ndarray, when: np.ndarray, column: int) -> np.ndarray:
+        wait = self.panel.wait[rows, column]
+        return (wait > 0) & (places + wait >= when)
 
     def _at(self, flat: np.ndarray, series: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Covariates at places, (T, B, columns), 0 outside the series."""

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from recurra.tasks import pictures
 from recurra.tasks.memory.measure import Row
 
 
 def draw(rows: Sequence[Row], path: str | Path) -> Path:
-    """Write a picture (.png, .svg, .pdf) of what `bench` gave: a panel a problem; a cross is a run that did not solve it."""
+    """Write a picture (.png, .svg, .pdf) of what `bench` gave: a panel a problem; a cross is a run that did not solve it.
+
+    ConfigError for another ending, or a folder that is not there; RunError where it cannot be written.
+    """
     from matplotlib.figure import Figure
 
+    pictures.check(path)
     tasks, cells, lags = (list(dict.fromkeys(getattr(row, name) for row in rows)) for name in ("task", "cell", "lag"))
     columns = 2 if len(tasks) == 4 else min(3, len(tasks))
     lines = -(-len(tasks) // columns)
@@ -37,5 +42,4 @@ def draw(rows: Sequence[Row], path: str | Path) -> Path:
     figure.legend(handles=handles, loc="outside upper center", ncols=len(cells), frameon=False)
     figure.supylabel("steps until solved (x: not solved)", fontsize=10)
     figure.supxlabel("lag (steps)", fontsize=10)
-    figure.savefig(path)
-    return Path(path)
+    return pictures.write(figure, path)

@@ -1,11 +1,9 @@
 """Piano rolls as a picture: time to the right, keys upwards, a bar a note."""
 
-from io import BytesIO
 from pathlib import Path
 
-from recurra.errors import ConfigError
+from recurra.tasks import pictures
 from recurra.tasks.music.piece import Piece, key_name
-from recurra.training import files
 
 _MOST_BARS = 64  # of a picture whose notes can still be told apart
 _COLOUR = "tab:blue"
@@ -15,25 +13,20 @@ def draw(pieces: Piece | dict[str, Piece], path: str | Path) -> Path:
     """Draw a piece, or several one above the other: `draw({"real": a, "generated": b}, "rolls.png")`.
 
     path: ends in .png, .svg or .pdf. Of each piece the first 64 bars are drawn. Returns the path. ConfigError for another
-    ending, RunError where it cannot be written.
+    ending or a folder that is not there, RunError where it cannot be written.
     """
     # Not pyplot: its state, and the choice of a window system, are the user's.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    path = Path(path)
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; expected .png, .svg or .pdf")
+    pictures.check(path)
     if isinstance(pieces, Piece):
         pieces = {pieces.name: pieces}
     figure = Figure(figsize=(9, 2.2 + 1.8 * len(pieces)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, piece) in zip(figure.subplots(len(pieces), squeeze=False)[:, 0], pieces.items(), strict=True):
         _roll(axes, piece.cut(piece.form.steps(_MOST_BARS, "bars")), title)
-    content = BytesIO()
-    figure.savefig(content, format=path.suffix[1:].lower())
-    files.write(path, content.getvalue())
-    return path
+    return pictures.write(figure, path)
 
 
 def _roll(axes, piece: Piece, title: str) -> None:

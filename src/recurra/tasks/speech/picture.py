@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.tasks import pictures
 from recurra.tasks.speech.features import FRAME, SHIFT, LogMel
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import read
@@ -21,6 +22,8 @@ def draw(transcriber: "Transcriber", sound: Any, rate: int | None = None, file: 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    if file is not None:
+        pictures.check(file)
     rate, blocks = read(sound, rate)
     samples = np.concatenate(list(blocks))[: int(LONGEST * rate)]
     config, found = transcriber.model.config, transcriber.transcript(samples, rate=rate)
@@ -48,5 +51,5 @@ def draw(transcriber: "Transcriber", sound: Any, rate: int | None = None, file: 
     )
     below.set(xlim=(0, found.seconds), xlabel="seconds", ylabel="mel band")
     if file is not None:
-        figure.savefig(file)
+        pictures.write(figure, file)
     return figure

@@ -1,11 +1,21 @@
 """Files of words and their labels: a word a line, its label in the last column, an empty line after each sentence."""
 
-import sys
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from recurra.errors import DataError
-from recurra.tasks.classification.files import text_of
+from recurra.tasks.classification.files import lines_of, place, text_of
+
+
+class Lines(NamedTuple):
+    """Words and labels, and the lines they came from, so that labels can be written line by line."""
+
+    X: list[list[str]]
+    y: list[list[str]] | None
+    layout: list[str | None]
+    """Each line: None for a word, and its text for a line between sentences: empty, or -DOCSTART-."""
 
 
 def read_conll(paths: str | Path | Sequence[str | Path]) -> tuple[list[list[str]], list[list[str]] | None]:
@@ -15,27 +25,37 @@ def read_conll(paths: str | Path | Sequence[str | Path]) -> tuple[list[list[str]
     with one column has no labels, and y is None. Lines that begin with -DOCSTART- are left out.
     DataError, with the line, where a line has another number of columns than the first one.
     """
+    found = read_lines(paths)
+    return found.X, found.y
+
+
+def read_lines(paths: str | Path | Sequence[str | Path]) -> Lines:
+    """The same as `read_conll`, with the lines."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    words, labels, columns = [], [], None
+    words, labels, layout, columns = [], [], [], None
     for path in map(Path, paths):
-        text = sys.stdin.read() if str(path) == "-" else text_of(path)
+        layout += [""] if layout and layout[-1] is None else []  # a sentence ends where its file does
         words.append([])
         labels.append([])
-        for number, line in enumerate(text.splitlines(), 1):
-            cells = line.split()
+        for number, line in enumerate(lines_of(text_of(path)), 1):
+            # Not str.split: a word may hold a no-break space, or be one.
+            cells = re.split("[ \t]+", line.strip(" \t")) if line.strip() else []
             if not cells or cells[0] == "-DOCSTART-":
-                if words[-1]:
-                    words.append([])
-                    labels.append([])
+                layout.append(" ".join(cells))
+                words.append([])
+                labels.append([])
                 continue
+            layout.append(None)
             columns = columns or len(cells)
             if len(cells) != columns:
                 raise DataError(
-                    f"{path}, line {number}: {len(cells)} columns; expected {columns}, as in the first line"
+                    f"{place(path)}, line {number}: {len(cells)} columns; expected {columns}, as in the first line"
                 )
             words[-1].append(cells[0])
             labels[-1].append(cells[-1])
     X, y = [row for row in words if row], [row for row in labels if row]
     if not X:
-        raise DataError(f"{paths[0]} holds no words; expected a word a line, and an empty line after each sentence")
-    return X, None if columns == 1 else y
+        raise DataError(
+            f"{place(paths[0])} holds no words; expected a word a line, and an empty line after each sentence"
+        )
+    return Lines(X, None if columns == 1 else y, layout)

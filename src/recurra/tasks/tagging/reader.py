@@ -9,7 +9,7 @@ import numpy as np
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.tasks import folders
 from recurra.tasks.classification import sequences
-from recurra.tasks.classification.reader import Reader
+from recurra.tasks.classification.reader import Reader, refuse_mixed
 from recurra.text.characters import Characters
 from recurra.text.vocabulary import UNK
 from recurra.text.words import Words
@@ -111,10 +111,13 @@ def check_labels(X: Any, y: Any, name: str) -> list[np.ndarray]:
         raise DataError(f"`{name}` has {len(X)} sequences and `y` {len(y)}: inconsistent numbers of samples")
     rows = []
     for i, (steps, labels) in enumerate(zip(X, y, strict=True)):
+        if isinstance(labels, list | tuple):
+            refuse_mixed(labels)
         row = np.asarray(list(labels) if isinstance(labels, str) else labels)
         if row.ndim != 1 or len(row) != len(steps):
             raise ShapeError(
                 f"`y[{i}]` is {row.shape}; expected ({len(steps)},), a label for each step of `{name}[{i}]`"
             )
         rows.append(row)
+    refuse_mixed([row.flat[0].item() if row.dtype != object else row.flat[0] for row in rows if row.size])
     return rows

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recurra.tasks import pictures
+
 
 class Alignment(NamedTuple):
     """A translation and where it looked: `output, matrix, *_ = model.alignment("3 May 1987")`."""
@@ -18,9 +20,13 @@ class Alignment(NamedTuple):
     """The text's tokens."""
 
     def draw(self, path: str | Path) -> Path:
-        """Write the matrix as a picture (.png, .svg, .pdf): text above, translation on the left, dark where it looked."""
+        """Write the matrix as a picture (.png, .svg, .pdf): text above, translation on the left, dark where it looked.
+
+        ConfigError for another ending, or a folder that is not there; RunError where it cannot be written.
+        """
         from matplotlib.figure import Figure
 
+        pictures.check(path)
         rows, columns = self.matrix.shape
         figure = Figure(figsize=(1 + 0.28 * columns, 1 + 0.28 * rows), dpi=120, layout="constrained")
         axes = figure.subplots()
@@ -29,8 +35,7 @@ class Alignment(NamedTuple):
         axes.set_yticks(range(rows), [_visible(token) for token in self.target])
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
-        figure.savefig(path)
-        return Path(path)
+        return pictures.write(figure, path)
 
 
 def _visible(token: str) -> str:

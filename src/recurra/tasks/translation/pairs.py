@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, DtypeError
+from recurra.tasks.classification.files import lines_of, place
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 Pair = tuple[str, str]
@@ -28,7 +29,7 @@ def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> 
             columns = line.split("\t")
             if line.strip() and len(columns) != 2:
                 raise DataError(
-                    f"{path}, line {number}: {len(columns)} column{'s' * (len(columns) > 1)}; expected two, a text and"
+                    f"{place(path)}, line {number}: {len(columns)} column{'s' * (len(columns) > 1)}; expected two, a text and"
                     " its translation with a tab between"
                 )
             found += [tuple(column.strip() for column in (columns[::-1] if swap else columns))] if line.strip() else []
@@ -39,12 +40,12 @@ def read_lines(path: str | Path) -> list[str]:
     """The lines of a UTF-8 file, of - for standard input. DataError where it cannot be read."""
     try:
         content = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
-        return content.decode("utf-8-sig").splitlines()
+        return lines_of(content.decode("utf-8-sig"))
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; name a file with a pair on each line") from error
+        raise DataError(f"{place(path)}: {error.strerror or error}; name a file with a pair on each line") from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: this is not UTF-8; save the file as UTF-8 and read it again") from error
+        raise DataError(f"{place(path)}, line {line}: this is not UTF-8; save it as UTF-8 and read it again") from error
 
 
 def check_pairs(pairs: Any, name: str = "pairs") -> list[Pair]:

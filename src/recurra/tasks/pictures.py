@@ -1,0 +1,30 @@
+"""Pictures that are written whole or not at all, where it was known before the work that they can be."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import ConfigError
+
+ENDINGS = (".png", ".svg", ".pdf")
+
+
+def check(path: str | Path) -> Path:
+    """Where a picture is to be written, before there is one. ConfigError for another ending, or without the folder."""
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        ending = repr(path.suffix) if path.suffix else "nothing"
+        raise ConfigError(f"{path} ends in {ending}; expected {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another")
+    return path
+
+
+def write(figure: Any, path: str | Path) -> Path:
+    """Write a matplotlib figure. ConfigError as `check` raises it; RunError where the file cannot be written."""
+    from recurra.training import files
+
+    path, content = check(path), BytesIO()
+    figure.savefig(content, format=path.suffix[1:].lower())
+    files.write(path, content.getvalue())
+    return path
