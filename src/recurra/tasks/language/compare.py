@@ -103,7 +103,11 @@ def draw(folder: Path, rows: list[dict[str, Any]]) -> Path:
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("bits per character, held-out text")
-    panels[0].legend(title=f"about {rows[0]['parameters']:,} parameters")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        title=f"about {rows[0]['parameters']:,}\nparameters",
+        loc="outside right upper",  # within a panel it hides somebody's curve
+    )
     content = BytesIO()
     FigureCanvasAgg(figure).print_png(content)
     write(folder / PICTURE, content.getvalue())
