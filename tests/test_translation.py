@@ -411,7 +411,11 @@ def test_the_command(recurra, tmp_path, monkeypatch):
         (["abc", "--model", "none"], 1, "there is no run 'none'"),
         (["abc", "--draw", "a.png"], 2, "--draw needs a fitted run"),
         (["abc", "--model", "none", "--draw", "a.bmp"], 2, "a.bmp ends in '.bmp'; expected .png, .svg or .pdf"),
-        (["abc", "--model", "none", "--draw", "no/a.png"], 2, "no/a.png cannot be written: there is no folder no; make it"),
+        (
+            ["abc", "--model", "none", "--draw", "no/a.png"],
+            2,
+            "no/a.png cannot be written: there is no folder no; make it",
+        ),
         (["pairs.tsv", "--hidden-size", "7"], 2, "--hidden-size"),
         (["pairs.tsv", "--heads", "2"], 2, "--heads has no effect with --attention general"),
         ([], 2, "DATA is missing"),
