@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 FLAGS = [
     "--headless",
@@ -76,7 +76,9 @@ def chromium():
 def ask(address: str, path: str, body: dict | None = None):
     """One question to the studio's JSON: `ask(address, "runs")["runs"]`; a body makes it a POST."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{address}/api/{path}", data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{address}/api/{quote(path, safe='/?&=%')}", data, {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 

@@ -54,9 +54,10 @@ async function start() {
   const { version, machine, cells } = state.about;
   for (const { name, title } of cells) titles.set(name, title);
   $("aboutLine").textContent = `Recurra ${version}, on ${machine.name ? `${machine.name}, ` : ""}${machine.cores} cores`;
-  for (const view of Object.values(VIEWS)) view.mount();
+  const mounted = Object.values(VIEWS).map((view) => view.mount());
   addEventListener("hashchange", () => (show(), scrollTo(0, 0)));
   show();
+  await Promise.all(mounted);
   document.documentElement.dataset.ready = "yes";
 }
 

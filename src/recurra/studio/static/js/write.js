@@ -46,6 +46,7 @@ async function again() {
   const last = remember.get("run");
   const live = state.runs.find((run) => busy(run) && !run.group);
   const run = live ?? state.runs.find(({ id }) => id === last) ?? null;
+  state.run = run; // known from the first press on, though its text is still to come
   await restore(run);
   if (!run) return watch(null);
   choose(run);
