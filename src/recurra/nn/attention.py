@@ -9,12 +9,13 @@ multi-head   dot, in several subspaces   Vaswani et al. 2017 (arXiv:1706.03762)
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError, DtypeError, ShapeError, nearest
+from recurra.errors import ConfigError, ShapeError, nearest
+from recurra.nn.inputs import read_lengths
 
 KINDS = ("additive", "dot", "general", "multi-head")
 _HEADS = 4
@@ -103,7 +104,9 @@ class Attention(nn.Module):
         _check("states", states, "time", self.key_size)
         active = None
         if lengths is not None:
-            counts = _read_lengths(lengths, states)
+            counts = read_lengths(
+                "Attention", lengths, states.shape[1], states.shape[0], True, states.device, of="states"
+            )
             active = torch.arange(states.shape[1], device=states.device) < counts[:, None, None]
             states = torch.where(active.transpose(1, 2), states, 0)  # not even NaN may pass
         if self.kind == "additive":
@@ -153,22 +156,3 @@ def _shares(scores: Tensor, active: Tensor | None) -> Tensor:
 def _check(name: str, x: Tensor, steps: str, size: int) -> None:
     if x.ndim != 3 or x.shape[2] != size:
         raise ShapeError(f"Attention: `{name}` is {tuple(x.shape)}; expected (batch, {steps}, {size})")
-
-
-def _read_lengths(lengths: Any, states: Tensor) -> Tensor:
-    """Lengths as a tensor (batch,), refused where they cannot be those of `states`."""
-    batch, time = states.shape[:2]
-    counts = torch.as_tensor(lengths, device=states.device)
-    if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
-        came = str(counts.dtype).removeprefix("torch.")
-        raise DtypeError(f"Attention: `lengths` is {came}; expected whole numbers, the steps of each row")
-    if counts.shape != (batch,):
-        raise ShapeError(f"Attention: `lengths` is {tuple(counts.shape)}; expected ({batch},), the batch of `states`")
-    if batch and not torch.compiler.is_compiling():
-        low, high = counts.aminmax()
-        if low < 0 or high > time:
-            row = int(((counts < 0) | (counts > time)).nonzero()[0])
-            raise ShapeError(
-                f"Attention: lengths[{row}] is {int(counts[row])}; expected 0 to {time}, the steps of `states`"
-            )
-    return counts

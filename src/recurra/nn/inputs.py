@@ -143,7 +143,8 @@ def check_finite(name: str, x: Tensor) -> None:
         )
 
 
-def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device) -> Tensor | None:
+def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device, of: str = "x") -> Tensor | None:
+    """Lengths as a tensor (batch,) int64, refused where they cannot be those of the argument `of`."""
     if lengths is None:
         return None
     if not batched:
@@ -152,15 +153,17 @@ def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, 
     if lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise DtypeError(f"{name}: `lengths` is {_short(lengths)}; expected whole numbers, the steps of each row.")
     if lengths.shape != (batch,):
-        raise ShapeError(f"{name}: `lengths` is {tuple(lengths.shape)}; expected ({batch},), one for each row of `x`.")
+        raise ShapeError(
+            f"{name}: `lengths` is {tuple(lengths.shape)}; expected ({batch},), one for each row of `{of}`."
+        )
     lengths = lengths.long()
     if batch and not torch.compiler.is_compiling():
         low, high = lengths.aminmax()
         if low < 0 or high > time:
             row = int(((lengths < 0) | (lengths > time)).nonzero()[0])
             raise ShapeError(
-                f"{name}: lengths[{row}] is {int(lengths[row])}; expected 0 to {time}, the steps of `x`. "
-                "A row of length 0 gives zeros and keeps its state."
+                f"{name}: lengths[{row}] is {int(lengths[row])}; expected 0 to {time}, the steps of `{of}`. "
+                "A row of length 0 gives zeros."
             )
     return lengths
 
