@@ -80,7 +80,7 @@ def test_tables(tmp_path):
     ("text", "words"),
     [
         ("a,b\n1,2\n", "a.csv has no column 'text'; its columns: a, b"),
-        ("", "a.csv has no column 'text'; its columns: none"),
+        ("", "a.csv is empty; expected a first row that names the columns"),
         ("text,label\na,b,c\n", "a.csv, line 2: 3 cells; expected 2, as in the first row"),
         ("text,label\na,x\n ,b\n", "a.csv, line 3: the text is empty; leave the row out"),
         ("text,label\na,\n", "a.csv, line 2: the label is empty; leave the row out"),

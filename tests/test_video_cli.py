@@ -1,6 +1,7 @@
 """`recurra video`: fit a predictor or a classifier, use it, go on with it, and the lines about what cannot be."""
 
 import json
+from pathlib import Path
 
 import click
 import numpy as np
@@ -101,12 +102,12 @@ def test_frames_ahead_that_cannot_be(recurra, ahead, to):
     [
         ("clip,kind\n0.npy,\n", "labels.csv, line 2: 0.npy has nothing under 'kind'; fill it in"),
         ("clip,kind\n0.npy,a\n0.npy,b\n", "labels.csv has two rows for 0.npy, in lines 2 and 3, that differ"),
-        ("clip,kind\n0.npy,a,b\n", "labels.csv, line 2, has 2 labels for '0.npy'; expected a clip's name and 1"),
-        ("clip,kind\n,a\n", "line 2, has 1 labels for ''; expected a clip's name and 1"),
+        ("clip,kind\n0.npy,a,b\n", "labels.csv, line 2: 3 cells; expected 2, as in the first row"),
+        ("clip,kind\n,a\n", "labels.csv, line 2: the row names no clip; expected 'clip' first"),
         ("clip,kind,kind\n0.npy,a,b\n", "line 1: clip, kind, kind; expected a name of its own over each column"),
         ("clip,kind\n0,a\n", "line 2: '0' may be clips/0.npy or more/0.npy; give each a row of its own, with its path"),
-        ('clip,kind\n0,"' + "a" * 140_000, "a field of it has no end; is a quotation mark missing?"),
-        ("", "labels.csv is no CSV file with a header and a row a clip: it is empty"),
+        ('clip,kind\n0,"' + "a" * 140_000, "labels.csv, line 2: a quotation mark has no end"),
+        ("", "labels.csv is empty; expected a first row that names the columns"),
     ],
     ids=["empty", "twice", "many", "nameless", "columns", "ambiguous", "long", "nothing"],
 )
@@ -123,7 +124,7 @@ def test_clips_of_one_name_have_a_row_each(recurra, tmp_path):
     (tmp_path / "more").mkdir()
     write_frames("more/0.npy", NOISE[0])
     (tmp_path / "labels.csv").write_text("clip,kind\nclips/0.npy,a\nmore/0.npy,b\nmore/0.npy,b\n")
-    assert _read_labels("labels.csv", ["clips/0.npy", "more"]) == {"kind": ["a", "b"]}
+    assert _read_labels(Path("labels.csv"), ["clips/0.npy", "more"]) == {"kind": ["a", "b"]}
 
 
 def test_labels(recurra):
@@ -159,10 +160,10 @@ def test_labels(recurra):
         ("clips --model run", 1, "there is no run 'run'"),
         ("--resume run --epochs 3", 2, "--resume goes on with the run as it is; drop --epochs"),
         ("clips --kernel-size 2", 2, "--kernel-size is 2; expected an odd number"),
-        ("clips --labels no.csv", 1, "no.csv: No such file"),
+        ("clips --labels no.csv", 1, "no.csv cannot be read: No such file"),
         ("clips --labels one.csv", 1, "one.csv has one column, 'clip'"),
         ("clips --labels few.csv", 1, "few.csv has no row for 1.npy with 1 labels"),
-        ("clips --labels empty.csv", 1, "empty.csv is no CSV file with a header"),
+        ("clips --labels empty.csv", 1, "empty.csv is empty; expected a first row"),
     ],
 )
 def test_what_cannot_be(recurra, tmp_path, line, code, words):

@@ -77,7 +77,7 @@ for _option in command.params:
 def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:
     """The texts, "" for a blank line; and their right translations where all of them come in files of pairs."""
     from recurra.errors import DataError
-    from recurra.tasks.classification.files import place
+    from recurra.tasks.files import place
     from recurra.tasks.translation.pairs import read_lines
 
     texts, wanted = [], []

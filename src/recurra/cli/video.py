@@ -1,7 +1,6 @@
 """`recurra video`: clips → a model of what they show, or of what comes next; and what it says of other clips."""
 
 import contextlib
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from recurra.cli.options import config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
 from recurra.config import homes
 from recurra.errors import DataError
+from recurra.tasks.files import read_table
 from recurra.tasks.video.config import (
     CLASSIFIER,
     DEFAULTS,
@@ -218,26 +218,15 @@ def _read_labels(file: Path, data: list[str]) -> dict[str, list[str]]:
 
 def _table(file: Path) -> tuple[list[str], dict[str, tuple[int, list[str]]]]:
     """The header, and the line and labels of each clip's name. DataError for what would be lost or guessed."""
-    try:
-        with open(file, newline="", encoding="utf-8-sig") as lines:
-            reader = csv.reader(lines)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        why = "a field of it has no end; is a quotation mark missing?" if "field limit" in str(error) else error
-        raise DataError(f"{file} is no CSV file with a header and a row a clip: {why}") from error
-    if not rows:
-        raise DataError(f"{file} is no CSV file with a header and a row a clip: it is empty")
-    (_, header), *rows = rows
+    header, rows = read_table(file)
     if len(header) < 2:
         raise DataError(f"{file} has one column, {header[0]!r}; expected a clip's name, then one or more labels")
-    if not all(map(str.strip, header[1:])) or len(set(header[1:])) < len(header) - 1:
+    if not all(header[1:]) or len(set(header[1:])) < len(header) - 1:
         raise DataError(f"{file}, line 1: {', '.join(header)}; expected a name of its own over each column of labels")
     known: dict[str, tuple[int, list[str]]] = {}
     for line, (name, *labels) in rows:
-        if not name.strip() or len(labels) != len(header) - 1:
-            raise DataError(
-                f"{file}, line {line}, has {len(labels)} labels for {name!r}; expected a clip's name and {len(header) - 1}"
-            )
+        if not name.strip():
+            raise DataError(f"{file}, line {line}: the row names no clip; expected {header[0]!r} first")
         empty = next((column for column, label in zip(header[1:], labels, strict=True) if not label.strip()), None)
         if empty is not None:
             raise DataError(

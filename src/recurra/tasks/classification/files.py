@@ -6,9 +6,6 @@ X, y = read_files("names/")                   names/Greek.txt: a class, one exam
 X, y = read_files("lines.txt")                a text a line, "" for a blank one; without labels: y is None
 """
 
-import csv
-import io
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,7 @@ import numpy as np
 
 from recurra.config import nearest
 from recurra.errors import DataError
-
-TABLES = {".csv": ",", ".tsv": "\t"}
+from recurra.tasks.files import TABLES, lines_of, place, read_table, text_of
 
 
 def read_files(
@@ -64,52 +60,17 @@ def _read(path: Path, text_column: str, label_column: str) -> tuple[list[Any], l
     return [line.strip() for line in lines_of(text_of(path))], None
 
 
-def text_of(path: Path) -> str:
-    """A file as text, or - for standard input. DataError where it cannot be read, or is not UTF-8."""
-    try:
-        # Bytes of standard input too: as text it comes in the encoding of the terminal, and what does not fit is let through.
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise DataError(f"{place(path)} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        wrong = f"byte {error.start} is 0x{error.object[error.start]:02X}"
-        raise DataError(f"{place(path)} is not UTF-8: {wrong}; convert it") from error
-
-
-def place(path: str | Path) -> str:
-    """What a source is called in a message."""
-    return "standard input" if str(path) == "-" else str(path)
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of a text, as other programs count them: `lines_of("a\\n\\nb\\n")` → ["a", "", "b"].
-
-    Not str.splitlines, to which a form feed or U+2028 within a line ends it too.
-    """
-    lines = text.replace("\r\n", "\n").split("\n")
-    return lines if lines[-1] else lines[:-1]
-
-
 def _table(path: Path, text_column: str, label_column: str) -> tuple[list[str], list[str] | None]:
-    csv.field_size_limit(2**31 - 1)  # a text may be as long as it likes
-    rows = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=TABLES[path.suffix.lower()])
-    columns = [name.strip() for name in next(rows, [])]
+    columns, rows = read_table(path)
     if text_column not in columns:
-        raise DataError(f"{path} has no column {text_column!r}; its columns: {', '.join(columns) or 'none'}")
+        raise DataError(f"{path} has no column {text_column!r}; its columns: {', '.join(columns)}")
     at, label_at = columns.index(text_column), columns.index(label_column) if label_column in columns else None
     texts, labels = [], []
-    for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(columns):
-            raise DataError(
-                f"{path}, line {rows.line_num}: {len(row)} cells; expected {len(columns)}, as in the first row"
-            )
+    for line, row in rows:
         if not row[at].strip():
-            raise DataError(f"{path}, line {rows.line_num}: the text is empty; leave the row out")
+            raise DataError(f"{path}, line {line}: the text is empty; leave the row out")
         if label_at is not None and not row[label_at].strip():
-            raise DataError(f"{path}, line {rows.line_num}: the label is empty; leave the row out")
+            raise DataError(f"{path}, line {line}: the label is empty; leave the row out")
         texts.append(row[at])
         labels += [] if label_at is None else [row[label_at].strip()]
     return texts, None if label_at is None else labels

@@ -1,12 +1,11 @@
 """Lists of recordings and their texts, from a table or a folder."""
 
-import csv
 from pathlib import Path
 
 from recurra.errors import DataError
+from recurra.tasks.files import TABLES, read_table
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
-TABLES = {".csv": ",", ".tsv": "\t"}
 
 
 def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
@@ -20,39 +19,29 @@ def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
         return _folder(path)
     if path.suffix.lower() not in TABLES:
         raise DataError(f"{path} is no list of recordings; expected .csv or .tsv with `path` and `text`, or a folder")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            examples = _table(path, file)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a table in UTF-8: {error}") from error
+    examples = _table(path)
     if not examples:
         raise DataError(f"{path} names no recordings")
     return examples
 
 
-def _table(path: Path, file) -> list[tuple[Path, str]]:
-    delimiter = TABLES[path.suffix.lower()]
-    # A quote in a table parted by tabs is a quote; in one parted by commas it has to end, or rows would go into one cell.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.DictReader(file, delimiter=delimiter, quoting=quoting, strict=True)
-    columns = rows.fieldnames or []
+def _table(path: Path) -> list[tuple[Path, str]]:
+    columns, rows = read_table(path)
     missing = [name for name in ("path", "text") if name not in columns]
     if missing:
         raise DataError(
-            f"{path} has no column `{missing[0]}`; its first line has: {', '.join(columns) or 'nothing'}. Expected path,text"
+            f"{path} has no column `{missing[0]}`; its first line has: {', '.join(columns)}. Expected path,text"
         )
+    path_at, text_at = columns.index("path"), columns.index("text")
     examples = []
-    for row in rows:
-        if not row["path"] or not (row["text"] or "").strip():
-            raise DataError(
-                f"{path}, line {rows.line_num}: expected a path and a text, got {row['path']!r}, {row['text']!r}"
-            )
-        sound = path.parent / row["path"]
+    for line, row in rows:
+        name, text = row[path_at], row[text_at]
+        if not name or not text.strip():
+            raise DataError(f"{path}, line {line}: expected a path and a text, got {name!r}, {text!r}")
+        sound = path.parent / name
         if not sound.is_file():
-            raise DataError(f"{path}, line {rows.line_num}: there is no file {sound}")
-        examples.append((sound, row["text"]))
+            raise DataError(f"{path}, line {line}: there is no file {sound}")
+        examples.append((sound, text))
     return examples
 
 

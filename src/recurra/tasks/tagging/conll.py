@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recurra.errors import DataError
-from recurra.tasks.classification.files import lines_of, place, text_of
+from recurra.tasks.files import lines_of, place, text_of
 
 
 class Lines(NamedTuple):

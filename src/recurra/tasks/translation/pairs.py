@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, DtypeError
-from recurra.tasks.classification.files import lines_of, place
+from recurra.tasks.files import lines_of, place
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 Pair = tuple[str, str]

@@ -1,0 +1,72 @@
+"""Text files of examples: whole, by line, and as tables of named columns."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+from recurra.errors import DataError
+
+TABLES = {".csv": ",", ".tsv": "\t"}
+"""Endings of tables, and what parts their cells."""
+
+
+def place(path: str | Path) -> str:
+    """What a source is called in a message."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def text_of(path: Path) -> str:
+    """A file as text, or - for standard input. DataError where it cannot be read, or is not UTF-8."""
+    try:
+        # Bytes of standard input too: as text it comes in the encoding of the terminal, and what does not fit is let through.
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise DataError(f"{place(path)} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        wrong = f"byte {error.start} is 0x{error.object[error.start]:02X}"
+        raise DataError(f"{place(path)} is not UTF-8: {wrong}; convert it") from error
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, as other programs count them: `lines_of("a\\n\\nb\\n")` → ["a", "", "b"].
+
+    Not str.splitlines, to which a form feed or U+2028 within a line ends it too.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The columns of a table, by its first row, and the line and cells of each row that is not blank.
+
+    A .tsv file is parted by tabs, others by commas. Between commas, a cell in quotes may hold commas and line breaks
+    (RFC 4180); between tabs a quote is a quote.
+    DataError, with the line, for a quote without its end and for rows of another length: cells would be lost.
+    """
+    delimiter = TABLES.get(path.suffix.lower(), ",")
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    rows, line = [], 1
+    # A text may be as long as it likes. The limit is one for the whole program, so that it is put back.
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {line}: a quotation mark has no end, or something after it ({error})") from error
+    finally:
+        csv.field_size_limit(limit)
+    if not rows:
+        raise DataError(f"{path} is empty; expected a first row that names the columns")
+    (_, columns), *rows = rows
+    for line, row in rows:
+        if len(row) != len(columns):
+            hint = "; quote a cell that holds a comma" if delimiter == "," and len(row) > len(columns) else ""
+            raise DataError(
+                f"{path}, line {line}: {len(row)} cells; expected {len(columns)}, as in the first row{hint}"
+            )
+    return [column.strip() for column in columns], rows
