@@ -293,3 +293,24 @@ def test_all_cells_are_in_the_doctors_list(recurra):
     assert found["threads"]["pytorch threads"] >= 1
     said = recurra("doctor")[1]
     assert all(name in said for name in (*cells.names(), "features", "c++", "instruction set", "cache"))
+
+
+def written():
+    """Every option of every command that names a file to be written."""
+    group = frame.Commands()
+    context = click.Context(group)
+    for name in frame.COMMANDS:
+        command = group.get_command(context, name)
+        commands = {f"{name} {sub}": one for sub, one in getattr(command, "commands", {}).items()} or {name: command}
+        for line, one in commands.items():
+            yield from ((line, p) for p in one.params if p.name in ("to", "output", "picture", "draw"))
+
+
+@pytest.mark.parametrize(("line", "option"), [(line, one.opts[-1]) for line, one in written()])
+def test_a_file_that_cannot_be_written_is_refused_before_any_work(recurra, line, option, tmp_path):
+    code, out, err = recurra(*line.split(), "anything", option, tmp_path / "none" / "x")
+    assert (code, out) == (2, "")
+    assert f"x cannot be written: there is no folder {tmp_path}/none; make it" in err
+    code, _, err = recurra(*line.split(), "anything", option, tmp_path)
+    assert code == 2
+    assert "is a directory" in err

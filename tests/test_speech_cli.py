@@ -87,7 +87,7 @@ def test_one_broken_recording_does_not_lose_the_others(transcribe, home):
 
 def test_a_place_that_cannot_be_written_is_said_before_the_work(transcribe):
     transcribe("new/a.wav", "--model", "words-1", "--to", "none/here.txt", fails=2)
-    assert "--to none/here.txt: the folder none cannot be written" in transcribe.err
+    assert "none/here.txt cannot be written: there is no folder none" in transcribe.err
 
 
 def test_a_table_is_measured(transcribe):

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.errors import RunError
+from recurra.errors import ConfigError, RunError
 from recurra.training import files
 
 SCHEMA = "test/1"
@@ -82,7 +82,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(RunError, match=r"x could not be written \(3 bytes\): No space left .* is intact"):
+    with pytest.raises(RunError, match=r"x could not be written: No space left .* is intact"):
         files.write(tmp_path / "x", "new")
     assert (tmp_path / "x").read_text() == "old"
     assert os.listdir(tmp_path) == ["x"]
@@ -101,6 +101,49 @@ def test_a_file_that_no_longer_fits_keeps_the_old_one(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert (tmp_path / "x").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_block_that_fails_leaves_the_old_file(tmp_path):
+    files.write(tmp_path / "x", "old")
+
+    def half_way():
+        with files.replacing(tmp_path / "x") as part:
+            part.write_text("ne")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        half_way()
+    assert (tmp_path / "x").read_text() == "old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes as POSIX has them")
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "x")
+    files.write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far" / "x").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.write(tmp_path / "pipe", "through")
+        assert os.read(reader, 100) == b"through"
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(os.listdir(tmp_path)) == ["far", "link", "pipe"]
+
+
+def test_a_place_is_known_before_the_work(tmp_path, monkeypatch):
+    assert files.check_place(str(tmp_path / "x")) == tmp_path / "x"
+    with pytest.raises(ConfigError, match="is a folder; name a file in it"):
+        files.check_place(tmp_path)
+    with pytest.raises(ConfigError, match=r"no/x cannot be written: there is no folder .*no; make it"):
+        files.check_place(tmp_path / "no" / "x")
+    monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+    with pytest.raises(ConfigError, match=r"x cannot be written: the folder .* allows no new files"):
+        files.check_place(tmp_path / "x")
 
 
 def test_a_folder_that_is_not_there(tmp_path):

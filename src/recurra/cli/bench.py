@@ -1,11 +1,9 @@
 """`recurra bench`: measurements of what cells can do; so far `memory`."""
 
-from pathlib import Path
-
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
 from recurra.tasks.memory.config import CONFIGS, DEFAULTS
 
@@ -56,7 +54,7 @@ def _names(ctx, parameter, text):
 @click.option("--minutes", type=float, help="The most time of one run, in minutes, in place of steps.")
 @click.option(
     "--to",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     default="memory.png",
     show_default=True,
     help="The picture (.png, .svg, .pdf).",

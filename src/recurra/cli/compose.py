@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, CompositionConfig
 
@@ -34,7 +34,9 @@ _file = click.Path(path_type=Path)
 )
 @click.argument("data", nargs=-1, type=_file)
 @click.option("-m", "--model", metavar="RUN", help="Compose with this run's model, instead of training one.")
-@click.option("-t", "--to", type=_file, multiple=True, help="Write the new piece: .mid, .wav, .png; may be repeated.")
+@click.option(
+    "-t", "--to", type=NewFile(), multiple=True, help="Write the new piece: .mid, .wav, .png; may be repeated."
+)
 @click.option("--soundfont", type=_file, help="The instruments of a .wav, an .sf2 file.  [default: the system's]")
 @click.option(
     "--measure", is_flag=True, help="Compose nothing: measure how well --model predicts DATA, in nats a step."

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
@@ -41,14 +41,14 @@ _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 @click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]")
 @click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
 @click.option("--model", metavar="RUN", help="Forecast with this run instead of learning.")
-@click.option("--to", type=click.Path(path_type=Path), help="With --model: write the forecasts here, .csv or .parquet.")
+@click.option("--to", type=NewFile(), help="With --model: write the forecasts here, .csv or .parquet.")
 @click.option("--steps", type=int, help="With --model: steps to forecast.  [default: the run's horizon]")
 @click.option("--known", type=click.Path(path_type=Path), help="With --model: a table of the columns known ahead.")
 @click.option(
     "--windows", type=int, help="With --model: score so many past windows of DATA beside the naive forecasts."
 )
 @click.option("--stride", type=int, help="With --windows: steps between them.  [default: the horizon]")
-@click.option("--picture", type=click.Path(path_type=Path), help="With --model: draw the forecasts, .png or .svg.")
+@click.option("--picture", type=NewFile(), help="With --model: draw the forecasts, .png or .svg.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
 @json_option
 @config_option

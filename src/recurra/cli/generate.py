@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, newest_run, to_json
 from recurra.generation.config import GenerationConfig
 
@@ -27,7 +27,7 @@ from recurra.generation.config import GenerationConfig
 @click.argument("run", required=False)
 @click.option("-p", "--prompt", help="What the text goes on from.  [default: the start of a document]")
 @click.option("--prompt-file", metavar="FILE", help="The same from a UTF-8 file; - reads standard input.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the text to a file.")
+@click.option("-o", "--output", type=NewFile(), help="Write the text to a file.")
 @click.option(
     "--probabilities", is_flag=True, help="Show how likely each character was: colours, or a table in a pipe."
 )

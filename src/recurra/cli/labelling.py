@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 
 TITLES = {"model": "Model", "classifier": "Classifier", "tagger": "Tagger", "data": "Data", "training": "Training"}
 
@@ -25,7 +25,7 @@ def labelling(configs: dict[str, type], defaults: dict[str, Any]) -> Callable:
 
 _OPTIONS = (
     click.option("--model", metavar="RUN", help="Label DATA by this run, instead of learning from it."),
-    click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="With --model: write to this file."),
+    click.option("--to", type=NewFile(), help="With --model: write to this file."),
     click.option("--json", "as_json", is_flag=True, help="With --model: JSON, for programs."),
     click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had."),
     click.option(
@@ -62,7 +62,12 @@ def run(
     estimator = load()
     if model:
         text = label(estimator.load(model), list(data), values["as_json"])
-        to.write_text(text, "utf-8") if to else click.echo(text, nl=False)
+        if to:
+            from recurra.training import files
+
+            files.write(to, text)
+        else:
+            click.echo(text, nl=False)
         return
     if resume:
         fitted = estimator.resume(resume, quiet=quiet)

@@ -85,6 +85,21 @@ def settings_options(
     return add
 
 
+class NewFile(click.Path):
+    """The path of a file to be written, which is refused before any work where it cannot be."""
+
+    def __init__(self):
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value, parameter, context):
+        from recurra.training.files import check_place
+
+        try:
+            return check_place(super().convert(value, parameter, context))
+        except ConfigError as error:
+            self.fail(str(error), parameter, context)
+
+
 config_option = click.option(
     "--config",
     "file",

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, to_json
 from recurra.errors import DataError
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS
@@ -36,7 +36,7 @@ _PIECE = 0.1  # seconds that are fed at once with --stream
 @click.option("--model", "run", metavar="RUN", help="Transcribe with this run. Without it, learn from SOUND.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
 @click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
-@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="Write the texts to a file.")
+@click.option("--to", type=NewFile(), help="Write the texts to a file.")
 @click.option("--beam", type=click.IntRange(min=0), help="Width of the prefix beam search.  [default: 0, greedy]")
 @click.option("--stream", is_flag=True, help="Print words as they are heard.")
 @click.option("--microphone", is_flag=True, help="Listen to the microphone until Ctrl-C, in place of SOUND.")
@@ -105,8 +105,6 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
     from recurra.tasks.speech.microphone import microphone as listen
 
     transcriber = load(run)
-    if to and not os.access(to.parent, os.W_OK):  # said now, not after all has been transcribed
-        raise click.UsageError(f"--to {to}: the folder {to.parent} cannot be written")
     if microphone:
         rate = transcriber.model.config.rate
         _live(transcriber.stream(rate, beam=beam), listen(rate))

@@ -1,12 +1,12 @@
 """`recurra translate`: from one text to another, learned from pairs."""
 
 import os
-from pathlib import Path
 
 import click
 
 from recurra.cli import labelling
 from recurra.cli.frame import Command
+from recurra.cli.options import NewFile
 from recurra.cli.shown import to_json
 from recurra.tasks.translation.config import CONFIGS, DEFAULTS
 
@@ -33,7 +33,7 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
 )
 @click.option(
     "--draw",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="With --model and one text: a picture of what each token of its translation looked at (.png, .svg, .pdf).",
 )
 def command(data, swap, beam, draw, **values):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
 from recurra.config import homes
 from recurra.errors import DataError
@@ -49,7 +49,7 @@ _SECTIONS = {
     "--labels", type=click.Path(path_type=Path), help="CSV: a clip's name, then its labels, a named column each."
 )
 @click.option("--model", metavar="RUN", help="Use this run's model on DATA in place of fitting one.")
-@click.option("--to", type=click.Path(path_type=Path), help="With --model: write the next frames, as .gif or .npy.")
+@click.option("--to", type=NewFile(), help="With --model: write the next frames, as .gif or .npy.")
 @click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import ConfigError
+from recurra.training import files
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -15,15 +16,11 @@ def check(path: str | Path) -> Path:
     if path.suffix.lower() not in ENDINGS:
         ending = repr(path.suffix) if path.suffix else "nothing"
         raise ConfigError(f"{path} ends in {ending}; expected {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another")
-    return path
+    return files.check_place(path)
 
 
 def write(figure: Any, path: str | Path) -> Path:
     """Write a matplotlib figure. ConfigError as `check` raises it; RunError where the file cannot be written."""
-    from recurra.training import files
-
     path, content = check(path), BytesIO()
     figure.savefig(content, format=path.suffix[1:].lower())
     files.write(path, content.getvalue())

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +13,57 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from recurra.errors import RunError
+from recurra.errors import ConfigError, RunError
 
 _DAMAGED = "Restore the file from a copy, or train again into another folder."
 _KEY = "recurra"  # the one metadata entry: JSON with whatever is not a tensor
 
 
-def write(path: Path, content: bytes | str) -> None:
-    """Put `content` in the file, whole or not at all; what was there before stays until then.
+def check_place(path: str | Path) -> Path:
+    """Where a file is to be written, before there is one. ConfigError where that is a folder, or its folder is none."""
+    path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another file")
+    if not os.access(path.parent if path.is_file() else path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{path} cannot be written: the folder {path.parent} allows no new files; name another")
+    return path
 
-    Raises RunError where the folder cannot be written or the disk is full; the old file is then untouched.
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A file to write in place of `path`, which becomes it when the block has ended well, and is gone when it has not.
+
+    What is not a file, such as /dev/stdout, is written as it is; of a link, what it leads to is replaced.
+    RunError where the folder cannot be written or the disk is full; the old file is then untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path, target = Path(path), Path(os.path.realpath(path))
+    special = target.exists() and not target.is_file()
+    temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # where its folder is none, there is nothing to take away
-            temporary.unlink()
-        kept = " The one written before is intact." if path.exists() else ""
-        raise RunError(
-            f"{path} could not be written ({len(data):,} bytes): {error.strerror or error}.{kept}"
-            " Free some space, or choose another folder."
-        ) from error
-    _flush_folder(path.parent)
+        try:
+            yield temporary
+            if not special:
+                with open(temporary, "rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+                _flush_folder(target.parent)
+        except OSError as error:
+            kept = " The one written before is intact." if path.is_file() else ""
+            raise RunError(
+                f"{path} could not be written: {error.strerror or error}.{kept} Free some space, or choose another folder."
+            ) from error
+    finally:
+        if not special:
+            with contextlib.suppress(OSError):  # gone already where all went well; without a folder there was none
+                temporary.unlink()
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Put `content` in the file, whole or not at all, as `replacing` does."""
+    with replacing(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from recurra.tasks.forecasting import frequency
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.frequency import Frequency, shown
 from recurra.tasks.forecasting.panel import Form, Panel
+from recurra.training import files
 
 _SPARSE = 100  # a grid with so many steps for each row that was given is a mistyped stamp
 _HUGE = 1e100  # squares of what is larger leave float64
@@ -52,23 +53,15 @@ def writable(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in _TABLES:
         raise ConfigError(f"{path}: forecasts are written as .csv or .parquet")
-    in_a_folder(path)
-    return path
-
-
-def in_a_folder(path: Path) -> None:
-    """ConfigError where a file cannot be made at a path."""
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another file")
+    return files.check_place(path)
 
 
 def write(frame: Any, path: str | Path) -> None:
-    """Write a frame as .csv or .parquet, by the path's ending."""
+    """Write a frame as .csv or .parquet, by the path's ending, whole or not at all."""
     path = writable(path)
     frame = _library().from_native(frame, eager_only=True)
-    frame.write_csv(str(path)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(path))
+    with files.replacing(path) as part:
+        frame.write_csv(str(part)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(part))
 
 
 def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> tuple[Panel, Form]:

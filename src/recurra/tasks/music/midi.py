@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.music.piece import KEYS, LOWEST, Form, Piece
+from recurra.training import files
 
 _TICKS = 480  # a beat, in the files we write
 _DRUMS = 9  # channel 10, counted from 0
@@ -146,7 +147,5 @@ def write_midi(piece: Piece, path: str | Path) -> None:
     track.append(mido.MetaMessage("end_of_track", time=int(len(piece) * tick) - now))
     file = mido.MidiFile(type=0, ticks_per_beat=_TICKS)
     file.tracks.append(track)
-    try:
-        file.save(path)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}") from error
+    with files.replacing(path) as part:
+        file.save(part)

@@ -9,6 +9,7 @@ from pathlib import Path
 from recurra.errors import ConfigError, RunError
 from recurra.tasks.music.midi import write_midi
 from recurra.tasks.music.piece import Piece
+from recurra.training import files
 
 # Where Debian's packages put their instruments, best first; SOUNDFONT in the environment comes before them.
 _FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
@@ -30,13 +31,14 @@ def write_wav(piece: Piece, path: str | Path, soundfont: str | Path | None = Non
     with tempfile.TemporaryDirectory() as folder:
         midi = Path(folder, "piece.mid")
         write_midi(piece, midi)
-        sound = ["-F", str(path), "-T", "wav", "-O", "s16", "-r", "44100", "-g", _GAIN]
-        command = [program, "-ni", "-q", *sound, str(font), str(midi)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    # Some of its versions end with 0 after an error.
-    if done.returncode or not path.is_file() or not path.stat().st_size:
-        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
-        raise RunError(f"fluidsynth could not write {path}: {said[-1]}")
+        with files.replacing(path) as part:
+            sound = ["-F", str(part), "-T", "wav", "-O", "s16", "-r", "44100", "-g", _GAIN]
+            command = [program, "-ni", "-q", *sound, str(font), str(midi)]
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+            # Some of its versions end with 0 after an error.
+            if done.returncode or not part.is_file() or not part.stat().st_size:
+                said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
+                raise RunError(f"fluidsynth could not write {path}: {said[-1]}")
 
 
 def _soundfont(asked: str | Path | None) -> Path:

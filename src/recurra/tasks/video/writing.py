@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError
 from recurra.tasks.video.clips import check
+from recurra.training import files
 
 
 def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None:
@@ -22,17 +23,13 @@ def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None
         raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; frames are written as .gif or .npy")
     frames = _bytes(frames)
     pixels = check(frames, "frames")
-    try:
-        if path.suffix.lower() == ".npy":
-            with open(path, "wb") as file:  # given a name, NumPy adds an ending to E.NPY
-                np.save(file, np.asarray(frames), allow_pickle=False)
+    with files.replacing(path) as part, open(part, "wb") as file:
+        if path.suffix.lower() == ".npy":  # given a name, NumPy adds an ending to E.NPY
+            np.save(file, np.asarray(frames), allow_pickle=False)
             return
         if pixels.dtype != np.uint8:
             pixels = np.round(pixels * 255).astype(np.uint8)
-        with open(path, "wb") as file:
-            file.writelines(_gif(pixels, round(seconds * 1000)))
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
+        file.writelines(_gif(pixels, round(seconds * 1000)))
 
 
 def _bytes(frames: Any) -> Any:
