@@ -282,6 +282,14 @@ def test_files_that_cannot_be_read(tmp_path):
         frames.write(pl.DataFrame({"y": [1]}), tmp_path / "none" / "out.csv")
 
 
+def test_columns_of_one_name_are_said(tmp_path):
+    (tmp_path / "a.csv").write_text("ds,y,y\n1,2,3\n2,3,4\n")
+    of_pandas = pd.DataFrame([[1, 2.0, 3.0]], columns=["ds", "y", "y"])
+    for frame in (of_pandas, frames.load(tmp_path / "a.csv")):
+        with pytest.raises(DataError, match="the frame has several columns 'y'; rename or drop all but one"):
+            read(frame)
+
+
 def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "narwhals.stable.v2", None)
     with pytest.raises(ConfigError, match=r"forecasting needs narwhals.*: pip install 'recurra\[forecast\]'"):

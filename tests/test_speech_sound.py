@@ -258,6 +258,18 @@ def test_masks_blank_out_bands_and_stretches_of_time(random):
 # Lists of recordings
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_file_cut_off_anywhere_is_said(tmp_path, subtype):
+    noise = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    soundfile.write(tmp_path / "a.ogg", noise, 16_000, format="OGG", subtype=subtype)
+    whole = (tmp_path / "a.ogg").read_bytes()
+    assert len(np.concatenate(list(read(tmp_path / "a.ogg")[1]))) == 48_000
+    for kept in (len(whole) - 1, len(whole) * 9 // 10, len(whole) // 2):
+        (tmp_path / "b.ogg").write_bytes(whole[:kept])
+        with pytest.raises(DataError, match=r"b.ogg is cut off: its last page of sound is not whole. Copy it again"):
+            read(tmp_path / "b.ogg")
+
+
 @pytest.fixture
 def recordings(tmp_path):
     for name in ("a.wav", "b.flac"):

@@ -30,7 +30,8 @@ def command(run, text, encoding, invalid, as_json):
     """Measure how well a model predicts a text.
 
     Nats and bits per character, perplexity per token: lower is better, and a model that knows nothing has the
-    logarithm of its vocabulary's size in nats per token.
+    logarithm of its vocabulary's size in nats per token. A recurrent model with a bounded context is measured at 8,192 to
+    16,384 evenly spaced tokens of a long text.
 
     RUN is a run's folder, or its name under runs/. TEXT is files, folders, - for standard input, or the name of a
     corpus.

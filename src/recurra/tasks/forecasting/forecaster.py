@@ -128,7 +128,8 @@ class Forecaster:
         h: steps, at most `horizon` in direct mode; default `horizon`. future: a frame with the columns known ahead, for
         each series and step. frame: other series, or a newer history, to forecast from in place of the fitted one's end;
         the forecasts come in its form. Without names in it, a series is the fitted one where its values are the same.
-        seed: of the sampled paths. Raises ConfigError for an h that cannot be, DataError for frames that do not fit.
+        seed: of the sampled paths, which are drawn for all series at once, so that one alone gets others at the same seed.
+        Raises ConfigError for an h that cannot be, DataError for frames that do not fit.
         """
         steps = self._steps(h)
         panel, form, carried, units = self._panel, self._form, self._carried, self._units

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,15 @@ def _table(frame: Any):
         table = narwhals.from_native(frame)
     except TypeError as error:
         raise DataError(f"the data is a {type(frame).__name__}; expected a pandas, polars or pyarrow frame") from error
+    except narwhals.exceptions.DuplicateError as error:
+        name = next(name for name, count in Counter(_names(frame)).items() if count > 1)
+        raise DataError(f"the frame has several columns {name!r}; rename or drop all but one") from error
     return table.collect() if isinstance(table, narwhals.LazyFrame) else table
+
+
+def _names(frame: Any) -> list:
+    """The columns of a pandas or pyarrow frame, which may repeat."""
+    return list(getattr(frame, "column_names", frame.columns))
 
 
 def _have(table, names: list[str], what: str = "the frame") -> None:

@@ -1,6 +1,7 @@
 """Sound → blocks of samples in one channel, from a file of any size or an array; one clear line where that cannot be."""
 
 import importlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,17 @@ def _check_length(path: Path, file: Any) -> None:
     if there < promised < _UNKNOWN:
         seconds = file.frames / file.samplerate
         raise DataError(_cut_off(path, seconds, seconds * promised / max(there, 1)))
+    if file.format == "OGG" and not _ends_with_a_page(path):
+        raise DataError(f"{path} is cut off: its last page of sound is not whole. Copy it again")
+
+
+def _ends_with_a_page(path: Path) -> bool:
+    """Whether an Ogg file ends where a page does (RFC 3533): 27 bytes, a table of segments' lengths, the segments."""
+    with open(path, "rb") as file:
+        file.seek(-min(path.stat().st_size, 65_307), os.SEEK_END)  # no page is longer
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    return len(page) >= 27 and len(page) == 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
 def _blocks(path: Path, file: Any, error_type: type) -> Iterator[np.ndarray]:
