@@ -60,7 +60,10 @@ def labelled(part: str, count: int, size: int, seed: int):
 def show_digits(report: Report, options) -> None:
     """Which digits, and where each is going, from ten frames."""
     clips, rows = labelled("train", options.clips, options.size, 1)
-    model = VideoClassifier(channels=16, minutes=options.minutes, validation=0.05, batch_size=32, quiet=options.quiet)
+    model = VideoClassifier(
+        channels=16, hidden_size=256, dropout=0.1, lr=5e-3, precision="bfloat16", batch_size=32,
+        minutes=options.minutes, validation=0.02, quiet=options.quiet,
+    )  # fmt: skip
     start = time.perf_counter()
     model.fit(clips, rows)
     seconds = time.perf_counter() - start

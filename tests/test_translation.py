@@ -92,6 +92,34 @@ def test_input_feeding_tells_the_next_step():
     assert not torch.allclose(fed(*given)[:, 1], plain(*given)[:, 1])
 
 
+def test_without_attention_the_start_is_all_that_is_known_of_the_text():
+    model = network("none")
+    tokens = torch.tensor([[0, 1, 2]])
+    memory, going = model.encode(torch.tensor([[1, 2, 3]]), torch.tensor([3]))
+    whole, weights, _ = model.decode(tokens, memory, going)
+    assert weights.shape == (1, 3, 0)
+    y, _ = model.decoder(tokens.t(), going.state, embedding=model.target_embedding)
+    assert_close(
+        whole, model.head(torch.tanh(y.transpose(0, 1) @ model.together.weight.t() + model.together.bias)), 1e-5
+    )
+    first = [model.decode(tokens[:, :1], memory, going)]
+    for step in (1, 2):
+        first.append(model.decode(tokens[:, step : step + 1], memory, first[-1][2]))
+    assert_close(torch.cat([logits for logits, _, _ in first], 1), whole, 1e-5)
+
+
+def test_a_translator_without_attention_learns_and_looks_at_nothing(tmp_path):
+    model = Translator(attention="none", **TINY).fit(PAIRS)
+    model.save(tmp_path / "kept")
+    found = Translator.load(tmp_path / "kept").alignment("abc", beam=3)
+    assert found.output == model.translate(["abc"], beam=3)[0]
+    assert found.matrix.shape == (len(found.target), 0)
+    with pytest.raises(ConfigError, match="a model with attention='none' looks at nothing"):
+        found.draw(tmp_path / "a.png")
+    with pytest.raises(ConfigError, match="`input_feeding` has no effect with attention='none'"):
+        Translator(attention="none", input_feeding=True).fit(PAIRS)
+
+
 # The search
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recurra.errors import ConfigError
 from recurra.tasks import pictures
 
 
@@ -13,7 +14,7 @@ class Alignment(NamedTuple):
 
     output: str
     matrix: np.ndarray
-    """(output tokens, source tokens) float32; each row sums to 1."""
+    """(output tokens, source tokens) float32; each row sums to 1. Without columns where the model has attention="none"."""
     target: list[str]
     """The output's tokens."""
     source: list[str]
@@ -22,12 +23,14 @@ class Alignment(NamedTuple):
     def draw(self, path: str | Path) -> Path:
         """Write the matrix as a picture (.png, .svg, .pdf): text above, translation on the left, dark where it looked.
 
-        ConfigError for another ending, or a folder that is not there; RunError where it cannot be written.
+        ConfigError for another ending, a folder that is not there, and attention="none"; RunError where it cannot be written.
         """
         from matplotlib.figure import Figure
 
         pictures.check(path)
         rows, columns = self.matrix.shape
+        if columns < len(self.source):
+            raise ConfigError("a model with attention='none' looks at nothing, so there is nothing to draw")
         figure = Figure(figsize=(1 + 0.28 * columns, 1 + 0.28 * rows), dpi=120, layout="constrained")
         axes = figure.subplots()
         axes.imshow(self.matrix, cmap="Blues", vmin=0, vmax=1, aspect="equal")

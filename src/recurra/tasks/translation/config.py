@@ -20,8 +20,9 @@ class TranslationConfig:
     """Units of each decoder layer; each direction of the encoder has half as many."""
     num_layers: int = 1
     """Recurrent layers of the encoder, and of the decoder."""
-    attention: Literal["additive", "dot", "general", "multi-head"] = "general"
-    """How the decoder's state and those of the encoder are scored; additive takes the most memory."""
+    attention: Literal["additive", "dot", "general", "multi-head", "none"] = "general"
+    """How the decoder's state and those of the encoder are scored; additive takes the most memory. With none the decoder has
+    the encoder's last state alone, which is worth a comparison."""
     heads: int | None = None
     """Heads of multi-head attention, a divisor of hidden_size; not set = 4."""
     input_feeding: bool = False
@@ -38,6 +39,8 @@ class TranslationConfig:
         even = self.hidden_size >= 2 and self.hidden_size % 2 == 0
         config.require(self, "hidden_size", even, "an even number: each direction of the encoder has half")
         config.require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
+        if self.input_feeding and self.attention == "none":
+            raise ConfigError("`input_feeding` has no effect with attention='none'; there is nothing looked at to feed")
         if self.heads is not None and self.attention != "multi-head":
             raise ConfigError(f"`heads` has no effect with attention='{self.attention}'; it is for multi-head")
 

@@ -29,6 +29,8 @@ class EncoderDecoder(nn.Module):
     The encoder reads in both directions, and its last states, side by side, are what the decoder starts from. The decoder's
     states look at the encoder's, and tanh(W [context; state]) is scored; with input feeding it also joins the next step's
     input (Luong, Pham & Manning 2015, arXiv:1508.04025; attention as such: Bahdanau, Cho & Bengio 2015, arXiv:1409.0473).
+    With attention="none" all that is known of the text is what the decoder starts from (Sutskever, Vinyals & Le 2014,
+    arXiv:1409.3215), tanh(W state) is scored, and a memory has no steps.
     """
 
     def __init__(self, source: int, target: int, config: TranslationConfig, unknown: int | None = None):
@@ -42,8 +44,9 @@ class EncoderDecoder(nn.Module):
         self.encoder = Recurrent(config.cell, width, size // 2, config.num_layers, bidirectional=True, **shared)
         fed = size if config.input_feeding else 0
         self.decoder = Recurrent(config.cell, width + fed, size, config.num_layers, **shared)
-        self.attention = Attention(size, size, config.attention, heads=config.heads)
-        self.together, self.dropout = nn.Linear(2 * size, size), nn.Dropout(config.dropout)
+        looks = config.attention != "none"
+        self.attention = Attention(size, size, config.attention, heads=config.heads) if looks else None
+        self.together, self.dropout = nn.Linear(2 * size if looks else size, size), nn.Dropout(config.dropout)
         self.head = nn.Linear(size, target)
 
     @property
@@ -62,7 +65,10 @@ class EncoderDecoder(nn.Module):
         fed = None
         if self.config.input_feeding:
             fed = states.new_zeros(len(source), self.config.hidden_size)
-        return self.attention.remember(states.transpose(0, 1), lengths), Going(state, fed)
+        states = states.transpose(0, 1)
+        if self.attention is None:
+            return Memory(states[:, :0], states[:, :0], None), Going(state, fed)
+        return self.attention.remember(states, lengths), Going(state, fed)
 
     def decode(self, tokens: Tensor, memory: Memory, going: Going) -> tuple[Tensor, Tensor, Going]:
         """Go on by tokens (batch, steps): scores (batch, steps, target), weights (batch, steps, time), where it then is."""
@@ -80,5 +86,7 @@ class EncoderDecoder(nn.Module):
         return self.head(self.dropout(seen)), weights, Going(state, last)
 
     def _look(self, y: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        if self.attention is None:
+            return torch.tanh(self.together(y)), y.new_zeros(*y.shape[:2], 0)
         context, weights = self.attention.read(y, memory)
         return torch.tanh(self.together(torch.cat([context, y], 2))), weights
