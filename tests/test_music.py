@@ -205,6 +205,27 @@ def test_the_number_of_voices_is_kept_whatever_the_model_wants(head, voices):
     assert all(voices[0] <= len(keys) <= voices[1] for keys in piece.steps())
 
 
+@pytest.mark.parametrize("head", chord.HEADS)
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"min_p": 0.9}], ids=["temperature", "min_p"])
+def test_added_keys_are_the_likeliest_whatever_is_drawn(head, options):
+    """Nothing sounds by itself, so that all keys are added."""
+    model = MusicModel(MusicConfig(hidden_size=8, head=head), Form(1))
+    for weight in model.head.parameters():
+        torch.nn.init.zeros_(weight)
+    model.head.output.bias.data.fill_(-3)[[40, 52]] = torch.tensor([-0.5, -0.6])
+    piece = model.compose(length=3, unit="steps", seed=1, min_voices=2, **options)
+    assert piece.steps() == [[61, 73]] * 3
+
+
+@pytest.mark.parametrize("head", chord.HEADS)
+def test_the_keys_left_out_are_the_least_likely_at_temperature_0(head):
+    model = MusicModel(MusicConfig(hidden_size=8, head=head), Form(1))
+    for weight in model.head.parameters():
+        torch.nn.init.zeros_(weight)
+    model.head.output.bias.data.fill_(0.5)[[40, 52]] = torch.tensor([2.0, 3.0])
+    assert model.compose(length=3, unit="steps", temperature=0, voices=2).steps() == [[61, 73]] * 3
+
+
 def test_a_prompt_is_read_on_the_models_grid(trained, tmp_path):
     Piece([[60, 72], [60, 72], [61, 79], [61, 79]], Form(2, tempo=77.0, programme=5)).save(tmp_path / "p.mid")
     piece = trained.compose(tmp_path / "p.mid", length=3, seed=1)

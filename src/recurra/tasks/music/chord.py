@@ -32,10 +32,10 @@ class Independent(nn.Module):
         """Draw N times after one hidden (hidden,): which keys sound, (N, 88) bool, and how likely each was, (N, 88).
 
         uniform: (N, 88) float64 in [0, 1), what decides. temperature: 0 takes the likelier state of each key. min_p: a
-        key less likely than this does not sound.
+        key less likely than this does not sound. How likely a key was is the model's word, whatever these two say.
         """
-        probability = _probability(self.output(hidden).double(), temperature, min_p).expand(uniform.shape)
-        return uniform < probability, probability
+        logits = self.output(hidden).double().expand(uniform.shape)
+        return uniform < _probability(logits, temperature, min_p), torch.sigmoid(logits)
 
 
 class Nade(nn.Module):
@@ -71,9 +71,9 @@ class Nade(nn.Module):
         key = torch.arange(uniform.shape[1], device=uniform.device)
         undecided = torch.ones_like(drawn)
         while True:
-            probability = _probability(logits + torch.sigmoid(memory) @ read.t(), temperature, min_p)
-            likely = torch.where(undecided, probability, likely)
-            sounds = undecided & (uniform < probability)
+            scores = logits + torch.sigmoid(memory) @ read.t()
+            likely = torch.where(undecided, torch.sigmoid(scores), likely)
+            sounds = undecided & (uniform < _probability(scores, temperature, min_p))
             found = sounds.any(1, keepdim=True)
             if not found.any():
                 return drawn, likely

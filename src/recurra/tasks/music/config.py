@@ -81,7 +81,7 @@ class CompositionConfig:
     temperature: float = 1.0
     """Boldness: 0 = always the likelier state of each key, 1 = as the model has it."""
     min_p: float = 0.0
-    """A key less likely than this never sounds; 0 = any key may."""
+    """A key less likely than this sounds only where `min_voices` needs it; 0 = any key may."""
     voices: int = 0
     """Most keys that sound together; 0 = as many as the model draws."""
     min_voices: int = 0
