@@ -10,8 +10,9 @@ from recurra.errors import ConfigError, DtypeError
 from recurra.tasks import speech
 from recurra.tasks.speech import Transcriber
 from recurra.tasks.speech.config import settings
-from recurra.tasks.speech.features import frames_of
+from recurra.tasks.speech.features import count, frames_of
 from recurra.tasks.speech.model import Lookahead, SpeechModel
+from recurra.tasks.speech.stream import step_times
 
 soundfile = pytest.importorskip("soundfile")
 pytest.importorskip("kaldi_native_fbank")
@@ -62,6 +63,14 @@ def test_another_rate_and_two_channels_give_the_same_words(fitted, tmp_path, rat
 @pytest.mark.parametrize("samples", [1, 100, RATE * 5])
 def test_silence_and_a_blink_have_no_words(fitted, samples):
     assert fitted.transcribe(np.zeros(samples), rate=RATE) == ""
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 44_100])
+def test_times_are_right_after_an_hour_at_any_rate(rate):
+    """Frames are whole samples apart: at 11,025 a second that is a little less than 10 ms."""
+    step, first = step_times(settings(rate=rate)["model"])
+    steps = count(3600 * rate, rate) // 3
+    assert abs(first + (steps - 1) * step - 3600) < 0.05
 
 
 # Streaming

@@ -5,7 +5,6 @@ import numpy as np
 from recurra.errors import ConfigError
 from recurra.tasks.speech.sound import need
 
-FRAME, SHIFT = 0.025, 0.010  # seconds: how long a frame is, and from one to the next
 FLOOR = -5.0
 TAIL = 0.3  # seconds of silence after every recording: a model that reads forward can then hear out the last word
 
@@ -67,4 +66,10 @@ def standardised(frames: np.ndarray, heard: int) -> np.ndarray:
 
 def count(samples: int, rate: int) -> int:
     """Whole frames in so many samples."""
-    return max(0, 1 + (samples - rate * 25 // 1000) // (rate * 10 // 1000))
+    frame, shift = spans(rate)
+    return max(0, 1 + (samples - frame) // shift)
+
+
+def spans(rate: int) -> tuple[int, int]:
+    """How long a frame is, and from one to the next, in samples: 25 and 10 ms without the part of a sample, as they are cut."""
+    return rate * 25 // 1000, rate * 10 // 1000

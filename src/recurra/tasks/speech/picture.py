@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.tasks import pictures
-from recurra.tasks.speech.features import FRAME, SHIFT, LogMel
+from recurra.tasks.speech.features import LogMel, spans
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import read
 
@@ -39,13 +39,14 @@ def draw(transcriber: "Transcriber", sound: Any, rate: int | None = None, file: 
         below.axvline(spike.time, color="white", lw=1, alpha=0.7)
     above.set(ylim=(0, 1.35), yticks=(0, 1), ylabel="probability", title=f"“{found.text}”")
     above.spines[["top", "right"]].set_visible(False)
-    start = (FRAME - SHIFT) / 2
+    frame, shift = (samples / config.rate for samples in spans(config.rate))
+    start = (frame - shift) / 2
     below.imshow(
         frames.T,
         origin="lower",
         aspect="auto",
         cmap="magma",
-        extent=(start, start + SHIFT * max(1, len(frames)), 0, config.mels),
+        extent=(start, start + shift * max(1, len(frames)), 0, config.mels),
         # Digital silence is far below everything that is heard.
         vmin=np.quantile(frames, 0.1) if len(frames) else None,
     )

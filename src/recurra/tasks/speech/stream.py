@@ -19,7 +19,7 @@ import torch
 from recurra.errors import ConfigError
 from recurra.tasks.speech.config import SpeechConfig
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
-from recurra.tasks.speech.features import FRAME, SHIFT, LogMel, tail
+from recurra.tasks.speech.features import LogMel, spans, tail
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import check_rate, samples
@@ -69,7 +69,7 @@ class Stream:
     def delay(self) -> float:
         """The longest time from a sound to its text, in seconds, apart from what computing takes."""
         config = self._model.config
-        return BLOCK + FRAME + config.stack * SHIFT * (1 + config.ahead)
+        return BLOCK + spans(config.rate)[0] / config.rate + step_times(config)[0] * (1 + config.ahead)
 
     def feed(self, piece: Any) -> str:
         """Hear some more sound, an array of any length as `Transcriber.transcribe` takes; returns the text so far.
@@ -139,5 +139,5 @@ class Stream:
 
 def step_times(config: SpeechConfig) -> tuple[float, float]:
     """Seconds from one step to the next, and to the middle of the first."""
-    step = config.stack * SHIFT
-    return step, (step - SHIFT + FRAME) / 2
+    frame, shift = spans(config.rate)
+    return config.stack * shift / config.rate, ((config.stack - 1) * shift + frame) / 2 / config.rate

@@ -12,7 +12,7 @@ from recurra.tasks.speech import mix
 from recurra.tasks.speech.config import SpeechConfig, SpeechDataConfig
 from recurra.tasks.speech.corpus import Corpus
 from recurra.tasks.speech.decode import BLANK, Transcript, decoder, spikes
-from recurra.tasks.speech.features import SHIFT, TAIL, count, frames_of
+from recurra.tasks.speech.features import count, frames_of, spans, tail
 from recurra.tasks.speech.measure import character_error_rate, word_error_rate
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.words import encode
@@ -102,7 +102,8 @@ class SpeechTask:
         """Set the model's means and deviations of the bands, from what it will hear, up to half an hour of it."""
         seconds = int(self.corpus.lengths.sum()) / self.corpus.rate
         every = max(1, round(seconds * (1 + self.data.join) / 2 / STATISTICS))
-        silent = round(TAIL / SHIFT)
+        rate = self.corpus.rate
+        silent = len(tail(rate)) // spans(rate)[1]
         frames = [self._frames(int(n), self.train, 0)[0][:-silent] for n in self.train[::every]]
         frames = np.concatenate(frames).astype(np.float64)
         self.model.mean.copy_(torch.from_numpy(frames.mean(0)))
