@@ -188,6 +188,16 @@ def test_clips_of_unequal_length_are_as_alone(options):
         (NOISE, [(0, 1)] * 11 + [(0,)], "clip 11 has 1 labels, but the first has 2"),
         (NOISE, [0.0, np.nan] * 6, "the label of clip 1 is missing"),
         (NOISE, "cat", "`y` is 'cat'; expected a label, or a row of labels, for each clip"),
+        (
+            NOISE,
+            {"a": [0, 1] * 6, "b": [0]},
+            "the columns of `y` have {'a': 12, 'b': 1} labels; expected one for each clip",
+        ),
+        (
+            NOISE,
+            np.arange(12).astype("datetime64[D]"),
+            "the label of clip 0 is datetime.date(1970, 1, 1); expected a text",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -220,6 +230,12 @@ def test_what_a_fitted_model_refuses():
         labels.predict(NOISE[..., ::2])
     with pytest.raises(ShapeError, match="`y` has 2 labels a clip; the model was fitted on 1"):
         labels.evaluate(NOISE, [(0, 1)] * 12)
+    with pytest.raises(
+        DataError, match="no label of `label` is among those it was fitted on: the first is '0', they are 0, 1"
+    ):
+        labels.evaluate(NOISE, ["0", "1"] * 6)
+    with pytest.raises(DataError, match="`validation_data` is not a pair; expected"):
+        VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=NOISE)
     with pytest.raises(DataError, match="the label 7 of `validation_data` is not among those of `y`"):
         VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[:1], [7]))
 
@@ -249,6 +265,16 @@ def test_settings_of_the_classifier_that_cannot_be():
         VideoClassifier(hidden_size=0)
     with pytest.raises(ConfigError, match=r"`dropout` is 1\.0; expected a fraction"):
         VideoClassifier(dropout=1.0)
+    for name, value in {"crop": 8, "mirror": True}.items():
+        with pytest.raises(ConfigError, match=f"`{name}` has no effect on labels: it is for next frames"):
+            VideoClassifier(**{name: value})
+
+
+def test_labels_of_two_types_stay_what_they_are():
+    clips, labels = [np.full((3, 8, 8), 255 * (k % 2), np.uint8) for k in range(12)], [0, "dark"] * 6
+    model = VideoClassifier(epochs=20, lr=0.02, hidden_size=8, channels=4, validation=0.0).fit(clips, labels)
+    assert model.predict(clips).tolist() == labels
+    assert model.evaluate(clips, labels) == {"label": 1.0}
 
 
 # Keeping

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor, nn
 
-from recurra.errors import DataError, ShapeError
+from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
 from recurra.tasks.video import config
 from recurra.tasks.video.base import Given, Listeners, VideoModel, held_out
 from recurra.tasks.video.clips import named, read_clips
@@ -31,6 +31,12 @@ class VideoClassifier(VideoModel):
     classes: list[list]
     """For each label the classes it can have, sorted."""
 
+    def __init__(self, *, out: str | Path | None = None, quiet: bool = True, **given: Any):
+        super().__init__(out=out, quiet=quiet, **given)
+        for name in ("crop", "mirror"):
+            if getattr(self.parts["data"], name):
+                raise ConfigError(f"`{name}` has no effect on labels: it is for next frames; drop it")
+
     def fit(
         self,
         X: Any,
@@ -52,6 +58,10 @@ class VideoClassifier(VideoModel):
         DtypeError for clips or labels that cannot be used, RunError where the folder is in use.
         """
         self.names = _names(y)
+        if validation_data is not None and not (
+            isinstance(validation_data, tuple | list) and len(validation_data) == 2
+        ):
+            raise DataError("`validation_data` is not a pair; expected (X, y): clips and their labels")
         return self._fit(X, y, validation_data, listeners, stop, again)
 
     @classmethod
@@ -80,8 +90,12 @@ class VideoClassifier(VideoModel):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label of each clip, (clips,); with several labels (clips, labels) of dtype object."""
+        # NumPy would make texts of texts and numbers together.
+        alone = len(self.classes) == 1
         columns = [
-            np.array([classes[k] for k in scores.argmax(1)], None if len(self.classes) == 1 else object)
+            np.array(
+                [classes[k] for k in scores.argmax(1)], None if alone and len(set(map(type, classes))) == 1 else object
+            )
             for classes, scores in zip(self.classes, self._scores(X), strict=True)
         ]
         return np.stack(columns, 1) if len(columns) > 1 else columns[0]
@@ -93,6 +107,12 @@ class VideoClassifier(VideoModel):
         predicted = predicted[:, None] if predicted.ndim == 1 else predicted
         if len(self.classes) != len(rows[0]):
             raise ShapeError(f"`y` has {len(rows[0])} labels a clip; the model was fitted on {len(self.classes)}")
+        for name, classes, column in zip(self.names, self.classes, zip(*rows, strict=True), strict=True):
+            if not set(column) & set(classes):
+                raise DataError(
+                    f"no label of `{name}` is among those it was fitted on: the first is {column[0]!r}, they are"
+                    f" {', '.join(map(repr, classes[:5]))}{' ...' * (len(classes) > 5)}"
+                )
         right = [[a == b for a, b in zip(*pair, strict=True)] for pair in zip(rows, predicted.tolist(), strict=True)]
         return dict(zip(self.names, np.mean(right, 0).tolist(), strict=True))
 
@@ -115,6 +135,8 @@ class VideoClassifier(VideoModel):
                 raise ShapeError(f"clip {number} has {len(row)} labels, but the first has {len(rows[0])}")
             if any(label is None or label != label for label in row):
                 raise DataError(f"the label of clip {number} is missing; leave the clip out, or give it one")
+            if strange := [label for label in row if not isinstance(label, str | int | float)]:
+                raise DtypeError(f"the label of clip {number} is {strange[0]!r}; expected a text or a number")
         return rows
 
     def _learn(self, given: Given) -> None:
@@ -160,6 +182,9 @@ class VideoClassifier(VideoModel):
 def _rows(y: Any) -> list[tuple]:
     """Labels as one tuple a clip, of Python's own numbers and texts."""
     if isinstance(y, dict):
+        counts = {name: len(column) for name, column in y.items()}
+        if len(set(counts.values())) > 1:
+            raise ShapeError(f"the columns of `y` have {counts} labels; expected one for each clip in all of them")
         y = list(zip(*y.values(), strict=True))
     if hasattr(y, "to_numpy"):
         y = y.to_numpy()
