@@ -297,6 +297,7 @@ def test_pictures_show_every_note(tmp_path):
     assert blue.mean() > 0.02
     assert two.shape[0] > one.shape[0]
     piece.save(tmp_path / "roll.svg")
+    music.draw({"$\\frac{$": piece}, tmp_path / "dollars.png")  # no formula
     with pytest.raises(ConfigError, match=r"roll\.bmp ends in '\.bmp'"):
         piece.save(tmp_path / "roll.bmp")
 

@@ -39,7 +39,8 @@ def _roll(axes, piece: Piece, title: str) -> None:
     low, high = min(keys) - 2, max(keys) + 2
     named = [key for key in range(low, high + 1) if key % 12 == 0]
     axes.set_yticks(named, [key_name(key) for key in named])
-    axes.set(title=title, xlabel="bar", xlim=(0, len(piece) / per_bar), ylim=(low, high))
+    axes.set_title(title, parse_math=False)  # a name may have dollars in it
+    axes.set(xlabel="bar", xlim=(0, len(piece) / per_bar), ylim=(low, high))
     bars = range(0, len(piece) // per_bar + 1, max(1, len(piece) // per_bar // 16))
     axes.set_xticks(list(bars), [str(bar + 1) for bar in bars])
     axes.grid(alpha=0.3)
