@@ -6,9 +6,9 @@ import torch
 from speech_tones import RATE, SETTINGS, sentence, tone, words
 from support import assert_close
 
-from recurra.errors import ConfigError, DtypeError
+from recurra.errors import ConfigError, DataError, DtypeError
 from recurra.tasks import speech
-from recurra.tasks.speech import Transcriber
+from recurra.tasks.speech import Spike, Transcriber, Transcript
 from recurra.tasks.speech.config import settings
 from recurra.tasks.speech.features import count, frames_of
 from recurra.tasks.speech.model import Lookahead, SpeechModel
@@ -36,6 +36,21 @@ def test_words_learned_alone_are_understood_in_sentences(fitted):
     assert found["wer"] <= 0.1
     assert found["cer"] <= 0.1
     assert fitted.folder is None, "no run is kept unless asked for"
+    assert fitted.evaluate(iter([(sentence(SAID, seed=2), f" {SAID}\n")]), rate=RATE)["cer"] <= 0.2
+
+
+def test_an_evaluation_reads_pairs_as_a_fit_does(fitted):
+    for example, error, why in (
+        (("a.wav", "one", "two"), DataError, r"recording 0 is tuple; expected a pair: \(file or array, text\)"),
+        (("a.wav", 1), DtypeError, r"the text of a\.wav is int; expected str"),
+    ):
+        with pytest.raises(error, match=why):
+            fitted.evaluate([example])
+
+
+def test_a_tensor_is_sound_as_an_array_is(fitted):
+    sound = sentence(SAID, seed=1)
+    assert fitted.transcribe(torch.tensor(sound, requires_grad=True), rate=RATE) == SAID
 
 
 def test_the_times_are_where_the_words_are(fitted):
@@ -190,6 +205,13 @@ def test_a_picture_shows_the_spikes_over_the_spectrogram(fitted, tmp_path):
     assert len(below.lines) == 7
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert fitted.plot(np.zeros(10), rate=RATE).axes[0].get_title() == "“”"
+
+
+def test_what_is_said_is_drawn_as_it_stands(fitted, tmp_path, monkeypatch):
+    """Two dollars are no formula."""
+    heard = Transcript((Spike("$\\frac{$", 0.1, 0.9),), 0.2)
+    monkeypatch.setattr(fitted, "transcript", lambda *_, **__: heard, raising=False)
+    assert fitted.plot(np.zeros(1600), tmp_path / "a.png", rate=RATE).axes[0].get_title() == "“$\\frac{$”"
 
 
 @pytest.mark.slow

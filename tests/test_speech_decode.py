@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, DtypeError
 from recurra.tasks.speech import Spike, Transcript, Word, character_error_rate, edit_distance, word_error_rate
 from recurra.tasks.speech.decode import Beam, Greedy, decoder, spikes
 from recurra.tasks.speech.words import encode, learn
@@ -190,3 +190,5 @@ def test_error_rates_of_single_texts_and_their_errors():
         word_error_rate("", "one")
     with pytest.raises(DataError, match="2 texts were said and 1 heard"):
         word_error_rate(["a", "b"], ["a"])
+    with pytest.raises(DtypeError, match="None is NoneType; expected texts, or two lists of as many"):
+        word_error_rate(["a"], [None])

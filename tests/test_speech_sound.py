@@ -165,7 +165,27 @@ def test_resampled_in_pieces_is_resampled_whole(random, source, target):
     assert np.array_equal(np.concatenate(pieces), want)
 
 
+def test_a_resampler_gives_what_it_says(random):
+    sound = random.normal(size=100)
+    for rates in ((8000, 8000), (8000, 4000)):
+        assert Resampler(*rates).feed(sound, last=True).dtype == np.float32
+        with pytest.raises(ShapeError, match=r"the samples are \(50, 2\); expected \(samples,\)"):
+            Resampler(*rates).feed(sound.reshape(50, 2))
+    for rates in ((0, 8000), (8000, -1), (8000.0, 8000)):
+        with pytest.raises(ConfigError, match="is no sampling rate; expected whole samples a second, 1 or more"):
+            Resampler(*rates)
+
+
 # Features
+
+
+def test_bands_that_cannot_be_are_told_in_the_right_words():
+    with pytest.raises(ConfigError, match="`mels` is 0; expected a whole number of bands, 3 or more"):
+        LogMel(8000, 0)
+    with pytest.raises(ConfigError, match="`rate` is 0; expected whole samples a second, 1,000 to"):
+        LogMel(0, 40)
+    with pytest.raises(ShapeError, match=r"the samples are \(900, 2\); expected \(samples,\), one channel"):
+        LogMel(8000, 40).feed(np.zeros((900, 2), np.float32))
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100])

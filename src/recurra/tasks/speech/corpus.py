@@ -73,7 +73,12 @@ def build(
 
     Raises DataError, naming the recording, for one that cannot be read or has no text.
     """
-    examples = [_pair(example, number) for number, example in enumerate([*train, *valid])]
+    examples = pairs([*train, *valid])
+    for number, (sound, text) in enumerate(examples):
+        if not text:
+            raise DataError(
+                f"the text of {name(sound, number)} is empty; leave the recording out, or write what is said"
+            )
     if not train:
         raise DataError("there are no recordings to learn from; expected pairs of a sound and its text")
     rate = rate or min(HIGHEST, *{_rate(sound, array_rate) for sound, _ in examples})
@@ -98,15 +103,17 @@ def name(sound: Any, number: int) -> str:
     return str(sound) if isinstance(sound, str | Path) else f"recording {number}"
 
 
-def _pair(example: Any, number: int) -> Example:
-    if not isinstance(example, tuple | list) or len(example) != 2:
-        raise DataError(f"recording {number} is {type(example).__name__}; expected a pair: (file or array, text)")
-    sound, text = example
-    if not isinstance(text, str):
-        raise DtypeError(f"the text of {name(sound, number)} is {type(text).__name__}; expected str")
-    if not text.split():
-        raise DataError(f"the text of {name(sound, number)} is empty; leave the recording out, or write what is said")
-    return sound, " ".join(text.split())
+def pairs(examples: Iterable[Any]) -> list[Example]:
+    """Recordings and their texts, with single spaces. DataError and DtypeError for what are no such pairs."""
+    found = []
+    for number, example in enumerate(examples):
+        if not isinstance(example, tuple | list) or len(example) != 2:
+            raise DataError(f"recording {number} is {type(example).__name__}; expected a pair: (file or array, text)")
+        sound, text = example
+        if not isinstance(text, str):
+            raise DtypeError(f"the text of {name(sound, number)} is {type(text).__name__}; expected str")
+        found.append((sound, " ".join(text.split())))
+    return found
 
 
 def _rate(sound: Any, array_rate: int | None) -> int:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recurra.errors import ConfigError
-from recurra.tasks.speech.sound import need
+from recurra.errors import ConfigError, ShapeError
+from recurra.tasks.speech.sound import check_rate, need
 
 FLOOR = -5.0
 TAIL = 0.3  # seconds of silence after every recording: a model that reads forward can then hear out the last word
@@ -18,6 +18,9 @@ class LogMel:
     """
 
     def __init__(self, rate: int, mels: int):
+        check_rate(rate)
+        if isinstance(mels, bool) or not isinstance(mels, int | np.integer) or mels < 3:
+            raise ConfigError(f"`mels` is {mels!r}; expected a whole number of bands, 3 or more")
         knf = need("kaldi_native_fbank")
         options = knf.FbankOptions()
         options.frame_opts.samp_freq = rate
@@ -31,6 +34,8 @@ class LogMel:
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
         """The frames that these samples complete: (frames, mels), maybe none."""
+        if np.ndim(samples) != 1:
+            raise ShapeError(f"the samples are {np.shape(samples)}; expected (samples,), one channel")
         if len(samples):
             self._online.accept_waveform(self.rate, samples)
         ready = range(self._given, self._online.num_frames_ready)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recurra.errors import DataError
+from recurra.errors import DataError, DtypeError
 
 
 def edit_distance(said: Sequence, heard: Sequence) -> int:
@@ -38,6 +38,9 @@ def character_error_rate(said: str | Sequence[str], heard: str | Sequence[str]) 
 
 def _rate(said, heard, cut, what: str) -> float:
     said, heard = ([texts] if isinstance(texts, str) else list(texts) for texts in (said, heard))
+    for text in (*said, *heard):
+        if not isinstance(text, str):
+            raise DtypeError(f"{text!r} is {type(text).__name__}; expected texts, or two lists of as many")
     if len(said) != len(heard):
         raise DataError(f"{len(said)} texts were said and {len(heard)} heard; expected one for one")
     total = sum(len(cut(text)) for text in said)

@@ -34,10 +34,16 @@ def draw(transcriber: "Transcriber", sound: Any, rate: int | None = None, file: 
     for spike in found.spikes:
         above.vlines(spike.time, 0, spike.probability, color="C3", lw=2)
         above.annotate(
-            spike.symbol.strip() or "␣", (spike.time, spike.probability), ha="center", va="bottom", fontsize=9
+            spike.symbol.strip() or "␣",
+            (spike.time, spike.probability),
+            ha="center",
+            va="bottom",
+            fontsize=9,
+            parse_math=False,
         )
         below.axvline(spike.time, color="white", lw=1, alpha=0.7)
-    above.set(ylim=(0, 1.35), yticks=(0, 1), ylabel="probability", title=f"“{found.text}”")
+    above.set(ylim=(0, 1.35), yticks=(0, 1), ylabel="probability")
+    above.set_title(f"“{found.text}”", parse_math=False)  # what is said may have dollars in it
     above.spines[["top", "right"]].set_visible(False)
     frame, shift = (samples / config.rate for samples in spans(config.rate))
     start = (frame - shift) / 2

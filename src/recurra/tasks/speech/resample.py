@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from recurra.errors import ConfigError, ShapeError
+
 ZEROS = 16  # zero crossings of the sinc on each side: more make the edge of the band steeper
 ROLLOFF = 0.94  # the band that is kept, as a share of what the lower rate can hold
 _AT_ONCE = 1 << 14  # outputs; each looks at a hundred inputs or so
@@ -13,10 +15,14 @@ class Resampler:
     """Bring sound from one rate to another: `Resampler(44100, 16000).feed(samples, last=True)`.
 
     source, target: samples a second. Pieces fed one after the other give what the whole gives, to the bit; n samples
-    give ceil(n * target / source). A sinc under a Hann window (Smith, "Digital audio resampling", 1984).
+    give ceil(n * target / source). ConfigError for rates that are no whole numbers, ShapeError for samples of several
+    channels. A sinc under a Hann window (Smith, "Digital audio resampling", 1984).
     """
 
     def __init__(self, source: int, target: int):
+        for rate in (source, target):
+            if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1:
+                raise ConfigError(f"{rate!r} is no sampling rate; expected whole samples a second, 1 or more")
         shared = math.gcd(source, target)
         self.up, self.down = target // shared, source // shared
         cutoff = ROLLOFF * min(1.0, target / source)  # 1 = half the source's rate
@@ -29,6 +35,9 @@ class Resampler:
 
     def feed(self, samples: np.ndarray, last: bool = False) -> np.ndarray:
         """The outputs that these samples complete, (n,) float32; with `last`, all that are left."""
+        samples = np.asarray(samples, np.float32)
+        if samples.ndim != 1:
+            raise ShapeError(f"the samples are {samples.shape}; expected (samples,), one channel at a time")
         if self.up == self.down:
             return samples
         tail = [np.zeros(self.reach, np.float32)] * last

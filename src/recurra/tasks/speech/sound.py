@@ -54,7 +54,7 @@ def check_rate(rate: Any) -> int:
 
 def samples(array: Any, name: str = "the sound") -> np.ndarray:
     """An array of sound as float32 in one channel (samples,); it may be empty. Raises as `read` does."""
-    array = np.asarray(array)
+    array = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
     if array.ndim == 2 and array.shape[0] <= 8 < array.shape[1]:
         raise ShapeError(f"{name} is {array.shape}; expected (samples,) or (samples, channels). Turn it: sound.T")
     if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1]):

@@ -13,7 +13,7 @@ from recurra.tasks import folders
 from recurra.tasks.speech import folder as contents
 from recurra.tasks.speech import runner
 from recurra.tasks.speech.config import settings
-from recurra.tasks.speech.corpus import Example
+from recurra.tasks.speech.corpus import Example, pairs
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
 from recurra.tasks.speech.features import LogMel, standardised, tail
 from recurra.tasks.speech.measure import character_error_rate, word_error_rate
@@ -134,6 +134,7 @@ class Transcriber:
 
     def evaluate(self, examples: Sequence[Example], *, rate: int | None = None, beam: int = 0) -> dict[str, float]:
         """Word and character error rates over recordings: `transcriber.evaluate(examples)["wer"]` → 0.02."""
+        examples = pairs(examples)
         said = [text for _, text in examples]
         heard = [self.transcribe(sound, rate=rate, beam=beam) for sound, _ in examples]
         return {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
