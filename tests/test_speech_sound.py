@@ -1,5 +1,6 @@
 """Sound in: files and arrays of every kind, other rates, features, what is done to recordings, lists of recordings."""
 
+import os
 import sys
 
 import numpy as np
@@ -89,6 +90,12 @@ def test_a_broken_file_is_one_clear_line(tmp_path):
         with pytest.raises(DataError, match=words) as caught:
             whole(tmp_path / name)
         assert "\n" not in str(caught.value), name
+
+
+def test_a_pipe_is_no_file_and_that_is_said(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(DataError, match=r"a\.wav is a pipe or a device; save it as a file first"):
+        whole(tmp_path / "a.wav")
 
 
 def test_a_wav_file_from_a_pipe_is_read_to_its_end(tmp_path):

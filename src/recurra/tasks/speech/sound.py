@@ -84,7 +84,10 @@ def _array(sound: Any) -> Iterator[np.ndarray]:
 def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
     soundfile = need("soundfile")
     if not path.is_file():
-        raise DataError(f"{path} is a folder; expected a sound file" if path.is_dir() else f"there is no file {path}")
+        if path.exists():
+            what = "folder; expected a sound file" if path.is_dir() else "pipe or a device; save it as a file first"
+            raise DataError(f"{path} is a {what}")
+        raise DataError(f"there is no file {path}")
     if not path.stat().st_size:
         raise DataError(f"{path} is empty: it has no bytes")
     try:
