@@ -103,6 +103,11 @@ def test_it_measures(compose):
         (["songs", "--no-keep-prompt"], 2, "--keep-prompt has no effect without --model"),
         (["-m", "songs-1", "--dropout", 0], 2, "--dropout has no effect beside --model"),
         (["songs", "-m", "songs-1", "--measure", "--seed", 0], 2, "--seed has no effect beside --measure"),
+        (
+            ["songs/0.mid", "-m", "songs-1", "--to", "songs/../songs/0.mid"],
+            2,
+            "0.mid is a file that is read, and would be",
+        ),
         (["gone.mid"], 1, "gone.mid: no such file or folder"),
         (["gone.mid", "-m", "songs-1"], 1, "gone.mid: no such file or folder"),
         (["songs", "--cell", "gruu"], 2, "gruu"),

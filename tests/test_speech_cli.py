@@ -113,6 +113,31 @@ def test_streamed_words_are_the_same_words(transcribe):
     assert transcribe("new/a.wav", "--model", "words-1", "--stream") == SAID + "\n"
 
 
+def test_several_streamed_files_have_their_names_and_error_rates(transcribe, home):
+    want = f"new/a.wav\t{SAID}\nnew/b.flac\tmid mid\n"
+    assert transcribe("test.tsv", "--model", "words-1", "--stream") == want
+    assert transcribe.err == "word error rate 14.29%, character error rate 10.71%\n"
+    (home / "empty.wav").write_bytes(b"")
+    assert transcribe("empty.wav", "new", "--model", "words-1", "--stream", fails=1) == want
+    assert "1 of 3: empty.wav is empty" in transcribe.err
+
+
+def test_ctrl_c_ends_files_that_are_streamed(transcribe, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recurra.tasks.speech.stream.Stream.feed", interrupted)
+    assert SAID not in transcribe("new", "--model", "words-1", "--stream", fails=130)
+
+
+@pytest.mark.parametrize("sound", ["new/a.wav", "new", "test.tsv"])
+def test_what_is_read_is_not_written_over(transcribe, home, sound):
+    before = (home / "new/a.wav").read_bytes()
+    transcribe(sound, "--model", "words-1", "--to", home / "new/../new/a.wav", fails=2)
+    assert "is a file that is read, and would be lost; name another" in transcribe.err
+    assert (home / "new/a.wav").read_bytes() == before
+
+
 def test_the_microphone_is_heard_until_ctrl_c(transcribe, monkeypatch):
     def listen(rate):
         sound = sentence(SAID, seed=1, rate=rate)

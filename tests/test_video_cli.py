@@ -87,6 +87,8 @@ def test_no_clip_is_written_over_another(recurra, tmp_path):
     said = recurra("x", "x", "--model", "here", "--to", "twice.npy", fails=2)
     assert "x/a.npy is named twice; name each clip once" in said
     assert not list(tmp_path.glob("twice*"))
+    said = recurra("x/a.npy", "--model", "here", "--to", tmp_path / "x/a.npy", fails=2)
+    assert "x/a.npy is a file that is read, and would be lost; name another" in said
 
 
 @pytest.mark.parametrize("ahead", [0, -2])

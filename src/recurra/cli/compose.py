@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, table, to_json
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, CompositionConfig
 
@@ -117,6 +117,8 @@ def _compose(run: str, data: tuple[Path, ...], to, soundfont, as_json: bool, see
         raise click.UsageError(f"{len(data)} pieces to go on from; expected one, or none")
     if soundfont and not any(path.suffix.lower() == ".wav" for path in to):
         raise click.UsageError("--soundfont has no effect without --to new.wav; add that, or drop it")
+    for path in to:
+        spare(path, data)
     from recurra.tasks import music
 
     model = music.load(run)

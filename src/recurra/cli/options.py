@@ -5,7 +5,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -98,6 +98,15 @@ class NewFile(click.Path):
             return check_place(super().convert(value, parameter, context))
         except ConfigError as error:
             self.fail(str(error), parameter, context)
+
+
+def spare(to: Path | None, sources: Iterable[str | Path]) -> None:
+    """Refuse to write over what is read, before any work: UsageError where `to` is one of the files in `sources`."""
+    if to is None or not to.is_file():
+        return
+    for source in map(Path, sources):
+        if source.is_file() and to.samefile(source):
+            raise click.UsageError(f"--to {to} is a file that is read, and would be lost; name another")
 
 
 config_option = click.option(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, to_json
 from recurra.errors import DataError
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS
@@ -104,36 +104,39 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
     from recurra.tasks.speech import character_error_rate, load, word_error_rate
     from recurra.tasks.speech.microphone import microphone as listen
 
+    sources = [source for name in sound for source in _sources(Path(name))]
+    spare(to, [*sound, *(path for path, _ in sources)])
     transcriber = load(run)
     if microphone:
         rate = transcriber.model.config.rate
-        _live(transcriber.stream(rate, beam=beam), listen(rate))
+        _live(transcriber.stream(rate, beam=beam), listen(rate), KeyboardInterrupt)
         return
-    sources = [source for name in sound for source in _sources(Path(name))]
-    found, failed = [], []
+    found, failed, alone = [], [], len(sources) == 1
     for path, said in sources:
-        if stream:
-            _live(*_opened(transcriber, path, beam))
-            continue
         try:
-            transcript = transcriber.transcript(path, beam=beam)
+            if stream:
+                heard = _opened(transcriber, path, beam)
+                click.echo("" if alone else f"{path}\t", nl=False)
+                transcript = _live(*heard)
+            else:
+                transcript = transcriber.transcript(path, beam=beam)
         except DataError as error:
             failed.append(str(error))  # the others' hours of computing are not lost for it
             continue
         found.append({"path": str(path), "said": said, "transcript": transcript})
-        if not (as_json or to):
-            click.echo(_line(found[-1], alone=len(sources) == 1))
+        if not (as_json or to or stream):
+            click.echo(_line(found[-1], alone))
     known = [(row["said"], row["transcript"].text) for row in found if row["said"] is not None]
     rates = {}
     if known:
         said, heard = zip(*known, strict=True)
         rates = {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
     if found:
-        _give(found, rates, run, to, as_json, alone=len(sources) == 1)
+        _give(found, rates, run, to, as_json, alone)
     if rates and not (as_json or quiet):
         click.echo(f"word error rate {rates['wer']:.2%}, character error rate {rates['cer']:.2%}", err=True)
     if failed:
-        raise DataError(failed[0] if len(sources) == 1 else f"{len(failed)} of {len(sources)}: {'; '.join(failed)}")
+        raise DataError(failed[0] if alone else f"{len(failed)} of {len(sources)}: {'; '.join(failed)}")
 
 
 def _sources(path: Path) -> list[tuple[Path, str | None]]:
@@ -185,14 +188,17 @@ def _opened(transcriber, path: Path, beam: int) -> tuple:
     return transcriber.stream(rate, beam=beam), pieces
 
 
-def _live(stream, pieces: Iterable) -> None:
-    """Print a stream's text as it grows; Ctrl-C ends the sound."""
+def _live(stream, pieces: Iterable, *ends: type[BaseException]):
+    """Print a stream's text as it grows; returns its transcript. ends: what a sound without an end of its own ends by."""
     shown = ""
-    with contextlib.suppress(KeyboardInterrupt):  # which is how a microphone's sound ends
-        for piece in pieces:
-            shown = _grow(shown, stream.feed(piece))
-    _grow(shown, stream.finish())
-    click.echo()
+    try:
+        with contextlib.suppress(*ends):
+            for piece in pieces:
+                shown = _grow(shown, stream.feed(piece))
+        _grow(shown, stream.finish())
+    finally:
+        click.echo()  # where the sound breaks off too
+    return stream.transcript
 
 
 def _grow(shown: str, text: str) -> str:

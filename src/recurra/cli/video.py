@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, table, to_json
 from recurra.config import homes
 from recurra.errors import DataError
@@ -166,6 +166,8 @@ def _write(model: Any, data: list[str], to: Path, ahead: int | None):
 
     names, rows = named(data), []
     targets = _targets(to, names)
+    for target in targets:
+        spare(target, names)
     for name, file, frames in zip(names, targets, model.predict(data, ahead), strict=True):
         write_frames(file, frames)
         rows.append([name, str(file), str(len(frames))])
