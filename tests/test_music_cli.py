@@ -83,6 +83,16 @@ def test_it_measures(compose):
     assert f"nats a step                {want['nats']:>12.4f}" in compose("songs", "-m", "songs-1", "--measure")
 
 
+def test_slips_are_told_before_the_work(compose, home, monkeypatch):
+    monkeypatch.setattr("recurra.tasks.music.compose.compose", None)
+    monkeypatch.setattr("recurra.tasks.music.sound.shutil.which", lambda _: None)
+    (home / "a.sf2").write_bytes(b"RIFF....sfbk")
+    compose("-m", "songs-1", "--to", "a.mp3", fails=2)
+    assert "a.mp3 ends in '.mp3'; expected one of .mid, .midi, .wav, .png" in compose.err
+    compose("-m", "songs-1", "--to", "a.mid", "--to", "a.wav", "--soundfont", "a.sf2", fails=2)
+    assert "sound needs the program fluidsynth, which is missing" in compose.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -108,6 +118,7 @@ def test_it_measures(compose):
             2,
             "0.mid is a file that is read, and would be",
         ),
+        (["songs", "-m", "songs-1"], 1, "songs is a folder; expected one piece to go on from"),
         (["gone.mid"], 1, "gone.mid: no such file or folder"),
         (["gone.mid", "-m", "songs-1"], 1, "gone.mid: no such file or folder"),
         (["songs", "--cell", "gruu"], 2, "gruu"),

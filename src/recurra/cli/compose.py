@@ -117,8 +117,10 @@ def _compose(run: str, data: tuple[Path, ...], to, soundfont, as_json: bool, see
         raise click.UsageError(f"{len(data)} pieces to go on from; expected one, or none")
     if soundfont and not any(path.suffix.lower() == ".wav" for path in to):
         raise click.UsageError("--soundfont has no effect without --to new.wav; add that, or drop it")
+    from recurra.tasks.music.piece import check_file
+
     for path in to:
-        spare(path, data)
+        spare(check_file(path, soundfont), data)
     from recurra.tasks import music
 
     model = music.load(run)

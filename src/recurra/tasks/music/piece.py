@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, ShapeError
+from recurra.tasks import pictures
 
 KEYS, LOWEST = 88, 21
 """The keys of a piano, and the lowest one's MIDI number: 21 is A0, 60 is C4 (middle C), 108 is C8."""
+
+MIDI, SOUND = (".mid", ".midi"), ".wav"
+"""The endings of what a piece is written as, beside those of pictures."""
 
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -94,15 +98,14 @@ class Piece:
         """
         from recurra.tasks.music import midi, picture, sound
 
-        path = Path(path)
-        writers = {
-            **dict.fromkeys((".mid", ".midi"), midi.write_midi),
-            ".wav": lambda piece, path: sound.write_wav(piece, path, soundfont),
-            **dict.fromkeys((".png", ".svg", ".pdf"), picture.draw),
-        }
-        if path.suffix.lower() not in writers:
-            raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(writers)}")
-        writers[path.suffix.lower()](self, path)
+        path = check_file(path, soundfont)
+        ending = path.suffix.lower()
+        if ending in MIDI:
+            midi.write_midi(self, path)
+        elif ending == SOUND:
+            sound.write_wav(self, path, soundfont)
+        else:
+            picture.draw(self, path)
         return path
 
     def draw(self, path: str | Path) -> Path:
@@ -110,6 +113,19 @@ class Piece:
         from recurra.tasks.music import picture
 
         return picture.draw(self, path)
+
+
+def check_file(path: str | Path, soundfont: str | Path | None = None) -> Path:
+    """Where a piece is to be written, before there is one. ConfigError for another ending, or without a player."""
+    from recurra.tasks.music import sound
+
+    path = Path(path)
+    known = (*MIDI, SOUND, *pictures.ENDINGS)
+    if path.suffix.lower() not in known:
+        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; expected one of {', '.join(known)}")
+    if path.suffix.lower() == SOUND:
+        sound.player(soundfont)
+    return path
 
 
 def key_name(key: int) -> str:

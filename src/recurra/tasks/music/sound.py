@@ -24,9 +24,7 @@ def write_wav(piece: Piece, path: str | Path, soundfont: str | Path | None = Non
     soundfont: the instruments, an .sf2 file; default $SOUNDFONT, or the system's. ConfigError where FluidSynth or a
     soundfont is missing, RunError where it fails.
     """
-    program, font = shutil.which("fluidsynth"), _soundfont(soundfont)
-    if program is None:
-        raise ConfigError(f"sound needs the program fluidsynth, which is missing. {_INSTALL}")
+    program, font = player(soundfont)
     path = Path(path)
     with tempfile.TemporaryDirectory() as folder:
         midi = Path(folder, "piece.mid")
@@ -39,6 +37,14 @@ def write_wav(piece: Piece, path: str | Path, soundfont: str | Path | None = Non
             if done.returncode or not part.is_file() or not part.stat().st_size:
                 said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
                 raise RunError(f"fluidsynth could not write {path}: {said[-1]}")
+
+
+def player(soundfont: str | Path | None = None) -> tuple[str, Path]:
+    """The program that plays, and its instruments. ConfigError where either is missing."""
+    program, font = shutil.which("fluidsynth"), _soundfont(soundfont)
+    if program is None:
+        raise ConfigError(f"sound needs the program fluidsynth, which is missing. {_INSTALL}")
+    return program, font
 
 
 def _soundfont(asked: str | Path | None) -> Path:

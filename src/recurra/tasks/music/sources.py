@@ -66,7 +66,9 @@ def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0
 
 
 def read_piece(path: str | Path, steps_per_beat: int) -> Piece:
-    """One piece, from a MIDI file or the first of a file of steps."""
+    """One piece, from a MIDI file or the first of a file of steps. DataError for a folder, which has no first one."""
+    if Path(path).is_dir():
+        raise DataError(f"{path} is a folder; expected one piece to go on from, such as a MIDI file in it")
     parts = read(path, steps_per_beat).parts
     return parts[_first(parts)][0]
 
