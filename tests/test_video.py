@@ -240,6 +240,14 @@ def test_what_a_fitted_model_refuses():
         VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[:1], [7]))
 
 
+def test_frames_too_small_for_ssim_are_measured_without():
+    small = NOISE[:, :, :10, :10]
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(small)
+    found = model.evaluate(small)
+    assert list(found) == ["mse", "copy_mse"]
+    assert model.score(small) == 1 - found["mse"] / found["copy_mse"]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -58,7 +58,7 @@ def test_next_frames(recurra, tmp_path):
     written = json.loads(recurra("clips/1.npy", "clips/2.npy", "--model", "here", "--to", "next.gif", "--json"))[
         "clips"
     ]
-    assert [row["file"] for row in written] == ["next-1.gif", "next-2.gif"]
+    assert [(row["file"], row["frames"]) for row in written] == [("next-1.gif", 2), ("next-2.gif", 2)]
     want = np.round(model.predict("clips/2.npy")[0] * 255)
     assert np.abs(read_clips("next-2.gif")[0][..., 0] - want).max() <= 1
     assert recurra("--resume", "here", "-q") == "here\n"
@@ -89,6 +89,18 @@ def test_no_clip_is_written_over_another(recurra, tmp_path):
     assert not list(tmp_path.glob("twice*"))
     said = recurra("x/a.npy", "--model", "here", "--to", tmp_path / "x/a.npy", fails=2)
     assert "x/a.npy is a file that is read, and would be lost; name another" in said
+
+
+def test_a_slip_is_told_before_the_frames_are_drawn(recurra, monkeypatch):
+    recurra("clips", *NEXT, "-o", "here")
+    monkeypatch.setattr(FramePredictor, "predict", None)
+    assert "next.mp4 ends in '.mp4'" in recurra("clips/0.npy", "--model", "here", "--to", "next.mp4", fails=2)
+
+
+def test_frames_too_small_for_ssim_are_measured_without(recurra):
+    recurra("clips", *NEXT, "-o", "here")
+    write_frames("small.npy", NOISE[0][:, :8, :8])
+    assert "SSIM" not in recurra("small.npy", "--model", "here")
 
 
 @pytest.mark.parametrize("ahead", [0, -2])

@@ -145,6 +145,11 @@ def test_numbers_of_any_type_are_written_or_refused(tmp_path):
         }.values():
             with pytest.raises((DataError, ShapeError), match=words):
                 write_frames(tmp_path / name, bad)
+        for seconds in (-1, float("nan"), 1e6):
+            with pytest.raises(
+                ConfigError, match=r"`seconds` is .*; expected the time of a frame, from 0 to 655 seconds"
+            ):
+                write_frames(tmp_path / name, want, seconds=seconds)
         assert not (tmp_path / name).exists()
 
 

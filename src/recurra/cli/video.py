@@ -156,25 +156,30 @@ def _classify(model: Any, data: list[str], labels: Path | None):
 
 def _measure(model: Any, data: list[str], ahead: int | None):
     found = model.evaluate(data, ahead)
-    rows = [[name.upper(), f"{found[name]:.5f}", f"{found['copy_' + name]:.5f}"] for name in ("mse", "ssim")]
+    rows = [
+        [name.upper(), f"{found[name]:.5f}", f"{found['copy_' + name]:.5f}"]
+        for name in ("mse", "ssim")
+        if name in found
+    ]
     return found, ["measure", "predicted", "copying"], rows
 
 
 def _write(model: Any, data: list[str], to: Path, ahead: int | None):
-    from recurra.tasks.video import write_frames
     from recurra.tasks.video.clips import named
+    from recurra.tasks.video.writing import check_file, write_frames
 
+    check_file(to)
     names, rows = named(data), []
     targets = _targets(to, names)
     for target in targets:
         spare(target, names)
     for name, file, frames in zip(names, targets, model.predict(data, ahead), strict=True):
         write_frames(file, frames)
-        rows.append([name, str(file), str(len(frames))])
+        rows.append([name, str(file), len(frames)])
     return (
         {"clips": [dict(zip(("clip", "file", "frames"), row, strict=True)) for row in rows]},
         ["clip", "file", "frames"],
-        rows,
+        [[name, file, str(count)] for name, file, count in rows],
     )
 
 

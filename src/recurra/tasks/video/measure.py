@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from recurra.errors import ShapeError
 
-_SIDE, _SIGMA = 11, 1.5  # of the window, in pixels
+SIDE, _SIGMA = 11, 1.5  # of the window, in pixels
 _C1, _C2 = 0.01**2, 0.03**2  # for pixels from 0 to 1
 
 
@@ -26,10 +26,10 @@ def ssim(predicted: Any, true: Any) -> float:
     from error visibility to structural similarity".
     """
     x, y = _pair(predicted, true)
-    if min(x.shape[-2:]) < _SIDE:
-        raise ShapeError(f"ssim: frames are {tuple(x.shape[-2:])}; expected at least {_SIDE} pixels each way")
+    if min(x.shape[-2:]) < SIDE:
+        raise ShapeError(f"ssim: frames are {tuple(x.shape[-2:])}; expected at least {SIDE} pixels each way")
     x, y = (frames.reshape(-1, 1, *frames.shape[-2:]) for frames in (x, y))
-    distance = torch.arange(_SIDE, dtype=x.dtype) - _SIDE // 2
+    distance = torch.arange(SIDE, dtype=x.dtype) - SIDE // 2
     weights = torch.exp(-0.5 * (distance / _SIGMA) ** 2)
     weights = weights / weights.sum()
 

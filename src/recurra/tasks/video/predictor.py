@@ -11,7 +11,7 @@ from recurra.errors import ConfigError, DataError
 from recurra.tasks.video import config
 from recurra.tasks.video.base import Given, Listeners, VideoModel, held_out
 from recurra.tasks.video.clips import Clips, named, read_clips
-from recurra.tasks.video.measure import mse, ssim
+from recurra.tasks.video.measure import SIDE, mse, ssim
 from recurra.tasks.video.model import Forecaster
 from recurra.tasks.video.task import FrameTask, draw, windows
 
@@ -84,19 +84,22 @@ class FramePredictor(VideoModel):
     def evaluate(self, X: Any, ahead: int | None = None) -> dict[str, float]:
         """How near the predictions come, beside copying the last frame seen: mse, ssim, copy_mse, copy_ssim.
 
-        Every run of seen + ahead frames in the clips is measured; pixels go from 0 to 1.
+        Every run of seen + ahead frames in the clips is measured; pixels go from 0 to 1. Frames narrower than the 11 pixels
+        that SSIM looks at have none of it.
         """
         model, seen = self._fitted(), self.parts["model"].seen
         ahead = self._ahead(ahead)
         clips = self._channels(read_clips(X, self.parts["data"]), named(X))
         _long_enough(clips, named(X), seen + ahead, f"seen={seen} and ahead={ahead}")
         runs = windows(clips, seen + ahead)
-        found: dict[str, list[float]] = {"mse": [], "ssim": [], "copy_mse": [], "copy_ssim": []}
+        names = ("mse", "ssim") if min(clips[0].shape[1:3]) >= SIDE else ("mse",)
+        found: dict[str, list[float]] = {f"{copy}{name}": [] for copy in ("", "copy_") for name in names}
         for run, drawn in zip(runs, draw(model, [run[:seen] for run in runs], ahead), strict=True):
             run = run / np.float32(255) if run.dtype == np.uint8 else run
             for name, guess in (("", drawn), ("copy_", np.repeat(run[seen - 1 : seen], ahead, 0))):
                 found[f"{name}mse"].append(mse(guess, run[seen:]))
-                found[f"{name}ssim"].append(ssim(guess.mean(-1), run[seen:].mean(-1)))
+                if "ssim" in names:
+                    found[f"{name}ssim"].append(ssim(guess.mean(-1), run[seen:].mean(-1)))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
     def score(self, X: Any) -> float:

@@ -10,17 +10,19 @@ from recurra.errors import ConfigError
 from recurra.tasks.video.clips import check
 from recurra.training import files
 
+_LONGEST = 655  # seconds of a frame: a GIF counts hundredths in 16 bits
+
 
 def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None:
     """Write frames as an animated GIF, or as they are: `write_frames("next.gif", frames)`, `write_frames("next.npy", frames)`.
 
     frames: (frames, height, width[, 1 or 3]), integers from 0 to 255, or from 0 to 1. seconds: each is shown in a GIF.
-    A frame that repeats the one before is written too. ConfigError for another ending, DataError, ShapeError and DtypeError for
-    what is no clip, RunError where the file cannot be written.
+    A frame that repeats the one before is written too. ConfigError for another ending or time, DataError, ShapeError and
+    DtypeError for what is no clip, RunError where the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".gif", ".npy"):
-        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; frames are written as .gif or .npy")
+    path = check_file(path)
+    if not 0 <= seconds <= _LONGEST:
+        raise ConfigError(f"`seconds` is {seconds!r}; expected the time of a frame, from 0 to {_LONGEST} seconds")
     frames = _bytes(frames)
     pixels = check(frames, "frames")
     with files.replacing(path) as part, open(part, "wb") as file:
@@ -30,6 +32,14 @@ def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None
         if pixels.dtype != np.uint8:
             pixels = np.round(pixels * 255).astype(np.uint8)
         file.writelines(_gif(pixels, round(seconds * 1000)))
+
+
+def check_file(path: str | Path) -> Path:
+    """Where frames are to be written, before there are any. ConfigError for another ending."""
+    path = Path(path)
+    if path.suffix.lower() not in (".gif", ".npy"):
+        raise ConfigError(f"{path} ends in {path.suffix or 'nothing'!r}; frames are written as .gif or .npy")
+    return path
 
 
 def _bytes(frames: Any) -> Any:
