@@ -1,5 +1,6 @@
 """Clips in and out of files: images, GIFs, arrays, videos, and what is said of those that cannot be read."""
 
+import struct
 import sys
 
 import av
@@ -172,6 +173,29 @@ def test_arrays_are_made_smaller_and_grey_as_images_are(tmp_path, kind):
     np.save(tmp_path / "a.npy", frames * 1.0)
     with pytest.raises(DataError, match=r"holds numbers from \d+ to \d+; .* divide by 255"):
         read_clips(tmp_path / "a.npy", ClipsConfig(grey=True))
+
+
+def test_photographs_stand_as_the_camera_was_held(tmp_path):
+    picture = Image.fromarray(NOISE[0][0])
+    for orientation, turns in {1: 0, 3: 2, 6: 3, 8: 1}.items():
+        told = picture.getexif()
+        told[0x0112] = orientation
+        picture.save(tmp_path / "a.png", exif=told)
+        assert np.array_equal(read_clips(tmp_path)[0][0, ..., 0], np.rot90(NOISE[0][0], turns)), orientation
+
+
+@pytest.mark.parametrize(("turns", "matrix"), [(3, (0, 1, 0, -1, 0)), (1, (0, -1, 0, 1, 0)), (2, (-1, 0, 0, 0, -1))])
+def test_videos_stand_as_the_camera_was_held(tmp_path, folder, turns, matrix):
+    """An MP4 says in a matrix how its pictures are to be turned."""
+    if not hasattr(av.VideoFrame, "rotation"):
+        pytest.skip("this PyAV does not tell")
+    flat = read_clips(folder[0] / "clip.mp4")[0]
+    plain = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", *(65536 * number for number in matrix), 0, 0, 0, 1 << 30)
+    content = (folder[0] / "clip.mp4").read_bytes()
+    at = content.index(plain, content.index(b"tkhd"))
+    (tmp_path / "turned.mp4").write_bytes(content[:at] + turned + content[at + len(plain) :])
+    assert np.array_equal(read_clips(tmp_path / "turned.mp4")[0], np.rot90(flat, turns, (1, 2)))
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B"])

@@ -95,10 +95,12 @@ def _read_images(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
 
 def _pixels(image: Any, config: ClipsConfig) -> np.ndarray:
     """(height, width, 1 or 3) uint8."""
+    from PIL import ImageOps
+
     grey = config.grey or image.mode in ("1", "L", "LA")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # I;16B, I;16L and I;16N too
         raise ValueError(f"its pixels are of the kind {image.mode!r}; expected 8 bits a colour")
-    image = image.convert("L" if grey else "RGB")
+    image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")  # a camera may have been held upright
     image = image.resize(_smaller(*image.size, config)) if config.shorter_side else image
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
@@ -124,8 +126,9 @@ def _read_video(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
                 if number % config.every == 0:
                     width, height = _smaller(frame.width, frame.height, config)
                     frame = frame.reformat(width, height, "gray" if config.grey else "rgb24")
-                    pixels = frame.to_ndarray()
-                    yield pixels[..., None] if pixels.ndim == 2 else pixels
+                    pixels, turn = frame.to_ndarray(), getattr(frame, "rotation", 0)  # an old PyAV tells none
+                    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+                    yield pixels if turn % 90 else np.ascontiguousarray(np.rot90(pixels, turn // 90))
     except (av.error.FFmpegError, OSError) as error:
         raise DataError(
             f"{path} is not a video that can be read: {getattr(error, 'strerror', None) or error}"
