@@ -240,6 +240,13 @@ def test_what_a_fitted_model_refuses():
         VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[:1], [7]))
 
 
+def test_what_is_done_to_files_is_refused_for_arrays():
+    for name, value in {"shorter_side": 8, "grey": True, "every": 2}.items():
+        for model in (FramePredictor(**{name: value}), VideoClassifier(**{name: value})):
+            with pytest.raises(ConfigError, match=f"`{name}` has no effect on arrays: it is for frames from files"):
+                model.fit(NOISE, *([[0, 1] * 6] if isinstance(model, VideoClassifier) else []))
+
+
 def test_frames_too_small_for_ssim_are_measured_without():
     small = NOISE[:, :, :10, :10]
     model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(small)

@@ -13,6 +13,7 @@ from recurra.config import make_parts
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.tasks import folders, running
 from recurra.tasks.video.clips import Clips, fingerprint, named, read_clips
+from recurra.tasks.video.config import ClipsConfig
 from recurra.tasks.video.model import Frame
 from recurra.training import Task, runs
 
@@ -73,6 +74,7 @@ class VideoModel(ABC):
         return []
 
     def _fit(self, X: Any, y: Any, validation: tuple[Any, Any] | None, listeners, stop, again: str) -> Self:
+        self._refuse_without_files(X)
         given = self._read(X, y, "X")
         valid = None if validation is None else self._read(*validation, "validation_data")
         about = {"sources": _paths(X)}
@@ -80,6 +82,15 @@ class VideoModel(ABC):
             return self._train(folders.claim(self.out), given, valid, about, listeners, stop, again)
         with tempfile.TemporaryDirectory(prefix="recurra-") as folder:
             return self._train(Path(folder), given, valid, about, listeners, stop, again)
+
+    def _refuse_without_files(self, X: Any) -> None:
+        """ConfigError for what is done to frames from files, where there are none."""
+        if isinstance(X, str | Path) or (isinstance(X, list | tuple) and any(isinstance(x, str | Path) for x in X)):
+            return
+        data, plain = self.parts["data"], ClipsConfig()
+        for name in ("shorter_side", "grey", "every"):
+            if getattr(data, name) != getattr(plain, name):
+                raise ConfigError(f"`{name}` has no effect on arrays: it is for frames from files; drop it")
 
     def _train(self, folder: Path, given: Given, valid: Given | None, about: dict, listeners, stop, again: str) -> Self:
         """Train in a folder from the beginning, or from where a run was left: `about`, of its config.json, knows its data."""
