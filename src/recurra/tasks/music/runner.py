@@ -29,7 +29,7 @@ def train(
 ) -> MusicModel:
     """Train a model on music: `model = train("songs/", minutes=10)`; then `model.compose().save("new.mid")`.
 
-    source: a MIDI file, a folder of them, a .json or .mat file of piano rolls, Pieces, or a list of those.
+    source: a MIDI file, a folder of them, a .json or .mat file of piano rolls, Pieces, a dict of parts, or a list of those.
     out: a new folder for the run; default runs/<name>-<number>, which becomes `model.folder`.
     overrides: any field of MusicDataConfig, MusicConfig, TrainingConfig. quiet: show nothing. listeners, stop: as in
     `recurra.training.fit`.

@@ -41,7 +41,7 @@ class Pieces:
 def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0) -> Pieces:
     """Read pieces: `read("songs/", validation=0.1)`.
 
-    source: a path, a Piece, a piano roll, or a list of those. steps_per_beat: the grid of MIDI files, default 4; of other
+    source: a path, a Piece, a piano roll, what a .json file holds as a dict, or a list of those. steps_per_beat: the grid of MIDI files, default 4; of other
     sources, what a step stands for, default 1. validation: the share put aside where the files have no split.
     DataError for a file that cannot be read; in a folder it is left out, and said.
     """
@@ -93,6 +93,9 @@ def _read(source: Any, steps_per_beat: int | None, notes: list[str]) -> dict[str
         return empty | {"train": [source]}
     form = Form(steps_per_beat=1 if steps_per_beat is None else steps_per_beat)
     grid = _STEPS_PER_BEAT if steps_per_beat is None else steps_per_beat
+    if isinstance(source, dict):
+        rolls = _rolls(source, "the dict given", "the dict given")
+        return empty | _pieces(rolls, form, "the dict given")
     if not isinstance(source, str | Path):
         return empty | {"train": [Piece(source, form, "the music given")]}
     path = Path(source)
@@ -102,12 +105,15 @@ def _read(source: Any, steps_per_beat: int | None, notes: list[str]) -> dict[str
         raise DataError(f"{path}: no such file or folder")
     readers = {".json": _json, ".mat": _mat}
     if path.suffix.lower() in readers:
-        named = readers[path.suffix.lower()](path)
-        return empty | {
-            part: [Piece(roll, form, f"{path.name}, {part} {number}") for number, roll in enumerate(rolls, 1)]
-            for part, rolls in named.items()
-        }
+        return empty | _pieces(readers[path.suffix.lower()](path), form, path.name)
     return empty | {"train": [_midi(path, grid)]}
+
+
+def _pieces(rolls: dict[str, list], form: Form, name: str) -> dict[str, list[Piece]]:
+    return {
+        part: [Piece(roll, form, f"{name}, {part} {number}") for number, roll in enumerate(of_part, 1)]
+        for part, of_part in rolls.items()
+    }
 
 
 def _folder(folder: Path, steps_per_beat: int, notes: list[str]) -> list[Piece]:
@@ -140,6 +146,11 @@ def _json(path: Path) -> dict[str, list]:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not JSON: {error}") from error
+    return _rolls(content, str(path), path.name)
+
+
+def _rolls(content: Any, path: str, name: str) -> dict[str, list]:
+    """The piano rolls of what a .json file holds."""
     if isinstance(content, list):
         content = {"train": [content] if _is_steps(content) and content else content}
     if not isinstance(content, dict) or not content.keys() <= set(PARTS) or not content.get("train"):
@@ -149,7 +160,7 @@ def _json(path: Path) -> dict[str, list]:
     if wrong:
         raise DataError(f"{path}: `{wrong[0]}` is a {type(content[wrong[0]]).__name__}; expected a list of pieces")
     return {
-        part: [as_roll(piece, f"{path.name}, {part} {number}") for number, piece in enumerate(pieces, 1)]
+        part: [as_roll(piece, f"{name}, {part} {number}") for number, piece in enumerate(pieces, 1)]
         for part, pieces in content.items()
     }
 
