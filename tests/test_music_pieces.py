@@ -8,7 +8,7 @@ import pytest
 
 from recurra.errors import ConfigError, DataError, RunError, ShapeError
 from recurra.tasks import music
-from recurra.tasks.music import sound
+from recurra.tasks.music import read_midi, sound
 from recurra.tasks.music.piece import Form, Piece
 
 CADENCE = [[60, 64, 67], [60, 65, 69], [59, 62, 67], [60, 64, 67]]
@@ -36,6 +36,51 @@ def test_lengths_follow_the_metre():
     assert Form(4, metre=(6, 8)).steps(1, "bars") == Form(4, metre=(3, 4)).steps(1, "bars") == 12
     assert Form(2).steps(3, "beats") == 6
     assert Form(2).steps(3, "steps") == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"steps_per_beat": 481}, "`steps_per_beat` is 481; expected a whole number from 1 to 480"),
+        ({"tempo": 0}, "`tempo` is 0; expected beats a minute, from 4 to 1000"),
+        ({"tempo": float("nan")}, "`tempo` is nan"),
+        (
+            {"metre": (3, 5)},
+            r"`metre` is \(3, 5\); expected two whole numbers, such as \(3, 4\), the second a power of 2",
+        ),
+        ({"metre": (0, 4)}, r"`metre` is \(0, 4\)"),
+        ({"metre": "3/4"}, "`metre` is '3/4'"),
+        ({"programme": 128}, "`programme` is 128; expected a whole number from 0 to 127"),
+    ],
+    ids=str,
+)
+def test_a_form_is_one_that_a_midi_file_can_hold(form, words):
+    with pytest.raises(ConfigError, match=words):
+        Form(**form)
+
+
+def test_a_length_is_counted_in_units_that_there_are():
+    with pytest.raises(ConfigError, match="`unit` is 'bar'; did you mean `bars`"):
+        Form().steps(2, "bar")
+
+
+@pytest.mark.parametrize("steps_per_beat", [1, 7, 96, 480])
+def test_no_step_is_lost_on_the_finest_grid(tmp_path, steps_per_beat):
+    path = Piece([[60], [62], [60], [64]], Form(steps_per_beat)).save(tmp_path / "a.mid")
+    assert read_midi(path, steps_per_beat).steps() == [[60], [62], [60], [64]]
+
+
+def test_a_dict_is_read_as_its_json_is(tmp_path):
+    content = {"train": [[[60], [62]], [[64], [65]]], "test": [[[60], [60]]]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    want, found = music.read(tmp_path / "a.json"), music.read(content)
+    assert found.split
+    for part, pieces in want.parts.items():
+        assert [piece.steps() for piece in pieces] == [piece.steps() for piece in found.parts[part]]
+    with pytest.raises(
+        DataError, match=r"the dict given holds \['tran'\]; expected pieces under train, valid and test"
+    ):
+        music.read({"tran": []})
 
 
 @pytest.mark.parametrize(
@@ -236,7 +281,7 @@ def test_a_file_of_one_step_is_left_out_of_its_folder_and_told_alone(tmp_path):
 def test_a_grid_that_cannot_be_is_told(tmp_path, steps_per_beat):
     path = Piece(CADENCE).save(tmp_path / "a.mid")
     for reader, source in [(music.read, path), (music.read, tmp_path), (music.read, CADENCE), (music.read_midi, path)]:
-        with pytest.raises(ConfigError, match=f"`steps_per_beat` is {steps_per_beat}; expected a whole number, 1 or"):
+        with pytest.raises(ConfigError, match=f"`steps_per_beat` is {steps_per_beat}; expected a whole number from 1"):
             reader(source, steps_per_beat)
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.music.piece import KEYS, LOWEST, Form, Piece
+from recurra.tasks.music.piece import KEYS, LOWEST, NOTES, TICKS, Form, Piece
 from recurra.training import files
 
-_TICKS = 480  # a beat, in the files we write
 _DRUMS = 9  # channel 10, counted from 0
 _LOUDNESS = 80  # of 127
 _LONGEST = 1_000_000  # steps; more is a damaged file, and would fill the memory
@@ -83,7 +82,7 @@ def _form(messages: list[tuple[int, int, Any]]) -> dict[str, Any]:
     for _, _, message in messages:
         if message.type == "set_tempo" and message.tempo > 0 and 4 <= 6e7 / message.tempo <= 1000:
             found.setdefault("tempo", round(6e7 / message.tempo, 3))
-        elif message.type == "time_signature" and message.numerator > 0:
+        elif message.type == "time_signature" and message.numerator > 0 and message.denominator in NOTES:
             found.setdefault("metre", (message.numerator, message.denominator))
         elif message.type == "program_change" and message.channel != _DRUMS:
             found.setdefault("programme", message.program)
@@ -131,7 +130,7 @@ def write_midi(piece: Piece, path: str | Path) -> None:
     RunError where the file cannot be written.
     """
     mido = _mido()
-    form, tick = piece.form, Fraction(_TICKS, piece.form.steps_per_beat)
+    form, tick = piece.form, Fraction(TICKS, piece.form.steps_per_beat)
     events = [(int(start * tick), "note_on", key) for start, _, key in piece.notes()]
     events += [(int(end * tick), "note_off", key) for _, end, key in piece.notes()]
     track = mido.MidiTrack()
@@ -145,7 +144,7 @@ def write_midi(piece: Piece, path: str | Path) -> None:
         track.append(mido.Message(kind, note=key, velocity=_LOUDNESS, time=at - now))
         now = at
     track.append(mido.MetaMessage("end_of_track", time=int(len(piece) * tick) - now))
-    file = mido.MidiFile(type=0, ticks_per_beat=_TICKS)
+    file = mido.MidiFile(type=0, ticks_per_beat=TICKS)
     file.tracks.append(track)
     with files.replacing(path) as part:
         file.save(part)

@@ -2,16 +2,22 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError, ShapeError
+from recurra.errors import ConfigError, DataError, ShapeError, nearest
 from recurra.tasks import pictures
 
 KEYS, LOWEST = 88, 21
 """The keys of a piano, and the lowest one's MIDI number: 21 is A0, 60 is C4 (middle C), 108 is C8."""
+
+TICKS = 480
+"""Ticks a beat in the files we write: no step can be shorter."""
+
+NOTES = tuple(2**power for power in range(9))
+"""What the lower number of a metre can be."""
 
 MIDI, SOUND = (".mid", ".midi"), ".wav"
 """The endings of what a piece is written as, beside those of pictures."""
@@ -33,14 +39,27 @@ class Form:
     """The instrument's number in General MIDI, from 0: 0 is a piano, 19 a church organ."""
 
     def __post_init__(self):
-        grid = self.steps_per_beat
-        if not isinstance(grid, Integral) or isinstance(grid, bool) or grid < 1:
-            raise ConfigError(f"`steps_per_beat` is {grid!r}; expected a whole number, 1 or more")
+        # What a MIDI file can hold.
+        whole = _whole(self.steps_per_beat, 1, TICKS)
+        self._require("steps_per_beat", whole, f"a whole number from 1 to {TICKS}")
+        tempo = self.tempo
+        number = isinstance(tempo, Real) and not isinstance(tempo, bool)
+        self._require("tempo", number and 4 <= tempo <= 1000, "beats a minute, from 4 to 1000")
+        two = isinstance(self.metre, tuple) and len(self.metre) == 2
+        counts = two and _whole(self.metre[0], 1, 255) and self.metre[1] in NOTES
+        self._require("metre", counts, "two whole numbers, such as (3, 4), the second a power of 2")
+        self._require("programme", _whole(self.programme, 0, 127), "a whole number from 0 to 127")
+
+    def _require(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ConfigError(f"`{name}` is {getattr(self, name)!r}; expected {expected}")
 
     def steps(self, length: int, unit: str) -> int:
         """A length in "beats", "bars" or "steps" as steps, at least 1: `Form().steps(2, "bars")` is 32."""
-        beats = {"beats": 1.0, "bars": 4 * self.metre[0] / self.metre[1]}.get(unit, 1 / self.steps_per_beat)
-        return max(1, round(length * beats * self.steps_per_beat))
+        beats = {"beats": 1.0, "bars": 4 * self.metre[0] / self.metre[1], "steps": 1 / self.steps_per_beat}
+        if unit not in beats:
+            raise ConfigError(f"`unit` is {unit!r}; {nearest(unit, beats)}")
+        return max(1, round(length * beats[unit] * self.steps_per_beat))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +132,10 @@ class Piece:
         from recurra.tasks.music import picture
 
         return picture.draw(self, path)
+
+
+def _whole(number: object, least: int, most: int) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool) and least <= number <= most
 
 
 def check_file(path: str | Path, soundfont: str | Path | None = None) -> Path:

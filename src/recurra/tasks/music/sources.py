@@ -41,8 +41,9 @@ class Pieces:
 def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0) -> Pieces:
     """Read pieces: `read("songs/", validation=0.1)`.
 
-    source: a path, a Piece, a piano roll, what a .json file holds as a dict, or a list of those. steps_per_beat: the grid of MIDI files, default 4; of other
-    sources, what a step stands for, default 1. validation: the share put aside where the files have no split.
+    source: a path, a Piece, a piano roll, what a .json file holds as a dict, or a list of those.
+    steps_per_beat: the grid of MIDI files, default 4; of other sources, what a step stands for, default 1.
+    validation: the share put aside where the files have no split.
     DataError for a file that cannot be read; in a folder it is left out, and said.
     """
     sources = list(source) if _several(source) else [source]
