@@ -267,6 +267,11 @@ def test_speed_and_loudness_vary(random):
     assert 1.4 < max(peaks) <= 2.0
 
 
+def test_a_small_change_of_speed_is_one(random):
+    data = SpeechDataConfig(speed=0.004, gain=0.0)
+    assert {len(mix.varied(np.zeros(9960), random, data)) for _ in range(20)} == {9921, 9960, 10_000}
+
+
 def test_masks_blank_out_bands_and_stretches_of_time(random):
     frames, fill = np.ones((200, 40), np.float32), np.full(40, 7, np.float32)
     data = SpeechDataConfig(time_masks=1, time_mask=0.2, band_masks=1, band_mask=8)

@@ -42,9 +42,9 @@ def noisy(sound: np.ndarray, random: np.random.Generator, noise: float | None) -
 
 def varied(sound: np.ndarray, random: np.random.Generator, data: SpeechDataConfig) -> np.ndarray:
     """Sound played a little slower or faster, or as it is, and made a little louder or softer."""
-    percent = 100 + round(100 * data.speed) * int(random.integers(-1, 2))
+    speed = 1000 + round(1000 * data.speed) * int(random.integers(-1, 2))
     louder = np.float32(10 ** (random.uniform(-data.gain, data.gain) / 20))
-    return Resampler(percent, 100).feed(sound, last=True) * louder
+    return Resampler(speed, 1000).feed(sound, last=True) * louder
 
 
 def masked(frames: np.ndarray, random: np.random.Generator, data: SpeechDataConfig, fill: np.ndarray) -> np.ndarray:
