@@ -79,6 +79,19 @@ def test_bias_makes_draws_narrower_and_a_seed_repeats_them():
     assert torch.allclose(narrow, wide * np.exp(-1.5))
 
 
+@pytest.mark.parametrize("bias", [-1, float("nan"), float("inf")])
+def test_a_bias_that_cannot_be_is_told(bias):
+    with pytest.raises(ConfigError, match=f"`bias` is {bias}; expected a number from 0 up"):
+        MixtureDensity(3, 2).sample(torch.zeros(1, 3), bias)
+
+
+def test_the_largest_bias_gives_the_likeliest_mean():
+    head, hidden = MixtureDensity(3, 2), torch.randn(4, 3)
+    log_weights, means, _ = head(hidden)
+    likeliest = means[torch.arange(4), log_weights.argmax(-1)]
+    assert torch.equal(head.sample(hidden, 1e6), likeliest)
+
+
 def test_bias_makes_likely_components_likelier():
     made = MixtureDensity(1, 1, components=2)
     with torch.no_grad():

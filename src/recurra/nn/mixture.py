@@ -87,13 +87,15 @@ class MixtureDensity(nn.Module):
         """Draw a point (..., D) after hidden (..., input_size).
 
         bias: 0 draws as the density is; above, deviations shrink by e⁻ᵇ and likely components become likelier, which
-        makes neater writing (Graves 2013, section 5.4).
+        makes neater writing (Graves 2013, section 5.4). ConfigError for a bias below 0 or without end.
         """
+        if not 0 <= bias < math.inf:
+            raise ConfigError(f"MixtureDensity: `bias` is {bias!r}; expected a number from 0 up, such as 0.5")
         log_weights, means, factors = self(hidden)
         weights = (log_weights * (1 + bias)).softmax(-1)
         drawn = torch.multinomial(weights.reshape(-1, self.components), 1, generator=generator)
         chosen = drawn.view(*weights.shape[:-1], 1, 1)
         mean = means.take_along_dim(chosen, -2)[..., 0, :]
-        factor = factors.take_along_dim(chosen[..., None], -3)[..., 0, :, :] * math.exp(bias)
+        factor = factors.take_along_dim(chosen[..., None], -3)[..., 0, :, :]
         noise = torch.randn(mean.shape, dtype=mean.dtype, device=mean.device, generator=generator)
-        return mean + torch.linalg.solve_triangular(factor, noise[..., None], upper=False)[..., 0]
+        return mean + torch.linalg.solve_triangular(factor, noise[..., None], upper=False)[..., 0] * math.exp(-bias)
