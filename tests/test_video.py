@@ -7,7 +7,7 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_digits
 from video_clips import clips_in, counting
 
-from recurra.errors import ConfigError, DataError, RecurraError, RunError, ShapeError
+from recurra.errors import ConfigError, DataError, DtypeError, RecurraError, RunError, ShapeError
 from recurra.tasks import video
 from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim
 from recurra.tasks.video.moving import HEADINGS
@@ -62,8 +62,19 @@ def test_moving_digits_move_straight_and_bounce():
     assert np.array_equal(both.clips, again.clips)
     with pytest.raises(ShapeError, match="smaller than the canvas of 20"):
         moving_digits(np.zeros((1, 20, 20)), 1, size=20)
-    with pytest.raises(ConfigError, match="a speed from 0 to 1, not 3"):
-        moving_digits(dot, 1, speed=3)
+    for options, error, words in (
+        ({"speed": 3}, ConfigError, "`speed` is 3; expected a speed from 0 to 1"),
+        ({"frames": 0}, ConfigError, "`frames` is 0; expected a whole number, 1 or more"),
+        ({"digits": 1.5}, ConfigError, r"`digits` is 1\.5; expected a whole number"),
+        ({"pairs": [[0, 1]]}, ShapeError, r"`pairs` is \(1, 2\); expected \(1, 2\), numbers of the 1 images"),
+        ({"pairs": [0, 0]}, ShapeError, r"`pairs` is \(2,\); expected \(1, 2\)"),
+    ):
+        with pytest.raises(error, match=words):
+            moving_digits(dot, 1, **options)
+    with pytest.raises(DtypeError, match="`images` is float64; expected uint8, 0 to 255"):
+        moving_digits(dot / 255, 1)
+    with pytest.raises(ShapeError, match=r"`images` is \(0, 4, 4\)"):
+        moving_digits(np.zeros((0, 4, 4), np.uint8), 1)
 
 
 def test_no_window_is_off_by_one():

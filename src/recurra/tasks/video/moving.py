@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import ConfigError, DtypeError, ShapeError
 
 HEADINGS = ("E", "NE", "N", "NW", "W", "SW", "S", "SE")
 
@@ -40,14 +40,25 @@ def moving_digits(
     digits: images in a clip. speed: pixels a frame, as a fraction of the room that an image has to move in. eight: only the
     eight directions of HEADINGS, in place of any angle. pairs: (count, digits) which images to take; default random ones.
 
-    ShapeError where the images are not smaller than the canvas, ConfigError for numbers that cannot be.
+    ShapeError where the images are not smaller than the canvas or pairs are of others, DtypeError where they are not uint8,
+    ConfigError for numbers that cannot be.
     """
-    if images.ndim != 3 or max(images.shape[1:]) >= size:
+    images = np.asarray(images)
+    if images.ndim != 3 or not len(images) or max(images.shape[1:]) >= size:
         raise ShapeError(f"`images` is {images.shape}; expected (n, height, width), smaller than the canvas of {size}")
-    if min(count, frames, digits) < 1 or not 0 <= speed <= 1:
-        raise ConfigError(f"expected count, frames and digits of 1 or more and a speed from 0 to 1, not {speed}")
+    if images.dtype != np.uint8:
+        raise DtypeError(f"`images` is {images.dtype}; expected uint8, 0 to 255: (255 * images).astype(np.uint8)")
+    for name, value in {"count": count, "frames": frames, "digits": digits}.items():
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ConfigError(f"`{name}` is {value!r}; expected a whole number, 1 or more")
+    if not 0 <= speed <= 1:
+        raise ConfigError(f"`speed` is {speed!r}; expected a speed from 0 to 1")
+    if pairs is not None and (np.shape(pairs) != (count, digits) or np.min(pairs) < 0 or np.max(pairs) >= len(images)):
+        raise ShapeError(
+            f"`pairs` is {np.shape(pairs)}; expected {(count, digits)}, numbers of the {len(images)} images"
+        )
     random = np.random.default_rng(seed)
-    chosen = random.integers(0, len(images), (count, digits)) if pairs is None else pairs
+    chosen = random.integers(0, len(images), (count, digits)) if pairs is None else np.asarray(pairs)
     height, width = images.shape[1:]
     angle = random.random((count, digits)) * 2 * math.pi
     angle = np.round(angle / (math.pi / 4)) * (math.pi / 4) if eight else angle
