@@ -5,10 +5,11 @@ import json
 import mido
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from recurra.errors import ConfigError, DataError, RunError, ShapeError
 from recurra.tasks import music
-from recurra.tasks.music import read_midi, sound
+from recurra.tasks.music import picture, read_midi, sound
 from recurra.tasks.music.piece import Form, Piece
 
 CADENCE = [[60, 64, 67], [60, 65, 69], [59, 62, 67], [60, 64, 67]]
@@ -330,6 +331,15 @@ def test_missing_packages_name_the_line_that_installs_them(tmp_path, monkeypatch
 
 
 # The heads
+
+
+def test_a_picture_takes_the_notes_of_a_key_together():
+    axes = Figure().subplots()
+    picture._roll(axes, Piece([[60, 64], [], [60, 65], [60]]), "four notes on three keys")
+    bars = [path.vertices for collection in axes.collections for path in collection.get_paths()]
+    assert len(axes.collections) == 3
+    found = sorted((round(b[:, 0].min() * 16), round(b[:, 0].max() * 16), round(b[:, 1].mean())) for b in bars)
+    assert found == [(0, 1, 60), (0, 1, 64), (2, 3, 65), (2, 4, 60)]
 
 
 def test_pictures_show_every_note(tmp_path):
