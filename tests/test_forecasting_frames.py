@@ -2,6 +2,7 @@
 
 import datetime
 
+import narwhals.stable.v2 as narwhals
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.forecasting import calendar, frames, frequency
+from recurra.tasks.forecasting import calendar, frames, frequency, windows
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.panel import Form
 
@@ -79,6 +80,18 @@ def test_stamps_go_out_as_they_came():
     assert form.out(panel.at(np.zeros(1, int), np.array([3]))) == [datetime.date(2024, 3, 1)]
 
 
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_stamps_go_out_in_the_unit_they_came_in(library, unit):
+    """So that forecasts can be joined to the frame: polars and pyarrow join columns of one type alone."""
+    days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], f"datetime64[{unit}]")
+    frame = library({"ds": days, "y": [1, 2, 3]})
+    panel, form = read(frame)
+    back = frames.make({"ds": form.out(panel.stamps())}, form)
+    came, went = (narwhals.from_native(one).schema["ds"] for one in (frame, back))
+    assert came == went == narwhals.Datetime(unit)
+
+
 def test_calendar_features_are_where_the_stamp_is():
     hourly = frequency.parse("h")
     assert calendar.names(hourly) == ["day", "week", "month", "year"]
@@ -106,6 +119,15 @@ def test_static_columns_and_covariates():
     panel, _ = read(pd.DataFrame(data), static=("town", "unique_id"), past="t")
     assert panel.static == [["p", "a"], ["q", "b"]]
     assert panel.past[:, 0].tolist() == [5, 6, 7, 8]
+
+
+def test_series_named_by_numbers_have_a_vector_each_too():
+    """A shop's number is a name: shop 3 is not three times shop 1."""
+    panel, _ = read(
+        pd.DataFrame({"unique_id": [1, 1, 3, 3], "ds": [1, 2, 1, 2], "y": [1, 2, 3, 4]}), static="unique_id"
+    )
+    assert panel.ids == [1, 3]
+    assert windows.describe(panel)["static"] == [["1", "3"]]
 
 
 D = {"unique_id": list("aaa"), "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]}

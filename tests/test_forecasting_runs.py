@@ -120,7 +120,7 @@ def test_a_line_across_a_cutoff_knows_nothing_after_it(mode):
 def test_scores_are_the_measures_of_each_window():
     data = waves(80, 70)
     model = Forecaster(season=12, **TINY)
-    cv = model.cross_validate(data, windows=2)
+    cv = model.cross_validate(data, windows=np.int64(2), step=np.int64(6))
     scores = model.score(cv, data).set_index("model")
     assert list(scores.index) == ["forecast", "naive", "seasonal_naive"]
     for name in scores.index:

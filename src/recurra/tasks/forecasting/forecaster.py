@@ -166,9 +166,8 @@ class Forecaster:
         last stamp known, and the target. Raises DataError where a series is too short.
         """
         step = h or self.settings["model"].horizon if step is None else step
-        for name, value in (("windows", windows), ("step", step)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"`{name}` is {value!r}; expected 1 or more")
+        _at_least_one("windows", windows)
+        _at_least_one("step", step)
         panel, form = frames.read(frame, self.settings["series"], self._panel.freq if self.model and not fit else None)
         steps = self._steps(h, fitted=not fit)
         first = panel.lengths - steps - step * (windows - 1)
@@ -296,11 +295,15 @@ class Forecaster:
             self._need_fit()
         model = self.settings["model"]
         h = model.horizon if h is None else h
-        if isinstance(h, bool) or not isinstance(h, int | np.integer) or h < 1:
-            raise ConfigError(f"`h` is {h!r}; expected 1 or more steps")
+        _at_least_one("h", h, " steps")
         if model.mode == "direct" and h > model.horizon:
             raise ConfigError(
                 f"`h` is {h}, but the model forecasts {model.horizon} steps at once; fit with horizon={h}, or with"
                 " mode='recursive'"
             )
         return int(h)
+
+
+def _at_least_one(name: str, value: Any, what: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"`{name}` is {value!r}; expected 1 or more{what}")

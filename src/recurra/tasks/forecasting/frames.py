@@ -232,7 +232,7 @@ def _stamps(series) -> tuple[np.ndarray, str]:
     if isinstance(kind, narwhals.Datetime):
         if kind.time_zone:
             _zoned(series.name, kind.time_zone)
-        return frequency.nanoseconds(series.to_numpy(), f"the column {series.name!r}"), "datetime"
+        return frequency.nanoseconds(series.to_numpy(), f"the column {series.name!r}"), f"datetime:{kind.time_unit}"
     if kind == narwhals.Date:
         days = np.array(series.to_list(), "datetime64[D]")
         return frequency.nanoseconds(days, f"the column {series.name!r}"), "date"
@@ -356,7 +356,8 @@ def _is_number(one: Any) -> bool:
 def _static(table, config: SeriesConfig, order, codes, starts, ids) -> list[list]:
     rows = [[] for _ in ids]
     for name in config.static:
-        values = ids if name == config.id_col else None
+        # A name is a word, also where it is written as a number.
+        values = list(map(str, ids)) if name == config.id_col else None
         if values is None:
             listed = table[name].to_list()
             _plain([one for one in listed if one is not None], f"the static column {name!r}")

@@ -150,7 +150,7 @@ class Form:
     has_ids: bool
     """Whether there is a column that names the series."""
     stamps: str
-    """datetime, date, int, or text and the unit that the text goes down to: text:M."""
+    """date, int, datetime and its unit: datetime:ns (us without one), or text and the unit that it goes down to: text:M."""
 
     def out(self, stamps: np.ndarray) -> Any:
         """Stamps as the frames have them."""
@@ -160,7 +160,9 @@ class Form:
             _, unit, separator = self.stamps.split(":")
             texts = np.datetime_as_string(stamps.astype(f"datetime64[{unit}]"))
             return [text.replace("T", separator) for text in texts.tolist()]
-        return stamps.astype("datetime64[us]") if stamps.dtype.kind == "M" else stamps
+        if self.stamps.startswith("datetime"):
+            return stamps.astype(f"datetime64[{self.stamps.partition(':')[2] or 'us'}]")
+        return stamps
 
 
 def each(panel: Panel, function: Callable[[np.ndarray], Any]) -> list:
