@@ -186,7 +186,8 @@ def test_measures_by_hand():
     assert np.isnan(metrics.seasonal_error([1, 2], 2))
     assert metrics.pinball([10.0], [8.0], 0.9) == pytest.approx(1.8)
     assert metrics.pinball([8.0], [10.0], 0.9) == pytest.approx(0.2)
-    assert metrics.crps([10.0], [[8.0, 11.0]], [0.1, 0.5]) == pytest.approx((2 * 0.2 + 2 * 0.5) / 2)
+    # Up to 0.3 the chances are nearest to 0.1, from there to 0.5.
+    assert metrics.crps([10.0], [[8.0, 11.0]], [0.1, 0.5]) == pytest.approx(0.3 * 2 * 0.2 + 0.7 * 2 * 0.5)
     assert metrics.coverage([1, 2, 3, 4], [0, 2, 4, 0], [1, 2, 5, 3]) == 0.5
 
 
@@ -197,6 +198,9 @@ def test_crps_of_many_quantiles_is_that_of_the_distribution():
     z = 0.3
     want = z * (2 * 0.6179114222 - 1) + 2 * 0.3813878155 - 1 / np.sqrt(np.pi)
     assert metrics.crps([z], quantiles[None], levels) == pytest.approx(want, abs=1e-4)
+    # More of them where they are in a hurry, at the tails, changes nothing.
+    some = np.r_[0:20, 20:980:20, 980:999]
+    assert metrics.crps([z], quantiles[None, some], levels[some]) == pytest.approx(want, abs=1e-3)
 
 
 def test_measures_refuse_other_shapes():

@@ -138,6 +138,26 @@ def test_scores_are_the_measures_of_each_window():
     assert scores["crps"]["naive"] == pytest.approx(scores["mae"]["naive"])
 
 
+def test_a_forecast_of_the_tails_alone_is_scored_with_its_median():
+    """Quantiles far out have small losses; beside a naive forecast's error they alone would say nothing."""
+    data = waves(80)
+    model = Forecaster(season=12, quantiles=(0.05, 0.95), **TINY)
+    cv = model.cross_validate(data, windows=2)
+    three = cv[["q0.05", "forecast", "q0.95"]].to_numpy()
+    want = metrics.crps(cv["y"], three, [0.05, 0.5, 0.95])
+    assert model.score(cv, data)["crps"][0] == pytest.approx(want)
+
+
+def test_the_unit_of_a_window_is_measured_once(monkeypatch):
+    data, counted = waves(80), []
+    model = Forecaster(season=12, **TINY)
+    cv = model.cross_validate(data, windows=3)
+    error = metrics.seasonal_error
+    monkeypatch.setattr(metrics, "seasonal_error", lambda *given: counted.append(1) or error(*given))
+    model.score(cv, data)
+    assert len(counted) == 3
+
+
 @pytest.mark.parametrize("settings", [{}, {"mode": "recursive"}, {"scaling": "series", "cell": "gru"}], ids=str)
 def test_new_rows_move_the_state_on_as_if_read_at_once(settings):
     """One row at a time, all at once, or after saving: the same state; and it is carried, not read again."""

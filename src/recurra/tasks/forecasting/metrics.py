@@ -49,14 +49,18 @@ def pinball(y, quantile, level: float) -> float:
 
 
 def crps(y, quantiles, levels) -> float:
-    """The continuous ranked probability score, from quantiles: twice the mean pinball loss over evenly spread levels.
+    """The continuous ranked probability score, from quantiles: twice the pinball loss, summed over all chances.
 
-    quantiles: as y with one more dimension at the end, for the levels (Gneiting & Ranjan 2011).
+    quantiles: as y with one more dimension at the end, for the levels, which rise. Each stands for the chances nearest to
+    it (Gneiting & Ranjan 2011, by the midpoint rule): few levels, or none in the middle, measure it coarsely.
     """
     quantiles = np.asarray(quantiles, np.float64)
     if quantiles.shape[-1] != len(levels):
         raise ShapeError(f"crps: `quantiles` is {quantiles.shape}; expected (..., {len(levels)}) = (..., levels)")
-    return float(np.mean([2 * pinball(y, quantiles[..., k], level) for k, level in enumerate(levels)]))
+    levels = np.asarray(levels, np.float64)
+    edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
+    losses = [pinball(y, quantiles[..., k], level) for k, level in enumerate(levels)]
+    return float(2 * np.diff(edges) @ losses)
 
 
 def coverage(y, low, high) -> float:

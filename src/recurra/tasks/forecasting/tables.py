@@ -52,14 +52,13 @@ def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
     truth = frames.column(cv, config.target_col)
     windows = _windows(settings, form, panel, cv)
     season = setting_up.season(settings, panel.freq)
+    windows, owners = np.unique(np.array(windows), axis=0, return_inverse=True)
     scale = np.array([metrics.seasonal_error(panel.known_at(s, np.arange(n), n), season) for s, n in windows])
-    _, owners = np.unique(np.array(windows), axis=0, return_inverse=True)
-    scale = np.where(scale > 0, scale, np.nan)
+    scale = np.where(scale > 0, scale, np.nan)[owners]
     have = np.isfinite(truth)
     if not have.any():
         raise DataError("the forecasts have no measured value beside them; nothing can be scored")
-    levels, names = settings["model"].quantiles, quantile_names(settings)
-    rows = []
+    quantiles, rows = dict(zip(settings["model"].quantiles, quantile_names(settings), strict=False)), []
     for model in MODELS:
         found = frames.column(cv, model)
         off = np.abs(truth - found)
@@ -70,12 +69,13 @@ def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
             "mae": metrics.mae(truth[have], found[have]),
             "mse": metrics.mse(truth[have], found[have]),
         }
-        own = model == "forecast" and bool(names)
-        quantiles = np.stack([frames.column(cv, name) if own else found for name in names or ["forecast"]], -1)
-        row["crps"] = metrics.crps(truth[have], quantiles[have], levels if names else [0.5])
-        outer = own and len(levels) > 1
-        row["coverage"] = metrics.coverage(truth[have], quantiles[have, 0], quantiles[have, -1]) if outer else np.nan
-        row["nominal"] = levels[-1] - levels[0] if outer else np.nan
+        # The forecast is the median: without it, quantiles far out would look better than any one value can.
+        own = {0.5: model} | (quantiles if model == "forecast" else {})
+        values = np.stack([frames.column(cv, own[level])[have] for level in sorted(own)], -1)
+        row |= {"crps": metrics.crps(truth[have], values, sorted(own)), "coverage": np.nan, "nominal": np.nan}
+        if model == "forecast" and len(quantiles) > 1:
+            low, high = (frames.column(cv, quantiles[level])[have] for level in (min(quantiles), max(quantiles)))
+            row |= {"coverage": metrics.coverage(truth[have], low, high), "nominal": max(quantiles) - min(quantiles)}
         rows.append(row)
     return frames.make({name: [row[name] for row in rows] for name in rows[0]}, form)
 
