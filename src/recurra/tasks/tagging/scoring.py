@@ -4,22 +4,27 @@ from collections.abc import Iterable, Sequence
 
 from recurra.errors import ShapeError
 
+_ON, _ENDS = ("I", "M", "E", "L"), ("E", "L", "S", "U")
+_MARKS = ("B", *_ON, *_ENDS)
+
 
 def spans(labels: Iterable[str]) -> set[tuple[str, int, int]]:
     """Kind, start and end of each span: `spans(["B-PER", "I-PER", "O"])` → {("PER", 0, 2)}; the end is not in it.
 
-    B- begins a span, I- goes on with one of its kind, or begins one where there is none (CoNLL-2000's reading); anything
-    else is outside.
+    B- begins a span, I- goes on with one of its kind, or begins one where there is none (CoNLL-2000's reading). Where ends
+    are marked too, M- is another I-, E- and L- the last of a span, S- and U- all of one. Anything else is outside.
     """
     found, kind, start = set(), None, 0
     for at, label in enumerate([*map(str, labels), "O"]):
         mark, _, name = label.partition("-")
-        inside = mark in ("B", "I")
-        if kind is not None and (mark != "I" or name != kind):
+        if kind is not None and (mark not in _ON or name != kind):
             found.add((kind, start, at))
             kind = None
-        if inside and kind is None:
+        if mark in _MARKS and kind is None:
             kind, start = name, at
+        if mark in _ENDS:
+            found.add((kind, start, at + 1))
+            kind = None
     return found
 
 
