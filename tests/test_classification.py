@@ -197,6 +197,28 @@ def test_rare_classes_count_more_when_balanced():
     assert given.class_weight == {1: 5.0}
 
 
+def test_a_batch_of_a_class_that_does_not_count_changes_nothing():
+    X, y = ramps(20)
+    settings = TINY | {"batch_size": 1, "epochs": 1, "class_weight": {"down": 0.0}}
+    model = SequenceClassifier(**settings).fit(X, y)
+    assert np.isfinite(model.history_[-1]["loss"])
+    assert (model.predict(X) == "up").all()
+
+
+def test_weights_by_label_are_kept(tmp_path):
+    """For a run that is killed before its first state is written, and for a fit of what was loaded."""
+    X, y = ramps()
+    settings = TINY | {"epochs": 1, "class_weight": {np.str_("up"): np.float32(3)}}
+    model = SequenceClassifier(out=tmp_path / "run", **settings).fit(X, y)
+    model.set_params(class_weight=None).save(tmp_path / "saved")
+    for folder in ("run", "saved"):
+        assert SequenceClassifier.load(tmp_path / folder).class_weight == {"up": 3.0}
+    (tmp_path / "run/state.safetensors").unlink()
+    again = SequenceClassifier.resume(tmp_path / "run", X, y)
+    assert again.model_.class_weights.tolist() == [1, 3]
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
 def test_held_out_is_of_every_class_and_never_all_of_one():
     targets = np.array([0] * 50 + [1] * 5 + [2])
     train, valid = held_out(targets, 0.2, seed=3)
@@ -366,6 +388,8 @@ BAD = {
     "nothing": ([], [], DataError, "`X` is empty: 0 sequences"),
     "one text": ("abc", [1], DtypeError, r"`X` is one str; expected a list of sequences: \[X\]"),
     "one sequence": (np.zeros(4), [0], ShapeError, r"`X` is \(4,\), a single sequence; expected \(sequences, steps\)"),
+    "a dict": ({"one": [1.0]}, [0], DtypeError, "`X` is dict; expected a list of sequences, or an array"),
+    "a set": ({"a", "b"}, [0, 1], DtypeError, "`X` is set; expected a list of sequences, or an array"),
     "a number": (3, [0], DtypeError, "`X` is int; expected a list of sequences, or an array"),
     "four axes": (np.zeros((2, 2, 2, 2)), [0, 1], ShapeError, r"`X` is \(2, 2, 2, 2\); expected"),
     "numbers": ([1.0, 2.0], [0, 1], ShapeError, r"`X\[0\]` is \(\); expected \(steps,\) or \(steps, features\)"),
@@ -437,7 +461,10 @@ def test_sequences_of_another_kind_than_those_fitted_on(fitted):
         ({"span": 2}, ConfigError, "`span` is 2; expected 0, or more than 2 steps"),
         ({"class_weight": "even"}, ConfigError, "`class_weight` is 'even'; expected balanced, or nothing"),
         ({"class_weight": {7: 1.0}}, ConfigError, "`class_weight` names 7; expected one of: 0, 1"),
-        ({"class_weight": {1: -1.0}}, ConfigError, "`class_weight` of 1 is -1.0; expected 0 or more"),
+        ({"class_weight": {1: -1.0}}, ConfigError, "`class_weight` of 1 is -1.0; expected a number, 0 or more"),
+        ({"class_weight": {1: "2"}}, ConfigError, "`class_weight` of 1 is '2'; expected a number, 0 or more"),
+        ({"class_weight": {1: float("inf")}}, ConfigError, "`class_weight` of 1 is inf; expected a number, 0 or more"),
+        ({"class_weight": {0: 0, 1: 0}}, ConfigError, "`class_weight` is 0 for every class; nothing could be learned"),
         ({"min_count": 0}, ConfigError, "`min_count` is 0; expected 1 or more"),
         ({"vocabulary_size": 0}, ConfigError, "`vocabulary_size` is 0; expected 1 or more tokens"),
         ({"cell": "gruu"}, CellError, r"no cell is called 'gruu'; did you mean `gru`\?"),

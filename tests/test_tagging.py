@@ -139,6 +139,10 @@ def test_spans():
     assert spans(["I-PER", "I-LOC", "O"]) == {("PER", 0, 1), ("LOC", 1, 2)}
     assert spans(["B", "I", "O", "I"]) == {("", 0, 2), ("", 3, 4)}
     assert spans(["D", "N", "V"]) == set()
+    assert spans(["B-PER", "I-PER", "E-PER", "S-LOC", "O"]) == {("PER", 0, 3), ("LOC", 3, 4)}
+    assert spans(["B-PER", "L-PER", "U-PER", "U-PER"]) == {("PER", 0, 2), ("PER", 2, 3), ("PER", 3, 4)}
+    assert spans(["B", "M", "E", "S", "B", "E"]) == {("", 0, 3), ("", 3, 4), ("", 4, 6)}
+    assert spans(["S-PER", "I-PER", "E-LOC", "B-LOC"]) == {("PER", 0, 1), ("PER", 1, 2), ("LOC", 2, 3), ("LOC", 3, 4)}
     y = [["B-PER", "I-PER", "O"], ["B-LOC", "O"]]
     assert span_f1(y, y) == 1
     assert span_f1(y, [["B-PER", "O", "O"], ["B-LOC", "B-LOC"]]) == pytest.approx(2 * 1 / (2 + 3))
@@ -221,6 +225,7 @@ def test_conll_files(tmp_path):
     [
         ([["a"], []], [["x"], []], DataError, r"`X\[1\]` is empty; leave it out"),
         ([["a"], ["b", 3]], [["x"], ["y", "x"]], DtypeError, r"`X\[1\]` holds something else than words"),
+        ({"one": ["a"]}, [["x"]], DtypeError, "`X` is dict; expected a list of sequences, or an array"),
         ([["a"], ["b"]], [["x"]], DataError, "`X` has 2 sequences and `y` 1"),
         ([["a", "b"]], [["x"]], ShapeError, r"`y\[0\]` is \(1,\); expected \(2,\), a label for each step of `X\[0\]`"),
         ([["a", "b"]], None, DataError, "requires y to be passed"),

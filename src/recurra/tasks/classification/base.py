@@ -144,7 +144,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         self._prepare(model, reader, train, parts)
         folder = claim()
         reader.save(folder)
-        folders.write_settings(folder, self.schema, parts, **(about | reader.about()))
+        folders.write_settings(folder, self.schema, parts, **(about | reader.about() | self._kept()))
         self._own(model.to(device), reader, parts, folder if kept else None)
         task = self._task(model, train, valid, parts)
         told = [lambda event: self.history_.append(event) if event["event"] == "evaluate" else None, *listeners]
@@ -157,9 +157,13 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _own(self, model: nn.Module, reader: Reader, parts: dict[str, Any], folder: Path | None) -> None:
         """Take over what is fitted, and the settings it was fitted with: `set_params` changes those of the next fit alone."""
         self.model_, self.reader_, self.parts_, self.folder_, self.history_ = model, reader, parts, folder, []
-        self.classes_ = reader.classes
+        self.classes_, self.kept_ = reader.classes, self._kept()
         if reader.features is not None:
             self.n_features_in_ = reader.features
+
+    def _kept(self) -> dict[str, Any]:
+        """What config.json keeps of parameters that are no settings."""
+        return {}
 
     def _fitted(self) -> nn.Module:
         check_is_fitted(self, "model_")
@@ -178,7 +182,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         folders.make(folder)
         self.reader_.save(folder)
         runs.write_weights(model, folder, step=None, loss=None)
-        folders.write_settings(folder, self.schema, self.parts_, **self.reader_.about())
+        folders.write_settings(folder, self.schema, self.parts_, **self.reader_.about(), **self.kept_)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

@@ -1,6 +1,8 @@
 """SequenceClassifier: one label for each sequence, as a scikit-learn classifier."""
 
-from typing import Any
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -75,8 +77,21 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _values(self) -> dict[str, Any]:
         values = super()._values()
-        # A dict is of labels, not a setting of a kind; what it says is kept with the weights.
+        # A dict is of labels, not a setting of a kind.
         return values | {"class_weight": None} if isinstance(self.class_weight, dict) else values
+
+    def _kept(self) -> dict[str, Any]:
+        if not isinstance(self.class_weight, dict):
+            return {}
+        # JSON has no keys but texts: pairs.
+        return {"class_weight": [[np.asarray(label).item(), float(w)] for label, w in self.class_weight.items()]}
+
+    @classmethod
+    def _described(cls, folder: Path) -> tuple[Self, dict[str, Any], dict[str, Any]]:
+        estimator, parts, about = super()._described(folder)
+        if "class_weight" in about:
+            estimator.class_weight = dict(about["class_weight"])
+        return estimator, parts, about
 
     def _check(self, X: Any, y: Any, name: str) -> tuple[Any, np.ndarray]:
         X = sequences.read(X, name)
@@ -119,9 +134,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             for label, weight in given.items():
                 if label not in known:
                     raise ConfigError(f"`class_weight` names {label!r}; {nearest(label, known)}")
-                if not weight >= 0:
-                    raise ConfigError(f"`class_weight` of {label!r} is {weight!r}; expected 0 or more")
-            return np.array([given.get(label, 1.0) for label in known])
+                if not (isinstance(weight, Real) and 0 <= weight < np.inf):
+                    raise ConfigError(f"`class_weight` of {label!r} is {weight!r}; expected a number, 0 or more")
+            weights = np.array([given.get(label, 1.0) for label in known])
+            if not weights.any():
+                raise ConfigError("`class_weight` is 0 for every class; nothing could be learned")
+            return weights
         if given == "balanced":
             return len(targets) / (len(classes) * np.bincount(targets, minlength=len(classes)))
         return np.ones(len(classes))

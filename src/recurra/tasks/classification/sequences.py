@@ -1,7 +1,7 @@
 """What users call sequences → rows that a model reads: arrays of numbers, or ids of tokens; and what cannot be one."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
     _refuse_masked(X, name)
     if not hasattr(X, "__len__") and hasattr(X, "__array__"):
         X = np.asarray(X)
-    if not hasattr(X, "__len__"):
+    if not hasattr(X, "__len__") or isinstance(X, Mapping | Set):
         raise DtypeError(f"`{name}` is {type(X).__name__}; expected a list of sequences, or an array")
     if (isinstance(X, np.ndarray) and X.ndim == 0) or not len(X):
         raise DataError(f"`{name}` is empty: 0 sequences, i.e. 0 sample(s); at least 1 is required")

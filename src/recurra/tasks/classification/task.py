@@ -40,8 +40,7 @@ class ClassificationTask:
 
     def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
         x, lengths, targets = batch
-        loss = F.cross_entropy(model(x, lengths), targets, weight=self.model.class_weights)
-        return loss, None, len(targets)
+        return weighted(model(x, lengths), targets, self.model.class_weights), None, len(targets)
 
     def evaluate(self, model: Classifier) -> dict[str, float]:
         if not len(self.valid.rows):
@@ -50,7 +49,7 @@ class ClassificationTask:
         for numbers, found in read(model, self.valid.rows):
             logits[numbers] = found.cpu()
         targets = torch.as_tensor(self.valid.targets)
-        loss = F.cross_entropy(logits, targets, weight=model.class_weights.cpu())
+        loss = weighted(logits, targets, model.class_weights.cpu())
         return {"loss": loss.item(), "accuracy": (logits.argmax(1) == targets).double().mean().item()}
 
     def sample(self, model: Classifier, seed: int) -> None:
@@ -58,6 +57,12 @@ class ClassificationTask:
 
     def measures(self, loss: float) -> dict[str, float]:
         return {}
+
+
+def weighted(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The mean cross-entropy, (): each example counts as its class does; 0 where none of them counts."""
+    total = weights[targets].sum()
+    return F.cross_entropy(logits, targets, weight=weights, reduction="sum") / torch.where(total > 0, total, 1.0)
 
 
 def read(model: Classifier, rows, **options) -> Iterator[tuple[np.ndarray, Tensor]]:

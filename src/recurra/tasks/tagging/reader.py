@@ -1,6 +1,7 @@
 """What a fitted tagger knows of its data: the labels, and how words become rows of numbers."""
 
 from collections import Counter
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ LONGEST = 24
 
 def read(X: Any, name: str = "X") -> Any:
     """Lists of words, or arrays (steps, features), checked: `read(["ab"])` → [["a", "b"]], a step each character."""
-    if not isinstance(X, str) and hasattr(X, "__len__") and len(X) and _is_words(X[0]):
+    if not isinstance(X, str | Mapping | Set) and hasattr(X, "__len__") and len(X) and _is_words(X[0]):
         return [_words(row, f"{name}[{i}]") for i, row in enumerate(X)]
     return sequences.read(X, name)
 
