@@ -1,6 +1,8 @@
 """Forecasters from frame to forecast: fit, predict, cross-validate, update, plot, save, load, resume; and the command."""
 
 import json
+import os
+import signal
 
 import click
 import numpy as np
@@ -11,9 +13,9 @@ import torch
 
 from recurra.cli import forecast as cli
 from recurra.cli import frame as cli_frame
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, DivergenceError, RunError
 from recurra.tasks.forecasting import Forecaster, frames, metrics
-from recurra.training import files, listeners, runs
+from recurra.training import Interrupted, files, listeners, runs
 
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 6}
 
@@ -315,6 +317,26 @@ def test_resuming_goes_on_to_the_same_bits(tmp_path):
         Forecaster(**TINY).fit(waves(60), out=tmp_path / "cut", quiet=True)
 
 
+def test_what_stops_a_fit_names_a_folder_only_where_there_will_be_one(tmp_path):
+    def interrupt(event):
+        if event["event"] == "evaluate":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    data, wild = waves(60), waves(60).assign(y=lambda d: d["y"] * 1e60)
+    with pytest.raises(Interrupted, match="stopped, and nothing is kept; with `out`"):
+        Forecaster(**TINY | {"epochs": 400}).fit(data, quiet=True, listeners=[interrupt])
+    with pytest.raises(Interrupted, match=r"Go on with: recurra forecast --resume .*run"):
+        Forecaster(**TINY | {"epochs": 400}).fit(data, tmp_path / "run", quiet=True, listeners=[interrupt])
+    for out, told in ((None, False), (tmp_path / "wild", True)):
+        with (
+            pytest.raises(DivergenceError, match="look for wild values in the data") as error,
+            np.errstate(over="ignore"),
+        ):
+            Forecaster(scaling="none", **TINY).fit(wild, out, quiet=True)
+        assert (f"the last good state is in {out}" in str(error.value)) == told
+        assert "recurra-" not in str(error.value)
+
+
 def test_pictures_show_the_naive_forecasts_beside(fitted, tmp_path):
     figure = fitted.plot(path=tmp_path / "next.png")
     labels = {line.get_label() for line in figure.axes[0].lines}
@@ -435,6 +457,15 @@ def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
     scores = json.loads(recurra("sales.csv", "--model", "sales-1", "--windows", 2, "--json"))["scores"]
     assert [row["model"] for row in scores] == ["forecast", "naive", "seasonal_naive"]
     assert "--model took it as it is" in recurra.err
+
+
+def test_what_is_known_ahead_has_another_name_in_the_command(recurra):
+    """In Python the frame is called future, as the setting is; here --future is the setting, and --known the table."""
+    recurra("sales.csv", *FLAGS, "--future", "f", "-q")
+    recurra("--model", "sales-1", fails=2)
+    assert "the model needs f for the next 6 steps; give --known, a frame with ds" in recurra.err
+    recurra("--model", "sales-1", "--known", "sales.csv", fails=1)
+    assert "--known lacks f of series" in recurra.err
 
 
 def test_the_commands_mistakes(recurra, tmp_path):

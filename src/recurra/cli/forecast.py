@@ -1,5 +1,6 @@
 """`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
+from recurra.errors import RecurraError
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
 
@@ -102,7 +104,9 @@ def command(
             found = forecaster.cross_validate(frame, windows, stride, steps, fit=not model, quiet=quiet)
             shown = forecaster.score(found, frame)
         else:
-            found = shown = forecaster.predict(steps, None if known is None else frames.load(known), frame=frame)
+            ahead = None if known is None else frames.load(known)
+            with _called_known():
+                found = shown = forecaster.predict(steps, ahead, frame=frame)
         _show(forecaster, found, shown, to, picture, as_json)
         if model and windows and not quiet:
             click.echo(
@@ -118,6 +122,16 @@ def command(
 for _parameter in command.params:
     if _parameter.multiple:
         _parameter.type = _Listed(_parameter.type)
+
+
+@contextlib.contextmanager
+def _called_known():
+    """In errors, `known` for `future`: in Python this is also the frame, here it is the columns alone."""
+    try:
+        yield
+    except RecurraError as error:
+        error.args = (str(error).replace("`future`", "`known`"), *error.args[1:])
+        raise
 
 
 def _drop(why: str, **options) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DivergenceError
 from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit, progress
 from recurra.training import listeners as listening
 
@@ -61,3 +61,5 @@ def train(
         kept = f"{error}. Go on with: {again}"
         gone = "stopped, and nothing is kept; with `out` a stopped fit can be gone on with"
         raise Interrupted(kept if again else gone, error.exit_code - 128) from None
+    except DivergenceError as error:
+        raise DivergenceError(f"{error}; the last good state is in {folder}" if again else str(error)) from None

@@ -230,8 +230,7 @@ def _fall_back(run: Run, tell) -> None:
     if run.progress.falls > FALLS:
         raise DivergenceError(
             f"the loss or its gradient became infinite or NaN {run.progress.falls} times, last at step {step:,} with"
-            f" a learning rate of {lr:.2g}; the last good state is in {run.folder}. Start again with a smaller `lr`"
-            " or `clip`, and look for wild values in the data."
+            f" a learning rate of {lr:.2g}. Start again with a smaller `lr` or `clip`, and look for wild values in the data"
         )
     runs.save(run)
     tell("fall", run, fell_at=step, scale=run.progress.scale)

@@ -77,7 +77,7 @@ class Forecaster:
         self._open(folder, parts, about, form, model)
         self._set_history(panel, units)
         contents.write_history(folder, self._panel, self._units, self._carried.since)
-        return self._run(task, notes, device, quiet, listeners, stop)
+        return self._run(task, notes, device, quiet, listeners, stop, kept=out is not None)
 
     def _temporary(self) -> Path:
         """A folder that is gone when the forecaster is."""
@@ -112,10 +112,10 @@ class Forecaster:
         task = setting_up.task(model.model, model.settings, model._about, panel, model._units)
         return model._run(task, [], device, quiet, listeners, stop)
 
-    def _run(self, task: ForecastTask, notes, device, quiet, listeners, stop) -> "Forecaster":
+    def _run(self, task: ForecastTask, notes, device, quiet, listeners, stop, kept=True) -> "Forecaster":
         training = self.settings["training"]
         self.model.to(device)
-        again = f"recurra forecast --resume {self.folder}"
+        again = f"recurra forecast --resume {self.folder}" if kept else None
         running.train(
             task, training, self.folder, again=again, quiet=quiet, notes=notes, listeners=listeners, stop=stop
         )
