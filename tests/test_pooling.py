@@ -4,7 +4,7 @@ import pytest
 import torch
 from support import assert_close
 
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import ConfigError, DtypeError, ShapeError
 from recurra.nn.pooling import POOLINGS, Pooling
 
 LENGTHS = torch.tensor([5, 1, 0, 3])
@@ -62,6 +62,14 @@ def test_without_lengths_all_steps_count(kind):
 
 
 @pytest.mark.parametrize("kind", POOLINGS)
+def test_no_steps_give_zeros(kind):
+    for lengths in (None, [0, 0]):
+        pooled, weights = Pooling(kind, 6)(torch.zeros(0, 2, 6), lengths, return_weights=True)
+        assert torch.equal(pooled, torch.zeros(2, 6))
+        assert weights.shape == (2, 0)
+
+
+@pytest.mark.parametrize("kind", POOLINGS)
 def test_gradients_reach_no_padding(kind):
     y = torch.randn(5, 4, 6, requires_grad=True)
     Pooling(kind, 6)(y, LENGTHS).sum().backward()
@@ -78,3 +86,11 @@ def test_what_cannot_be_is_said():
         Pooling("last", 5, bidirectional=True)
     with pytest.raises(ShapeError, match=r"Pooling: `y` is \(3, 4\); expected \(time, batch, 4\)"):
         Pooling("last", 4)(torch.zeros(3, 4))
+    pooling, y = Pooling("mean", 4), torch.ones(3, 2, 4)
+    assert torch.equal(pooling(y, [3, 1]), torch.ones(2, 4))
+    with pytest.raises(ShapeError, match=r"Pooling: lengths\[1\] is 9; expected 0 to 3, the steps of `y`"):
+        pooling(y, torch.tensor([3, 9]))
+    with pytest.raises(ShapeError, match=r"Pooling: `lengths` is \(1,\); expected \(2,\), one for each row of `y`"):
+        pooling(y, torch.tensor([3]))
+    with pytest.raises(DtypeError, match=r"Pooling: `lengths` is .*; expected whole numbers"):
+        pooling(y, torch.tensor([3.0, 1.0]))

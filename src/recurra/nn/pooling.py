@@ -1,10 +1,13 @@
 """A sequence of states → one vector: the last step, the mean, the largest value, or a learned weighted mean."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from recurra.backends.call import active_steps
 from recurra.errors import ConfigError, ShapeError, nearest
+from recurra.nn.inputs import read_lengths
 
 POOLINGS = ("last", "mean", "max", "attention")
 
@@ -31,19 +34,24 @@ class Pooling(nn.Module):
         if kind == "attention":
             self.projection, self.score = nn.Linear(size, size), nn.Linear(size, 1, bias=False)
 
-    def forward(self, y: Tensor, lengths: Tensor | None = None, return_weights: bool = False):
+    def forward(self, y: Tensor, lengths: Tensor | Sequence[int] | None = None, return_weights: bool = False):
         """Pool y (time, batch, size), of which row b has lengths[b] steps; default all of them. No steps give zeros.
 
         return_weights: also each step's share of the result, (batch, time), each row 1 in all; for "max" the share of the
         units that are largest there.
 
-        Returns (batch, size), or `pooled, weights`. ShapeError for a y of another form.
+        Returns (batch, size), or `pooled, weights`. ShapeError for a y of another form and lengths that cannot be,
+        DtypeError for lengths that are no whole numbers.
         """
         if y.ndim != 3 or y.shape[2] != self.size:
             raise ShapeError(f"Pooling: `y` is {tuple(y.shape)}; expected (time, batch, {self.size})")
         time, batch, _ = y.shape
+        lengths = read_lengths("Pooling", lengths, time, batch, True, y.device, of="y")
+        if not time:
+            pooled = y.new_zeros(batch, self.size)
+            return (pooled, y.new_zeros(batch, 0)) if return_weights else pooled
         # Without lengths nothing is masked: a long sequence is not copied for it.
-        active = None if lengths is None else active_steps(lengths.to(y.device), time)
+        active = None if lengths is None else active_steps(lengths, time)
         counts = torch.full((batch, 1), time) if lengths is None else lengths[:, None]
         pooled, weights = getattr(self, f"_{self.kind}")(y, counts.to(y.device), active)
         return (pooled, weights().squeeze(2).t().to(y.dtype)) if return_weights else pooled
