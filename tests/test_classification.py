@@ -205,6 +205,48 @@ def test_a_batch_of_a_class_that_does_not_count_changes_nothing():
     assert (model.predict(X) == "up").all()
 
 
+def test_an_example_counts_as_its_weight_says():
+    """As often as it is there twice; not at all at 0, in the loss that picks the best weights too."""
+    X, y = ramps(20)
+    settings = TINY | {"epochs": 3, "batch_size": 64, "validation": 0.0}
+    weights = np.arange(20) % 3
+    twice = np.repeat(np.arange(20), weights)
+    one = SequenceClassifier(**settings).fit(X, y, sample_weight=weights)
+    two = SequenceClassifier(**settings | {"standardise": "none"}).fit(X, y, sample_weight=list(weights))
+    three = SequenceClassifier(**settings | {"standardise": "none"}).fit([X[i] for i in twice], y[twice])
+    assert np.allclose(two.predict_proba(X), three.predict_proba(X), atol=1e-4)
+    assert not np.allclose(one.predict_proba(X), SequenceClassifier(**settings).fit(X, y).predict_proba(X), atol=1e-3)
+    told = y == "up"  # what is told of the others is wrong
+    held = [SequenceClassifier(**TINY | {"epochs": 4, "validation": 0.5}).fit(X, labels, sample_weight=told * 1.0)
+            for labels in (y, np.where(told, y, "down"))]  # fmt: skip
+    assert held[0].history_[-1]["loss"] == held[1].history_[-1]["loss"]
+
+
+def test_weights_belong_to_the_data_of_a_run(tmp_path):
+    X, y = ramps()
+    settings, weights = TINY | {"epochs": 2}, np.linspace(0, 1, len(y))
+    whole = SequenceClassifier(out=tmp_path / "run", **settings).fit(X, y, sample_weight=weights)
+    again = SequenceClassifier.resume(tmp_path / "run", X, y, sample_weight=weights)
+    assert np.array_equal(whole.predict_proba(X), again.predict_proba(X))
+    with pytest.raises(DataError, match="begun with other sequences or labels"):
+        SequenceClassifier.resume(tmp_path / "run", X, y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "words"),
+    [
+        ([1.0], ShapeError, r"`sample_weight` is \(1,\); expected \(6,\), one for each sequence"),
+        (["a"] * 6, DtypeError, "`sample_weight` holds something else than numbers"),
+        ([1, 1, -1, 1, 1, 1], DataError, r"`sample_weight\[2\]` is -1; expected a number, 0 or more"),
+        ([1, np.nan, 1, 1, 1, 1], DataError, r"`sample_weight\[1\]` is nan; expected a number, 0 or more"),
+        ([0] * 6, DataError, "every `sample_weight` is zero; nothing could be learned"),
+    ],
+)
+def test_weights_that_cannot_be(weights, error, words):
+    with pytest.raises(error, match=words):
+        SequenceClassifier(epochs=1, **TINY).fit(*GOOD, sample_weight=weights)
+
+
 def test_weights_by_label_are_kept(tmp_path):
     """For a run that is killed before its first state is written, and for a fit of what was loaded."""
     X, y = ramps()
@@ -273,6 +315,7 @@ NOT_APPLICABLE = {
     "check_n_features_in": OTHER_LENGTHS,
     "check_n_features_in_after_fitting": OTHER_LENGTHS,
     "check_classifiers_train": OTHER_LENGTHS,
+    "check_sample_weight_equivalence_on_dense_data": "examples are drawn in batches: twice is not twice in one batch",
 }
 
 

@@ -131,6 +131,17 @@ def test_without_the_field_padding_counts_for_nothing():
     assert model.loss(scores, torch.tensor([4, 2]), targets).item() == pytest.approx(want.item())
 
 
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_sequence_counts_as_its_weight_says(crf):
+    model = Tagger(4, 3, EncoderConfig(hidden_size=4), TaggerConfig(crf=crf))
+    scores, targets, lengths = torch.randn(5, 3, 3), torch.randint(3, (5, 3)), torch.tensor([5, 2, 4])
+    chosen = torch.tensor([0, 2, 2])
+    got = model.loss(scores, lengths, targets, torch.tensor([1.0, 0.0, 2.0]))
+    want = model.loss(scores[:, chosen], lengths[chosen], targets[:, chosen])
+    assert got.item() == pytest.approx(want.item())
+    assert model.loss(scores, lengths, targets, torch.zeros(3)).item() == 0
+
+
 # Spans
 
 

@@ -25,17 +25,19 @@ except ImportError as error:
 
 
 class Examples(NamedTuple):
-    """Rows as the model reads them, and their targets: a class each, or an array (steps,) of classes each."""
+    """Rows as the model reads them, their targets: a class each, or an array (steps,) of classes each; and their weights."""
 
     rows: Any
     targets: Any
+    weights: np.ndarray
 
 
 class Given(NamedTuple):
-    """What a user fits on: sequences, labels, and perhaps others to choose the best weights by."""
+    """What a user fits on: sequences, labels, perhaps how much each counts, and others to choose the best weights by."""
 
     X: Any
     y: Any
+    sample_weight: Any = None
     validation: tuple[Any, Any] | None = None
 
 
@@ -88,6 +90,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         self,
         X: Any,
         y: Any,
+        sample_weight: Any = None,
         *,
         validation_data: tuple[Any, Any] | None = None,
         listeners: Iterable[Callable[[dict], None]] = (),
@@ -95,6 +98,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     ) -> Self:
         """Learn from labelled sequences, anew each time.
 
+        sample_weight: (sequences,) how much each counts in the loss, 0 or more; default 1.
         validation_data: (X, y) to choose the best weights by, in place of the part `validation` of the examples.
         listeners, stop: as in `recurra.training.fit`.
 
@@ -102,7 +106,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         (None without `out`). ConfigError for settings that cannot be, DataError, ShapeError and DtypeError for examples
         that cannot be used, RunError where the folder `out` is in use.
         """
-        parts, given = self._settings(), Given(X, y, validation_data)
+        parts, given = self._settings(), Given(X, y, sample_weight, validation_data)
         if self.out is not None:
             return self._train(lambda: folders.claim(self.out), parts, given, {}, listeners, stop)
         with tempfile.TemporaryDirectory(prefix="recurra-") as folder:
@@ -129,17 +133,24 @@ class SequenceEstimator(BaseEstimator, ABC):
         device = running.device(parts["training"].device)
         X, y = self._check(given.X, given.y, "X")
         classes, mark = self._classes(y), sequences.fingerprint(X, y)
+        weights = sequences.weights(given.sample_weight, len(X))
+        if given.sample_weight is not None:
+            mark = sequences.fingerprint(mark, weights)
         if given.validation is None:
             both = sequences.held_out(self._strata(y), parts["data"].validation, parts["training"].seed)
-            (X, y), (other_X, other_y) = [(take(X, numbers), take(y, numbers)) for numbers in both]
+            (X, y, weights), (other_X, other_y, others) = [(take(X, n), take(y, n), weights[n]) for n in both]
         else:
             other_X, other_y = self._check(*given.validation, "validation_data")
+            others = sequences.weights(None, len(other_X))
             mark = sequences.fingerprint(mark, other_X, other_y)
         if about.setdefault("fingerprint", mark) != mark:
-            raise DataError("the run was begun with other sequences or labels; it goes on only with the same ones")
+            raise DataError(
+                "the run was begun with other sequences or labels, or other weights; it goes on only with the same"
+            )
         reader = self.reader.learn(X, classes, parts)
-        train = Examples(reader.rows(X), reader.targets(y))
-        valid = Examples(reader.rows(other_X), reader.targets(other_y)) if len(other_X) else Examples([], [])
+        train = Examples(reader.rows(X), reader.targets(y), weights)
+        held = (reader.rows(other_X), reader.targets(other_y)) if len(other_X) else ([], [])
+        valid = Examples(*held, others)
         model = folders.seeded(lambda: self._model(reader, parts), parts["training"].seed)
         self._prepare(model, reader, train, parts)
         folder = claim()
@@ -205,6 +216,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         folder: str | Path,
         X: Any = None,
         y: Any = None,
+        sample_weight: Any = None,
         *,
         validation_data: tuple[Any, Any] | None = None,
         quiet: bool = True,
@@ -213,8 +225,8 @@ class SequenceEstimator(BaseEstimator, ABC):
     ) -> Self:
         """Go on with a fit that was stopped, to the bits it would have had: `SequenceClassifier.resume(folder, X, y)`.
 
-        X, y, validation_data: the same as they were; other data is a DataError. Left out, they are read again from the files
-        that the run was made from. RunError where the folder is damaged, holds no run, or knows of no files.
+        X, y, sample_weight, validation_data: the same as they were; other data is a DataError. Left out, they are read again
+        from the files that the run was made from. RunError where the folder is damaged, holds no run, or knows of no files.
         """
         folder = folders.find(folder)
         estimator, parts, about = cls._described(folder)
@@ -225,7 +237,8 @@ class SequenceEstimator(BaseEstimator, ABC):
                 raise RunError(f"{folder} was fitted on arrays in memory; give the same again: resume(folder, X, y)")
             X, y = cls.read_files(**about["sources"])
         estimator.out, estimator.quiet = str(folder), quiet
-        return estimator._train(lambda: folder, parts, Given(X, y, validation_data), about, listeners, stop)
+        given = Given(X, y, sample_weight, validation_data)
+        return estimator._train(lambda: folder, parts, given, about, listeners, stop)
 
     @classmethod
     def from_files(

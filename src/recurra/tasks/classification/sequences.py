@@ -181,6 +181,27 @@ def together(rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
     return x.transpose(0, 1).to(device), lengths.to(device)
 
 
+def weights(given: Any, count: int) -> np.ndarray:
+    """How much each of so many sequences counts, (count,) float32: as given, or 1.
+
+    ShapeError, DtypeError, DataError where it is not a number each, 0 or more, or where none counts.
+    """
+    if given is None:
+        return np.ones(count, np.float32)
+    try:
+        found = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise DtypeError("`sample_weight` holds something else than numbers") from None
+    if found.shape != (count,):
+        raise ShapeError(f"`sample_weight` is {found.shape}; expected ({count},), one for each sequence")
+    wrong = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(wrong):
+        raise DataError(f"`sample_weight[{wrong[0]}]` is {found[wrong[0]]:g}; expected a number, 0 or more")
+    if not found.any():
+        raise DataError("every `sample_weight` is zero; nothing could be learned")
+    return found
+
+
 def held_out(targets: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the examples to train on, and of those put aside: of each class `fraction`, but never all of it.
 

@@ -32,15 +32,17 @@ class ClassificationTask:
         self.batches = Batches(len(train.rows), data.batch_size, seed, lengths, rank, world)
         self.steps = len(self.batches)
 
-    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor]:
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         numbers = self.batches.batch(epoch, index)
         device = self.model.device
         x, lengths = together([self.train.rows[i] for i in numbers], device)
-        return x, lengths, torch.as_tensor(self.train.targets[numbers], device=device)
+        targets = torch.as_tensor(self.train.targets[numbers], device=device)
+        return x, lengths, targets, torch.as_tensor(self.train.weights[numbers], device=device)
 
     def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
-        x, lengths, targets = batch
-        return weighted(model(x, lengths), targets, self.model.class_weights), None, len(targets)
+        x, lengths, targets, weights = batch
+        weights = weights * self.model.class_weights[targets]
+        return weighted(model(x, lengths), targets, weights), None, len(targets)
 
     def evaluate(self, model: Classifier) -> dict[str, float]:
         if not len(self.valid.rows):
@@ -49,7 +51,7 @@ class ClassificationTask:
         for numbers, found in read(model, self.valid.rows):
             logits[numbers] = found.cpu()
         targets = torch.as_tensor(self.valid.targets)
-        loss = weighted(logits, targets, model.class_weights.cpu())
+        loss = weighted(logits, targets, torch.as_tensor(self.valid.weights) * model.class_weights.cpu()[targets])
         return {"loss": loss.item(), "accuracy": (logits.argmax(1) == targets).double().mean().item()}
 
     def sample(self, model: Classifier, seed: int) -> None:
@@ -60,9 +62,9 @@ class ClassificationTask:
 
 
 def weighted(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The mean cross-entropy, (): each example counts as its class does; 0 where none of them counts."""
-    total = weights[targets].sum()
-    return F.cross_entropy(logits, targets, weight=weights, reduction="sum") / torch.where(total > 0, total, 1.0)
+    """The mean cross-entropy by the weight of each example, (); 0 where none of them counts."""
+    total = weights.sum()
+    return (F.cross_entropy(logits, targets, reduction="none") * weights).sum() / torch.where(total > 0, total, 1.0)
 
 
 def read(model: Classifier, rows, **options) -> Iterator[tuple[np.ndarray, Tensor]]:

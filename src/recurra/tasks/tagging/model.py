@@ -67,12 +67,17 @@ class Tagger(nn.Module):
         last = state[0] if isinstance(state, tuple) else state
         return last.transpose(0, 1).flatten(1)[which].unflatten(0, characters.shape[:2])
 
-    def loss(self, scores: Tensor, lengths: Tensor | None, targets: Tensor) -> Tensor:
-        """The mean negative log-likelihood a step, in nats; targets (time, batch)."""
+    def loss(self, scores: Tensor, lengths: Tensor | None, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The mean negative log-likelihood a step, in nats; targets (time, batch); weights (batch,) of the rows, default 1."""
         active = _active(scores, lengths)
+        weights = scores.new_ones(scores.shape[1]) if weights is None else weights
+        counts = active * weights
         if self.crf is None:
-            return F.cross_entropy(scores[active], targets[active])
-        return -self.crf(scores, targets, active, reduction="sum") / active.sum()
+            losses = F.cross_entropy(scores[active], targets[active], reduction="none") * counts[active]
+        else:
+            losses = -self.crf(scores, targets, active, reduction="none") * weights
+        total = counts.sum()
+        return losses.sum() / torch.where(total > 0, total, 1.0)
 
     def decode(self, scores: Tensor, lengths: Tensor | None) -> Iterator[Tensor]:
         """The best labels of each row, (steps,): the best path of the random field, else each step's best."""

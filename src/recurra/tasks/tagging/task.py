@@ -25,33 +25,34 @@ class TaggingTask:
         self.batches = Batches(len(train.rows), data.batch_size, seed, lengths, rank, world)
         self.steps = len(self.batches)
 
-    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor]:
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         return self._batch(self.train, self.batches.batch(epoch, index))
 
-    def _batch(self, examples: Examples, numbers) -> tuple[Tensor, Tensor | None, Tensor]:
+    def _batch(self, examples: Examples, numbers) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         x, lengths = together([examples.rows[i] for i in numbers], self.model.device)
         targets, _ = together([examples.targets[i] for i in numbers], self.model.device)
-        return x, lengths, targets
+        return x, lengths, targets, torch.as_tensor(examples.weights[numbers], device=self.model.device)
 
     def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
-        x, lengths, targets = batch
-        return self.model.loss(model(x, lengths), lengths, targets), None, x.shape[1]
+        x, lengths, targets, weights = batch
+        return self.model.loss(model(x, lengths), lengths, targets, weights), None, x.shape[1]
 
     def evaluate(self, model: Tagger) -> dict[str, float]:
         if not len(self.valid.rows):
             return {}
         order = sorted(range(len(self.valid.rows)), key=lambda i: len(self.valid.rows[i]))
-        loss, right, steps = 0.0, 0, 0
+        loss, right, steps, total = 0.0, 0, 0, 0.0
         for start in range(0, len(order), READ):
             numbers = order[start : start + READ]
-            x, lengths, targets = self._batch(self.valid, numbers)
+            x, lengths, targets, weights = self._batch(self.valid, numbers)
             scores = model(x, lengths)
-            count = sum(len(self.valid.rows[i]) for i in numbers)
-            loss += model.loss(scores, lengths, targets).item() * count
+            count = sum(len(self.valid.rows[i]) * float(self.valid.weights[i]) for i in numbers)
+            loss += model.loss(scores, lengths, targets, weights).item() * count
+            total += count
             for number, labels in zip(numbers, model.decode(scores, lengths), strict=True):
                 right += int((labels.numpy() == self.valid.targets[number]).sum())
-            steps += count
-        return {"loss": loss / steps, "accuracy": right / steps}
+                steps += len(labels)
+        return {"loss": loss / total if total else 0.0, "accuracy": right / steps}
 
     def sample(self, model: Tagger, seed: int) -> None:
         return None
