@@ -5,6 +5,8 @@ import os
 import random
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from sklearn.base import clone
@@ -129,6 +131,19 @@ def test_without_the_field_padding_counts_for_nothing():
     scores[2:, 1] = 1e6
     want = -torch.cat([scores[:, 0], scores[:2, 1]]).log_softmax(1)[:, 0].mean()
     assert model.loss(scores, torch.tensor([4, 2]), targets).item() == pytest.approx(want.item())
+
+
+def test_words_may_come_in_arrays_and_columns_of_frames():
+    X, y = [["a", "b"], ["c"]] * 5, [["x", "y"], ["x"]] * 5
+    want = SequenceTagger(hidden_size=4, epochs=1).fit(X, y).predict_proba(X)
+    frame = pd.DataFrame({"words": X, "tags": y}, index=range(7, 17))
+    for words, tags in (
+        (frame["words"], frame["tags"]),
+        ([np.array(row) for row in X], [np.array(row, object) for row in y]),
+        (pl.Series(X), pl.Series(y)),
+    ):
+        model = SequenceTagger(hidden_size=4, epochs=1).fit(words, tags)
+        assert all(np.array_equal(a, b) for a, b in zip(model.predict_proba(words), want, strict=True))
 
 
 @pytest.mark.parametrize("crf", [False, True])

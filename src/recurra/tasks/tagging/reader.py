@@ -22,12 +22,16 @@ LONGEST = 24
 
 def read(X: Any, name: str = "X") -> Any:
     """Lists of words, or arrays (steps, features), checked: `read(["ab"])` → [["a", "b"]], a step each character."""
+    if hasattr(X, "to_numpy"):  # a column of pandas or polars
+        X = X.to_numpy()
     if not isinstance(X, str | Mapping | Set) and hasattr(X, "__len__") and len(X) and _is_words(X[0]):
         return [_words(row, f"{name}[{i}]") for i, row in enumerate(X)]
     return sequences.read(X, name)
 
 
 def _is_words(row: Any) -> bool:
+    if isinstance(row, np.ndarray):
+        return row.ndim == 1 and row.size > 0 and isinstance(row[0], str)
     return isinstance(row, str) or (not hasattr(row, "ndim") and bool(row) and isinstance(row[0], str))
 
 
@@ -37,7 +41,7 @@ def _words(row: Any, where: str) -> list[str]:
         raise DataError(f"`{where}` is empty; leave it out")
     if not all(isinstance(word, str) and word for word in words):
         raise DtypeError(f"`{where}` holds something else than words; expected a list of str, none of them empty")
-    return words
+    return list(map(str, words))  # NumPy's are another type, which no vocabulary keeps
 
 
 class TagReader(Reader):
