@@ -150,6 +150,16 @@ def test_a_forecast_of_the_tails_alone_is_scored_with_its_median():
     assert model.score(cv, data)["crps"][0] == pytest.approx(want)
 
 
+def test_forecasts_of_other_data_are_not_scored(fitted):
+    data = waves(90, 60)
+    cv = fitted.cross_validate(data, windows=1, fit=False)
+    for other in (data[data["ds"] < "2024-01-03"], data[data["ds"] > "2024-01-03 08:00"]):
+        with pytest.raises(DataError, match=r"the frame has no .* of series 's[01]', after which a forecast"):
+            fitted.score(cv, other)
+    with pytest.raises(DataError, match="the frame has no column 'forecast'"):
+        fitted.plot(data)
+
+
 def test_the_unit_of_a_window_is_measured_once(monkeypatch):
     data, counted = waves(80), []
     model = Forecaster(season=12, **TINY)

@@ -8,7 +8,7 @@ from recurra.errors import ConfigError, nearest
 from recurra.tasks import pictures
 from recurra.tasks.forecasting import frames
 from recurra.tasks.forecasting.panel import Panel
-from recurra.tasks.forecasting.tables import quantile_names
+from recurra.tasks.forecasting.tables import MODELS, quantile_names
 
 _MOST = 4  # series in a picture unless they are named
 
@@ -23,6 +23,9 @@ def draw(
 
     config = settings["series"]
     present = frames.columns(forecasts)
+    # A frame that holds no forecasts is refused here.
+    for name in MODELS:
+        frames.column(forecasts, name)
     names = frames.column(forecasts, config.id_col) if config.id_col in present else None
     known = [config.target_col] if names is None else list(dict.fromkeys(names.tolist()))
     ids = known[:_MOST] if ids is None else [ids] if isinstance(ids, str | int) else list(ids)

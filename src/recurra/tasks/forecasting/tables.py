@@ -6,6 +6,7 @@ import numpy as np
 
 from recurra.errors import DataError
 from recurra.tasks.forecasting import baselines, frames, metrics, setting_up
+from recurra.tasks.forecasting.frequency import shown
 from recurra.tasks.forecasting.panel import Form, Panel
 
 MODELS = ("forecast", "naive", "seasonal_naive")
@@ -98,6 +99,12 @@ def _windows(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> lis
     for s in np.unique(owners):
         rows = owners == s
         known[rows] = panel.freq.positions(cutoffs[rows], panel.first[s])[0] + 1
+        strange = (known[rows] < 1) | (known[rows] > panel.lengths[s])
+        if strange.any():
+            raise DataError(
+                f"the frame has no {shown(cutoffs[rows][strange][0])} of series {panel.ids[s]!r}, after which a forecast"
+                " begins; give the frame they were made from"
+            )
     return list(zip(owners.tolist(), known.tolist(), strict=True))
 
 
