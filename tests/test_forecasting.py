@@ -238,6 +238,14 @@ def test_a_heads_loss_is_least_at_the_truth_and_its_draws_have_its_quantiles(nam
             assert head.loss(head.read(off, base, unit), drawn).mean() > best, (k, step)
 
 
+def test_the_median_of_a_symmetric_distribution_is_its_centre_though_it_is_drawn():
+    head = head_of("student-t")
+    centre = torch.linspace(-3, 3, 50)
+    found = head.quantiles((centre, torch.ones(50), torch.full((50,), 4.0)), torch.tensor([0.1, 0.5, 0.9]))
+    assert torch.allclose(found[:, 1], centre, atol=1e-6)
+    assert torch.allclose(found[:, 2] - centre, centre - found[:, 0], atol=1e-5)
+
+
 def test_quantiles_that_cross_are_sorted_and_go_on_straight_between():
     head = head_of("quantiles", quantiles=(0.2, 0.4))
     found = head.read(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([10.0]), torch.ones(1))

@@ -98,7 +98,10 @@ class _Drawn:
         return -self.distribution(found).log_prob(target)
 
     def quantiles(self, found: Any, levels: Tensor) -> Tensor:
-        return self.distribution(found).sample((self.draws,)).quantile(levels.to(found[0]), dim=0).movedim(0, -1)
+        return self.drawn(found).quantile(levels.to(found[0]), dim=0).movedim(0, -1)
+
+    def drawn(self, found: Any) -> Tensor:
+        return self.distribution(found).sample((self.draws,))
 
     def sample(self, found: Any) -> Tensor:
         return self.distribution(found).sample()
@@ -115,6 +118,11 @@ class Student(_Drawn):
     def distribution(self, found: Any) -> StudentT:
         centre, scale, freedom = found
         return StudentT(freedom, centre, scale, validate_args=False)
+
+    def drawn(self, found: Any) -> Tensor:
+        # Each also on the other side of the centre, which so is their median: the forecast has no noise of the draws.
+        draws = super().drawn(found)
+        return torch.cat([draws, 2 * found[0] - draws])
 
 
 class Counts(_Drawn):
