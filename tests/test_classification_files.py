@@ -187,6 +187,8 @@ def test_classify_from_a_table_to_labels(recurra, tmp_path, monkeypatch):
     assert sum(found[0]["probabilities"].values()) == pytest.approx(1)
     assert recurra("classify", "reviews.csv", "--model", "runs/reviews-1", "--to", "out.csv", "-q") == ""
     assert (tmp_path / "out.csv").read_text() == out
+    recurra("classify", "reviews.csv", "--model", "runs/reviews-1", "--to", tmp_path / "reviews.csv", fails=2)
+    assert "reviews.csv is a file that is read, and would be lost; name another" in recurra.err
 
 
 def test_classify_goes_on_from_its_files(recurra, tmp_path):

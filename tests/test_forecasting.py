@@ -1,6 +1,7 @@
 """Forecasting: what a window holds, the heads, the measures; and that a series which is its own index is forecast."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import polars as pl
@@ -238,12 +239,29 @@ def test_a_heads_loss_is_least_at_the_truth_and_its_draws_have_its_quantiles(nam
             assert head.loss(head.read(off, base, unit), drawn).mean() > best, (k, step)
 
 
-def test_the_median_of_a_symmetric_distribution_is_its_centre_though_it_is_drawn():
-    head = head_of("student-t")
-    centre = torch.linspace(-3, 3, 50)
-    found = head.quantiles((centre, torch.ones(50), torch.full((50,), 4.0)), torch.tensor([0.1, 0.5, 0.9]))
-    assert torch.allclose(found[:, 1], centre, atol=1e-6)
-    assert torch.allclose(found[:, 2] - centre, centre - found[:, 0], atol=1e-5)
+def test_quantiles_of_students_t_are_those_of_the_tables():
+    """Four degrees of freedom: 1.5332 at 0.9, 2.7764 at 0.975."""
+    levels = torch.tensor([0.025, 0.5, 0.9, 0.975])
+    found = head_of("student-t").quantiles((torch.tensor([5.0]), torch.tensor([2.0]), torch.tensor([4.0])), levels)
+    assert found[0].tolist() == pytest.approx([5 - 2 * 2.7764, 5, 5 + 2 * 1.5332, 5 + 2 * 2.7764], abs=1e-3)
+
+
+def test_a_head_that_lacks_its_package_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ConfigError, match=r"quantiles of this `head` need SciPy: pip install 'recurra\[forecast\]'"):
+        head_of("student-t")
+
+
+def test_a_quantile_of_counts_is_the_least_that_has_the_chance():
+    head, unit = head_of("negative-binomial"), torch.tensor([1.0, 1.0, 4.0, 1.0])
+    found = torch.tensor([0.4, 50.0, 300.0, 0.0]), torch.tensor([1.0, 0.2, 0.01, 0.5]), unit
+    levels = torch.tensor([0.1, 0.5, 0.9])
+    counts = (head.quantiles(found, levels) * unit[:, None]).round()
+    chances = head.distribution(tuple(part[:, None] for part in found)).log_prob(torch.arange(600.0)).double().exp()
+    for k in range(3):
+        want = (chances[:3].cumsum(1) < levels[k]).sum(1)
+        assert counts[:3, k].tolist() == want.tolist()
+    assert counts[3].tolist() == [0, 0, 0]
 
 
 def test_quantiles_that_cross_are_sorted_and_go_on_straight_between():

@@ -476,6 +476,8 @@ def test_what_is_known_ahead_has_another_name_in_the_command(recurra):
     assert "the model needs f for the next 6 steps; give --known, a frame with ds" in recurra.err
     recurra("--model", "sales-1", "--known", "sales.csv", fails=1)
     assert "--known lacks f of series" in recurra.err
+    recurra("sales.csv", "--model", "sales-1", "--to", "sales.csv", fails=2)
+    assert "sales.csv is a file that is read, and would be lost; name another" in recurra.err
 
 
 def test_the_commands_mistakes(recurra, tmp_path):

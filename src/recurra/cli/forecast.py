@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, table, to_json
 from recurra.errors import RecurraError
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
@@ -95,6 +95,7 @@ def command(
 
     if to:
         frames.writable(to)
+        spare(to, [table for table in (data, known) if table])
     if picture:
         pictures.check(picture)
     if model or windows:

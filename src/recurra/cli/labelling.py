@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from recurra.cli.options import NewFile, config_option, given, settings_options
+from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 
 TITLES = {"model": "Model", "classifier": "Classifier", "tagger": "Tagger", "data": "Data", "training": "Training"}
 
@@ -59,6 +59,7 @@ def run(
         raise click.UsageError("--to and --json are for labels; name a fitted run with --model")
     if not (data or resume):
         raise click.UsageError("DATA is missing: name a file or a folder")
+    spare(to, data)
     estimator = load()
     if model:
         text = label(estimator.load(model), list(data), values["as_json"])

@@ -76,7 +76,7 @@ class ForecastConfig:
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     """The quantiles that forecasts have a column of; the median is the point forecast."""
     samples: int = 200
-    """Paths drawn per series in recursive mode, and draws from a distribution whose quantiles have no formula."""
+    """Paths drawn per series in recursive mode."""
     scaling: Literal["window", "series", "none"] = "window"
     """What values are measured in: mean and deviation of the window read, of the training part of the series, or as is."""
     log: bool = False

@@ -4,6 +4,7 @@ A head reads `size` raw numbers a step and a base, the value to start from, and 
 what the raw numbers begin at: a spread of about a third of a unit around the base.
 """
 
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import NegativeBinomial, StudentT
 
+from recurra.errors import ConfigError
 from recurra.tasks.forecasting.config import ForecastConfig
 
 
@@ -88,26 +90,24 @@ class Gaussian:
         return torch.normal(*found)
 
 
-class _Drawn:
-    """A distribution of torch.distributions whose quantiles have no formula: they are taken from draws."""
+class _Distribution:
+    """A distribution of torch.distributions, whose quantiles, which those have not, are SciPy's."""
 
     def __init__(self, config: ForecastConfig):
-        self.draws = max(config.samples, 200)
+        _stats()  # told now, not after the training
 
     def loss(self, found: Any, target: Tensor) -> Tensor:
         return -self.distribution(found).log_prob(target)
 
-    def quantiles(self, found: Any, levels: Tensor) -> Tensor:
-        return self.drawn(found).quantile(levels.to(found[0]), dim=0).movedim(0, -1)
-
-    def drawn(self, found: Any) -> Tensor:
-        return self.distribution(found).sample((self.draws,))
-
     def sample(self, found: Any) -> Tensor:
         return self.distribution(found).sample()
 
+    def quantiles(self, found: Any, levels: Tensor) -> Tensor:
+        parameters = [part[..., None].double().cpu().numpy() for part in found]
+        return torch.from_numpy(self.exact(levels.double().cpu().numpy(), *parameters)).to(found[0])
 
-class Student(_Drawn):
+
+class Student(_Distribution):
     """Student's t: a normal distribution with heavier tails; more than two degrees of freedom, so that it has a variance."""
 
     start = torch.tensor([0.0, -1.0, 0.0])
@@ -119,13 +119,11 @@ class Student(_Drawn):
         centre, scale, freedom = found
         return StudentT(freedom, centre, scale, validate_args=False)
 
-    def drawn(self, found: Any) -> Tensor:
-        # Each also on the other side of the centre, which so is their median: the forecast has no noise of the draws.
-        draws = super().drawn(found)
-        return torch.cat([draws, 2 * found[0] - draws])
+    def exact(self, levels, centre, scale, freedom):
+        return _stats().t.ppf(levels, freedom, centre, scale)
 
 
-class Counts(_Drawn):
+class Counts(_Distribution):
     """Negative binomial: counts whose variance is mean + dispersion * mean² (Salinas et al. 2020, arXiv:1704.04110)."""
 
     start = torch.tensor([0.0, -2.0])
@@ -140,14 +138,22 @@ class Counts(_Drawn):
     def loss(self, found: Any, target: Tensor) -> Tensor:
         return super().loss(found, (target * found[2]).round())
 
-    def quantiles(self, found: Any, levels: Tensor) -> Tensor:
-        return super().quantiles(found, levels) / found[2][..., None]
+    def exact(self, levels, mean, dispersion, unit):
+        return _stats().nbinom.ppf(levels, 1 / dispersion, 1 / (1 + mean * dispersion)) / unit
 
     def sample(self, found: Any) -> Tensor:
         return super().sample(found) / found[2]
 
 
 HEADS = {"quantiles": Quantiles, "gaussian": Gaussian, "student-t": Student, "negative-binomial": Counts, "mean": Mean}
+
+
+def _stats() -> ModuleType:
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise ConfigError("quantiles of this `head` need SciPy: pip install 'recurra[forecast]'") from error
+    return stats
 
 
 def _positive(raw: Tensor) -> Tensor:
