@@ -161,22 +161,22 @@ def _fit(data: Path, out, preset, settings, quiet):
 
 def _show(forecaster, found, shown, to, picture, as_json) -> None:
     """Write what is to be written, and print the forecasts, or where windows were scored their scores."""
-    from recurra.tasks.forecasting import frames
+    from recurra.tasks.forecasting import columns, frames
 
     if to:
         frames.write(found, to)
     if picture:
         forecaster.plot(found, picture)
-    columns = {name: frames.column(shown, name).tolist() for name in frames.columns(shown)}
+    content = {name: columns.values(shown, name).tolist() for name in columns.names(shown)}
     if as_json:
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        rows = [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
         rows = [{k: v if isinstance(v, int | float | str) else str(v) for k, v in row.items()} for row in rows]
         run = forecaster.folder and str(forecaster.folder)
         click.echo(to_json({"run": run, ("forecasts" if shown is found else "scores"): rows}))
     elif shown is not found or not to:
-        text = [[_shown(value) for value in row] for row in zip(*columns.values(), strict=True)]
-        words = len(columns) - sum(isinstance(column[0], float) for column in columns.values())
-        click.echo(table(list(columns), text, left=words))
+        text = [[_shown(value) for value in row] for row in zip(*content.values(), strict=True)]
+        words = len(content) - sum(isinstance(column[0], float) for column in content.values())
+        click.echo(table(list(content), text, left=words))
     for path in (to, picture):
         if path:
             click.echo(f"wrote {path}", err=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recurra.errors import DataError, nearest
-from recurra.tasks.forecasting import frames
+from recurra.tasks.forecasting import filling
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.frequency import shown
 from recurra.tasks.forecasting.panel import Panel
@@ -30,11 +30,11 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         end = panel.offsets[s + 1] - 1
         last = np.concatenate([panel.y[end : end + 1], panel.past[end], panel.known[end]])
         values = np.concatenate([last[None], np.full((gap, len(last)), np.nan), values])
-        columns = [frames.fill(column, ~np.isfinite(column), config.fill) for column in values.T]
-        late = [frames.later(column, ~np.isfinite(column), config.fill) for column in values.T[:past]]
+        whole = [filling.fill(column, ~np.isfinite(column), config.fill) for column in values.T]
+        late = [filling.later(column, ~np.isfinite(column), config.fill) for column in values.T[:past]]
         waits.append(np.stack([wait for wait, _ in late], 1)[1:])
         helds.append(np.stack([held for _, held in late], 1)[1:])
-        flat.append((np.stack(columns, 1)[1:], rows.seen[piece], gap))
+        flat.append((np.stack(whole, 1)[1:], rows.seen[piece], gap))
         lengths.append(len(values) - 1)
     values = np.concatenate([part for part, _, _ in flat])
     seen = np.concatenate([np.concatenate([np.zeros(gap, bool), part]) for _, part, gap in flat])

@@ -6,7 +6,7 @@ import numpy as np
 
 from recurra.errors import ConfigError, nearest
 from recurra.tasks import pictures
-from recurra.tasks.forecasting import frames
+from recurra.tasks.forecasting import columns
 from recurra.tasks.forecasting.panel import Panel
 from recurra.tasks.forecasting.tables import MODELS, quantile_names
 
@@ -22,11 +22,11 @@ def draw(
     from matplotlib.figure import Figure
 
     config = settings["series"]
-    present = frames.columns(forecasts)
+    present = columns.names(forecasts)
     # A frame that holds no forecasts is refused here.
     for name in MODELS:
-        frames.column(forecasts, name)
-    names = frames.column(forecasts, config.id_col) if config.id_col in present else None
+        columns.values(forecasts, name)
+    names = columns.values(forecasts, config.id_col) if config.id_col in present else None
     known = [config.target_col] if names is None else list(dict.fromkeys(names.tolist()))
     ids = known[:_MOST] if ids is None else [ids] if isinstance(ids, str | int) else list(ids)
     for name in ids:
@@ -37,9 +37,9 @@ def draw(
     for k, name in enumerate(ids):
         axes = figure.add_subplot(len(ids), 1, k + 1)
         rows = slice(None) if names is None else names == name
-        columns = {c: frames.column(forecasts, c)[rows] for c in present if c not in (config.id_col, config.time_col)}
-        stamps = frames.stamps(forecasts, config.time_col)[rows]
-        _series(axes, panel, name, stamps, columns, settings, history)
+        content = {c: columns.values(forecasts, c)[rows] for c in present if c not in (config.id_col, config.time_col)}
+        stamps = columns.stamps(forecasts, config.time_col)[rows]
+        _series(axes, panel, name, stamps, content, settings, history)
         axes.set_title(str(name), loc="left", fontsize=10)
         if k == 0:
             axes.legend(loc="upper left", fontsize=8, ncols=3)
@@ -49,38 +49,38 @@ def draw(
 
 
 def _series(
-    axes, panel: Panel | None, name, stamps: np.ndarray, columns: dict[str, np.ndarray], settings, history
+    axes, panel: Panel | None, name, stamps: np.ndarray, content: dict[str, np.ndarray], settings, history
 ) -> None:
     alone = panel is not None and len(panel.ids) == 1
     if panel is not None and (alone or name in panel.ids):
         one = panel.select([0 if alone else panel.ids.index(name)])
         one = one.tail(history or 3 * settings["model"].horizon)
-        before = one.stamps() <= (stamps.min() if "cutoff" not in columns else stamps.max())
+        before = one.stamps() <= (stamps.min() if "cutoff" not in content else stamps.max())
         values = np.where(one.seen, one.y, np.nan)
         axes.plot(one.stamps()[before], values[before], color="0.25", lw=1, label="history")
-    truth = columns.get(settings["series"].target_col)
+    truth = content.get(settings["series"].target_col)
     # Windows of a cross-validation are drawn one by one, so that no line joins them.
-    cuts = columns.get("cutoff", np.zeros(len(stamps)))
+    cuts = content.get("cutoff", np.zeros(len(stamps)))
     for k, cut in enumerate(np.unique(cuts)):
         rows = cuts == cut
         if truth is not None:
             axes.plot(stamps[rows], truth[rows], color="0.25", lw=1)
-        axes.plot(stamps[rows], columns["naive"][rows], color="tab:green", lw=0.8, ls=":", label=None if k else "naive")
+        axes.plot(stamps[rows], content["naive"][rows], color="tab:green", lw=0.8, ls=":", label=None if k else "naive")
         axes.plot(
             stamps[rows],
-            columns["seasonal_naive"][rows],
+            content["seasonal_naive"][rows],
             color="tab:orange",
             lw=0.8,
             ls="--",
             label=None if k else "seasonal naive",
         )
-        axes.plot(stamps[rows], columns["forecast"][rows], color="tab:blue", lw=1.5, label=None if k else "forecast")
+        axes.plot(stamps[rows], content["forecast"][rows], color="tab:blue", lw=1.5, label=None if k else "forecast")
         bands = quantile_names(settings)
         for low, high in zip(bands[: len(bands) // 2], bands[::-1], strict=False):
             axes.fill_between(
                 stamps[rows],
-                columns[low][rows],
-                columns[high][rows],
+                content[low][rows],
+                content[high][rows],
                 color="tab:blue",
                 alpha=0.2,
                 lw=0,

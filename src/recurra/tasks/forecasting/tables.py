@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.tasks.forecasting import baselines, frames, metrics, setting_up
+from recurra.tasks.forecasting import baselines, columns, frames, metrics, setting_up
 from recurra.tasks.forecasting.frequency import shown
 from recurra.tasks.forecasting.panel import Form, Panel
 
@@ -30,27 +30,27 @@ def forecasts(
     """A frame with a row for each window and step. values: (B, steps, 1 + quantiles)."""
     config, steps = settings["series"], values.shape[1]
     owners, places = np.repeat(series, steps), (cuts[:, None] + np.arange(steps)).reshape(-1)
-    columns = {}
+    content = {}
     if form.has_ids:
-        columns[config.id_col] = [panel.ids[s] for s in owners]
-    columns[config.time_col] = form.out(panel.at(owners, places))
+        content[config.id_col] = [panel.ids[s] for s in owners]
+    content[config.time_col] = form.out(panel.at(owners, places))
     if truth:
-        columns["cutoff"] = form.out(panel.at(owners, np.repeat(cuts - 1, steps)))
+        content["cutoff"] = form.out(panel.at(owners, np.repeat(cuts - 1, steps)))
         rows = panel.offsets[owners] + places
-        columns[config.target_col] = np.where(panel.seen[rows], panel.y[rows], np.nan)
+        content[config.target_col] = np.where(panel.seen[rows], panel.y[rows], np.nan)
     flat = values.reshape(len(owners), -1)
     for k, name in enumerate(["forecast", *quantile_names(settings)]):
-        columns[name] = flat[:, k]
+        content[name] = flat[:, k]
     season = setting_up.season(settings, panel.freq)
-    columns["naive"] = baselines.naive(panel, series, cuts, steps).reshape(-1)
-    columns["seasonal_naive"] = baselines.seasonal_naive(panel, series, cuts, steps, season).reshape(-1)
-    return frames.make(columns, form)
+    content["naive"] = baselines.naive(panel, series, cuts, steps).reshape(-1)
+    content["seasonal_naive"] = baselines.seasonal_naive(panel, series, cuts, steps, season).reshape(-1)
+    return frames.make(content, form)
 
 
 def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
     """A frame with a row for the model and each naive forecast."""
     config = settings["series"]
-    truth = frames.column(cv, config.target_col)
+    truth = columns.values(cv, config.target_col)
     windows = _windows(settings, form, panel, cv)
     season = setting_up.season(settings, panel.freq)
     windows, owners = np.unique(np.array(windows), axis=0, return_inverse=True)
@@ -61,7 +61,7 @@ def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
         raise DataError("the forecasts have no measured value beside them; nothing can be scored")
     quantiles, rows = dict(zip(settings["model"].quantiles, quantile_names(settings), strict=False)), []
     for model in MODELS:
-        found = frames.column(cv, model)
+        found = columns.values(cv, model)
         off = np.abs(truth - found)
         row = {
             "model": model,
@@ -72,10 +72,10 @@ def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
         }
         # The forecast is the median: without it, quantiles far out would look better than any one value can.
         own = {0.5: model} | (quantiles if model == "forecast" else {})
-        values = np.stack([frames.column(cv, own[level])[have] for level in sorted(own)], -1)
+        values = np.stack([columns.values(cv, own[level])[have] for level in sorted(own)], -1)
         row |= {"crps": metrics.crps(truth[have], values, sorted(own)), "coverage": np.nan, "nominal": np.nan}
         if model == "forecast" and len(quantiles) > 1:
-            low, high = (frames.column(cv, quantiles[level])[have] for level in (min(quantiles), max(quantiles)))
+            low, high = (columns.values(cv, quantiles[level])[have] for level in (min(quantiles), max(quantiles)))
             row |= {"coverage": metrics.coverage(truth[have], low, high), "nominal": max(quantiles) - min(quantiles)}
         rows.append(row)
     return frames.make({name: [row[name] for row in rows] for name in rows[0]}, form)
@@ -86,14 +86,16 @@ def _windows(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> lis
     config = settings["series"]
     where = {name: s for s, name in enumerate(panel.ids)}
     names = (
-        frames.column(cv, config.id_col).tolist() if form.has_ids else [panel.ids[0]] * len(frames.column(cv, "cutoff"))
+        columns.values(cv, config.id_col).tolist()
+        if form.has_ids
+        else [panel.ids[0]] * len(columns.values(cv, "cutoff"))
     )
     missing = next((name for name in names if name not in where), None)
     if missing is not None:
         raise DataError(
             f"the frame has no series {missing!r}, which the forecasts have; give the frame they were made from"
         )
-    cutoffs = frames.stamps(cv, "cutoff")
+    cutoffs = columns.stamps(cv, "cutoff")
     owners = np.array([where[name] for name in names])
     known = np.zeros(len(owners), np.int64)
     for s in np.unique(owners):
