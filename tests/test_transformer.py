@@ -7,6 +7,7 @@ from support import assert_close
 from torch.nn import functional as F
 
 from recurra.errors import ConfigError, RecurraError, ShapeError
+from recurra.generation import Session
 from recurra.nn import Transformer
 from recurra.tasks import language
 from recurra.tasks.language import LanguageModel, settings
@@ -106,6 +107,24 @@ def test_each_token_is_measured_once_with_half_a_context_or_more(length):
     found = measure(model, ids)
     assert found["tokens"] == length - 1
     assert found["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+
+
+def test_a_long_context_is_read_as_a_whole():
+    vocabulary = build_vocabulary([TEXT])
+    model = LanguageModel(vocabulary, settings("tiny", cell="transformer", context=400)["model"]).double().eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    ids = vocabulary.encode(TEXT[:300]).astype(np.int64)[None]  # more than a carried state is fed at a time
+    want = model(torch.from_numpy(ids))[0][:, -1].detach()
+    assert_close(torch.from_numpy(Session(model, context=400).feed(ids)), want, 1e-12)
+
+
+@pytest.mark.parametrize("context", [0, 33])
+def test_what_it_cannot_read_from_is_refused_before_a_word_is_written(context):
+    vocabulary = build_vocabulary([TEXT])
+    model = LanguageModel(vocabulary, settings("tiny", cell="transformer")["model"])
+    with pytest.raises(ConfigError, match=f"`context` is {context}; expected 1 to 32: this model carries no state"):
+        next(model.stream("the ", context=context))
 
 
 def test_it_resumes_to_the_same_bits(tmp_path):

@@ -122,9 +122,9 @@ def seeded(config: GenerationConfig) -> GenerationConfig:
 def _stream(model, vocabulary, prompt, ids, config):
     for first in range(0, config.samples, _ROWS):
         rows = [_Row(vocabulary, config, k, ids[0]) for k in range(first, min(first + _ROWS, config.samples))]
+        session = Session(model, context=config.context, eod=vocabulary.eod)
         if config.keep_prompt and prompt:
             yield from (Piece(row.sample, prompt) for row in rows)
-        session = Session(model, context=config.context, eod=vocabulary.eod)
         scores = session.feed(ids)
         session.select([0] * len(rows))
         scores = scores.repeat(len(rows), 0)

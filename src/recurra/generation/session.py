@@ -7,10 +7,10 @@ import weakref
 import numpy as np
 import torch
 
-from recurra.errors import RunError
+from recurra.errors import ConfigError, RunError
 from recurra.nn import select_state
 
-# Prompts are fed this many tokens at a time, so that a long one needs no more memory than a short one.
+# Where the state is carried, prompts are fed this many tokens at a time: a long one needs no more memory than a short one.
 _CHUNK = 256
 
 
@@ -26,9 +26,16 @@ class Session:
 
     context: 0 carries the state; n reads the last n tokens again from a fresh state at each call.
     eod: the id that ends a document: the token after it starts from a fresh state, as in training.
+
+    ConfigError where the model carries no state (`model.reads` says how many tokens it reads at most) and the context is none.
     """
 
     def __init__(self, model, *, context: int = 0, eod: int | None = None):
+        most = getattr(model, "reads", None)
+        if most and not 1 <= context <= most:
+            raise ConfigError(
+                f"`context` is {context}; expected 1 to {most}: this model carries no state, it reads its last tokens anew"
+            )
         self._model, self._context, self._eod = model, context, eod
         self._device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self._state = None
@@ -40,8 +47,10 @@ class Session:
         if self._context:
             ids = np.concatenate([self._past, ids], 1)[:, -self._context :]
             self._past, self._state = np.empty((len(ids), 0), np.int64), None
-        for at in range(0, ids.shape[1], _CHUNK):
-            logits = self._read(ids[:, at : at + _CHUNK])
+        # A bounded context is read at once: a model without a state would forget one part of it over the next.
+        size = self._context or _CHUNK
+        for at in range(0, ids.shape[1], size):
+            logits = self._read(ids[:, at : at + size])
         if self._context:
             self._past = ids
         # Catches NaN and infinity, and a row where nothing is possible.

@@ -44,6 +44,11 @@ class LanguageModel(nn.Module):
     def device(self) -> torch.device:
         return self.embedding.weight.device
 
+    @property
+    def reads(self) -> int | None:
+        """The most tokens it can read at once, where it carries no state; None where it does."""
+        return self.config.context if self.config.cell == TRANSFORMER else None
+
     def forward(
         self, ids: Tensor, state: Any = None, resets: Tensor | None = None, last: bool = False
     ) -> tuple[Tensor, Any]:
