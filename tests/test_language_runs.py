@@ -376,6 +376,11 @@ def test_layers_cannot_change_on_the_way(trained, tmp_path):
         train(text=TEXT, out=tmp_path / "more", init_from=trained, unit="word", **TINY)
 
 
+def test_the_precision_is_chosen_anew(trained, tmp_path):
+    model = train(text=TEXT, out=tmp_path / "more", init_from=trained, precision="bfloat16", **TINY)
+    assert model.config.precision == "bfloat16"
+
+
 def test_fine_tuning_goes_on_after_a_stop(trained, tmp_path):
     for name in ("whole", "stopped"):
         stop = None if name == "whole" else iter([False, True] + [True] * 100).__next__

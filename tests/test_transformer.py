@@ -127,6 +127,17 @@ def test_what_it_cannot_read_from_is_refused_before_a_word_is_written(context):
         next(model.stream("the ", context=context))
 
 
+def test_it_learns_another_text_from_there(tmp_path):
+    parent = language.train(text=TEXT, out=tmp_path / "parent", **TINY | {"window": 24})
+    more = {"text": TEXT + "ÄÖ", "init_from": tmp_path / "parent", "quiet": True, "epochs": 1}
+    child = language.train(out=tmp_path / "child", lr=1e-7, **more)  # not tiny: its windows would be longer
+    assert child.config.context == 24
+    assert child.embedding.num_embeddings == parent.embedding.num_embeddings + 2
+    assert_close(child.layers.positions.detach(), parent.layers.positions.detach(), 1e-4)
+    with pytest.raises(ConfigError, match="`context` is 12, but the model to start from has 24; leave it out"):
+        language.train(out=tmp_path / "short", window=12, context=12, **more)
+
+
 def test_it_resumes_to_the_same_bits(tmp_path):
     whole = language.train(text=TEXT, out=tmp_path / "whole", **TINY)
     steps = []

@@ -15,8 +15,11 @@ from recurra.text import Vocabulary
 
 POLICIES = ("grow", "error", "unk")
 
-# What does not change the weights' shapes may be chosen anew.
-_FREE = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "zoneout", "weight_dropout")
+# What changes how the weights are trained, and not what they compute, may be chosen anew.
+_FREE = (
+    *("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "zoneout", "weight_dropout"),
+    "precision",
+)
 
 
 def settings(parent: LanguageModel, preset: str, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -24,12 +27,17 @@ def settings(parent: LanguageModel, preset: str, overrides: dict[str, Any]) -> d
 
     ConfigError for an override that would change the layers or the vocabulary, which are the parent's.
     """
-    parts = settings_of.settings(preset, **overrides)
+    given, free = overrides, _FREE
+    if parent.reads:  # a transformer: it has a place for each token of its context, and not one more
+        given = {"cell": parent.config.cell, "context": parent.reads, "window": parent.reads} | overrides
+    else:
+        free = (*free, "context")
+    parts = settings_of.settings(preset, **given)
     kept = {}
     for name, value in dataclasses.asdict(parent.config).items():
-        if name in _FREE and name in overrides:
+        if name in free and name in overrides:
             kept[name] = overrides[name]
-        elif name in overrides and name != "context" and overrides[name] != value:
+        elif name in overrides and overrides[name] != value:
             raise ConfigError(
                 f"`{name}` is {overrides[name]!r}, but the model to start from has {value!r}; leave it out"
             )
