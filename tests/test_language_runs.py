@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import recurra
-from recurra.errors import ConfigError, DataError, RunError, VocabularyError
+from recurra.errors import ConfigError, DataError, DivergenceError, RunError, VocabularyError
 from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
 from recurra.training import Interrupted, files, listeners, runs
 
@@ -379,6 +379,11 @@ def test_layers_cannot_change_on_the_way(trained, tmp_path):
 def test_the_precision_is_chosen_anew(trained, tmp_path):
     model = train(text=TEXT, out=tmp_path / "more", init_from=trained, precision="bfloat16", **TINY)
     assert model.config.precision == "bfloat16"
+
+
+def test_a_rate_that_is_far_too_high_ends_with_its_own_words_not_with_a_sample_s(tmp_path):
+    with pytest.raises(DivergenceError, match="infinite or NaN 6 times"):
+        train(text=TEXT, out=tmp_path / "run", **TINY | {"lr": 1e7, "clip": 0.0, "sample_every": 1})
 
 
 def test_fine_tuning_goes_on_after_a_stop(trained, tmp_path):

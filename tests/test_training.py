@@ -216,6 +216,26 @@ def test_a_gradient_that_is_infinite_is_noticed_before_it_is_saved(tmp_path):
     assert all(torch.isfinite(t).all() for name, t in weights(tmp_path).items() if name.startswith("model."))
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_held_out_loss_that_is_nan_is_never_the_best(tmp_path, number):
+    """The first evaluation, with which nothing can be compared; and the last one, after which no step tells."""
+    task, real, seen = ToyTask(), ToyTask.evaluate, []
+
+    def evaluate(model):
+        seen.append(model)
+        return {"loss": math.nan} if len(seen) == number else real(task, model)
+
+    task.evaluate = evaluate
+    _, events, outcome = run(tmp_path, task, evaluate_every=10)
+    (fall,) = of(events, "fall")
+    assert (fall["fell_at"], fall["scale"]) == (10 * number, 0.5)
+    assert outcome["reason"] == "finished"
+    losses = [event["loss"] for event in of(events, "evaluate")]
+    assert len(losses) == 3
+    assert outcome["best"] == min(losses)
+    assert len(of(events, "sample")) == 3, "none of what is not kept"
+
+
 def test_it_gives_up_after_some_falls(tmp_path):
     task = ToyTask(break_at=range(1, 100))
     with pytest.raises(RunError, match=r"infinite or NaN 6 times, last at step 1 .*smaller `lr`") as raised:
@@ -365,7 +385,7 @@ def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
 def test_metrics_are_json_even_where_a_loss_is_infinite(tmp_path):
     task = ToyTask()
     task.evaluate = lambda model: {"loss": math.inf}
-    run(tmp_path, task, listen=[listeners.metrics_file(tmp_path)])
+    run(tmp_path, task, listen=[listeners.metrics_file(tmp_path)], monitor="training")  # else it would not go on
     lines = (tmp_path / listeners.METRICS).read_text().splitlines()
     strict = [json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) for line in lines]
     assert any(row.get("validation_loss") == "inf" for row in strict)

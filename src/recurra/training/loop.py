@@ -85,14 +85,18 @@ def fit(
             if not due:
                 continue
             run.progress.seconds = clock.seconds()
-            if "fall" in due:
-                _fall_back(run, tell)
             if "progress" in due:
                 tell("progress", run, **_since(task, run, "progress"), **clock.look(run))
             if "train" in due:
                 tell("train", run, **_since(task, run, "train"), lr=_rate(run, run.progress.step - 1))
             if "evaluate" in due:
-                tell("evaluate", run, **_evaluate(task, run, due), tokens_per_second=clock.mean_speed())
+                measured = _evaluate(task, run, due)
+                if measured:
+                    tell("evaluate", run, **measured, tokens_per_second=clock.mean_speed())
+                else:
+                    due = {"fall"}
+            if "fall" in due:
+                _fall_back(run, tell)
             if "sample" in due:
                 tell("sample", run, text=_quietly(task.sample, run, config.seed + run.progress.step))
             if "save" in due:
@@ -176,12 +180,15 @@ def _since(task: Task, run: Run, event: str) -> dict[str, float]:
     return {"loss": loss, **task.measures(loss), "norm": norm}
 
 
-def _evaluate(task: Task, run: Run, due: set[str]) -> dict[str, Any]:
-    """Measure, keep the weights if they are the best, and see whether patience is at an end."""
+def _evaluate(task: Task, run: Run, due: set[str]) -> dict[str, Any] | None:
+    """Measure, keep the weights if they are the best, and see whether patience is at an end; None for a loss that is no number:
+    nothing is to be kept of that."""
     config, progress = run.config, run.progress
     training = _since(task, run, "evaluate")["loss"]
     measured = distributed.share(_quietly(task.evaluate, run))
     loss = measured["loss"] if measured and config.monitor == "validation" else training
+    if not math.isfinite(loss):
+        return None
     better = progress.best is None or loss < progress.best
     if better:
         progress.best, progress.best_step, progress.waited = loss, progress.step, 0

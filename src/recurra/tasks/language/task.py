@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recurra.data import Batch, Corpus, DataConfig, Streams, Windows
+from recurra.errors import RunError
 from recurra.tasks.language.measure import by_time, measure, measures
 from recurra.tasks.language.model import LanguageModel
 from recurra.training import distributed
@@ -52,8 +53,11 @@ class LanguageTask:
         found = measure(model, self.corpus.valid, self.data.reset_documents)
         return {name: found[name] for name in ("loss", "nats", "bits_per_character", "perplexity")}
 
-    def sample(self, model: LanguageModel, seed: int) -> str:
-        return model.generate("", seed=seed, **SAMPLE)
+    def sample(self, model: LanguageModel, seed: int) -> str | None:
+        try:
+            return model.generate("", seed=seed, **SAMPLE)
+        except RunError:
+            return None  # its scores are not finite; the loss will tell, and the run goes back
 
     def measures(self, loss: float) -> dict[str, float]:
         found = measures(loss, self.units_per_token) if math.isfinite(loss) else {}
