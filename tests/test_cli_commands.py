@@ -13,11 +13,13 @@ import pytest
 
 from recurra.cli import compare, frame, shown
 from recurra.data import Corpus
+from recurra.errors import DivergenceError
 from recurra.generation import generate, memorisation
 from recurra.tasks import language
 from recurra.tasks.language import compare as comparison
 from recurra.tasks.language.config import LanguageConfig
 from recurra.text import build_vocabulary
+from recurra.training import Interrupted
 
 TEXT = "the cat sat on the mat, and the dog sat on the cat.\n" * 60
 
@@ -224,6 +226,33 @@ def test_compare_sets_a_transformer_beside_the_cells(recurra, home):
     sizes = {row["cell"]: row["parameters"] for row in found["cells"]}
     assert sizes.keys() == {"lstm", "transformer"}
     assert abs(sizes["transformer"] / sizes["lstm"] - 1) < 0.25
+
+
+def test_compare_keeps_what_is_done(recurra, home, monkeypatch):
+    def train_one(documents, folder, preset, values, quiet, real=comparison.train_one):
+        if values["cell"] == "gru":
+            raise DivergenceError("the loss of gru became infinite")
+        if values["cell"] == "minlstm":
+            raise Interrupted("stopped at step 3")
+        return real(documents, folder, preset, values, quiet)
+
+    monkeypatch.setattr(comparison, "train_one", train_one)
+    flags = ["--preset", "tiny", "--parameters", "4k", "--epochs", 1, "-q"]
+    table = recurra("compare", "book.txt", "--cells", "gru,rnn", *flags, fails=1)
+    assert [line.split()[0] for line in table.splitlines()[:2]] == ["cell", "rnn"]
+    assert recurra.err == "recurra: error: the loss of gru became infinite\n"
+    table = recurra("compare", "book.txt", "--cells", "rnn,minlstm,lstm", *flags, fails=130)
+    assert table.split("\n\n")[0].count("\n") == 1, "the one that was done"
+
+
+def test_compare_says_where_nothing_was_held_out(recurra, home):
+    (home / "all.json").write_text('{"validation": 0}')
+    flags = ["--cells", "rnn", "--preset", "tiny", "--parameters", "4k", "--epochs", 1, "-q"]
+    assert "losses on the training text" in recurra("compare", "book.txt", *flags, "--config", "all.json")
+    assert "losses on the training text" not in recurra("compare", "book.txt", *flags)
+    (home / "size.json").write_text('{"hidden_size": 5}')
+    recurra("compare", "book.txt", *flags, "--config", "size.json", fails=2)
+    assert "--config has hidden_size, which is chosen here by --parameters" in recurra.err
 
 
 def test_demo_shows_a_sample_and_what_to_try(recurra, home, monkeypatch):

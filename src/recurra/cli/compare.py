@@ -7,7 +7,7 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.options import config_option, given
 from recurra.cli.shown import json_option, table, to_json
-from recurra.errors import DataError
+from recurra.errors import DataError, DivergenceError
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
 
@@ -61,12 +61,16 @@ class _Count(click.ParamType):
 def command(text, cells, parameters, preset, out, quiet, as_json, file, **values):
     """Train several cells at equal size and equal time.
 
-    It ends with one table and one picture: the loss of each on held-out text against time and against steps.
+    It ends with one table and one picture: the loss of each on held-out text against time and against steps. One whose loss
+    becomes infinite for good is left out, and Ctrl-C shows those that are done.
 
     TEXT is files, folders, - for standard input, or the name of a corpus. Each model is a run of its own in the
     folder, ready for `recurra generate`.
     """
     values = given(values, list(CONFIGS.values()), file)
+    for name, flag in {"cell": "--cells", "hidden_size": "--parameters"}.items():
+        if name in values:
+            raise click.UsageError(f"--config has {name}, which is chosen here by {flag}; drop it from the file")
     if "minutes" in values and "epochs" in values:
         raise click.UsageError("--minutes and --epochs both say how long to train; drop one")
     if not {"minutes", "epochs"} & set(values):
@@ -75,6 +79,7 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
     parts = settings(preset, **values)
     from recurra.data import read_documents
     from recurra.tasks.language.compare import draw, sizes, train_one
+    from recurra.training import Interrupted
 
     names = list(dict.fromkeys(name.strip() for name in cells.split(",") if name.strip()))
     if not names:
@@ -82,18 +87,33 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
     documents = read_documents(list(text), parts["data"].encoding, parts["data"].invalid)
     found = sizes(names, documents, parameters, parts)
     folder = _new_folder(out)
-    rows = []
+    rows, failed = [], None
     for name, size in found.items():
         if not quiet:
             click.secho(f"{name}, {size} units", err=True, bold=True)
         chosen = values | {"cell": name, "hidden_size": size}
-        rows.append(train_one(documents, folder / name, preset, chosen, quiet))
-    picture = draw(folder, rows)
+        try:
+            rows.append(train_one(documents, folder / name, preset, chosen, quiet))
+        except (DivergenceError, Interrupted) as error:  # no reason to lose the others
+            failed = error
+            if isinstance(error, Interrupted):
+                break
+    if rows:
+        _show(folder, draw(folder, rows), rows, as_json)
+    if failed:
+        raise failed
+
+
+def _show(folder: Path, picture: Path, rows, as_json: bool) -> None:
     if as_json:
         results = [{key: value for key, value in row.items() if key != "curve"} for row in rows]
         click.echo(to_json({"folder": str(folder), "picture": str(picture), "cells": results}))
         return
     click.echo(_table(rows))
+    if not rows[0]["held_out"]:
+        click.echo(
+            "No text was held out: these are losses on the training text. Set validation above 0 to hold some out."
+        )
     click.echo(f"\n{picture}")
 
 

@@ -71,7 +71,8 @@ def train_one(documents: Documents, folder: Path, preset: str, values: dict[str,
 
 
 def row(folder: Path, cell: str, size: int, count: int) -> dict[str, Any]:
-    """A trained model as a row of the comparison: its best loss in nats and bits a character, speed, time and steps."""
+    """A trained model as a row of the comparison: its best loss in nats and bits a character, whether on held-out text,
+    speed, time and steps."""
     curve = [event for event in read_metrics(folder) if event["event"] == "evaluate"]
     best = min(curve, key=lambda event: event["loss"])
     per_token = best["nats"] / best["loss"] if best["loss"] else 1.0
@@ -81,6 +82,7 @@ def row(folder: Path, cell: str, size: int, count: int) -> dict[str, Any]:
         "parameters": count,
         "nats": best["nats"],
         "bits_per_character": best["bits_per_character"],
+        "held_out": "validation_loss" in best,
         "characters_per_second": curve[-1]["tokens_per_second"] / per_token,
         "seconds": curve[-1]["seconds"],
         "steps": curve[-1]["step"],
@@ -102,7 +104,7 @@ def draw(folder: Path, rows: list[dict[str, Any]]) -> Path:
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=one["cell"])
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("bits per character, held-out text")
+    panels[0].set_ylabel(f"bits per character, {'held-out' if rows[0]['held_out'] else 'training'} text")
     figure.legend(
         *panels[0].get_legend_handles_labels(),
         title=f"about {rows[0]['parameters']:,}\nparameters",
