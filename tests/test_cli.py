@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 import pytest
+import torch
 
 from recurra import cells
 from recurra.cli import frame, options
@@ -175,6 +176,13 @@ def test_failed_runs(recurra, arguments, words):
     assert err.count("\n") == 1
 
 
+def _too_much() -> Exception:
+    """What PyTorch raises on the CPU."""
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**57)
+    return raised.value
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
@@ -184,6 +192,7 @@ def test_failed_runs(recurra, arguments, words):
         (KeyboardInterrupt(), 130, "recurra: stopped"),
         (OSError(28, "No space left on device", "x.bin"), 1, "error: x.bin: No space left on device"),
         (MemoryError(), 1, "error: out of memory; try a smaller --batch-size"),
+        (_too_much(), 1, "error: out of memory; try a smaller --batch-size"),
         (KeyError("x"), 1, "error: a fault in Recurra (KeyError: 'x'); RECURRA_DEBUG=1 shows where"),
     ],
 )
