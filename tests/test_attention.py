@@ -115,6 +115,15 @@ def test_half_precision_has_no_nan():
     assert weights.isfinite().all()
 
 
+@pytest.mark.parametrize("kind", ["dot", "general", "multi-head"])
+def test_scores_that_fit_do_not_overflow_on_the_way(kind):
+    model = Attention(64, 64, kind, **({"heads": 1} if kind == "multi-head" else {}))
+    for linear in model.children():
+        torch.nn.init.eye_(linear.weight)
+    query, states = torch.full((1, 1, 64), 60.0), torch.full((1, 2, 64), 60.0)  # 64 products of 3600: more than 65504
+    assert model.half()(query.half(), states.half())[1].flatten().tolist() == [0.5, 0.5]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -129,7 +138,7 @@ def test_options_that_cannot_be(arguments, words):
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.0, True])
-@pytest.mark.parametrize("name", ["query_size", "key_size", "hidden_size"])
+@pytest.mark.parametrize("name", ["query_size", "key_size", "hidden_size", "heads"])
 def test_sizes_that_cannot_be(name, size):
     with pytest.raises(ConfigError, match=f"Attention: `{name}` is {size}; expected a whole number, 1 or more"):
         Attention(**{"query_size": 6, "key_size": 6} | {name: size})
@@ -166,6 +175,25 @@ def test_shapes_that_cannot_be():
         model(torch.zeros(2, 1, 6), torch.zeros(2, 3, 4), [1, 2, 3])
     with pytest.raises(ShapeError, match="`query` has 1 rows, but `states` has 2"):
         model(torch.zeros(1, 1, 6), torch.zeros(2, 3, 4))
+
+
+@pytest.mark.parametrize("kind", ["additive", "dot"])
+def test_types_that_cannot_be(kind):
+    model, query, states = Attention(4, 4, kind), torch.zeros(2, 1, 4), torch.zeros(2, 3, 4)
+    with pytest.raises(
+        DtypeError, match=r"`query` is torch.float64, expected torch.float32 as the rest is; convert one"
+    ):
+        model(query.double(), states)
+    with pytest.raises(DtypeError, match=r"`query` is ndarray; expected a tensor \(batch, queries, 4\)"):
+        model(query.numpy(), states)
+    with pytest.raises(DtypeError, match="`query` is on meta, expected cpu, where the rest is; move one"):
+        model(query.to("meta"), states)
+    with torch.autocast("cpu", torch.bfloat16):
+        model(query, states.bfloat16())
+
+
+def test_no_rows_have_no_lengths():
+    assert Attention(6, 4)(torch.zeros(0, 1, 6), torch.zeros(0, 3, 4), [])[0].shape == (0, 1, 4)
 
 
 def test_it_says_what_it_is():

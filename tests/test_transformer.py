@@ -6,7 +6,7 @@ import torch
 from support import assert_close
 from torch.nn import functional as F
 
-from recurra.errors import ConfigError, RecurraError, ShapeError
+from recurra.errors import ConfigError, DtypeError, RecurraError, ShapeError
 from recurra.generation import Session
 from recurra.nn import Transformer
 from recurra.tasks import language
@@ -70,6 +70,18 @@ def test_what_cannot_be():
         Transformer(5, 32, context=9)(torch.zeros(10, 1, 5))
     with pytest.raises(ConfigError, match="`heads` is 3; expected a divisor of hidden_size, 32"):
         Transformer(5, 32, context=9, heads=3)
+    for name, wrong in {"heads": 0, "context": 2.5, "num_layers": 0, "dropout": 1.5, "input_dropout": -1.0}.items():
+        with pytest.raises(ConfigError, match=f"Transformer: {name} is {wrong}; expected a"):
+            Transformer(5, 32, **{"context": 9, name: wrong})
+    model = Transformer(5, 32, context=9)
+    with pytest.raises(ShapeError, match=r"`x` is \(4, 1, 6\); expected 5 features"):
+        model(torch.zeros(4, 1, 6))
+    with pytest.raises(ShapeError, match=r"Transformer: `x` is \(4, 5\); expected \(time, batch, 5\)"):
+        model(torch.zeros(4, 5))
+    with pytest.raises(DtypeError, match="`x` is float64, the weights are float32"):
+        model(torch.zeros(4, 1, 5, dtype=torch.float64))
+    with pytest.raises(ShapeError, match=r"`resets` is \(1, 4\); expected \(4, 1\)"):
+        model(torch.zeros(4, 1, 5), resets=torch.zeros(1, 4, dtype=torch.bool))
     with pytest.raises(ConfigError, match="`zoneout` has no effect on cell='transformer'; leave it out"):
         settings("tiny", cell="transformer", zoneout=0.1)
     with pytest.raises(ConfigError, match="`context` is 0; expected 1 or more: a transformer carries no state"):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError, ShapeError, nearest
+from recurra.errors import ConfigError, DtypeError, ShapeError, nearest
 from recurra.nn.inputs import read_lengths
 
 KINDS = ("additive", "dot", "general", "multi-head")
@@ -58,7 +58,8 @@ class Attention(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise ConfigError(f"Attention: `kind` is {kind!r}; {nearest(kind, KINDS)}")
-        for name, size in {"query_size": query_size, "key_size": key_size, "hidden_size": hidden_size}.items():
+        numbers = {"query_size": query_size, "key_size": key_size, "hidden_size": hidden_size, "heads": heads}
+        for name, size in numbers.items():
             if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
                 raise ConfigError(f"Attention: `{name}` is {size!r}; expected a whole number, 1 or more")
         if kind in ("dot", "general") and hidden_size is not None:
@@ -79,7 +80,7 @@ class Attention(nn.Module):
             self.of_query = nn.Linear(query_size, key_size, bias=False)
         elif kind == "multi-head":
             self.heads = _HEADS if heads is None else heads
-            if self.heads < 1 or size % self.heads:
+            if size % self.heads:
                 raise ConfigError(f"Attention: `heads` is {self.heads}; expected a divisor of hidden_size, {size}")
             self.of_query = nn.Linear(query_size, size)
             self.of_key, self.of_value = nn.Linear(key_size, size), nn.Linear(key_size, size)
@@ -95,13 +96,13 @@ class Attention(nn.Module):
 
         Returns context (batch, queries, key_size) and weights (batch, queries, time), each of which sums to 1; those of
         "multi-head" are the mean over its heads. ShapeError for tensors of another form and lengths that cannot be, DtypeError
-        for lengths that are no whole numbers.
+        for tensors of another type or on another device, and for lengths that are no whole numbers.
         """
         return self.read(query, self.remember(states, lengths))
 
     def remember(self, states: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Memory:
         """The part of `forward` that needs no query: a decoder that goes step by step does it once, then calls `read`."""
-        _check("states", states, "time", self.key_size)
+        _check("states", states, "time", self.key_size, next(self.parameters(), None))
         active = None
         if lengths is not None:
             counts = read_lengths(
@@ -118,7 +119,7 @@ class Attention(nn.Module):
 
     def read(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Context and weights, as from `forward`, for states that `remember` has made ready."""
-        _check("query", query, "queries", self.query_size)
+        _check("query", query, "queries", self.query_size, memory.values)
         if len(query) != len(memory.values):
             raise ShapeError(f"Attention: `query` has {len(query)} rows, but `states` has {len(memory.values)}")
         weights = _shares(self._scores(query, memory.keys), memory.active)
@@ -134,7 +135,9 @@ class Attention(nn.Module):
             query = self.of_query(query)
         elif self.kind == "multi-head":
             query = self._split(self.of_query(query))
-        return query @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5
+        return (
+            query / keys.shape[-1] ** 0.5 @ keys.transpose(-1, -2)
+        )  # the quotient first: in float16 the sum may overflow
 
     def _split(self, x: Tensor) -> Tensor:
         """(batch, time, heads * size) → (batch, heads, time, size)."""
@@ -153,6 +156,14 @@ def _shares(scores: Tensor, active: Tensor | None) -> Tensor:
     return torch.where(active, scores.masked_fill(~active, -torch.inf).softmax(-1), 0)
 
 
-def _check(name: str, x: Tensor, steps: str, size: int) -> None:
+def _check(name: str, x: Tensor, steps: str, size: int, like: Tensor | None) -> None:
+    if not isinstance(x, Tensor):
+        raise DtypeError(f"Attention: `{name}` is {type(x).__name__}; expected a tensor (batch, {steps}, {size})")
     if x.ndim != 3 or x.shape[2] != size:
         raise ShapeError(f"Attention: `{name}` is {tuple(x.shape)}; expected (batch, {steps}, {size})")
+    if like is None:
+        return
+    if x.device != like.device:
+        raise DtypeError(f"Attention: `{name}` is on {x.device}, expected {like.device}, where the rest is; move one")
+    if x.dtype != like.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise DtypeError(f"Attention: `{name}` is {x.dtype}, expected {like.dtype} as the rest is; convert one")

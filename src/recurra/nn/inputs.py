@@ -40,7 +40,7 @@ def read_inputs(name: str, x: Any, lengths: Any, resets: Any, size: int, batch_f
         if resets is not None:
             raise ShapeError(f"{name}: `resets` cannot go with a PackedSequence. Pass a padded tensor with `lengths`.")
         batch_first = False
-    _check_x(name, x, size, batch_first, like)
+    check_x(name, x, size, batch_first, like)
     batched = x.dim() == 3
     if not batched:
         x = x[:, None]
@@ -106,7 +106,8 @@ def check_ids(name: str, ids: Tensor, tokens: int) -> None:
             )
 
 
-def _check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> None:
+def check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> None:
+    """Raise where a layer's input does not fit: its form, its features, its type, its device."""
     layout = "(batch, time, features)" if batch_first else "(time, batch, features)"
     if not isinstance(x, Tensor):
         raise DtypeError(f"{name}: `x` is {type(x).__name__}; expected a tensor {layout} or (time, features).")
@@ -150,7 +151,8 @@ def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, 
     if not batched:
         raise ShapeError(f"{name}: `lengths` came with a single sequence `x` (time, features). Cut it: x[:length].")
     lengths = torch.as_tensor(lengths, device=device)
-    if lengths.is_floating_point() or lengths.dtype == torch.bool:
+    wrong = lengths.is_floating_point() or lengths.dtype == torch.bool
+    if wrong and lengths.numel():  # an empty list is of floats to PyTorch
         raise DtypeError(f"{name}: `lengths` is {_short(lengths)}; expected whole numbers, the steps of each row.")
     if lengths.shape != (batch,):
         raise ShapeError(

@@ -30,7 +30,7 @@ class Shape(NamedTuple):
 
 def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: bool, proj: int) -> Shape:
     """The widths of each layer from the constructor's arguments. Raises ConfigError."""
-    _whole("input_size", inputs, 1)
+    check_whole("input_size", inputs, 1)
     listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
     if listed:
         widths = list(hidden)
@@ -40,11 +40,11 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
             raise ConfigError("hidden_size is an empty list; give each layer's units")
     else:
         layers = 1 if layers is None else layers
-        _whole("num_layers", layers, 1)
+        check_whole("num_layers", layers, 1)
         widths = [hidden] * layers
     for width in widths:
-        _whole("hidden_size", width, 1)
-    _whole("proj_size", proj, 0)
+        check_whole("hidden_size", width, 1)
+    check_whole("proj_size", proj, 0)
     if proj and not facts(cell).projects:
         raise ConfigError(f"proj_size={proj}: {cell!r} reads its output unit by unit, so it cannot be projected")
     if proj and proj >= min(widths):
@@ -61,17 +61,17 @@ def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
     if len(rates) != len(names):
         raise ConfigError(f"zoneout has {len(rates)} rates; {cell!r} has {len(names)} states ({', '.join(names)})")
     for rate in rates:
-        _rate("zoneout", rate)
+        check_rate("zoneout", rate)
     return tuple(float(rate) for rate in rates) if any(rates) else ()
 
 
 def check_options(layer: Any) -> None:
     """Raise ConfigError for an option of a Recurrent that is out of range or without effect."""
     cell = layer.cell
-    _whole("checkpoint_every", layer.checkpoint_every, 0)
+    check_whole("checkpoint_every", layer.checkpoint_every, 0)
     _check_heads(layer)
     for name in RATES:
-        _rate(name, getattr(layer, name))
+        check_rate(name, getattr(layer, name))
     for name in ("recurrent_dropout", "weight_dropout"):
         if getattr(layer, name) and not cell.recurrent:
             raise ConfigError(
@@ -92,7 +92,7 @@ def check_options(layer: Any) -> None:
 
 def _check_heads(layer: Any) -> None:
     heads = layer.heads
-    _whole("heads", heads, 1)
+    check_whole("heads", heads, 1)
     if heads == 1:
         return
     if not layer.cell.recurrent:
@@ -104,11 +104,13 @@ def _check_heads(layer: Any) -> None:
             raise ConfigError(f"heads={heads} must divide hidden_size={hidden} into equal parts")
 
 
-def _whole(name: str, value: Any, least: int) -> None:
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Raise ConfigError for what is no whole number, or less than `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ConfigError(f"{name} is {value!r}; expected a whole number, at least {least}")
 
 
-def _rate(name: str, value: Any) -> None:
+def check_rate(name: str, value: Any) -> None:
+    """Raise ConfigError for what is no share from 0 to below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ConfigError(f"{name} is {value!r}; expected a share from 0 to below 1")

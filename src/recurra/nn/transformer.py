@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.errors import ConfigError, ShapeError
+from recurra.nn.inputs import check_x, read_resets
+from recurra.nn.options import check_rate, check_whole
 
 _LEAST = 16  # units of an attention head
 _MOST = 8  # heads
@@ -24,7 +26,8 @@ class Transformer(nn.Module):
     heads: attention heads, a divisor of hidden_size; None takes the most up to 8 that leave 16 units each.
     dropout: share dropped in attention, behind it, and in the feed-forward part. input_dropout, output_dropout: of x and y.
 
-    ConfigError where heads do not divide the units. Sizes follow PyTorch: the feed-forward part is 4 times as wide.
+    ConfigError for sizes and shares that cannot be, and where heads do not divide the units. Sizes follow PyTorch: the
+    feed-forward part is 4 times as wide.
     """
 
     def __init__(
@@ -40,10 +43,16 @@ class Transformer(nn.Module):
         output_dropout: float = 0.0,
     ):
         super().__init__()
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers, "context": context}
+        for name, size in (sizes if heads is None else sizes | {"heads": heads}).items():
+            check_whole(f"Transformer: {name}", size, 1)
+        rates = {"dropout": dropout, "input_dropout": input_dropout, "output_dropout": output_dropout}
+        for name, rate in rates.items():
+            check_rate(f"Transformer: {name}", rate)
         fitting = [n for n in range(1, _MOST + 1) if hidden_size % n == 0 and (n == 1 or hidden_size // n >= _LEAST)]
         self.heads = heads or fitting[-1]
         if hidden_size % self.heads:
-            raise ConfigError(f"`heads` is {heads}; expected a divisor of hidden_size, {hidden_size}")
+            raise ConfigError(f"Transformer: `heads` is {heads}; expected a divisor of hidden_size, {hidden_size}")
         self.input_size, self.hidden_size, self.num_layers, self.context = input_size, hidden_size, num_layers, context
         self.input_dropout, self.output_dropout = input_dropout, output_dropout
         self.widen = nn.Linear(input_size, hidden_size) if input_size != hidden_size else nn.Identity()
@@ -63,9 +72,14 @@ class Transformer(nn.Module):
         """y (time, batch, hidden_size) for x (time, batch, input_size), and None for the state that there is not.
 
         resets: (time, batch) bool, True where a new document starts: what came before is not looked at. embedding:
-        (tokens, input_size); x is then ids, (time, batch). ShapeError for more than `context` steps.
+        (tokens, input_size); x is then ids, (time, batch). ShapeError and DtypeError for tensors that do not fit, and for more
+        than `context` steps.
         """
         x = x if embedding is None else F.embedding(x, embedding)
+        check_x("Transformer", x, self.input_size, False, self.positions)
+        if x.dim() != 3:
+            raise ShapeError(f"Transformer: `x` is {tuple(x.shape)}; expected (time, batch, {self.input_size})")
+        resets = read_resets("Transformer", resets, *x.shape[:2], True, False, x.device)
         if len(x) > self.context:
             raise ShapeError(f"Transformer: `x` has {len(x)} steps; its context has {self.context}")
         x = F.dropout(self.widen(x) + self.positions[: len(x), None], self.input_dropout, self.training)
