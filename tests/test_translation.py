@@ -361,6 +361,7 @@ def test_a_line_ends_at_a_line_break_alone(tmp_path):
     [
         ("a\tb\n\nabc\n", "a.tsv, line 3: 1 column; expected two, a text and its translation with a tab between"),
         ("a\tb\tc\n", "a.tsv, line 1: 3 columns; expected two"),
+        ("a\tb\n \tc\n", "a.tsv, line 2: one of the two columns is empty; fill it, or drop the line"),
         (b"a\tb\n\xff\t\n", "a.tsv, line 2: this is not UTF-8"),
     ],
 )
@@ -406,6 +407,7 @@ def test_the_command(recurra, tmp_path, monkeypatch):
     rows = json.loads(recurra("abc", "--model", "pairs-1", "--json", "--beam", "2", "--draw", "a.png"))
     assert set(rows[0]) == {"text", "output", "matrix", "target", "source"}
     assert rows[0]["source"] == ["a", "b", "c"]
+    assert all(len(str(share)) <= 6 for row in rows[0]["matrix"] for share in row), "four digits behind the point"
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc\nxyz\n")))
     assert recurra("-", "--model", "pairs-1") == out
@@ -438,6 +440,7 @@ def test_the_command(recurra, tmp_path, monkeypatch):
         (["none.tsv"], 1, "none.tsv: No such file or directory; name a file with a pair on each line"),
         (["abc", "--model", "none"], 1, "there is no run 'none'"),
         (["abc", "--draw", "a.png"], 2, "--draw needs a fitted run"),
+        (["pairs.tsv", "--beam", "4"], 2, "--beam needs a fitted run; name it with --model"),
         (["abc", "--model", "none", "--draw", "a.bmp"], 2, "a.bmp ends in '.bmp'; expected .png, .svg or .pdf"),
         (
             ["abc", "--model", "none", "--draw", "no/a.png"],
@@ -452,6 +455,28 @@ def test_the_command(recurra, tmp_path, monkeypatch):
 def test_uses_that_cannot_be(recurra, arguments, code, words):
     recurra(*arguments, fails=code)
     assert words in recurra.err
+
+
+def test_pairs_from_a_pipe_have_a_name_and_are_asked_for_again(recurra, tmp_path, monkeypatch):
+    def pipe(pairs):
+        content = "".join(f"{a}\t{b}\n" for a, b in pairs).encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    pipe(PAIRS)
+    assert recurra("-", *TINY_FLAGS) == "runs/text-1\n"
+    pipe(PAIRS)
+    assert recurra("--resume", "text-1", "-q") == "runs/text-1\n"
+    pipe(PAIRS[1:])
+    recurra("--resume", "text-1", "-q", fails=1)
+    assert "begun with other pairs" in recurra.err
+
+
+def test_one_path_is_one_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in PAIRS))
+    model = Translator.from_files("pairs.tsv", hidden_size=4, embedding_size=4, epochs=1, quiet=True)
+    assert str(model.folder_) == "runs/pairs-1"
+    Translator.resume(model.folder_)
 
 
 def test_an_empty_file(recurra, tmp_path):

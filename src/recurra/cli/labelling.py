@@ -56,7 +56,7 @@ def run(
     if model and fits:
         raise click.UsageError(f"--model labels by a run as it was fitted; drop {', '.join(fits)}")
     if (to or values["as_json"]) and not model:
-        raise click.UsageError("--to and --json are for labels; name a fitted run with --model")
+        raise click.UsageError("--to and --json are for what a fitted run gives; name one with --model")
     if not (data or resume):
         raise click.UsageError("DATA is missing: name a file or a folder")
     spare(to, data)

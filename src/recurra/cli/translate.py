@@ -43,8 +43,9 @@ def command(data, swap, beam, draw, **values):
     on each line, or - (standard input); each gets a line of its translation, an empty one for a blank line. Where a file
     has pairs, the part that is right goes to stderr.
     """
-    if draw and not values["model"]:
-        raise click.UsageError("--draw needs a fitted run; name it with --model")
+    for flag, given in {"--draw": draw, "--beam": beam != 1}.items():
+        if given and not values["model"]:
+            raise click.UsageError(f"{flag} needs a fitted run; name it with --model")
     if draw:
         from recurra.tasks import pictures
 
@@ -113,7 +114,7 @@ def _looked(fitted, text: str, beam: int) -> dict:
     if not text:
         return {"text": "", "output": "", "matrix": [], "target": [], "source": []}
     found = fitted.alignment(text, beam=beam)
-    return {"text": text} | found._asdict() | {"matrix": found.matrix.round(4).tolist()}
+    return {"text": text} | found._asdict() | {"matrix": found.matrix.astype(float).round(4).tolist()}
 
 
 def _translator():

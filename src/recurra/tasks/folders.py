@@ -9,7 +9,7 @@ A task adds what else its model needs (a vocabulary, the names of classes). The 
 
 import dataclasses
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,17 @@ def new(name: str) -> Path:
             raise RunError(f"the folder {folder} cannot be made: {error.strerror}; name another with `out`") from error
         else:
             return folder
+
+
+def name_of(source: str | Path) -> str:
+    """A run's name, from what it learns from: "book" from "texts/book.txt", "text" from standard input."""
+    stem = Path(source).stem
+    return stem if stem not in ("", "-") else "text"
+
+
+def kept(sources: Iterable[str | Path]) -> list[str]:
+    """Sources as a run notes them, to be found from anywhere; - stays standard input."""
+    return [str(source) if str(source) == "-" else str(Path(source).absolute()) for source in sources]
 
 
 def claim(folder: str | Path) -> Path:

@@ -265,12 +265,12 @@ class SequenceEstimator(BaseEstimator, ABC):
             raise DataError(f"{paths[0]} has no labels to learn from; {cls.labels_hint}")
 
         def claim() -> Path:
-            folder = folders.new(Path(paths[0]).stem) if out is None else folders.claim(out)
+            folder = folders.new(folders.name_of(paths[0])) if out is None else folders.claim(out)
             estimator.out = str(folder)
             return folder
 
-        absolute = sources | {"paths": [str(Path(path).absolute()) for path in paths]}
-        return estimator._train(claim, parts, Given(X, y), {"sources": absolute}, listeners, stop)
+        about = {"sources": sources | {"paths": folders.kept(paths)}}
+        return estimator._train(claim, parts, Given(X, y), about, listeners, stop)
 
     @classmethod
     def _described(cls, folder: Path) -> tuple[Self, dict[str, Any], dict[str, Any]]:

@@ -119,8 +119,7 @@ def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, ne
 def _name(source: Any) -> str:
     """A run's name, from its text: "book" from "texts/book.txt"."""
     first = next(iter(source), "") if isinstance(source, list | tuple) else source
-    stem = Path(first.name if isinstance(first, Document) else first).stem
-    return stem if stem not in ("", "-") else "text"
+    return folders.name_of(first.name if isinstance(first, Document) else first)
 
 
 def _run(folder: Path, parts: dict[str, Any], quiet: bool, listeners, stop) -> LanguageModel:

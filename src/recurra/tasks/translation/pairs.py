@@ -21,7 +21,7 @@ def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> 
 
     swap: the translation stands first. Empty lines are left out.
 
-    DataError, with the line, where a line has another number of columns.
+    DataError, with the line, where a line has another number of columns, or an empty one.
     """
     found = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
@@ -32,7 +32,12 @@ def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> 
                     f"{place(path)}, line {number}: {len(columns)} column{'s' * (len(columns) > 1)}; expected two, a text and"
                     " its translation with a tab between"
                 )
-            found += [tuple(column.strip() for column in (columns[::-1] if swap else columns))] if line.strip() else []
+            pair = tuple(column.strip() for column in (columns[::-1] if swap else columns))
+            if line.strip() and not all(pair):
+                raise DataError(
+                    f"{place(path)}, line {number}: one of the two columns is empty; fill it, or drop the line"
+                )
+            found += [pair] if line.strip() else []
     return found
 
 

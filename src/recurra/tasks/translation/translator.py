@@ -200,7 +200,7 @@ class Translator:
     @classmethod
     def from_files(
         cls,
-        paths: Sequence[str | Path],
+        paths: str | Path | Sequence[str | Path],
         out: str | Path | None = None,
         *,
         quiet: bool = False,
@@ -211,13 +211,14 @@ class Translator:
 
         paths, reading: what `read_pairs` takes. out: default runs/<name>-<number>. values: the settings.
         """
-        sources = {"paths": [str(Path(path).absolute()) for path in paths]} | (reading or {})
+        paths = [paths] if isinstance(paths, str | Path) else list(paths)
+        sources = {"paths": folders.kept(paths)} | (reading or {})
         found, pairs = cls(quiet=quiet, **values), read_pairs(paths, **(reading or {}))
         if not pairs:
             raise DataError(f"{paths[0]} is empty; expected a text, a tab and its translation on each line")
 
         def claim() -> Path:
-            folder = folders.new(Path(paths[0]).stem) if out is None else folders.claim(out)
+            folder = folders.new(folders.name_of(paths[0])) if out is None else folders.claim(out)
             found.out = str(folder)
             return folder
 
