@@ -184,7 +184,13 @@ def test_minutes_in_place_of_steps():
         (dict(tasks=["coppy"]), ConfigError, "`tasks` has 'coppy'; did you mean `copy`"),
         (dict(cells=["lstmm"]), CellError, "lstmm"),
         (dict(tasks=["selective-copy"], lags=[4]), ConfigError, "`lags` has 4; selective-copy needs 5 steps or more"),
-        (dict(steps=0), ConfigError, "`steps` is 0; expected 1 or more"),
+        (dict(tasks="copy"), ConfigError, r"`tasks` is 'copy'; expected a list: \['copy'\]"),
+        (dict(lags=20), ConfigError, r"`lags` is 20; expected a list: \[20\]"),
+        (dict(lags=[20.5]), ConfigError, "`lags` has 20.5; adding needs 2 steps or more, a whole number"),
+        (dict(cells=[]), ConfigError, "`cells` is empty; leave it out for the default"),
+        (dict(steps=0), ConfigError, "`steps` is 0; expected a whole number, 1 or more"),
+        (dict(steps=1.5), ConfigError, "`steps` is 1.5; expected a whole number, 1 or more"),
+        (dict(tensorboard=True), ConfigError, "`tensorboard` has no effect here, where nothing of a run is kept"),
         (dict(steps=5, minutes=1.0), ConfigError, "`steps` and `minutes` both say how long"),
         (dict(epochs=5), ConfigError, "`epochs` has no meaning where every example is new"),
         (dict(hidden_size=0), ConfigError, "`hidden_size` is 0; expected 1 or more"),
@@ -273,6 +279,11 @@ def test_uses_that_cannot_be(recurra, arguments, code, words):
     recurra(*arguments, fails=code)
     assert words in recurra.err
     assert recurra.err.count("\n") == 1, "before anything was trained"
+
+
+def test_bench_alone_shows_what_there_is(capsys):
+    assert frame.run(["bench"]) == 0
+    assert "memory  Which cell solves which problem by when." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -5,12 +5,19 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, config_option, given, settings_options
 from recurra.cli.shown import json_option, table, to_json
-from recurra.tasks.memory.config import CONFIGS, DEFAULTS
+from recurra.tasks.memory.config import CONFIGS, DEFAULTS, WITHOUT_EFFECT
 
 
-@click.group("bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def command():
+@click.group(
+    "bench",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
+@click.pass_context
+def command(ctx):
     """Measure what cells can do."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def _numbers(ctx, parameter, text):
@@ -64,7 +71,9 @@ def _names(ctx, parameter, text):
 @config_option
 # How long a run lasts is said by the bench's own options.
 @settings_options(
-    {"Model": CONFIGS["model"], "Training": CONFIGS["training"]}, DEFAULTS, leave_out=("epochs", "minutes")
+    {"Model": CONFIGS["model"], "Training": CONFIGS["training"]},
+    DEFAULTS,
+    leave_out=("epochs", "minutes", *WITHOUT_EFFECT),
 )
 def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
     """Which cell solves which problem by when.

@@ -34,6 +34,9 @@ class MemoryConfig:
 CONFIGS = {"model": MemoryConfig, "training": TrainingConfig}
 """The two parts of the settings. They share no field's name."""
 
+WITHOUT_EFFECT = ("tensorboard", "sample_every")
+"""Settings of a training that do nothing here: no run is kept, and there is nothing to sample."""
+
 DEFAULTS: dict[str, Any] = {
     "lr": 3e-3,
     "schedule": "constant",

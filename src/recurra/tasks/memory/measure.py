@@ -1,16 +1,17 @@
 """Run the problems: every cell at every lag, each until it is solved or its steps or minutes are over."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 from recurra import cells as known
 from recurra.config import make_parts, nearest
 from recurra.errors import ConfigError, DivergenceError
 from recurra.tasks import folders, running
-from recurra.tasks.memory.config import CONFIGS, DEFAULTS, TRANSFORMER
+from recurra.tasks.memory.config import CONFIGS, DEFAULTS, TRANSFORMER, WITHOUT_EFFECT
 from recurra.tasks.memory.model import MemoryModel
 from recurra.tasks.memory.problems import PROBLEMS, check_lag
 from recurra.tasks.memory.task import SOLVED, MemoryTask
@@ -59,7 +60,10 @@ def bench(
 
     ConfigError for names and settings that cannot be, CellError for an unknown cell.
     """
-    tasks = list(PROBLEMS) if tasks is None else list(tasks)
+    tasks, cells, lags = (
+        _listed(name, given)
+        for name, given in {"tasks": PROBLEMS if tasks is None else tasks, "cells": cells, "lags": lags}.items()
+    )
     for name in tasks:
         if name not in PROBLEMS:
             raise ConfigError(f"`tasks` has {name!r}; {nearest(name, PROBLEMS)}")
@@ -68,8 +72,11 @@ def bench(
             known.get(cell)
     if steps is not None and minutes is not None:
         raise ConfigError("`steps` and `minutes` both say how long a run may take; drop one")
-    if steps is not None and steps < 1:
-        raise ConfigError(f"`steps` is {steps}; expected 1 or more")
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
+        raise ConfigError(f"`steps` is {steps}; expected a whole number, 1 or more")
+    for name in WITHOUT_EFFECT:
+        if name in values:
+            raise ConfigError(f"`{name}` has no effect here, where nothing of a run is kept; leave it out")
     if "epochs" in values:
         raise ConfigError("`epochs` has no meaning where every example is new; give `steps` or `minutes`")
     parts = make_parts(CONFIGS, DEFAULTS | values | {"epochs": 1, "minutes": minutes})
@@ -81,6 +88,14 @@ def bench(
         rows.append(_run(*one, steps or STEPS, parts))
         tell(rows[-1])
     return rows
+
+
+def _listed(name: str, given: Any) -> list:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"`{name}` is {given!r}; expected a list: [{given!r}]")
+    if not (found := list(given)):
+        raise ConfigError(f"`{name}` is empty; leave it out for the default")
+    return found
 
 
 def _run(name: str, lag: int, cell: str, steps: int, parts: dict[str, Any]) -> Row:

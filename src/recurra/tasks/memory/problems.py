@@ -9,6 +9,7 @@ induction        what followed this symbol, `lag` steps before       Olsson et a
 """
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -124,5 +125,5 @@ PROBLEMS: dict[str, Problem] = {
 
 def check_lag(name: str, lag: int) -> None:
     """ConfigError for a lag that a problem cannot have."""
-    if lag < PROBLEMS[name].shortest:
-        raise ConfigError(f"`lags` has {lag}; {name} needs {PROBLEMS[name].shortest} steps or more")
+    if isinstance(lag, bool) or not isinstance(lag, Integral) or lag < PROBLEMS[name].shortest:
+        raise ConfigError(f"`lags` has {lag}; {name} needs {PROBLEMS[name].shortest} steps or more, a whole number")
