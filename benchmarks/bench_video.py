@@ -90,7 +90,9 @@ def show_next(report: Report, options) -> None:
     """The next ten frames from ten."""
     images, _ = digits("train", options.size)
     clips = moving_digits(images, options.clips, size=options.size, seed=3).clips
-    model = FramePredictor(minutes=options.minutes, validation=0.02, lr=2e-3, quiet=options.quiet)
+    model = FramePredictor(
+        minutes=options.minutes, validation=0.02, lr=2e-3, precision="bfloat16", quiet=options.quiet
+    )  # fmt: skip
     start = time.perf_counter()
     model.fit(clips)
     seconds = time.perf_counter() - start
