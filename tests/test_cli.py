@@ -320,6 +320,9 @@ def test_a_file_that_cannot_be_written_is_refused_before_any_work(recurra, line,
     code, out, err = recurra(*line.split(), "anything", option, tmp_path / "none" / "x")
     assert (code, out) == (2, "")
     assert f"x cannot be written: there is no folder {tmp_path}/none; make it" in err
+    code, _, err = recurra(*line.split(), "anything", option, "-")
+    assert code == 2
+    assert "- names no file; give one, or leave the option out" in err
     code, _, err = recurra(*line.split(), "anything", option, tmp_path)
     assert code == 2
     assert "is a directory" in err

@@ -94,6 +94,8 @@ class NewFile(click.Path):
     def convert(self, value, parameter, context):
         from recurra.training.files import check_place
 
+        if value == "-":
+            self.fail("- names no file; give one, or leave the option out", parameter, context)
         try:
             return check_place(super().convert(value, parameter, context))
         except ConfigError as error:
