@@ -312,6 +312,18 @@ def test_columns_of_one_name_are_said(tmp_path):
             read(frame)
 
 
+def test_stamps_as_pandas_keeps_them_are_told_the_way():
+    months = pd.period_range("2020", periods=5, freq="M")
+    y = pd.DataFrame({"y": np.arange(5.0)})
+    for frame in (y.set_index(months.to_timestamp()), y.set_index(months.rename("ds"))):
+        with pytest.raises(DataError, match=r"the frame has 'ds' as its index.*: frame.reset_index\(names='ds'\)"):
+            read(frame)
+    with pytest.raises(DataError, match=r"'ds' holds periods; make their first stamps of them: .dt.to_timestamp\(\)"):
+        read(y.assign(ds=months))
+    with pytest.raises(DataError, match="the frame has no column 'y'"):
+        read(pd.DataFrame({"ds": months.to_timestamp()}))
+
+
 def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "narwhals.stable.v2", None)
     with pytest.raises(ConfigError, match=r"forecasting needs narwhals.*: pip install 'recurra\[forecast\]'"):

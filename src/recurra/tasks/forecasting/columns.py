@@ -64,9 +64,12 @@ def stamps(frame: Any, name: str) -> np.ndarray:
 
 
 def have(table, names: list[str], what: str = "the frame") -> None:
-    """DataError, with the nearest one there is, for a column that is missing."""
+    """DataError, with the nearest one there is, for a column that is missing; the stamps' comes first."""
     for name in names:
         if name not in table.columns:
+            index = getattr(table.to_native(), "index", None)  # of pandas, where stamps often are
+            if index is not None and (name in index.names or (name == names[0] and index.dtype.kind == "M")):
+                raise DataError(f"{what} has {name!r} as its index, not as a column: frame.reset_index(names={name!r})")
             raise DataError(f"{what} has no column {name!r}; {nearest(name, table.columns)}")
 
 
@@ -109,6 +112,10 @@ def read_stamps(series) -> tuple[np.ndarray, str]:
     if kind == narwhals.Date:
         days = np.array(series.to_list(), "datetime64[D]")
         return frequency.nanoseconds(days, f"the column {series.name!r}"), "date"
+    if "period" in str(series.to_native().dtype if kind == narwhals.Unknown else ""):
+        raise DataError(
+            f"the column {series.name!r} holds periods; make their first stamps of them: .dt.to_timestamp()"
+        )
     if kind != narwhals.String and kind != narwhals.Object:
         raise DataError(f"the column {series.name!r} is {kind}; expected dates, times or whole numbers")
     texts = series.to_list()
