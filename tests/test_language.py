@@ -171,6 +171,9 @@ def test_evaluate_leaves_the_mode_alone(vocabulary):
 def test_evaluate_refuses_what_the_model_cannot_read(vocabulary):
     with pytest.raises(VocabularyError, match=re.escape("'Z' (U+005A)")):
         evaluate(model_of(vocabulary), text="Zz")
+    for texts in ({}, {"source": "book.txt", "text": TEXT}):
+        with pytest.raises(ConfigError, match="give evaluate either `source`"):
+            evaluate(model_of(vocabulary), **texts)
 
 
 # The task

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from recurra.data import DataConfig, Evaluation, Windows, build_corpus, text_document
 from recurra.data.streams import IGNORE, Batch
+from recurra.errors import ConfigError
 from recurra.tasks.language.config import TRANSFORMER
 from recurra.tasks.language.model import LanguageModel
 
@@ -37,8 +38,11 @@ def evaluate(
     Returns loss (nats a token), nats (a character), bits_per_character, perplexity (a token), tokens, characters. The
     first token, which nothing leads to, is not counted. A recurrent model with a bounded context reads a whole context for
     each token, so a long text is measured at 8,192 to 16,384 evenly spaced ones; `tokens` is how many.
-    DataError and VocabularyError where the text cannot be read or has symbols the model does not know.
+    ConfigError without a text or with two, DataError and VocabularyError where the text cannot be read or has symbols the
+    model does not know.
     """
+    if (source is None) == (text is None):
+        raise ConfigError("give evaluate either `source` (paths, or the name of a corpus) or `text`, the text itself")
     data = DataConfig(validation=0.0, encoding=encoding, invalid=invalid)
     source = text_document(text) if text is not None else source
     with tempfile.TemporaryDirectory() as folder:
