@@ -4,6 +4,7 @@ import pytest
 from studio_support import client, save_model, send
 
 from recurra.studio import card, history, speed
+from recurra.text.build import UNITS
 
 SPEED = {"points": [[1000, 1e-6], [100_000, 1e-5]], "step": 0.001, "generated": 0.0005}
 
@@ -47,7 +48,13 @@ def test_the_card_says_what_is_not_known(api, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"unit": "byte"}, {"unit": "word"}, {"unit": "bpe"}, {"unknown": "bytes"}, {"mode": "windows"}]
+    "settings",
+    [
+        *({"unit": unit} for unit in UNITS),
+        {"unit": "token", "vocabulary_size": 500, "unknown": "unk"},
+        {"unknown": "bytes"},
+        {"mode": "windows"},
+    ],
 )
 def test_the_card_of_other_tokens(api, settings):
     found = api.post("/api/card", json={"corpus": "manual", "settings": settings | {"epochs": 1}})

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api", responses=shapes.FAULTS)
 WAIT = 6.0
 """Seconds that a card waits for a first measurement."""
 _TYPICAL = {"characters": 100_000, "symbols": 90}
-_PER_TOKEN = {"character": 1.0, "byte": 1.0, "word": 5.5, "bpe": 3.5}
+_PER_TOKEN = {"character": 1.0, "byte": 1.0, "word": 5.5, "token": 5.5, "bpe": 3.5}
 """Characters a token, where the text has not been read: of English."""
 _WORDS = 10_000
 _SHORT = 100_000
@@ -94,9 +94,9 @@ def require_size(parts: dict[str, Any], symbols: int, most: int) -> int:
 def vocabulary_size(parts: dict[str, Any], symbols: int) -> int:
     """How many tokens the vocabulary will have, as far as can be told before the text is read."""
     text = parts["text"]
-    size = {"byte": 256, "character": symbols, "bpe": 4096, "word": _WORDS}[text.unit]
+    size = {"byte": 256, "character": symbols, "bpe": 4096, "word": _WORDS, "token": _WORDS}[text.unit]
     if text.vocabulary_size is not None:
-        size = min(size, text.vocabulary_size) if text.unit in ("character", "word") else text.vocabulary_size
+        size = text.vocabulary_size if text.unit == "bpe" else min(size, text.vocabulary_size)
     return size + 256 * (text.unknown == "bytes")
 
 
