@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import pytest
+import torch
 from studio_support import LONG, client, events, save_model, send
 
 from recurra import cells
@@ -362,6 +363,21 @@ def test_text_that_cannot_be(api, body, words, accept):
     assert answer.status_code == 422, answer.text
     assert words in answer.json()["detail"]
     assert api.app.state.studio.writers.writing == 0
+
+
+def test_a_model_that_cannot_write_is_told_by_the_status_or_by_an_event(api, home):
+    model = save_model(home / "damaged")
+    torch.nn.init.constant_(model.head.bias, torch.nan)
+    model.save(home / "damaged")
+    ask, stream = "/api/runs/damaged/generate", {"accept": "text/event-stream"}
+    for headers in ({}, stream):
+        answer = api.post(ask, json={}, headers=headers)
+        assert answer.status_code == 409
+        assert "the model's scores are not finite" in answer.json()["detail"]
+    begun = api.post(ask, json={"prompt": "the "}, headers=stream)
+    assert [name for name, _ in events(begun.text)] == ["piece", "error"]
+    assert api.app.state.studio.writers.writing == 0
+    api.delete("/api/runs/damaged")
 
 
 def test_the_number_of_texts_at_once_is_bounded(api, monkeypatch):

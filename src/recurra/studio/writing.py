@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
+from recurra.errors import RecurraError
 from recurra.generation import GenerationConfig, stream
 from recurra.studio.events import event
 from recurra.studio.faults import Refused
@@ -60,17 +61,22 @@ class Writers:
             self.writing -= 1
 
     async def events(self, text: "Text") -> AsyncIterator[bytes]:
-        """The text as server-sent events: `piece`, ..., `end`."""
+        """The text as server-sent events: `piece`, ..., `end`. What fails before the first one is raised."""
+        begun = False
         try:
             async for pieces in self.turns(text):
                 shown = [[piece.text, round(piece.probability, 4)] for piece in pieces if piece.text]
                 if shown:
+                    begun = True
                     yield event("piece", {"text": "".join(part for part, _ in shown), "pieces": shown})
             yield event("end", text.told())
         except Exception as error:
+            if not begun:
+                raise
             # The answer has begun, so its status cannot say it.
             yield event("error", {"detail": str(error)})
-            raise
+            if not isinstance(error, RecurraError):
+                raise
 
     async def whole(self, text: "Text") -> dict[str, Any]:
         """The text at once."""
