@@ -141,6 +141,7 @@ def test_version_and_module():
         ("compare book.txt --cells ,", "--cells is empty; name some, such as --cells rnn,lstm,gru"),
         ("compare book.txt --parameters lots", "'lots' is not a number of parameters, such as 200k, 1.5M or 200000"),
         ("compare book.txt --parameters 10", "--parameters is 10, but the embedding and softmax of 14 tokens leave"),
+        ("train book.txt --minutes 1 --epochs 1", "--minutes and --epochs both say how long to train; drop one"),
         ("compare book.txt --minutes 1 --epochs 1", "--minutes and --epochs both say how long to train; drop one"),
         ("demo --minutes 0", "invalid value for '--minutes': 0.0 is not in the range x>0"),
     ],

@@ -58,6 +58,16 @@ def test_train_prints_the_folder_and_says_what_to_do_next(recurra, home):
     assert "finished" in recurra.err
 
 
+def test_epochs_on_the_command_line_win_over_a_files_and_a_presets_minutes(recurra, home):
+    (home / "long.json").write_text('{"minutes": 0.02}')
+    flags = ["--hidden-size", 4, "--embedding-size", 4, "--epochs", 1, "-q", "--out"]
+    recurra("train", "book.txt", "--config", "long.json", *flags, "of-file")
+    recurra("train", "book.txt", "--preset", "demo", *flags, "of-preset")
+    for run in ("of-file", "of-preset"):
+        training = json.loads((home / run / "config.json").read_text("utf-8"))["settings"]["training"]
+        assert (training["epochs"], training["minutes"]) == (1, None)
+
+
 def test_train_resumes_and_starts_from_another(recurra):
     assert recurra("train", "--resume", "book-1", "-q") == "runs/book-1\n"
     out = recurra("train", "book.txt", "--init-from", "book-1", "--epochs", 1, "--out", "more", "-q")

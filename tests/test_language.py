@@ -224,6 +224,12 @@ def test_no_two_parts_share_a_name():
     assert len(names) == len(set(names))
 
 
+def test_epochs_take_the_place_of_a_presets_minutes():
+    assert settings("demo", epochs=3)["training"].minutes is None
+    assert settings("demo", epochs=0)["training"].minutes == 1.0
+    assert settings("demo", epochs=3, minutes=2.0)["training"].minutes == 2.0
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_valid_and_survives_json(preset):
     for part, made in settings(preset).items():

@@ -44,6 +44,10 @@ def command(text, out, preset, resume, init_from, new_symbols, quiet, file, **va
     of another run will do as --config.
     """
     settings = given(values, list(CONFIGS.values()), file)
+    if values["minutes"] and values["epochs"]:
+        raise click.UsageError("--minutes and --epochs both say how long to train; drop one")
+    if values["epochs"]:
+        settings["minutes"] = None  # a file's would take their place
     if new_symbols and not init_from:
         raise click.UsageError("--new-symbols has no effect without --init-from; add that, or drop it")
     if resume:

@@ -109,18 +109,13 @@ def known() -> dict[str, config.Option]:
 
 
 def training_settings(given: dict[str, Any], minutes: float | None = None) -> tuple[str, dict[str, Any]]:
-    """A preset's name and the settings over it, from what a page asks for. ConfigError where it asks for what cannot be.
-
-    Epochs take the place of a preset's minutes.
-    """
+    """A preset's name and the settings over it, from what a page asks for. ConfigError where it asks for what cannot be."""
     values = dict(given)
     preset = values.pop("preset", None) or PRESET
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(f"`preset` is {preset!r}; {nearest(preset, PRESETS)}")
     if minutes is not None:
         values["minutes"] = minutes
-    elif values.get("epochs") and values.get("minutes") is None:
-        values["minutes"] = None
     names = known()
     for name, value in values.items():
         if name not in names:

@@ -155,11 +155,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """The four parts' settings from a preset and what overrides it: `settings("tiny", epochs=2)["training"].epochs`.
 
+    Epochs take the place of a preset's minutes.
     Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
     values = PRESETS[preset] | overrides
+    if overrides.get("epochs") and "minutes" not in overrides:
+        values["minutes"] = None  # a preset's minutes would take their place
     if values.get("mode") == "windows" or values.get("cell") == TRANSFORMER:
         # Trained from zero states on so many tokens, it is to generate from as many.
         values.setdefault("context", values.get("window", DataConfig.window))
