@@ -8,7 +8,7 @@ from inside_by_hand import TEXT, tiny
 
 from recurra import inside
 from recurra.cells import LSTM
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import ConfigError, DataError, ShapeError
 from recurra.inside.features import columns
 
 # Feature, text, and its values: a digit or a dot (0) for each character.
@@ -72,6 +72,17 @@ def test_a_feature_with_too_few_values_is_said():
         ShapeError, match=r"feature 'mine' gives \(1,\) values; expected \(3,\), one for each character"
     ):
         columns("abc", features)
+
+
+def test_a_feature_without_numbers_is_said_and_not_left_out():
+    features = {"mine": inside.Feature("a quotient", lambda text: [1.0, float("nan"), 2.0])}
+    with pytest.raises(DataError, match="feature 'mine' gives NaN or infinity; expected a number for each character"):
+        columns("abc", features)
+
+
+def test_a_limit_below_zero_is_no_limit_from_the_end():
+    with pytest.raises(ConfigError, match="`limit` is -1; expected 0 or more units"):
+        inside.rank(inside.read(tiny(), TEXT), limit=-1)
 
 
 # The ranking

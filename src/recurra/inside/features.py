@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ShapeError
+from recurra.errors import DataError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Feature:
 def columns(characters: Iterable[str], features: Mapping[str, Feature]) -> dict[str, np.ndarray]:
     """Each feature's values at each token, (T,) float64, without the features that never change.
 
-    A token of several characters has the value at its last one. ShapeError where a feature gives too few values.
+    A token of several characters has the value at its last one. ShapeError where a feature gives too few values,
+    DataError where one is no finite number.
     """
     characters = tuple(characters)
     text = "".join(characters)
@@ -41,6 +42,8 @@ def columns(characters: Iterable[str], features: Mapping[str, Feature]) -> dict[
             raise ShapeError(
                 f"feature {name!r} gives {values.shape} values; expected {(len(text),)}, one for each character"
             )
+        if not np.isfinite(values).all():
+            raise DataError(f"feature {name!r} gives NaN or infinity; expected a number for each character")
         if np.ptp(values[last]) > 0:
             table[name] = values[last]
     return table

@@ -62,6 +62,8 @@ def rank(
     known = ("variance", "follows", *features)
     if by not in known:
         raise ConfigError(f"`by` is {by!r}; {nearest(by, known)}")
+    if limit is not None and limit < 0:
+        raise ConfigError(f"`limit` is {limit}; expected 0 or more units")
     check_layer(reading.units, layer)
     check_state(reading.cell, state)
     table = columns(reading.characters, features)
