@@ -386,6 +386,24 @@ def test_a_rate_that_is_far_too_high_ends_with_its_own_words_not_with_a_sample_s
         train(text=TEXT, out=tmp_path / "run", **TINY | {"lr": 1e7, "clip": 0.0, "sample_every": 1})
 
 
+def test_fine_tuning_refuses_another_vocabulary_and_takes_its_own_settings(trained, tmp_path):
+    for change in ({"unknown": "bytes"}, {"vocabulary_size": 9, "unknown": "unk"}, {"min_count": 2}):
+        with pytest.raises(ConfigError, match="but the model to start from has"):
+            train(text=TEXT, out=tmp_path / "more", init_from=trained, **change, **TINY)
+    own = json.loads((trained / "config.json").read_text())["settings"]
+    settings = own["text"] | own["model"] | TINY
+    assert train(text=TEXT, out=tmp_path / "more", init_from=trained, **settings).config == load(trained).config
+
+
+def test_fine_tuning_keeps_what_becomes_of_unknown_symbols(trained, tmp_path):
+    train(text=TEXT, out=tmp_path / "parent", unknown="unk", **TINY)
+    load(tmp_path / "parent").save(tmp_path / "saved")
+    for start in ("parent", "saved"):
+        train(text=TEXT, out=tmp_path / f"of-{start}", init_from=tmp_path / start, **TINY)
+        written = json.loads((tmp_path / f"of-{start}" / "config.json").read_text())
+        assert written["settings"]["text"]["unknown"] == "unk"
+
+
 def test_fine_tuning_goes_on_after_a_stop(trained, tmp_path):
     for name in ("whole", "stopped"):
         stop = None if name == "whole" else iter([False, True] + [True] * 100).__next__

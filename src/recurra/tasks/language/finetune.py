@@ -9,9 +9,9 @@ import torch
 from recurra.data import Document
 from recurra.errors import ConfigError, VocabularyError
 from recurra.tasks.language import config as settings_of
-from recurra.tasks.language.folder import build
+from recurra.tasks.language.folder import build, read_settings
 from recurra.tasks.language.model import LanguageModel
-from recurra.text import Vocabulary
+from recurra.text import TextConfig, Vocabulary
 
 POLICIES = ("grow", "error", "unk")
 
@@ -27,33 +27,34 @@ def settings(parent: LanguageModel, preset: str, overrides: dict[str, Any]) -> d
 
     ConfigError for an override that would change the layers or the vocabulary, which are the parent's.
     """
-    given, free = overrides, _FREE
+    layers, text = dataclasses.asdict(parent.config), _text(parent)
     if parent.reads:  # a transformer: it has a place for each token of its context, and not one more
-        given = {"cell": parent.config.cell, "context": parent.reads, "window": parent.reads} | overrides
-    else:
-        free = (*free, "context")
-    parts = settings_of.settings(preset, **given)
-    kept = {}
-    for name, value in dataclasses.asdict(parent.config).items():
-        if name in free and name in overrides:
-            kept[name] = overrides[name]
-        elif name in overrides and overrides[name] != value:
+        _refuse_others(overrides, {name: layers[name] for name in ("cell", "context")})
+        overrides = {"cell": parent.config.cell, "context": parent.reads, "window": parent.reads} | overrides
+    parts = settings_of.settings(preset, **{name: value for name, value in overrides.items() if name not in text})
+    # What generation reads follows from how the model is trained now.
+    layers["context"] = parts["model"].context
+    layers |= {name: overrides[name] for name in _FREE if name in overrides}
+    _refuse_others(overrides, layers | text)
+    return parts | {"text": TextConfig(**text), "model": settings_of.LanguageConfig(**layers)}
+
+
+def _text(parent: LanguageModel) -> dict[str, Any]:
+    """How the parent's text was cut into tokens; of a saved model, which does not say, what its vocabulary shows."""
+    kept = read_settings(parent.folder).get("text")
+    if kept:
+        return dataclasses.asdict(kept)
+    vocabulary = parent.vocabulary
+    unknown = "unk" if vocabulary.unk is not None else "bytes" if vocabulary.spelled is not None else "error"
+    return dataclasses.asdict(TextConfig(unit=vocabulary.unit, nfc=vocabulary.nfc, unknown=unknown))
+
+
+def _refuse_others(overrides: dict[str, Any], kept: dict[str, Any]) -> None:
+    for name, value in kept.items():
+        if overrides.get(name, value) != value:
             raise ConfigError(
                 f"`{name}` is {overrides[name]!r}, but the model to start from has {value!r}; leave it out"
             )
-        else:
-            kept[name] = value
-    # What generation reads follows from how the model is trained now.
-    kept["context"] = parts["model"].context
-    vocabulary = parent.vocabulary
-    for name in ("unit", "nfc"):
-        if name in overrides and overrides[name] != getattr(vocabulary, name):
-            raise ConfigError(
-                f"`{name}` is {overrides[name]!r}, but the model to start from has {getattr(vocabulary, name)!r};"
-                " leave it out"
-            )
-    text = dataclasses.replace(parts["text"], unit=vocabulary.unit, nfc=vocabulary.nfc)
-    return parts | {"text": text, "model": settings_of.LanguageConfig(**kept)}
 
 
 def grow(vocabulary: Vocabulary, documents: list[Document], policy: str) -> Vocabulary:
