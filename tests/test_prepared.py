@@ -286,3 +286,37 @@ def test_threads_that_overlap():
         thread.join()
     assert not wrong
     assert 1 <= len(layer._prepared._free) <= 5
+
+
+class Scaled(torch.nn.Embedding):
+    def forward(self, ids):
+        return 3 * super().forward(ids)
+
+
+def hooked(*sizes):
+    embedding = torch.nn.Embedding(*sizes)
+    embedding.register_forward_hook(lambda _module, _ids, rows: 3 * rows)
+    return embedding
+
+
+EMBEDDINGS = {
+    "padding": lambda *sizes: torch.nn.Embedding(*sizes, padding_idx=0),
+    "by frequency": lambda *sizes: torch.nn.Embedding(*sizes, scale_grad_by_freq=True),
+    "sparse": lambda *sizes: torch.nn.Embedding(*sizes, sparse=True),
+    "a subclass": Scaled,
+    "a hook": hooked,
+}
+
+
+@pytest.mark.parametrize("steps", [3, 40])
+@pytest.mark.parametrize("make", EMBEDDINGS.values(), ids=EMBEDDINGS.keys())
+def test_an_embedding_that_does_more_than_look_up(make, steps):
+    embedding, layer = make(10, 5), LSTM(5, 7)
+    ids = torch.randint(10, (steps, 2))
+    ids[:2] = 0
+    found = []
+    for y, _ in (layer(ids, embedding=embedding), layer(embedding(ids))):
+        found.append((y, *torch.autograd.grad(y.square().sum(), embedding.weight)))
+    assert_close(found[0][0], found[1][0], 1e-6)
+    assert found[0][1].is_sparse == found[1][1].is_sparse
+    assert_close(found[0][1].to_dense(), found[1][1].to_dense(), 1e-5)

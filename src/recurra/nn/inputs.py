@@ -72,12 +72,7 @@ def read_ids(
             f"{name}: `embedding` is {tuple(table.shape)}; expected (tokens, {size}).\n"
             f"  input_size={size} from the model."
         )
-    special = ("padding_idx", "max_norm")
-    if isinstance(embedding, torch.nn.Embedding) and (
-        any(getattr(embedding, option) is not None for option in special)
-        or embedding.scale_grad_by_freq
-        or embedding.sparse
-    ):  # it does more than look up
+    if table is not embedding and not only_looks_up(embedding):
         return read_inputs(name, embedding(ids), lengths, resets, size, batch_first, like)
     if table.dtype != like.dtype and not torch.is_autocast_enabled(table.device.type):
         raise DtypeError(f"{name}: `embedding` is {_short(table)}, the weights are {_short(like)}. Convert one.")
@@ -94,6 +89,17 @@ def read_ids(
     lengths = read_lengths(name, lengths, time, batch, batched, ids.device)
     resets = read_resets(name, resets, time, batch, batched, batch_first, ids.device)
     return Inputs(ids, lengths, resets, batched, None, table)
+
+
+def only_looks_up(embedding: torch.nn.Embedding) -> bool:
+    """Whether an embedding gives rows of its weight and no more: nothing else changes them or their gradient."""
+    return (
+        type(embedding) is torch.nn.Embedding
+        and embedding.padding_idx is None
+        and embedding.max_norm is None
+        and not (embedding.scale_grad_by_freq or embedding.sparse)
+        and not (embedding._forward_hooks or embedding._forward_pre_hooks)
+    )
 
 
 def check_ids(name: str, ids: Tensor, tokens: int) -> None:

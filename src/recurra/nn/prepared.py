@@ -18,6 +18,7 @@ from torch.autograd import forward_ad
 
 from recurra.backends.cpu import abi, execute, library, operator
 from recurra.backends.cpu import layer as cpu
+from recurra.nn.inputs import only_looks_up
 
 _DTYPES = {torch.float32, torch.float64}
 
@@ -82,7 +83,7 @@ def _drops(layer) -> bool:
 
 def _looked_up(ids: Any, embedding: Any) -> Tensor | None:
     """The embedding's rows, where there are fewer than a table of products would take."""
-    table = embedding.weight if type(embedding) is nn.Embedding and embedding.max_norm is None else embedding
+    table = embedding.weight if isinstance(embedding, nn.Embedding) and only_looks_up(embedding) else embedding
     if type(ids) is not Tensor or type(table) not in (Tensor, nn.Parameter) or table.dim() != 2 or ids.dim() != 2:
         return None
     if ids.dtype != torch.int64 or not ids.is_cpu or not table.is_cpu or 2 * table.shape[0] <= ids.numel():
