@@ -266,6 +266,17 @@ def test_copies_and_pickles_have_nothing_ready():
         assert torch.equal(layer(x)[0], y)
 
 
+def test_training_after_inference(ways):
+    short, _, _ = ways
+    layer, x = LSTM(5, 7, num_layers=2), torch.randn(4, 3, 5)
+    for batch in (3, 2, 3):
+        with torch.inference_mode():
+            y, _ = short(layer, x[:, :batch])
+        trained, _ = short(layer, x[:, :batch])
+        assert_close(trained, y, 0)
+        trained.sum().backward()
+
+
 @torch.no_grad()
 def test_threads_that_overlap():
     layer = LSTM(8, 16, num_layers=2)

@@ -131,7 +131,7 @@ class _Record:
                 to, arrays = packed.call.direction[d], [abi.array_of(c_void_p, len(self.widths))() for _ in range(2)]
                 to.state, to.last = (addressof(array) for array in arrays)
                 self.places.append(arrays)
-        self.zeros = [torch.zeros(len(self.places), 1, width, dtype=dtype) for width in self.widths]
+        self.zeros = self._zeros(1)
 
     def fits(self, layer, x: Tensor) -> bool:
         """Whether the layer is still what it was."""
@@ -183,7 +183,7 @@ class _Record:
         """The states to start from, as the core reads them; None where they are not plainly that."""
         if state is None:
             if self.zeros[0].shape[1] != batch:
-                self.zeros = [torch.zeros(len(self.places), batch, w, dtype=self.dtype) for w in self.widths]
+                self.zeros = self._zeros(batch)
             return self.zeros
         parts = state if len(self.widths) > 1 else (state,)
         if not isinstance(parts, tuple | list) or len(parts) != len(self.widths):
@@ -194,6 +194,10 @@ class _Record:
             if part.shape != (len(self.places), batch, width):
                 return None
         return parts
+
+    def _zeros(self, batch: int) -> list[Tensor]:
+        with torch.inference_mode(False):  # they are kept, and what is made in inference cannot be trained with
+            return [torch.zeros(len(self.places), batch, width, dtype=self.dtype) for width in self.widths]
 
     def _layer(self, packed, x: Tensor, threads: int) -> Tensor:
         call, (time, row) = packed.call, (1, 0) if self.batch_first else (0, 1)
