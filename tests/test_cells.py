@@ -202,3 +202,67 @@ def test_activation_by_name_and_function():
     assert torch.equal(named(x)[0], given(x)[0])
     with pytest.raises(CellError, match="activation is 'tahn'; did you mean `tanh`"):
         cells.Elman("tahn")
+
+
+SLOPE = 0.1
+
+
+class Sloped(Cell):
+    """Its step reads a number from the cell, one from the class and one from the module."""
+
+    gates = "n"
+    slope = 0.1
+
+    def __init__(self):
+        self.own = 0.1
+
+    def step(self, x, h, s):
+        return s.next(h=tanh((self.own + self.slope + SLOPE) * (x.n + h.n)))
+
+
+def sloped_by(slope):
+    class Enclosed(Cell):
+        gates = "n"
+
+        def step(self, x, h, s):
+            return s.next(h=tanh(slope * (x.n + h.n)))
+
+        def set(self, value):
+            nonlocal slope
+            slope = value
+
+    return Enclosed()
+
+
+SETTERS = {
+    "its own": (Sloped, lambda cell, patch: patch.setattr(cell, "own", 2.0)),
+    "a tensor": (Sloped, lambda cell, patch: patch.setattr(cell, "own", torch.tensor(2.0))),
+    "its class's": (Sloped, lambda cell, patch: patch.setattr(Sloped, "slope", 2.0)),
+    "its module's": (Sloped, lambda cell, patch: patch.setitem(globals(), "SLOPE", 2.0)),
+    "around it": (lambda: sloped_by(0.1), lambda cell, patch: cell.set(2.0)),
+}
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+@pytest.mark.parametrize(("make", "change"), SETTERS.values(), ids=SETTERS.keys())
+def test_a_number_that_a_step_reads_may_be_changed(make, change, gradients, monkeypatch):
+    with torch.set_grad_enabled(gradients):
+        cell = make()
+        layer, x = Recurrent(cell, 3, 4), torch.randn(5, 2, 3)
+        before, _ = layer(x)
+        change(cell, monkeypatch)
+        fresh = Recurrent(cell, 3, 4)
+        fresh.load_state_dict(layer.state_dict())
+        got, _ = layer(x)
+        assert_close(fresh(x)[0], got, 0)
+        assert str(layer.explain(x)) == "cpu"
+        layer.backend = "equations"
+        assert_close(got, layer(x)[0], 1e-5)
+        assert not torch.allclose(got, before, atol=0.1)
+
+
+def test_a_setting_that_could_change_unseen_is_refused():
+    cell = Sloped()
+    cell.rates = [0.1, 0.2]
+    with pytest.raises(CellError, match=r"Sloped\.rates is a list, which could change unseen; set a tuple, or numbers"):
+        Recurrent(cell, 3, 4)

@@ -13,7 +13,10 @@ every state's new value, and the value of each gate that `return_gates` is to sh
 takes them as a fourth argument: `step(self, x, h, s, w)`, then `w.NAME`.
 """
 
+import functools
 from collections.abc import Callable, Iterable
+from functools import partial
+from numbers import Real
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -49,6 +52,25 @@ class Cell:
         h = Product(self.gate_names if self.recurrent else (), product, states[self.state_names[0]])
         return [Named(**x), h, State(**states), *([Named(**vectors)] if self.vectors else [])]
 
+    def settings(self) -> tuple:
+        """What the step may read besides its arguments: the cell's own attributes, and numbers of its class and module.
+
+        A compiled step holds for these values. Raises CellError for an attribute that could change unseen, as a list could.
+        """
+        own = [(name, self._setting(name, value)) for name, value in sorted(vars(self).items())]
+        return *own, *(read() for read in _numbers_outside(type(self)))
+
+    def _setting(self, name: str, value: Any) -> Any:
+        value = value.item() if getattr(value, "ndim", None) == 0 else value
+        try:
+            hash(value)
+        except TypeError:
+            kind = type(value).__name__
+            raise CellError(
+                f"{type(self).__name__}.{name} is a {kind}, which could change unseen; set a tuple, or numbers one by one"
+            ) from None
+        return value
+
     @property
     def gate_names(self) -> tuple[str, ...]:
         return tuple(self.gates.split())
@@ -61,10 +83,24 @@ class Cell:
         return f"{type(self).__name__}()"
 
     def __eq__(self, other) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
+        return type(self) is type(other) and self.settings() == other.settings()
 
     def __hash__(self) -> int:
-        return hash((type(self), *sorted(vars(self).items())))
+        return hash((type(self), self.settings()))
+
+
+@functools.cache
+def _numbers_outside(kind: type[Cell]) -> tuple[Callable[[], Any], ...]:
+    """Readers of the numbers that a kind of cell's step names and finds in its class, its module or around its class."""
+    step = kind.step
+    code = getattr(step, "__code__", None)
+    if code is None:
+        return ()
+    around = dict(zip(code.co_freevars, step.__closure__ or (), strict=True))
+    readers = [partial(getattr, place, "cell_contents", None) for place in around.values()]
+    for name in code.co_names:
+        readers += [partial(getattr, kind, name, None), partial(step.__globals__.get, name)]
+    return tuple(read for read in readers if isinstance(read(), Real))
 
 
 class Next(NamedTuple):

@@ -117,7 +117,7 @@ class _Record:
 
     def __init__(self, layer, dtype: torch.dtype, calls: list):
         self.batch_first, self.dtype = layer.batch_first, dtype
-        self.key = _key(layer)
+        self.key, self.settings = _key(layer), layer.cell.settings()
         self.calls = calls
         self.names = [
             [name for listed in per_layer for name in listed] for per_layer in _weight_names(layer)
@@ -135,7 +135,8 @@ class _Record:
 
     def fits(self, layer, x: Tensor) -> bool:
         """Whether the layer is still what it was."""
-        return x.dtype == self.dtype and layer.batch_first == self.batch_first and _key(layer) == self.key
+        same = x.dtype == self.dtype and layer.batch_first == self.batch_first and _key(layer) == self.key
+        return same and layer.cell.settings() == self.settings
 
     def run(self, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
         batch = x.shape[0 if self.batch_first else 1]
