@@ -142,7 +142,11 @@ class TorchCalls(Cell):
     vectors = {"gain": 1.0, "shift": 0.0}
 
     def step(self, x, h, s, w):
-        a = torch.sigmoid(x.a + h.a) * torch.tanh(x.b) + F.gelu(x.d, approximate="tanh") - F.softplus(h.d, beta=2)
+        a = (
+            torch.sigmoid(x.a + h.a) * torch.tanh(x.b)
+            + F.gelu(x.d, approximate="tanh")
+            - F.softplus(h.d, beta=2, threshold=0.5)
+        )
         b = F.hardtanh(x.b) + F.relu6(h.b + 3) + F.silu(x.a) + F.leaky_relu(x.d, 0.1) + F.elu(h.a, 0.7)
         c = torch.where(x.a > h.b, torch.clamp(b, -1, 1), torch.maximum(a, b)) + F.logsigmoid(x.a)
         d = torch.softmax(c, -1) + c.mean(-1, keepdim=True) + torch.amax(a, -1, keepdim=True) + torch.sum(b, -1, True)

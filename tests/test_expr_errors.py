@@ -45,6 +45,10 @@ REFUSED = {
     "numpy": (lambda self, x, h, s: s.next(h=np.exp(x.a)), "numpy on a value; use the functions of recurra.expr"),
     "array": (lambda self, x, h, s: s.next(h=x.a * np.ones(3)), "ndarray in arithmetic"),
     "torch": (lambda self, x, h, s: s.next(h=torch.sin(x.a)), "torch's `sin` is not known to the compiler"),
+    "in place": (
+        lambda self, x, h, s: s.next(h=torch.nn.functional.relu(x.a, inplace=True)),
+        r"`relu` that writes into a value; leave inplace and out away",
+    ),
     "method": (lambda self, x, h, s: s.next(h=x.a.cumsum(-1)), r"`\.cumsum` is not known to the compiler"),
     "tensor": (
         lambda self, x, h, s: s.next(h=torch.ones(3) * x.a),

@@ -42,6 +42,8 @@ _METHODS = {name: name for name in _SAME.split()} | {
 def call(function: Any, args: tuple, kwargs: dict) -> Symbol:
     """What `function` gives for these arguments. TraceError where it is not known."""
     name = getattr(function, "__name__", str(function))
+    if kwargs.get("inplace") or kwargs.get("out") is not None:
+        raise refuse(f"`{name}` that writes into a value", "leave inplace and out away: v = f(v)")
     args, kwargs = list(args), {k: v for k, v in kwargs.items() if k not in ("inplace", "_stacklevel", "out")}
     own = _OWN.get(name)
     if own is not None:
@@ -76,7 +78,9 @@ def _rms_norm(input, normalized_shape, weight=None, eps=None):
 
 
 def _softplus(input, beta=1, threshold=20):
-    return symbols.softplus(input, beta)
+    smooth = symbols.softplus(input, beta)
+    # Torch's own threshold is where the two agree to nine digits; another one is meant.
+    return smooth if threshold == 20 else select(input * beta > threshold, input, smooth)
 
 
 def _leaky_relu(input, negative_slope=0.01):
