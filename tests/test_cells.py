@@ -145,6 +145,14 @@ BROKEN = {
         r"`\.f` is not there; known here: nothing \(`recurrent = False`",
     ),
     "arguments": (cell(lambda self, x: x), r"expected step\(self, x, h, s\)"),
+    "a width of its own": (
+        cell(lambda self, x, h, s: s.next(h=x.f * torch.ones(7))),
+        r"could not run for 2 rows and 3 units; it must for any number of both: The size of tensor",
+    ),
+    "writing": (
+        cell(lambda self, x, h, s: s.next(h=s.h.mul_(x.f))),
+        r"step writes into `s\.h`; make a new value of it",
+    ),
     "no step": (type("Bare", (Cell,), {"gates": "f"}), r"Bare has no `step`"),
     "no gates": (cell(lambda self, x, h, s: 0, gates=""), r"gates is empty"),
     "twice": (cell(lambda self, x, h, s: 0, gates="h n"), r"'h' is named twice"),
@@ -157,6 +165,8 @@ BROKEN = {
 def test_broken_cells_say_what_is_wrong(case):
     broken, words = BROKEN[case]
     with pytest.raises(CellError, match=words):
+        Recurrent(broken, 2, 3)
+    with torch.inference_mode(), torch.device("meta"), pytest.raises(CellError, match=words):
         Recurrent(broken, 2, 3)
 
 

@@ -32,8 +32,16 @@ def facts(cell: Cell) -> Facts:
     """Run `cell.step` once, in float64, for 2 rows and 3 units, and say what it did. Raises CellError."""
     import torch  # here, not above: a cell is compiled where there may be no PyTorch
 
-    name = type(cell).__name__
     check_names(cell)
+    # Whatever mode the layer is made in: tensors made for inference do not tell whether they were written into.
+    with torch.inference_mode(False), torch.device("cpu"):
+        return _found(cell)
+
+
+def _found(cell: Cell) -> Facts:
+    import torch
+
+    name = type(cell).__name__
     reads, spied = set(), _Spy(cell)
     gates, states, vectors = cell.gate_names, cell.state_names, cell.vectors
     arguments = [
@@ -50,6 +58,15 @@ def facts(cell: Cell) -> Facts:
     except TypeError as error:
         hint = "step(self, x, h, s, w)" if vectors else "step(self, x, h, s)"
         raise CellError(f"{name}.step could not run; expected {hint}: {error}") from error
+    except RuntimeError as error:
+        raise CellError(
+            f"{name}.step could not run for 2 rows and 3 units; it must for any number of both: {error}"
+        ) from error
+    for read, value in spied.given.items():
+        if value._version:
+            raise CellError(
+                f"{name}.step writes into `{read}`; make a new value of it, such as c = c * f and not c *= f"
+            )
     if not isinstance(new, Next):
         raise CellError(
             f"{name}.step returned {type(new).__name__}; expected s.next({', '.join(f'{n}=...' for n in states)})"
@@ -98,6 +115,7 @@ class _Spy:
 
         self.torch = torch
         self.random = torch.Generator().manual_seed(0)
+        self.given: dict[str, torch.Tensor] = {}  # by what the step calls it
 
     def value(self, *shape: int) -> torch.Tensor:
         return self.torch.rand(shape or self.shape, dtype=self.torch.float64, generator=self.random)
@@ -105,7 +123,9 @@ class _Spy:
     def names(self, what: str, names, reads: set[str]):
         kind = _SpiedState if what == "s" else _SpiedNamed
         shape = self.shape[1:] if what == "w" else self.shape
-        spied = kind(**{name: self.value(*shape) for name in names})
+        values = {name: self.value(*shape) for name in names}
+        self.given |= {f"{what}.{name}": value for name, value in values.items()}
+        spied = kind(**values)
         object.__setattr__(spied, "__spy__", (what, reads))
         return spied
 
