@@ -86,3 +86,8 @@ def test_nan_goes_through_as_it_did():
     model = nn.Sequential(nn.GRU(2, 3))
     recurra.accelerate(model)
     assert model(torch.full((1, 1, 2), float("nan")))[0].isnan().all()
+
+
+def test_dropout_of_everything_stays():
+    report = recurra.accelerate(nn.Sequential(nn.GRU(2, 3, 2, dropout=1.0), nn.GRU(3, 3)))
+    assert str(report).startswith("replaced 1: 1\nleft 0: dropout=1 lets nothing through")

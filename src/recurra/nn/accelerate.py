@@ -65,6 +65,8 @@ def _why_not(layer: nn.Module) -> str | None:
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     if any(getattr(layer, kind, None) for kind in hooks):
         return "it has hooks, which would be lost"
+    if layer.num_layers > 1 and layer.dropout == 1:
+        return "dropout=1 lets nothing through to the layer above, which is refused here"
     if set(dict(layer.named_parameters())) != {name for names in layer._all_weights for name in names}:
         return "its weights are not its own parameters (weight normalisation, pruning or the like)"
     return None
