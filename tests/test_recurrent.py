@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import assert_close, random_state, randomise, run
 from torch import nn
+from torch._subclasses import FakeTensorMode
 
 from recurra import cells
 from recurra.cells import Cell
@@ -368,6 +369,25 @@ def test_vmap_and_per_row_gradients(cell):
         assert_close({k: v[row] for k, v in got.items()}, {k: v.grad for k, v in layer.named_parameters()}, 1e-10)
 
 
+def test_vmap_over_lengths_and_random_masks():
+    layer, x = make("lstm", recurrent_dropout=0.2, zoneout=0.5, output_dropout=0.2), torch.randn(3, 7, 2, 3).double()
+    one = x[:1].expand(3, -1, -1, -1)
+    drawn = torch.func.vmap(lambda x: layer(x)[0], randomness="different")(one)
+    assert not torch.equal(drawn[0], drawn[1])
+    layer.eval()
+    lengths = torch.tensor([[7, 3], [1, 2], [0, 7]])
+    got = torch.func.vmap(lambda x, lengths: layer(x, lengths=lengths)[0])(x, lengths)
+    for row in range(3):
+        assert_close(got[row], layer(x[row], lengths=lengths[row])[0], 1e-12)
+
+
+def test_tensors_without_numbers():
+    with FakeTensorMode():
+        y, (h, c) = LSTM(3, 4, 2)(torch.zeros(5, 2, 3))
+        y.sum().backward()
+    assert (y.shape, h.shape) == ((5, 2, 4), (2, 2, 4))
+
+
 def test_state_helpers():
     layer = make("lstm", 3, [4, 2])
     y, state = layer(torch.randn(5, 3, 3, dtype=torch.float64))
@@ -380,11 +400,12 @@ def test_state_helpers():
     assert map_state(lambda a: a, None) is None
 
 
-def test_bf16_autocast_on_the_cpu():
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_on_the_cpu(dtype):
     x = torch.randn(5, 2, 8)
     for layer in (LSTM(8, 8), GRU(8, 8), Recurrent("layernorm-lstm", 8, 8)):
         want = layer(x)[0]
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", dtype):
             y, state = layer(x)
         assert_close(y.float(), want, 0.05)
         y.float().sum().backward()

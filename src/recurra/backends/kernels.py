@@ -45,9 +45,16 @@ def why_not(call: Call) -> str | None:
         (call.keep_gates, "PyTorch's kernels do not give out the gates"),
         (call.keep_states and keeps_more, "PyTorch's kernels give out the last state only"),
         (time == 0 or batch == 0, "PyTorch's kernels refuse an empty sequence or batch"),
+        (_in_half(call), "oneDNN has no LSTM in float16 on many processors"),
         (is_transformed(), "torch.func transforms need the equations"),
     )
     return next((reason for wrong, reason in tests if wrong), None)
+
+
+def _in_half(call: Call) -> bool:
+    """Whether autocast would put an LSTM to oneDNN in float16."""
+    half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16
+    return half and isinstance(call.cell, LSTM) and call.weights[0].w_x.is_cpu
 
 
 def run(call: Call) -> Ran:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recurra.backends.call import is_transformed
+
 
 def elements(weight: Tensor, rate: float, training: bool) -> Tensor:
     """Drop single numbers: `rate` of them are 0, the others are scaled up by 1 / (1 - rate)."""
@@ -50,6 +52,8 @@ def zones(
 
 def _chances(rate: float, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """True with probability `rate`, to 1/65536: four times as fast as a random float for each, which a layer would feel."""
+    if is_transformed():  # vmap's rows cannot be drawn by filling a tensor that they share
+        return torch.rand(shape, device=device) < rate
     numbers = math.prod(shape)
     bits = torch.empty(-(-numbers // 4), dtype=torch.int64, device=device).random_(-(2**63), None)
     return bits.view(torch.int16)[:numbers].view(shape) < min(round(rate * 65536) - 32768, 32767)

@@ -165,7 +165,7 @@ def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, 
             f"{name}: `lengths` is {tuple(lengths.shape)}; expected ({batch},), one for each row of `{of}`."
         )
     lengths = lengths.long()
-    if batch and not torch.compiler.is_compiling():
+    if batch and not (torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(lengths)):
         low, high = lengths.aminmax()
         if low < 0 or high > time:
             row = int(((lengths < 0) | (lengths > time)).nonzero()[0])

@@ -261,7 +261,8 @@ class Recurrent(nn.Module):
         if given.lengths is not None:  # what stands in the padding must not matter, not even NaN
             active = active_steps(given.lengths, x.shape[0])
             x = torch.where(active if given.embedding is None else active[..., 0], x, 0)
-        plain = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        # Of a tensor that stands for others (a fake one, a device mesh's) no number can be asked, or not for nothing.
+        plain = type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" and not torch.compiler.is_compiling()
         if given.embedding is not None:
             if plain:
                 check_ids(self._name, x, given.embedding.shape[0])
