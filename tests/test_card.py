@@ -97,8 +97,13 @@ def test_errors():
 
 
 def test_the_card_leaves_the_layer_alone():
-    layer = LSTM(4, 8)
+    layer, calls = LSTM(4, 8, 2, dropout=0.2, recurrent_dropout=0.2, zoneout=0.1), []
+    layer.register_forward_hook(lambda *call: calls.append(call))
     state = torch.get_rng_state()
-    recurra.card(layer)
+    card = recurra.card(layer)
+    assert str(layer.explain()) == "cpu"
+    assert not calls
     assert all(p.grad is None for p in layer.parameters())
+    with torch.inference_mode():
+        assert recurra.card(layer) == card
     assert torch.equal(torch.get_rng_state(), state)

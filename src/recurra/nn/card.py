@@ -11,6 +11,7 @@ from recurra.cells import Cell
 from recurra.cells.base import Named, Product, State
 from recurra.errors import ConfigError
 from recurra.nn.accelerate import CLASSES, _convert
+from recurra.nn.dropout import undrawn
 from recurra.nn.recurrent import Recurrent
 
 # Operations for one number of an elementwise function: one, but for those that are several in a coat.
@@ -251,8 +252,9 @@ def _kept_bytes(layer: Recurrent, batch: int, time: int) -> int:
 
     like = layer._like()
     size = (batch, time, layer.input_size) if layer.batch_first else (time, batch, layer.input_size)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), torch.enable_grad():
-        layer(like.new_zeros(size, requires_grad=True))
+    count = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with undrawn(like), torch.inference_mode(False), torch.enable_grad(), count:
+        layer.forward(like.new_zeros(size, requires_grad=True))  # without the hooks of its owner
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 

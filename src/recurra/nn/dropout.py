@@ -1,5 +1,6 @@
 """The six places where a recurrent layer forgets on purpose. Nothing here is drawn in evaluation."""
 
+import contextlib
 import math
 
 import torch
@@ -7,6 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.backends.call import is_transformed
+
+
+def undrawn(like: Tensor) -> contextlib.AbstractContextManager:
+    """While it lasts, what is drawn on a tensor's device does not count: random numbers go on as if it had not been."""
+    return torch.random.fork_rng([like.device] if like.is_cuda else [])
 
 
 def elements(weight: Tensor, rate: float, training: bool) -> Tensor:

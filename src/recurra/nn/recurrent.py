@@ -207,7 +207,8 @@ class Recurrent(nn.Module):
         given = self._read(x, *(options.get(name) for name in ("embedding", "lengths", "resets")))
         states = self._states_before(options.get("state"), given)
         keep = options.get("return_states", False), options.get("return_gates", False)
-        return choose(self._call(0, given.x, states[0], given, *keep), self.backend)
+        with drop.undrawn(self._like()):
+            return choose(self._call(0, given.x, states[0], given, *keep), self.backend)
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
