@@ -156,3 +156,15 @@ def test_handwriting_is_made_learned_and_drawn(tmp_path):
     assert np.array_equal(written, model.write(40, seed=1, bias=0.5))
     handwriting.draw({"a": points, "b": written}, tmp_path / "strokes.png")
     assert (tmp_path / "strokes.png").stat().st_size > 3000
+
+
+def test_half_precision_stops_at_the_products(monkeypatch):
+    made = head().float()
+    hidden, target = torch.randn(6, 5), 9 * torch.randn(6, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        nats, drawn, numbers = made.nats(hidden, target), made.sample(hidden), made.linear(hidden)
+    monkeypatch.setattr(made.linear, "forward", lambda hidden: numbers)
+    assert torch.allclose(nats, made.nats(hidden, target), rtol=1e-6)
+    assert (numbers.dtype, nats.dtype, drawn.dtype) == (torch.bfloat16, torch.float32, torch.float32)
+    made = head().bfloat16()
+    assert made.sample(hidden.bfloat16()).dtype == torch.bfloat16

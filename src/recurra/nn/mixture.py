@@ -59,7 +59,11 @@ class MixtureDensity(nn.Module):
                 f"MixtureDensity: `hidden` is {tuple(hidden.shape)}; expected (..., {self.linear.in_features})"
             )
         K, D = self.components, self.output_size
-        weights, means, logs, below = self.linear(hidden).split([K, K * D, K * D, self._below * K], -1)
+        numbers = self.linear(hidden)
+        numbers = (
+            numbers if numbers.dtype == torch.float64 else numbers.float()
+        )  # a density needs more than half a float
+        weights, means, logs, below = numbers.split([K, K * D, K * D, self._below * K], -1)
         factors = torch.diag_embed((_LOG_LIMIT * torch.tanh(logs / _LOG_LIMIT)).exp().unflatten(-1, (K, D)))
         if self._below:
             rows, columns = torch.tril_indices(D, D, -1, device=hidden.device)
@@ -79,7 +83,9 @@ class MixtureDensity(nn.Module):
                 f" {(*hidden.shape[:-1], self.output_size)}, as `hidden` is {tuple(hidden.shape)}"
             )
         log_weights, means, factors = self(hidden)
-        errors = (factors @ (target[..., None, :] - means)[..., None])[..., 0]
+        errors = (factors * (target[..., None, :] - means)[..., None, :]).sum(
+            -1
+        )  # no product that autocast would round
         spread = factors.diagonal(dim1=-2, dim2=-1).log().sum(-1) - self.output_size / 2 * math.log(2 * math.pi)
         return -torch.logsumexp(log_weights + spread - errors.square().sum(-1) / 2, -1)
 
@@ -98,4 +104,5 @@ class MixtureDensity(nn.Module):
         mean = means.take_along_dim(chosen, -2)[..., 0, :]
         factor = factors.take_along_dim(chosen[..., None], -3)[..., 0, :, :]
         noise = torch.randn(mean.shape, dtype=mean.dtype, device=mean.device, generator=generator)
-        return mean + torch.linalg.solve_triangular(factor, noise[..., None], upper=False)[..., 0] * math.exp(-bias)
+        spread = torch.linalg.solve_triangular(factor, noise[..., None], upper=False)[..., 0]
+        return (mean + spread * math.exp(-bias)).to(hidden.dtype)
