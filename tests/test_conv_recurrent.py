@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support import assert_close, randomise, run
+from torch._subclasses import FakeTensorMode
 
 from recurra import cells
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
@@ -239,3 +240,10 @@ def test_no_frames_and_double_gradients():
     assert not h.any()
     layer, x = make(hidden=1, inputs=1), torch.randn(2, 1, 1, 2, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda x: layer(x)[0], (x,))
+
+
+def test_vmap_and_tensors_without_numbers():
+    layer = make()
+    assert_close(torch.func.vmap(lambda x: layer(x)[0])(torch.stack([X, 2 * X]))[1], layer(2 * X)[0], TIGHT)
+    with FakeTensorMode():
+        assert ConvGRU(2, 3)(torch.zeros(4, 2, 2, 5, 6))[0].shape == (4, 2, 3, 5, 6)

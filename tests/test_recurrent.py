@@ -379,6 +379,9 @@ def test_vmap_over_lengths_and_random_masks():
     got = torch.func.vmap(lambda x, lengths: layer(x, lengths=lengths)[0])(x, lengths)
     for row in range(3):
         assert_close(got[row], layer(x[row], lengths=lengths[row])[0], 1e-12)
+    table, ids = torch.randn(9, 3, dtype=torch.float64), torch.randint(9, (3, 7, 2))
+    got = torch.func.vmap(lambda ids: layer(ids, embedding=table)[0])(ids)
+    assert_close(got[1], layer(ids[1], embedding=table)[0], 1e-12)
 
 
 def test_tensors_without_numbers():

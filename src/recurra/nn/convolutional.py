@@ -32,7 +32,7 @@ from recurra.nn.frames import (
     read_x,
 )
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import read_lengths, read_resets
+from recurra.nn.inputs import can_be_asked, read_lengths, read_resets
 
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
@@ -155,7 +155,7 @@ class ConvRecurrent(nn.Module):
         active = None if lengths is None else active_steps(lengths, time)[..., None, None]
         if active is not None:  # what stands in the padding must not matter, not even NaN
             x = torch.where(active, x, 0)
-        if self.check_finite and x.device.type == "cpu" and not torch.compiler.is_compiling():
+        if self.check_finite and can_be_asked(x):
             check_finite(self._name, x)
         before, ended = read_state(self, state, x, batched), []
         for layer in range(self.num_layers):

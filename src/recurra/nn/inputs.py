@@ -137,6 +137,13 @@ def check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> No
         )
 
 
+def can_be_asked(x: Tensor) -> bool:
+    """Whether the numbers in x can be looked at, and cheaply: not where it stands for others (compiled, fake, under vmap)."""
+    if type(x) not in (Tensor, torch.nn.Parameter) or x.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
 def check_finite(name: str, x: Tensor) -> None:
     """Raise DataError where `x` holds NaN or infinity: one of them spoils every step that follows."""
     if math.isfinite(x.detach().sum()):

@@ -23,7 +23,7 @@ from recurra.errors import ConfigError
 from recurra.nn import dropout as drop
 from recurra.nn import pieces
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import Inputs, check_finite, check_ids, read_ids, read_inputs
+from recurra.nn.inputs import Inputs, can_be_asked, check_finite, check_ids, read_ids, read_inputs
 from recurra.nn.layout import give_output, give_states, give_trace, read_states
 from recurra.nn.options import Shape, check_options, read_shape, read_zoneout
 from recurra.nn.prepared import Prepared
@@ -262,14 +262,12 @@ class Recurrent(nn.Module):
         if given.lengths is not None:  # what stands in the padding must not matter, not even NaN
             active = active_steps(given.lengths, x.shape[0])
             x = torch.where(active if given.embedding is None else active[..., 0], x, 0)
-        # Of a tensor that stands for others (a fake one, a device mesh's) no number can be asked, or not for nothing.
-        plain = type(x) in (Tensor, nn.Parameter) and x.device.type == "cpu" and not torch.compiler.is_compiling()
         if given.embedding is not None:
-            if plain:
+            if can_be_asked(x):
                 check_ids(self._name, x, given.embedding.shape[0])
             if self.input_dropout and self.training:  # it drops single numbers of what the ids stand for
                 return given._replace(x=F.embedding(x, given.embedding), embedding=None)
-        elif self.check_finite and plain and not torch._C._functorch.is_functorch_wrapped_tensor(x):
+        elif self.check_finite and can_be_asked(x):
             check_finite(self._name, x)
         return given._replace(x=x)
 
