@@ -133,6 +133,27 @@ def cell(body, **names):
     return type("Mine", (Cell,), {"gates": "f n", "step": body, **names})
 
 
+@pytest.mark.parametrize("backend", ["cpu", "equations"])
+@pytest.mark.parametrize("cell", cells.names())
+def test_large_inputs_saturate(cell, backend):
+    """What a gate is pressed to far beyond its range is no NaN, forward or backward."""
+    layer = Recurrent(cell, 3, 8, backend=backend)
+    for size in (1e2, 1e4, 1e10):
+        x = (size * torch.randn(5, 4, 3)).requires_grad_()
+        y, _ = layer(x)
+        found = [y, *torch.autograd.grad(y.sum(), [x, *layer.parameters()])]
+        assert all(part.isfinite().all() for part in found), size
+
+
+def test_closed_gates_of_a_minimal_lstm_share_as_open_ones():
+    layer = Recurrent("minlstm", 1, 1)
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(torch.tensor([[1.0], [1.0], [0.0]]))  # f, i, n
+        layer.bias_ih_l0.copy_(torch.tensor([1.0, 0.0, 5.0]))
+        y, _ = layer(torch.full((1, 1, 1), -300.0), torch.ones(1, 1, 1))
+    assert y.item() == pytest.approx((np.e + 5) / (np.e + 1), rel=1e-5)
+
+
 BROKEN = {
     "unknown gate": (cell(lambda self, x, h, s: s.next(h=x.q)), r"Mine\.step: `\.q` is not there; known here: f, n"),
     "unknown state": (cell(lambda self, x, h, s: s.next(h=s.c)), r"`\.c` is not there; known here: h"),

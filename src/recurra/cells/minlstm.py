@@ -7,7 +7,7 @@ Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201, section 3.2.
 """
 
 from recurra.cells.base import Cell
-from recurra.expr import sigmoid
+from recurra.expr import sigmoid, softplus
 
 
 class MinLSTM(Cell):
@@ -19,7 +19,7 @@ class MinLSTM(Cell):
     forget = "f"
 
     def step(self, x, h, s):
-        f, i = sigmoid(x.f), sigmoid(x.i)
-        total = f + i
-        f, i = f / total, i / total
+        # f / (f + i) from the logarithms of both, as two closed gates may both be 0 in floating point.
+        f = sigmoid(softplus(-x.i) - softplus(-x.f))
+        i = 1 - f
         return s.next(h=f * s.h + i * x.n, f=f, i=i, n=x.n)
