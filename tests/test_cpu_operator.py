@@ -145,6 +145,13 @@ def test_torch_compile_with_every_option():
     assert_close(run(compiled, x, **options), prefixed(run(layer_, x, **options)), 1e-5)
 
 
+def test_torch_compile_in_training_with_every_random_mask():
+    rates = dict.fromkeys(("input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout", "zoneout"), 0.3)
+    layer_ = make("lstm", **rates).train()
+    compiled = torch.compile(layer_, fullgraph=True, backend="aot_eager")
+    assert not torch.equal(compiled(X)[0], compiled(X)[0])
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")  # inductor's own
 def test_torch_compile_by_inductor():

@@ -58,7 +58,8 @@ def zones(
 
 def _chances(rate: float, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """True with probability `rate`, to 1/65536: four times as fast as a random float for each, which a layer would feel."""
-    if is_transformed():  # vmap's rows cannot be drawn by filling a tensor that they share
+    # Neither vmap, whose rows cannot be drawn by filling a tensor that they share, nor torch.compile takes what follows.
+    if is_transformed() or torch.compiler.is_compiling():
         return torch.rand(shape, device=device) < rate
     numbers = math.prod(shape)
     bits = torch.empty(-(-numbers // 4), dtype=torch.int64, device=device).random_(-(2**63), None)
