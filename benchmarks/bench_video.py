@@ -3,6 +3,7 @@
     python benchmarks/bench_video.py                      all three parts, about twelve minutes
     python benchmarks/bench_video.py --only digits        one of: digits, next, clips
     python benchmarks/bench_video.py --minutes 2          each part's training
+    python benchmarks/bench_video.py --clips 40000 --minutes 25 --threads 1      as in benchmarks/results
 
 Moving digits after Srivastava, Mansimov & Salakhutdinov 2015 (arXiv:1502.04681), made of MNIST: two digits on a canvas, at
 half their size on 32 x 32 unless --size 64 is given; training clips show the 60,000 training images, test clips the 10,000
@@ -90,9 +91,8 @@ def show_next(report: Report, options) -> None:
     """The next ten frames from ten."""
     images, _ = digits("train", options.size)
     clips = moving_digits(images, options.clips, size=options.size, seed=3).clips
-    model = FramePredictor(
-        minutes=options.minutes, validation=0.02, lr=2e-3, precision="bfloat16", quiet=options.quiet
-    )  # fmt: skip
+    settings = {"lr": 2e-3, "precision": "bfloat16", "validation": 0.02}
+    model = FramePredictor(minutes=options.minutes, **settings, quiet=options.quiet)
     start = time.perf_counter()
     model.fit(clips)
     seconds = time.perf_counter() - start
@@ -117,7 +117,7 @@ def show_clips(report: Report, options) -> None:
         frames = np.load(DATA / f"video_frames/{name}.npy")
         cut = round(0.8 * len(frames))
         model = FramePredictor(
-            seen=4, ahead=1, num_layers=2, patch=2, channels=24, crop=48, mirror=True, batch_size=8,
+            seen=4, ahead=1, num_layers=2, patch=2, channels=24, crop=48, mirror=True, batch_size=8, precision="bfloat16",
             minutes=options.minutes / 2, quiet=options.quiet,
         )  # fmt: skip
         model.fit([frames[:cut]])
