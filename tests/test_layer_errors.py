@@ -156,6 +156,8 @@ def test_explain_says_which_backend_and_why():
     assert dropped.passed_over["torch"].startswith("recurrent dropout")
     peephole = Recurrent("peephole-lstm", 4, 5, dtype=torch.float16).explain()
     assert peephole.passed_over["torch"] == "PyTorch has no kernel for PeepholeLSTM()"
+    with pytest.raises(TypeError, match="length"):
+        layer().explain(X, length=[3])
     with_gates = layer().explain(X, return_gates=True)
     assert with_gates.name == "equations"
     assert with_gates.passed_over["cpu"].startswith("gates that are returned have no gradients in its kernels")

@@ -196,7 +196,17 @@ class Recurrent(nn.Module):
             return result
         return *result, give_trace(kept, self._shape, given, self.batch_first)
 
-    def explain(self, x: Tensor | None = None, **options: Any) -> Choice:
+    def explain(
+        self,
+        x: Tensor | None = None,
+        state: Any = None,
+        *,
+        embedding: nn.Embedding | Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        resets: Tensor | None = None,
+        return_states: bool = False,
+        return_gates: bool = False,
+    ) -> Choice:
         """Which backend runs the first layer, and why the others do not: `print(layer.explain(x, lengths=lengths))`.
 
         Takes what `forward` takes; without x, asks for one batch row of two steps.
@@ -204,11 +214,10 @@ class Recurrent(nn.Module):
         if x is None:
             x = self._like().new_zeros(2, 1, self.input_size)
             x = x.transpose(0, 1) if self.batch_first else x
-        given = self._read(x, *(options.get(name) for name in ("embedding", "lengths", "resets")))
-        states = self._states_before(options.get("state"), given)
-        keep = options.get("return_states", False), options.get("return_gates", False)
+        given = self._read(x, embedding, lengths, resets)
+        states = self._states_before(state, given)
         with drop.undrawn(self._like()):
-            return choose(self._call(0, given.x, states[0], given, *keep), self.backend)
+            return choose(self._call(0, given.x, states[0], given, return_states, return_gates), self.backend)
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
