@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import math
 import numbers
 import textwrap
 import types
@@ -85,6 +86,16 @@ def require(settings: Any, name: str, holds: bool, expected: str) -> None:
     """
     if not holds:
         raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+
+
+def whole(name: str, value: Any, expected: str, least: int = 1, most: float = math.inf) -> int:
+    """An argument that is a whole number, NumPy's too, as Python's: `beam = whole("beam", beam, "1 or more")`.
+
+    ConfigError, with the value and what was expected, for all else.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
+        raise ConfigError(f"`{name}` is {value!r}; expected {expected}")
+    return int(value)
 
 
 def homes(parts: dict[str, type]) -> dict[str, str]:

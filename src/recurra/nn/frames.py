@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
+from recurra.nn.options import check_rate, check_whole
 
 
 def read_x(layer: Any, x: Any) -> tuple[Tensor, bool]:
@@ -133,22 +134,20 @@ def read_widths(inputs: Any, hidden: Any, layers: int | None) -> list[int]:
     widths = list(hidden) if listed else [hidden]
     named = [("in_channels", inputs), ("num_layers", layers), *[("hidden_channels", width) for width in widths]]
     for name, value in named:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f"{name} is {value!r}; expected a whole number, at least 1")
+        check_whole(name, value, 1)
     return widths if listed else widths * layers
 
 
 def read_kernel(size: Any) -> tuple[int, int]:
     """(height, width) of the kernel, both odd. Raises ConfigError."""
     pair = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, tuple | list) else ()
-    if len(pair) != 2 or not all(isinstance(k, int) and k > 0 and k % 2 for k in pair):
+    if len(pair) != 2 or not all(type(k) is int and k > 0 and k % 2 for k in pair):
         raise ConfigError(f"kernel_size is {size!r}; expected an odd number of pixels, or two: (height, width)")
     return pair
 
 
 def check_options(layer: Any) -> None:
-    if isinstance(layer.dropout, bool) or not isinstance(layer.dropout, int | float) or not 0 <= layer.dropout < 1:
-        raise ConfigError(f"dropout is {layer.dropout!r}; expected a share from 0 to below 1")
+    check_rate("dropout", layer.dropout)
     if layer.dropout and layer.num_layers == 1:
         raise ConfigError(f"dropout={layer.dropout} has no effect with one layer: it acts between layers")
     if layer.init == "identity" and layer.kernel_size != (1, 1):

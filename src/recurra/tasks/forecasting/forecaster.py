@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.config import whole
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.tasks import folders, running
 from recurra.tasks.forecasting import folder as contents
@@ -166,8 +167,7 @@ class Forecaster:
         last stamp known, and the target. Raises DataError where a series is too short.
         """
         step = h or self.settings["model"].horizon if step is None else step
-        _at_least_one("windows", windows)
-        _at_least_one("step", step)
+        windows, step = whole("windows", windows, "1 or more"), whole("step", step, "1 or more")
         panel, form = frames.read(frame, self.settings["series"], self._panel.freq if self.model and not fit else None)
         steps = self._steps(h, fitted=not fit)
         first = panel.lengths - steps - step * (windows - 1)
@@ -294,16 +294,10 @@ class Forecaster:
         if fitted:
             self._need_fit()
         model = self.settings["model"]
-        h = model.horizon if h is None else h
-        _at_least_one("h", h, " steps")
+        h = whole("h", model.horizon if h is None else h, "1 or more steps")
         if model.mode == "direct" and h > model.horizon:
             raise ConfigError(
                 f"`h` is {h}, but the model forecasts {model.horizon} steps at once; fit with horizon={h}, or with"
                 " mode='recursive'"
             )
-        return int(h)
-
-
-def _at_least_one(name: str, value: Any, what: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"`{name}` is {value!r}; expected 1 or more{what}")
+        return h

@@ -4,11 +4,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 from recurra import cells as known
-from recurra.config import make_parts, nearest
+from recurra.config import make_parts, nearest, whole
 from recurra.errors import ConfigError, DivergenceError
 from recurra.tasks import folders, running
 from recurra.tasks.memory.config import CONFIGS, DEFAULTS, TRANSFORMER, WITHOUT_EFFECT
@@ -72,8 +71,8 @@ def bench(
             known.get(cell)
     if steps is not None and minutes is not None:
         raise ConfigError("`steps` and `minutes` both say how long a run may take; drop one")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1):
-        raise ConfigError(f"`steps` is {steps}; expected a whole number, 1 or more")
+    if steps is not None:
+        whole("steps", steps, "a whole number, 1 or more")
     for name in WITHOUT_EFFECT:
         if name in values:
             raise ConfigError(f"`{name}` has no effect here, where nothing of a run is kept; leave it out")

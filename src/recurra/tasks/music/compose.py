@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from recurra import config as settings
+from recurra.config import whole
 from recurra.errors import ConfigError
 from recurra.generation.random import fresh_seed
 from recurra.tasks.music.config import CompositionConfig
@@ -25,8 +26,7 @@ def compose(model: MusicModel, prompt: Piece | str | Path | None, seed: int | No
     if config.prompt_length and prompt is None:
         raise ConfigError("`prompt_length` has no effect without a prompt; give one, or drop it")
     seed = fresh_seed() if seed is None else seed
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise ConfigError(f"`seed` is {seed!r}; expected a whole number from 0 up")
+    seed = whole("seed", seed, "a whole number from 0 up", 0, 2**63 - 1)
     start = _read(model, prompt, config)
     form = start.form if start is not None else model.form
     told = {name: getattr(config, name) for name in ("tempo", "programme") if getattr(config, name) is not None}

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from recurra.errors import ConfigError
+from recurra.config import whole
 from recurra.text import Vocabulary
 
 BLANK = 0  # symbol k of the vocabulary has the score k + 1
@@ -162,8 +162,7 @@ def _add(a: float, b: float) -> float:
 
 def decoder(beam: int) -> Greedy | Beam:
     """The decoder for a width: 0 = greedy. ConfigError for what is no width."""
-    if isinstance(beam, bool) or not isinstance(beam, int | np.integer) or beam < 0:
-        raise ConfigError(f"`beam` is {beam!r}; expected a whole number, 1 or more, or 0 for greedy")
+    beam = whole("beam", beam, "a whole number, 1 or more, or 0 for greedy", 0)
     return Beam(beam) if beam else Greedy()
 
 

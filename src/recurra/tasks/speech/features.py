@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recurra.config import whole
 from recurra.errors import ConfigError, ShapeError
 from recurra.tasks.speech.sound import check_rate, need
 
@@ -19,8 +20,7 @@ class LogMel:
 
     def __init__(self, rate: int, mels: int):
         check_rate(rate)
-        if isinstance(mels, bool) or not isinstance(mels, int | np.integer) or mels < 3:
-            raise ConfigError(f"`mels` is {mels!r}; expected a whole number of bands, 3 or more")
+        mels = whole("mels", mels, "a whole number of bands, 3 or more", 3)
         knf = need("kaldi_native_fbank")
         options = knf.FbankOptions()
         options.frame_opts.samp_freq = rate

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra.config import whole
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
 
 BLOCK = 1 << 16  # samples read at once
@@ -47,9 +48,7 @@ def read(sound: Any, rate: int | None = None) -> tuple[int, Iterator[np.ndarray]
 
 def check_rate(rate: Any) -> int:
     """A sampling rate that can be. ConfigError for others."""
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not LOWEST <= rate <= HIGHEST:
-        raise ConfigError(f"`rate` is {rate!r}; expected whole samples a second, {LOWEST:,} to {HIGHEST:,}")
-    return int(rate)
+    return whole("rate", rate, f"whole samples a second, {LOWEST:,} to {HIGHEST:,}", LOWEST, HIGHEST)
 
 
 def samples(array: Any, name: str = "the sound") -> np.ndarray:

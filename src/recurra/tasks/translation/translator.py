@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from recurra import config
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.config import whole
+from recurra.errors import DataError, RunError
 from recurra.tasks import folders, running
 from recurra.tasks.translation.alignment import Alignment
 from recurra.tasks.translation.config import CONFIGS, DEFAULTS
@@ -117,8 +118,7 @@ class Translator:
     def _found(self, texts: Iterable[str], beam: int) -> list[tuple[np.ndarray, list[int]]]:
         """The ids of each text and of its translation."""
         model, texts = self._fitted(), check_texts(texts, "texts")
-        if isinstance(beam, bool) or not isinstance(beam, int) or not 1 <= beam <= _BEAMS:
-            raise ConfigError(f"`beam` is {beam!r}; expected a number of candidates from 1 to {_BEAMS}")
+        beam = whole("beam", beam, f"a number of candidates from 1 to {_BEAMS}", 1, _BEAMS)
         source, target = self.languages_
         ids = [source.encode(text, "the text").astype(np.int64) for text in texts]
         return list(zip(ids, search(model, ids, limit=self.limit_, end=target.eod, beam=beam), strict=True))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recurra.config import whole
 from recurra.errors import ConfigError, DtypeError, ShapeError
 
 HEADINGS = ("E", "NE", "N", "NW", "W", "SW", "S", "SE")
@@ -49,8 +50,7 @@ def moving_digits(
     if images.dtype != np.uint8:
         raise DtypeError(f"`images` is {images.dtype}; expected uint8, 0 to 255: (255 * images).astype(np.uint8)")
     for name, value in {"count": count, "frames": frames, "digits": digits}.items():
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ConfigError(f"`{name}` is {value!r}; expected a whole number, 1 or more")
+        whole(name, value, "a whole number, 1 or more")
     if not 0 <= speed <= 1:
         raise ConfigError(f"`speed` is {speed!r}; expected a speed from 0 to 1")
     if pairs is not None and (np.shape(pairs) != (count, digits) or np.min(pairs) < 0 or np.max(pairs) >= len(images)):

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from torch import nn
 
-from recurra.errors import ConfigError, DataError
+from recurra.config import whole
+from recurra.errors import DataError
 from recurra.tasks.video import config
 from recurra.tasks.video.base import Given, Listeners, VideoModel, held_out
 from recurra.tasks.video.clips import Clips, named, read_clips
@@ -117,9 +118,7 @@ class FramePredictor(VideoModel):
 
     def _ahead(self, ahead: int | None) -> int:
         ahead = self.parts["model"].ahead if ahead is None else ahead
-        if not isinstance(ahead, int) or isinstance(ahead, bool) or ahead < 1:
-            raise ConfigError(f"`ahead` is {ahead!r}; expected a number of frames, 1 or more")
-        return ahead
+        return whole("ahead", ahead, "a number of frames, 1 or more")
 
     def _channels(self, clips: Clips, names: list[str]) -> Clips:
         """Frames of any size will do, if their colours are those that the model was fitted on."""
