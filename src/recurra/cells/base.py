@@ -57,8 +57,10 @@ class Cell:
 
         A compiled step holds for these values. Raises CellError for an attribute that could change unseen, as a list could.
         """
-        own = [(name, self._setting(name, value)) for name, value in sorted(vars(self).items())]
-        return *own, *(read() for read in _numbers_outside(type(self)))
+        own, outside = vars(self), _numbers_outside(type(self))
+        if not own and not outside:  # most cells; this is asked at every call
+            return ()
+        return *((name, self._setting(name, own[name])) for name in sorted(own)), *(read() for read in outside)
 
     def _setting(self, name: str, value: Any) -> Any:
         value = value.item() if getattr(value, "ndim", None) == 0 else value
