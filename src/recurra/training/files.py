@@ -26,7 +26,8 @@ def check_place(path: str | Path) -> Path:
         raise ConfigError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another file")
-    if not os.access(path.parent if path.is_file() else path if path.exists() else path.parent, os.W_OK):
+    special = path.exists() and not path.is_file()  # a device is written itself, a file is replaced in its folder
+    if not os.access(path if special else path.parent, os.W_OK):
         raise ConfigError(f"{path} cannot be written: the folder {path.parent} allows no new files; name another")
     return path
 
