@@ -1,4 +1,4 @@
-"""What all tests share: where the real data lies, the devices at hand, and one thread's worth of noise less."""
+"""What all tests share: where the real data lies, the devices at hand, a fixed seed."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,299 @@
+"""Every cell against its formula written out once more in numpy, and the rules that a cell must keep."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.support import assert_close, randomise
+
+from recurra import cells
+from recurra.cells import Cell
+from recurra.errors import CellError
+from recurra.expr import sigmoid, tanh
+from recurra.nn import Recurrent
+
+
+def σ(v):
+    return 1 / (1 + np.exp(-v))
+
+
+def normal(v, gain, shift):
+    mean, variance = v.mean(-1, keepdims=True), v.var(-1, keepdims=True)
+    return gain * (v - mean) / np.sqrt(variance + 1e-5) + shift
+
+
+def elman(x, U, b, h, w):
+    h = np.tanh(x["n"] + h[0] @ U["n"].T + b["n"])
+    return (h,)
+
+
+def lstm(x, U, b, s, w):
+    h, c = s
+    a = {k: x[k] + h @ U[k].T + b[k] for k in "ifgo"}
+    c = σ(a["f"]) * c + σ(a["i"]) * np.tanh(a["g"])
+    return σ(a["o"]) * np.tanh(c), c
+
+
+def gru(x, U, b, s, w):
+    (h,) = s
+    r, z = (σ(x[k] + h @ U[k].T + b[k]) for k in "rz")
+    n = np.tanh(x["n"] + r * (h @ U["n"].T + b["n"]))
+    return ((1 - z) * n + z * h,)
+
+
+def gru_original(x, U, b, s, w):
+    (h,) = s
+    r, z = (σ(x[k] + h @ U[k].T + b[k]) for k in "rz")
+    n = np.tanh(x["n"] + (r * h) @ U["n"].T + b["n"])
+    return ((1 - z) * n + z * h,)
+
+
+def peephole(x, U, b, s, w):
+    h, c = s
+    a = {k: x[k] + h @ U[k].T + b[k] for k in "ifgo"}
+    i, f = σ(a["i"] + w["peephole_i"] * c), σ(a["f"] + w["peephole_f"] * c)
+    c = f * c + i * np.tanh(a["g"])
+    return σ(a["o"] + w["peephole_o"] * c) * np.tanh(c), c
+
+
+def layernorm(x, U, b, s, w):
+    h, c = s
+    a = {k: normal(x[k] + h @ U[k].T + b[k], w[f"gain_{k}"], w[f"shift_{k}"]) for k in "ifgo"}
+    c = σ(a["f"]) * c + σ(a["i"]) * np.tanh(a["g"])
+    return σ(a["o"]) * np.tanh(normal(c, w["gain_c"], w["shift_c"])), c
+
+
+def mingru(x, U, b, s, w):
+    z = σ(x["z"])
+    return ((1 - z) * s[0] + z * x["n"],)
+
+
+def minlstm(x, U, b, s, w):
+    f, i = σ(x["f"]), σ(x["i"])
+    return (f / (f + i) * s[0] + i / (f + i) * x["n"],)
+
+
+FORMULAS = {
+    "rnn": elman,
+    "rnn-relu": lambda x, U, b, s, w: (np.maximum(x["n"] + s[0] @ U["n"].T + b["n"], 0),),
+    "lstm": lstm,
+    "gru": gru,
+    "gru-original": gru_original,
+    "peephole-lstm": peephole,
+    "layernorm-lstm": layernorm,
+    "mingru": mingru,
+    "minlstm": minlstm,
+}
+
+
+def test_every_cell_has_a_formula_here():
+    assert set(FORMULAS) == set(cells.names())
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_cell_is_its_formula(name):
+    layer = randomise(Recurrent(name, 3, 5, dtype=torch.float64))
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    names, states = layer.cell.gate_names, len(layer.cell.state_names)
+    weights = {k: v.detach().numpy() for k, v in layer.named_parameters()}
+
+    def rows(weight):
+        return dict(zip(names, np.split(weight, len(names)), strict=True))
+
+    W, b_x = rows(weights["weight_ih_l0"]), rows(weights["bias_ih_l0"])
+    U = rows(weights["weight_hh_l0"]) if layer.cell.recurrent else None
+    b_h = rows(weights["bias_hh_l0"]) if layer.cell.recurrent else None
+    w = {k: weights[f"{k}_l0"] for k in layer.cell.vectors}
+    s, ys = tuple(np.zeros((2, 5)) for _ in range(states)), []
+    for x_t in x.numpy():
+        s = FORMULAS[name]({k: x_t @ W[k].T + b_x[k] for k in names}, U, b_h, s, w)
+        ys.append(s[0])
+    y, state = layer(x)
+    assert_close(y, torch.tensor(np.stack(ys)), 1e-12)
+    state = (state,) if states == 1 else state
+    assert_close(list(state), [torch.tensor(part)[None] for part in s], 1e-12)
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_first_and_second_derivatives(name):
+    # relu has no derivative at 0; these weights keep its sums away from there.
+    layer = randomise(Recurrent(name, 2, 3, dtype=torch.float64, backend="equations"))
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+
+    def function(x, *weights):
+        y, state = torch.func.functional_call(layer, dict(zip(dict(layer.named_parameters()), weights, strict=True)), x)
+        return y, *(state if isinstance(state, tuple) else (state,))
+
+    weights = tuple(p.detach().clone().requires_grad_() for p in layer.parameters())
+    assert torch.autograd.gradcheck(function, (x, *weights))
+    assert torch.autograd.gradgradcheck(function, (x, *weights))
+
+
+def cell(body, **names):
+    """A cell class with this step."""
+    return type("Mine", (Cell,), {"gates": "f n", "step": body, **names})
+
+
+@pytest.mark.parametrize("backend", ["cpu", "equations"])
+@pytest.mark.parametrize("cell", cells.names())
+def test_large_inputs_saturate(cell, backend):
+    """What a gate is pressed to far beyond its range is no NaN, forward or backward."""
+    layer = Recurrent(cell, 3, 8, backend=backend)
+    for size in (1e2, 1e4, 1e10):
+        x = (size * torch.randn(5, 4, 3)).requires_grad_()
+        y, _ = layer(x)
+        found = [y, *torch.autograd.grad(y.sum(), [x, *layer.parameters()])]
+        assert all(part.isfinite().all() for part in found), size
+
+
+def test_closed_gates_of_a_minimal_lstm_share_as_open_ones():
+    layer = Recurrent("minlstm", 1, 1)
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(torch.tensor([[1.0], [1.0], [0.0]]))  # f, i, n
+        layer.bias_ih_l0.copy_(torch.tensor([1.0, 0.0, 5.0]))
+        y, _ = layer(torch.full((1, 1, 1), -300.0), torch.ones(1, 1, 1))
+    assert y.item() == pytest.approx((np.e + 5) / (np.e + 1), rel=1e-5)
+
+
+BROKEN = {
+    "unknown gate": (cell(lambda self, x, h, s: s.next(h=x.q)), r"Mine\.step: `\.q` is not there; known here: f, n"),
+    "unknown state": (cell(lambda self, x, h, s: s.next(h=s.c)), r"`\.c` is not there; known here: h"),
+    "no next": (cell(lambda self, x, h, s: x.f), r"returned Tensor; expected s\.next\(h=\.\.\.\)"),
+    "state left out": (cell(lambda self, x, h, s: s.next(f=x.f)), r"s\.next\(\.\.\.\) lacks h"),
+    "unknown name": (cell(lambda self, x, h, s: s.next(h=x.f, k=x.f)), r"got k; it takes states \(h\) and gates"),
+    "shape": (cell(lambda self, x, h, s: s.next(h=x.f.sum(-1))), r"`h` came out as \(2,\)"),
+    "no matrix": (
+        cell(lambda self, x, h, s: s.next(h=x.f + h.f), recurrent=False),
+        r"`\.f` is not there; known here: nothing \(`recurrent = False`",
+    ),
+    "arguments": (cell(lambda self, x: x), r"expected step\(self, x, h, s\)"),
+    "a width of its own": (
+        cell(lambda self, x, h, s: s.next(h=x.f * torch.ones(7))),
+        r"could not run for 2 rows and 3 units; it must for any number of both: The size of tensor",
+    ),
+    "writing": (
+        cell(lambda self, x, h, s: s.next(h=s.h.mul_(x.f))),
+        r"step writes into `s\.h`; make a new value of it",
+    ),
+    "no step": (type("Bare", (Cell,), {"gates": "f"}), r"Bare has no `step`"),
+    "no gates": (cell(lambda self, x, h, s: 0, gates=""), r"gates is empty"),
+    "twice": (cell(lambda self, x, h, s: 0, gates="h n"), r"'h' is named twice"),
+    "reserved": (cell(lambda self, x, h, s: 0, gates="next"), r"'next' cannot be a name"),
+    "forget": (cell(lambda self, x, h, s: 0, forget="q"), r"forget is 'q'; expected a gate"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_cells_say_what_is_wrong(case):
+    broken, words = BROKEN[case]
+    with pytest.raises(CellError, match=words):
+        Recurrent(broken, 2, 3)
+    with torch.inference_mode(), torch.device("meta"), pytest.raises(CellError, match=words):
+        Recurrent(broken, 2, 3)
+
+
+def test_get_takes_names_classes_and_cells():
+    assert cells.get("lstm") == cells.get(cells.LSTM) == cells.get(cells.LSTM()) == cells.LSTM()
+    assert cells.Elman("relu") != cells.Elman("tanh")
+    with pytest.raises(CellError, match="no cell is called 'ltsm'; did you mean `lstm`"):
+        cells.get("ltsm")
+    with pytest.raises(CellError, match="expected a name"):
+        cells.get(3)
+
+
+class Leaky(Cell):
+    """A user's cell, as in the guide."""
+
+    gates = "f n"
+
+    def step(self, x, h, s):
+        f = sigmoid(x.f + h.f)
+        return s.next(h=f * s.h + (1 - f) * tanh(x.n + h.n), f=f)
+
+
+def test_register_gives_a_name(monkeypatch):
+    monkeypatch.setattr(cells, "_REGISTRY", dict(cells._REGISTRY))
+    cells.register("leaky", Leaky)
+    cells.register("leaky", type("Leaky", (Leaky,), {}))  # the last one counts: a notebook's cell may be run again
+    assert cells.get("leaky") != Leaky()
+    cells.register("leaky", Leaky)
+    assert cells.get("leaky") == Leaky()
+    y, state = Recurrent("leaky", 2, 3)(torch.randn(4, 1, 2))
+    assert y.shape == (4, 1, 3)
+    assert state.shape == (1, 1, 3)
+    with pytest.raises(CellError, match="the name 'lstm' is taken by LSTM"):
+        cells.register("lstm", Leaky)
+
+
+def test_activation_by_name_and_function():
+    x = torch.randn(3, 1, 2)
+    torch.manual_seed(1)
+    named = Recurrent(cells.Elman("sigmoid"), 2, 3)
+    torch.manual_seed(1)
+    given = Recurrent(cells.Elman(torch.sigmoid), 2, 3)
+    assert torch.equal(named(x)[0], given(x)[0])
+    with pytest.raises(CellError, match="activation is 'tahn'; did you mean `tanh`"):
+        cells.Elman("tahn")
+
+
+SLOPE = 0.1
+
+
+class Sloped(Cell):
+    """Its step reads a number from the cell, one from the class and one from the module."""
+
+    gates = "n"
+    slope = 0.1
+
+    def __init__(self):
+        self.own = 0.1
+
+    def step(self, x, h, s):
+        return s.next(h=tanh((self.own + self.slope + SLOPE) * (x.n + h.n)))
+
+
+def sloped_by(slope):
+    class Enclosed(Cell):
+        gates = "n"
+
+        def step(self, x, h, s):
+            return s.next(h=tanh(slope * (x.n + h.n)))
+
+        def set(self, value):
+            nonlocal slope
+            slope = value
+
+    return Enclosed()
+
+
+SETTERS = {
+    "its own": (Sloped, lambda cell, patch: patch.setattr(cell, "own", 2.0)),
+    "a tensor": (Sloped, lambda cell, patch: patch.setattr(cell, "own", torch.tensor(2.0))),
+    "its class's": (Sloped, lambda cell, patch: patch.setattr(Sloped, "slope", 2.0)),
+    "its module's": (Sloped, lambda cell, patch: patch.setitem(globals(), "SLOPE", 2.0)),
+    "around it": (lambda: sloped_by(0.1), lambda cell, patch: cell.set(2.0)),
+}
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+@pytest.mark.parametrize(("make", "change"), SETTERS.values(), ids=SETTERS.keys())
+def test_a_number_that_a_step_reads_may_be_changed(make, change, gradients, monkeypatch):
+    with torch.set_grad_enabled(gradients):
+        cell = make()
+        layer, x = Recurrent(cell, 3, 4), torch.randn(5, 2, 3)
+        before, _ = layer(x)
+        change(cell, monkeypatch)
+        fresh = Recurrent(cell, 3, 4)
+        fresh.load_state_dict(layer.state_dict())
+        got, _ = layer(x)
+        assert_close(fresh(x)[0], got, 0)
+        assert str(layer.explain(x)) == "cpu"
+        layer.backend = "equations"
+        assert_close(got, layer(x)[0], 1e-5)
+        assert not torch.allclose(got, before, atol=0.1)
+
+
+def test_a_setting_that_could_change_unseen_is_refused():
+    cell = Sloped()
+    cell.rates = [0.1, 0.2]
+    with pytest.raises(CellError, match=r"Sloped\.rates is a list, which could change unseen; set a tuple, or numbers"):
+        Recurrent(cell, 3, 4)

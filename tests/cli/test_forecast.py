@@ -1,0 +1,112 @@
+"""`recurra forecast`: learns, forecasts, scores, writes; and what it refuses."""
+
+import json
+
+import click
+import pandas as pd
+import pytest
+from helpers.series import waves
+
+from recurra.cli import forecast as cli
+from recurra.cli import frame as cli_frame
+from recurra.tasks.forecasting import Forecaster
+
+
+@pytest.fixture
+def recurra(tmp_path, capsys, monkeypatch):
+    """recurra("sales.csv", "--horizon", 6) in an empty folder → what it prints; `.err` has the rest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli_frame, "COMMANDS", (*cli_frame.COMMANDS, "forecast"))
+    waves(70, 60).to_csv("sales.csv", index=False)
+
+    def run(*arguments, fails=0):
+        code = cli_frame.run(["forecast", *map(str, arguments)])
+        out, run.err = capsys.readouterr()
+        assert code == fails, run.err
+        return out
+
+    return run
+
+
+FLAGS = ("--preset", "tiny", "--horizon", 6, "--epochs", 2, "--season", 12)
+
+
+def test_the_command_learns_and_forecasts(recurra, tmp_path):
+    assert isinstance(cli.command, click.Command)
+    assert recurra("sales.csv", *FLAGS) == "runs/sales-1\n"
+    assert "2 series of 60 to 70 steps of h" in recurra.err
+    assert "Forecast with it:  recurra forecast --model runs/sales-1" in recurra.err
+    lines = recurra("--model", "sales-1").splitlines()
+    assert lines[0].split() == ["unique_id", "ds", "forecast", "q0.1", "q0.5", "q0.9", "naive", "seasonal_naive"]
+    assert len(lines) == 13
+    recurra("--model", "sales-1", "--to", "next.csv", "--picture", "next.png", "--steps", 3)
+    assert "wrote next.csv" in recurra.err
+    found = pd.read_csv("next.csv")
+    assert len(found) == 6
+    assert (tmp_path / "next.png").exists()
+    assert (Forecaster.load("sales-1").predict(3).to_pandas()["forecast"] - found["forecast"]).abs().max() < 1e-9
+    rows = json.loads(recurra("sales.csv", "--model", "sales-1", "--json"))["forecasts"]
+    assert rows[0]["ds"] == "2024-01-03 22:00:00"
+    assert recurra("--resume", "sales-1", "-q") == "runs/sales-1\n"
+
+
+def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
+    recurra("sales.csv", *FLAGS, "--quantiles", "0.2,0.8", "--lags", "3, 12", "--past", "p,f", "-q")
+    made = Forecaster.load("sales-1").settings
+    assert made["model"].quantiles == (0.2, 0.8)
+    assert made["model"].lags == (3, 12)
+    assert made["series"].past == ("p", "f")
+    recurra("sales.csv", *FLAGS, "--quantiles", 0.2, "--quantiles", 0.8, "-q")
+    assert Forecaster.load("sales-2").settings["model"].quantiles == (0.2, 0.8)
+
+
+def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
+    lines = recurra("sales.csv", *FLAGS, "--windows", 2, "-q").splitlines()
+    assert [line.split()[0] for line in lines] == ["model", "forecast", "naive", "seasonal_naive"]
+    assert not list(__import__("pathlib").Path("runs").glob("*")), "no run is kept"
+    recurra("sales.csv", *FLAGS, "-q")
+    scores = json.loads(recurra("sales.csv", "--model", "sales-1", "--windows", 2, "--json"))["scores"]
+    assert [row["model"] for row in scores] == ["forecast", "naive", "seasonal_naive"]
+    assert "--model took it as it is" in recurra.err
+
+
+def test_what_is_known_ahead_has_another_name_in_the_command(recurra):
+    """In Python the frame is called future, as the setting is; here --future is the setting, and --known the table."""
+    recurra("sales.csv", *FLAGS, "--future", "f", "-q")
+    recurra("--model", "sales-1", fails=2)
+    assert "the model needs f for the next 6 steps; give --known, a frame with ds" in recurra.err
+    recurra("--model", "sales-1", "--known", "sales.csv", fails=1)
+    assert "--known lacks f of series" in recurra.err
+    recurra("sales.csv", "--model", "sales-1", "--to", "sales.csv", fails=2)
+    assert "sales.csv is a file that is read, and would be lost; name another" in recurra.err
+
+
+def test_the_commands_mistakes(recurra, tmp_path):
+    cases = [
+        ((), 2, "DATA is missing: name a .csv or .parquet table"),
+        (("none.csv",), 1, "there is no file none.csv"),
+        (("sales.csv", "--to", "x.csv"), 2, "without --model or --windows, DATA is learned from; drop --to"),
+        (("--model", "x", "--horizon", 3), 2, "--model forecasts with the run as it is; drop --horizon"),
+        (("sales.csv", "--resume", "x"), 2, "--resume goes on with the run as it is; drop DATA"),
+        (("sales.csv", "--stride", 3), 2, "--stride has no effect without --windows"),
+        (("sales.csv", "--windows", 0), 2, "--windows is 0; expected 1 or more"),
+        (("sales.csv", "--windows", 2, "--stride", 0), 2, "--stride is 0; expected 1 or more"),
+        (("--model", "x", "--steps", 0), 2, "--steps is 0; expected 1 or more"),
+        (("sales.csv", "--windows", 2, "--to", "x.xlsx"), 2, "x.xlsx: forecasts are written as .csv or .parquet"),
+        (("sales.csv", "--windows", 2, "--to", "no/x.csv"), 2, "no/x.csv cannot be written: there is no folder no"),
+        (("sales.csv", "--windows", 2, "--picture", "x.txt"), 2, "x.txt ends in '.txt'; expected .png, .svg or .pdf"),
+        (("sales.csv", "--windows", 2, "--picture", "no/x.png"), 2, "there is no folder no; make it, or name another"),
+        (("sales.csv", "--lags", "7,x"), 2, "'x' is not a valid integer"),
+        (("latin.csv",), 1, "bytes that are no text; is the file not UTF-8?"),
+        (("sales.csv", "--horizon", 90), 1, "forecasting 90 steps needs at least 91"),
+        (("sales.csv", "--horizon", 90, "--out", "named"), 1, "forecasting 90 steps needs at least 91"),
+        (("sales.csv", "--head", "normal"), 2, "--head is normal; expected one of: quantiles"),
+        (("sales.csv", "--target-col", "sales"), 1, "the frame has no column 'sales'; expected one of: unique_id"),
+    ]
+    (tmp_path / "latin.csv").write_bytes("unique_id,ds,y\nZürich,1,2\nZürich,2,3\n".encode("latin-1"))
+    for arguments, code, message in cases:
+        recurra(*arguments, fails=code)
+        assert message in recurra.err
+        assert recurra.err.count("\n") == 1
+    assert not list((tmp_path / "runs").glob("*")), "what failed leaves nothing behind"
+    assert not (tmp_path / "named").exists()

@@ -1,0 +1,220 @@
+"""Runs a cell's generated C++ for one time step through ctypes, and the same step by torch's autograd, to compare."""
+
+import ctypes
+import functools
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from recurra.cells.base import Named, Product, State
+from recurra.expr.compile import generate
+
+NATIVE = Path(__file__).parents[2] / "native"
+COMPILER = next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
+FLAGS = ["-std=c++17", "-O2", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared"]
+# What GCC's levels of x86-64 need of the processor.
+NEEDS = {"x86-64": {"sse2"}, "x86-64-v3": {"avx2", "fma", "bmi2"}, "x86-64-v4": {"avx512f", "avx512dq", "avx512vl"}}
+GUARD = 64
+KINDS = {"f32": (torch.float32, ctypes.c_float), "f64": (torch.float64, ctypes.c_double)}
+
+
+def instruction_sets() -> list[str]:
+    """The levels that this machine runs; [""] where the processor is another."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        flags = set()
+    return [name for name, needs in NEEDS.items() if needs <= flags] or [""]
+
+
+@functools.cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="recurra-step-"))
+
+
+@functools.cache
+def compiled(source: str, march: str = "", extra: tuple[str, ...] = ()) -> ctypes.CDLL:
+    """A translation unit as a loaded library."""
+    stem = hashlib.sha256(f"{source}{march}{extra}".encode()).hexdigest()[:16]
+    file = _folder() / f"{stem}.cpp"
+    file.write_text(source)
+    level = [f"-march={march}"] if march else []
+    command = [COMPILER, *FLAGS, *level, *extra, "-Wall", "-Wextra", "-Werror", "-I", str(NATIVE), str(file)]
+    done = subprocess.run([*command, "-o", str(file.with_suffix(".so")), "-lm"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(str(file.with_suffix(".so")))
+
+
+# The pointers of step.h's Step, in its order.
+POINTERS = """
+    x h state vector next keep gate of cross scratch
+    dnext dstate dx dh dof dvector
+"""
+
+
+class Step(ctypes.Structure):
+    _fields_ = [
+        ("rows", ctypes.c_long),
+        ("units", ctypes.c_long),
+        *((name, ctypes.c_void_p) for name in POINTERS.split()),
+    ]
+
+
+class Arena:
+    """Arrays that start as NaN, with guards on both sides that must stay as they are."""
+
+    def __init__(self, dtype: torch.dtype):
+        self.dtype, self.whole = dtype, []
+
+    def new(self, *shape: int, start: torch.Tensor | None = None) -> torch.Tensor:
+        count = torch.Size(shape).numel()
+        whole = torch.full((count + 2 * GUARD,), float("nan"), dtype=self.dtype)
+        whole[:GUARD] = whole[-GUARD:] = 12345.0
+        self.whole.append(whole)
+        inside = whole[GUARD : GUARD + count].view(shape)
+        if start is not None:
+            inside.copy_(start)
+        return inside
+
+    def check(self) -> None:
+        for whole in self.whole:
+            assert bool((whole[:GUARD] == 12345.0).all()), "something was written before an array"
+            assert bool((whole[-GUARD:] == 12345.0).all()), "something was written past an array"
+
+
+def random_case(cell, rows: int, units: int, seed: int = 0, scale: float = 1.0) -> dict:
+    """Inputs of a step, gradients of what it gives, and the weights of `h.of`; float64 values that float32 holds."""
+    random = torch.Generator().manual_seed(seed)
+
+    def values(*shape):
+        return (torch.randn(*shape, generator=random, dtype=torch.float64) * scale).float().double()
+
+    gates, states = len(cell.gate_names), len(cell.state_names)
+    return {
+        "x": values(rows, gates, units),
+        "h": values(rows, gates, units),
+        "state": [values(rows, units) for _ in range(states)],
+        "vector": [values(units) for _ in cell.vectors],
+        "dnext": [values(rows, units) for _ in range(states)],
+        "w": values(gates, units, units) / max(units, 1) ** 0.5,
+        "b": values(gates, units),
+    }
+
+
+def by_autograd(cell, case: dict) -> dict:
+    """New states, gates and every gradient, by torch in float64."""
+    names = cell.gate_names
+    x, h = case["x"].clone().requires_grad_(), case["h"].clone().requires_grad_()
+    state = [s.clone().requires_grad_() for s in case["state"]]
+    vector = [v.clone().requires_grad_() for v in case["vector"]]
+    parts = {}
+
+    def product(v, gate):
+        if gate is None:
+            return h.unbind(1)
+        if v is state[0]:
+            return h[:, gate]
+        parts[gate] = F.linear(v, case["w"][gate], case["b"][gate])
+        parts[gate].retain_grad()
+        return parts[gate]
+
+    arguments = [Named(**dict(zip(names, x.unbind(1), strict=True)))]
+    arguments += [Product(names if cell.recurrent else (), product, state[0])]
+    arguments += [State(**dict(zip(cell.state_names, state, strict=True)))]
+    arguments += [Named(**dict(zip(cell.vectors, vector, strict=True)))] if vector else []
+    new, gates = cell.step(*arguments)
+    sum((n * d).sum() for n, d in zip(new, case["dnext"], strict=True) if n.requires_grad).backward()
+    dh = _or_zero(h).clone()
+    for gate, part in parts.items():
+        dh[:, gate] = _or_zero(part)
+    result = {f"next.{name}": n.detach() for name, n in zip(cell.state_names, new, strict=True)}
+    result |= {f"gate.{name}": gates[name].detach().expand_as(case["x"][:, 0]) for name in names if name in gates}
+    result |= {"dx": _or_zero(x), "dh": dh} if cell.recurrent else {"dx": _or_zero(x)}
+    result |= {f"dstate.{name}": _or_zero(s) for name, s in zip(cell.state_names, state, strict=True)}
+    return result | {f"dvector.{name}": _or_zero(v) for name, v in zip(cell.vectors, vector, strict=True)}
+
+
+def _or_zero(leaf):
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+
+
+def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = True) -> dict:
+    """The same by the generated code, as the core would call it. Without `keep`: no gradients, as in inference."""
+    generated = generate(cell)
+    meta, library = generated.meta, compiled(generated.source, march)
+    dtype, _ = KINDS[kind]
+    arena = Arena(dtype)
+    rows, gates, units = case["x"].shape
+    whole = case["x"] + case["h"] if meta.merged and meta.recurrent else case["x"]
+    x = arena.new(rows, gates, units, start=whole)
+    # Gates that wait for an `of` stay NaN until the product is there.
+    h = None if meta.merged else arena.new(rows, gates, units, start=case["h"])
+    for bits in meta.forward_gates:
+        for gate in range(gates):
+            if bits >> gate & 1:
+                h[:, gate] = float("nan")
+    lists = {
+        "state": [arena.new(rows, units, start=s) for s in case["state"]],
+        "vector": [arena.new(units, start=v) for v in case["vector"]],
+        "next": [arena.new(rows, units) for _ in case["state"]],
+        "dnext": [arena.new(rows, units, start=d) for d in case["dnext"]],
+        "dstate": [arena.new(rows, units) for _ in case["state"]],
+        "dvector": [arena.new(units, start=torch.full((units,), 0.5)) for _ in case["vector"]],
+    }
+    arrays = {
+        "x": x,
+        "h": h,
+        "keep": arena.new(rows, meta.keep * units + meta.keep_row) if keep else None,
+        "gate": arena.new(rows, meta.shown, units),
+        "of": arena.new(rows, meta.of, units),
+        "cross": arena.new(rows, meta.cross * units + meta.cross_row),
+        "scratch": arena.new(max(meta.scratch, meta.scratch_backward), units),
+        "dx": arena.new(rows, gates, units),
+        "dh": None if meta.merged else arena.new(rows, gates, units),
+        "dof": arena.new(rows, meta.of, units),
+    }
+    step, alive = Step(rows, units), []
+    for name, tensors in lists.items():
+        pointers = (ctypes.c_void_p * max(len(tensors), 1))(*(t.data_ptr() for t in tensors))
+        alive.append(pointers)
+        setattr(step, name, ctypes.addressof(pointers))
+    for name, tensor in arrays.items():
+        setattr(step, name, None if tensor is None else tensor.data_ptr())
+    weights, bias = case["w"].to(dtype), case["b"].to(dtype)
+    for stage in range(meta.forward_stages):
+        if stage:
+            for gate in range(gates):
+                if meta.forward_gates[stage] >> gate & 1:
+                    h[:, gate] = F.linear(arrays["of"][:, meta.forward_of[stage]], weights[gate], bias[gate])
+        getattr(library, f"recurra_forward_{stage}_{kind}")(ctypes.byref(step))
+    result = {f"next.{name}": t.clone() for name, t in zip(cell.state_names, lists["next"], strict=True)}
+    result |= {f"gate.{name}": arrays["gate"][:, k].clone() for k, name in enumerate(meta.shown_names)}
+    if keep:
+        # Nothing crosses from the forward to the backward pass but what is kept, and states that are said to be read.
+        for name in ("cross", "scratch", "of", "x", "h", "gate"):
+            if arrays[name] is not None:
+                arrays[name].fill_(float("nan"))
+        for k, old in enumerate(lists["state"]):
+            if not meta.keeps_state >> k & 1:
+                old.fill_(float("nan"))
+        for stage in range(meta.backward_stages):
+            if stage:
+                bits, number = meta.backward_gates[stage], meta.backward_of[stage]
+                dof = arrays["dof"][:, number]
+                dof.zero_()
+                for gate in range(gates):
+                    if bits >> gate & 1:
+                        dof += arrays["dh"][:, gate] @ weights[gate]
+            getattr(library, f"recurra_backward_{stage}_{kind}")(ctypes.byref(step))
+        result["dx"] = arrays["dx"]
+        if meta.recurrent:
+            result["dh"] = arrays["dx"] if meta.merged else arrays["dh"]
+        result |= {f"dstate.{name}": t for name, t in zip(cell.state_names, lists["dstate"], strict=True)}
+        result |= {f"dvector.{name}": t - 0.5 for name, t in zip(cell.vectors, lists["dvector"], strict=True)}
+    arena.check()
+    return result

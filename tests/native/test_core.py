@@ -1,0 +1,94 @@
+"""The native code under the address, undefined-behaviour and thread sanitizers."""
+
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from recurra import cells
+from recurra.expr.compile import generate
+
+NATIVE = Path(__file__).parents[2] / "native"
+NAMES = ("lstm", "gru", "gru-original", "layernorm-lstm", "mingru")
+NUMBERS = ["gates", "states", "vectors", "merged", "recurrent", "keep", "keep_row", "shown", "of", "cross", "cross_row"]
+NUMBERS += ["scratch", "scratch_backward"]
+NUMBERS += ["keeps_state", "forward_stages", "backward_stages"]
+LISTS = ("forward_of", "forward_gates", "backward_of", "backward_gates")
+# Threads take rows of their own, or, as where W_h is large and rows are few, share each product.
+THREADS = {"apart": [], "together": ["-DRECURRA_LARGE=1", "-DRECURRA_SHARE=1"]}
+SANITIZERS = {"address": "address,undefined", "thread": "thread"}
+
+
+def table(names: tuple[str, ...]) -> str:
+    """cells.inc: what the driver must know of each cell."""
+    lines, entries = [], []
+    for name in names:
+        meta, word = asdict(generate(cells.get(name)).meta), name.replace("-", "_")
+        lines.append(f"CELL({word})")
+        if meta["forward_stages"] > 1:
+            lines.append(f"STAGE({word})")
+        functions = [
+            "{" + ", ".join(f"{word}_{way}_{k}_f32" for k in range(meta[f"{way}_stages"])) + "}"
+            for way in ("forward", "backward")
+        ]
+        numbers = [str(meta[key]) for key in NUMBERS] + ["{" + ", ".join(map(str, meta[key])) + "}" for key in LISTS]
+        entries.append("{" + ", ".join([*numbers, str(meta["whole_gates"]), *functions]) + "}")
+    return "\n".join([*lines, "static Cell<float> cells[] = {", ",\n".join(entries), "};"])
+
+
+def driver(folder: Path, compiler: str, flags: list[str]) -> Path:
+    """The program that runs the core with some cells, in a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "cells.inc").write_text(table(NAMES))
+    flags = ["-std=c++17", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi", "-pthread", *flags]
+    flags += [f"-I{NATIVE}", f"-I{folder}"]
+    sources = [Path(__file__).parent / "driver.cpp", NATIVE / "core.cpp"]
+    for name in NAMES:
+        source = folder / f"{name}.cpp"
+        source.write_text(generate(cells.get(name)).source)
+        define = f"-DRECURRA_NAME(name)={name.replace('-', '_')}_##name"
+        build(compiler, [*flags, define, "-c", source, "-o", folder / f"{name}.o"])
+        sources.append(folder / f"{name}.o")
+    build(compiler, [*flags, *sources, "-o", folder / "driver"])
+    return folder / "driver"
+
+
+def build(compiler: str, arguments: list) -> None:
+    done = subprocess.run([compiler, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def run(*command) -> str:
+    done = subprocess.run([*command], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert "numbers compared" in done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def compiler():
+    return shutil.which("g++") or shutil.which("clang++") or pytest.skip("no C++ compiler here")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_no_sanitizer_complains(tmp_path, compiler, sanitizer, threads):
+    flags = ["-O0", "-g1", "-march=x86-64-v3", f"-fsanitize={SANITIZERS[sanitizer]}", "-fno-sanitize-recover=all"]
+    run(driver(tmp_path, compiler, [*flags, *THREADS[threads]]), "8")
+
+
+@pytest.mark.slow
+def test_an_arm_processor_gives_the_same_numbers(tmp_path, compiler):
+    """The NEON vectors, by a cross compiler and an emulator."""
+    cross, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
+    if cross is None or emulator is None:
+        pytest.skip("needs aarch64-linux-gnu-g++ and qemu-aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user)")
+    flags = ["-O2", "-ffp-contract=fast"]
+    here = run(driver(tmp_path / "here", compiler, flags), "3", "print")
+    there = run(emulator, driver(tmp_path / "there", cross, [*flags, "-static"]), "3", "print")
+    ours, arms = ([float(line) for line in text.splitlines()[:-1]] for text in (here, there))
+    assert len(ours) == len(arms) > 10_000
+    assert arms == pytest.approx(ours, rel=1e-3, abs=1e-3)

@@ -1,0 +1,405 @@
+"""The studio's page in a real browser: what a visitor does, sees and must never see."""
+
+import os
+import re
+
+import pytest
+from helpers import browser
+
+GERMAN = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. Süße Öle fließen.\n" * 60
+CHINESE = "天地玄黃，宇宙洪荒。日月盈昃，辰宿列張。寒來暑往，秋收冬藏。\n" * 120
+HOSTILE = "<script>document.title = 'broken'</script><img src=x onerror=alert(1)> & \"quoted\"\n" * 60
+VIEWS = ("write", "inside", "compare", "learn")
+
+if browser.missing():
+    # In CI a browser is part of the machine; its absence is a fault, not a reason to pass.
+    assert not os.environ.get("CI"), browser.missing()
+    pytest.skip(browser.missing(), allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with browser.studio(tmp_path_factory.mktemp("studio") / "runs") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def trained(address):
+    """Two small models on the same text, trained through the JSON."""
+    text = "".join(
+        f'def part_{n}(x):\n    """The part with (some) of it."""\n    return x + {n}\n\n' for n in range(200)
+    )
+    source = browser.send(address, "parts.py", text)
+    given = {"hidden_size": 24, "embedding_size": 8, "batch_size": 8, "window": 32, "epochs": 3}
+    return [
+        browser.train(address, text=source["id"], title=title, settings={**given, "cell": cell})
+        for title, cell in (("An LSTM", "lstm"), ("An RNN", "rnn"))
+    ]
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """visit(width=360, scheme="dark") → a new visitor."""
+    contexts = []
+
+    def come(width=1280, scheme="light"):
+        size = {"width": width, "height": 900}
+        contexts.append(chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce"))
+        contexts[-1].set_default_timeout(60_000)
+        return browser.Visit(contexts[-1], address)
+
+    yield come
+    for context in contexts:
+        context.close()
+    browser.end_trainings(address)  # what a failed test leaves would refuse the next one's
+
+
+def small(page, **settings: str) -> None:
+    """A small model and a short training, through the page's own controls."""
+    page.click("#foldModel > summary")
+    for name, value in {"hidden_size": "24", **settings}.items():
+        page.fill(f"#model-{name}", value)
+
+
+def wait_for_text(page, selector: str, pattern: str, timeout: float = 60_000) -> str:
+    page.wait_for_function(
+        "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')",
+        arg=[selector, pattern],
+        timeout=timeout,
+    )
+    return page.text_content(selector)
+
+
+def stopped(page) -> None:
+    page.click("#btnStop")
+    wait_for_text(page, "#writeStatus", "^Stopped at")
+
+
+def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, address):
+    visitor = visit()
+    page = visitor.open()
+    page.fill("#txtInput", GERMAN)
+    small(page, epochs="40")
+    # The lengths of the result as it changes, to see that it comes bit by bit.
+    page.evaluate(
+        """window.lengths = [];
+        new MutationObserver(() => window.lengths.push(document.getElementById("outResult").textContent))
+          .observe(document.getElementById("outResult"), { childList: true, characterData: true, subtree: true })"""
+    )
+    page.evaluate("document.getElementById('btnGenerate').click()")
+    assert page.text_content("#outResult") == "Training... 0 %"
+    assert page.text_content("#writeStatus") == "Training... 0 %"
+    wait_for_text(page, "#writeStatus", "characters in")
+    assert "Training..." not in page.text_content("#outResult")
+    assert len(page.text_content("#outResult")) >= 400
+    changes = page.evaluate("window.lengths")
+    written = [len(text) for text in changes if not text.startswith("Training...")]
+    assert len(set(written)) > 3
+    assert written == sorted(written)
+    assert any(re.match(r"Training\.\.\. [1-9]", text) for text in changes)
+    assert page.text_content("#outProgress") == "100 %"
+    page.wait_for_selector("#chartLoss .scatterlayer", state="attached")
+
+    runs = len(browser.ask(address, "runs")["runs"])
+    before = page.text_content("#outResult")
+    page.click("#btnGenerate")
+    page.wait_for_function("(before) => document.getElementById('outResult').textContent !== before", arg=before)
+    wait_for_text(page, "#writeStatus", "characters in", 5_000)
+    assert len(browser.ask(address, "runs")["runs"]) == runs
+    assert visitor.asked("POST", "/api/runs") == 1
+    assert page.evaluate("window.seen.shift") < 0.02
+    visitor.check()
+
+
+def test_stop_continue_reload_and_a_second_start(visit, address):
+    visitor = visit()
+    page = visitor.open()
+    page.fill("#txtInput", CHINESE)
+    small(page, minutes="2")
+    page.click("#btnGenerate")
+    wait_for_text(page, "#outProgress", "^[1-9]")
+    page.click("#btnGenerate")
+    assert "still going" in page.text_content("#writeStatus")
+
+    other = visit()
+    second = other.open()
+    second.click("#btnGenerate")
+    assert "still going" in wait_for_text(second, "#writeStatus", "going")
+    answered = second.evaluate(
+        """fetch("/api/runs", { method: "POST", body: '{"corpus": "manual"}', headers: { "Content-Type": "application/json" } })
+          .then(async (answer) => [answer.status, (await answer.json()).detail])"""
+    )
+    assert answered[0] == 409
+    assert "is being trained" in answered[1]
+    other.check(409)
+
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_function("(text) => document.getElementById('txtInput').value === text", arg=CHINESE)
+    wait_for_text(page, "#writeStatus", r"^Training\.\.\. [1-9]")
+    stopped(page)
+    at = float(page.get_attribute("#barTraining", "value"))
+    assert 0 < at < 100
+    page.click("#btnContinue")
+    wait_for_text(page, "#writeStatus", r"^Training\.\.\.")
+    page.wait_for_function("(at) => document.getElementById('barTraining').value > at", arg=at)
+    stopped(page)
+    page.click("#btnGenerate")
+    wait_for_text(page, "#writeStatus", "characters in")
+    assert set(page.text_content("#outResult")) <= set(CHINESE)
+    visitor.check()
+
+
+def test_a_changed_text_is_said_with_two_choices(visit, address):
+    visitor = visit()
+    page = visitor.open()
+    page.fill("#txtInput", GERMAN)
+    small(page, epochs="4")
+    page.click("#btnGenerate")
+    wait_for_text(page, "#writeStatus", "characters in")
+    first = browser.ask(address, "runs")["runs"][0]
+    page.fill("#txtInput", GERMAN.replace("Viktor", "Nora"))
+    page.click("#btnGenerate")
+    page.wait_for_selector("#writeNotice:not([hidden])")
+    notice = page.locator("#writeNotice")
+    assert "The text has changed" in notice.text_content()
+    assert notice.locator("button").all_text_contents() == ["Train on", "Start anew", "Write with it as it is"]
+    notice.locator("button", has_text="Train on").click()
+    wait_for_text(page, "#writeStatus", "characters in")
+    newest = browser.ask(address, "runs")["runs"][0]
+    assert newest["parent"] == first["id"]
+    assert newest["text"]["id"] != first["text"]["id"]
+
+    page.fill("#model-num_layers", "2")
+    page.click("#btnGenerate")
+    assert "model's settings (num layers) have changed" in wait_for_text(page, "#writeNotice", "changed")
+    assert "Train on" not in notice.locator("button").all_text_contents()
+    visitor.check()
+
+
+def test_a_text_of_markup_stays_text(visit):
+    visitor = visit()
+    page = visitor.open()
+    page.on("dialog", lambda dialog: pytest.fail(f"the text ran: {dialog.message}"))
+    page.fill("#txtInput", HOSTILE)
+    small(page, epochs="4")
+    page.click("#btnGenerate")
+    wait_for_text(page, "#writeStatus", "characters in")
+    assert "<" in page.text_content("#outResult")
+    page.click("text=Compare")
+    page.wait_for_selector("#chartCurves .scatterlayer", state="attached")
+    assert page.locator("#view-compare script, #view-compare td img, #view-write script").count() == 0
+    assert "<script>" in page.text_content("#runsTable")
+    assert page.title() == "Compare · Recurra studio"
+    visitor.check()
+
+
+def test_nothing_to_learn_from_is_said(visit):
+    visitor = visit()
+    page = visitor.open()
+    page.click("#btnGenerate")
+    assert "There is no text yet" in page.text_content("#writeStatus")
+    page.fill("#txtInput", "x")
+    page.click("#btnGenerate")
+    assert wait_for_text(page, "#writeStatus", "haracter|short|text")
+    assert page.locator("#writeStatus.bad").count() == 1
+    page.click("#foldModel > summary")
+    page.fill("#model-hidden_size", "99999")
+    assert "hidden_size" in wait_for_text(page, "#cardWords", "hidden_size")
+    visitor.check(422)
+
+
+def test_look_inside_and_hold_a_unit(visit, trained):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    page.fill("#insideText", 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3)
+    page.click("#btnRead")
+    page.wait_for_selector("#insideBody:not([hidden])")
+    page.wait_for_selector("#coloured .p8, #coloured .n8")
+    assert page.locator("#unitList li").count() == 24
+    first, colours = page.text_content("#unitName"), page.inner_html("#coloured")
+    page.focus("#coloured")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("(colours) => document.getElementById('coloured').innerHTML !== colours", arg=colours)
+    assert page.text_content("#unitName") != first
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert "“def␣pa”" in page.text_content("#cursorSaid")
+    assert page.locator("#nextList li").count() == 8
+    page.hover("#coloured span:nth-child(20)")
+    assert page.locator("#coloured .at").count() == 1
+    wait_for_text(page, "#cursorSaid", '↵␣␣␣␣"”')
+    page.wait_for_selector("#chartGates .heatmaplayer", state="attached")
+    page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
+
+    page.fill("#clampValue", page.get_attribute("#clampValue", "max"))
+    page.click("#btnClamp")
+    after = wait_for_text(page, "#clampAfter", r"\d")
+    assert not after.startswith(page.text_content("#clampBefore"))
+    wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
+    assert page.text_content("#clampTextAfter") != page.text_content("#clampTextBefore")
+    page.click("#clampList button")
+    assert page.text_content("#clampAfter") == "–"
+
+    assert page.input_value("#memoryRun") == trained[1]["id"]
+    page.click("#btnMemory")
+    page.wait_for_function("() => document.querySelectorAll('#chartMemory .scatterlayer .trace').length === 2")
+    assert "An RNN" in wait_for_text(page, "#memorySaid", "An RNN")
+    visitor.check()
+
+
+def test_compare_sort_write_side_by_side_rename_delete(visit, trained, address):
+    visitor = visit()
+    page = visitor.open("compare")
+    page.wait_for_selector("#chartCurves .scatterlayer .trace", state="attached")
+    page.click("th[data-key=title] button")
+    names = page.locator("#runsTable td.name").all_text_contents()
+    assert names == sorted(names, key=str.lower)
+    assert page.get_attribute("th[data-key=title]", "aria-sort") == "ascending"
+
+    page.select_option("#duelA", trained[0]["id"])
+    page.select_option("#duelB", trained[1]["id"])
+    page.fill("#duelPrompt", "def ")
+    page.click("#btnDuel")
+    for side in "AB":
+        wait_for_text(page, f"#duelSaid{side}", "characters in")
+        assert page.text_content(f"#duelOut{side}").startswith("def ")
+    assert page.text_content("#duelOutA") != page.text_content("#duelOutB")
+
+    copy = browser.train(address, text=trained[0]["text"]["id"], title="Old", settings={"hidden_size": 8, "epochs": 1})
+    page.click("#btnRefresh")
+    page.click(f"[id='Rename-{copy['id']}']")
+    page.fill("#dialog input", "<b>New</b> & bold")
+    page.keyboard.press("Enter")
+    wait_for_text(page, "#runsTable", "<b>New</b> & bold")
+    with page.expect_download() as download:
+        page.click(f"[id='Download-{copy['id']}']")
+    assert download.value.suggested_filename == f"{copy['id']}.zip"
+    page.click(f"[id='Delete-{copy['id']}']")
+    assert "Delete “<b>New</b> & bold”?" in page.text_content("#dialog")
+    page.keyboard.press("Escape")
+    assert copy["id"] in [run["id"] for run in browser.ask(address, "runs")["runs"]]
+    page.click(f"[id='Delete-{copy['id']}']")
+    page.click("#dialog button:has-text('Delete')")
+    page.wait_for_function("() => !document.getElementById('runsTable').textContent.includes('& bold')")
+    assert copy["id"] not in [run["id"] for run in browser.ask(address, "runs")["runs"]]
+
+    page.click(f"[id='Use-{trained[1]['id']}']")
+    page.wait_for_selector("#view-write:not([hidden])")
+    page.click("#btnGenerate")
+    wait_for_text(page, "#writeStatus", "characters in")
+    visitor.check()
+
+
+def test_learn_shows_the_cell_and_measures_on_the_text(visit, trained):
+    visitor = visit()
+    page = visitor.open("learn")
+    page.click("#cellList [data-cell=gru]")
+    assert "h' = (1 - z) ⊙ n + z ⊙ h" in page.text_content("#cellBody")
+    assert page.locator("#cellBody dl.gates dt").all_text_contents() == ["r", "z", "n"]
+    for cell in ("gru", "lstm"):
+        page.uncheck(f"#measureCells [value={cell}]")
+    page.check("#measureCells [value=mingru]")
+    page.select_option("#measureText", f"text {trained[0]['text']['id']}")
+    page.fill("#measureParameters", "20000")
+    page.fill("#measureMinutes", "0.02")
+    page.click("#btnMeasure")
+    wait_for_text(page, "#measureSaid", "^Done", 120_000)
+    rows = page.locator("#measureTable tbody tr")
+    assert rows.count() == 2
+    assert "best" in page.text_content("#measureTable")
+    assert page.locator("#measureWords li").count() >= 1
+    visitor.check()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, trained, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    visitor = visit(scheme=scheme)
+    for view in VIEWS:
+        page = visitor.open(view)
+        for fold in page.locator("details").all():
+            fold.evaluate("(details) => (details.open = true)")
+        if view == "inside":
+            page.select_option("#insideRun", trained[0]["id"])
+            page.fill("#insideText", "def part_1(x):\n    return x\n")
+            page.click("#btnRead")
+            page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], f"{view}, {scheme}"
+    visitor.check()
+
+
+def test_a_phone_needs_no_sideways_scrolling(visit, trained):
+    visitor = visit(width=360)
+    for view in VIEWS:
+        page = visitor.open(view)
+        if view == "inside":
+            page.select_option("#insideRun", trained[0]["id"])
+            page.fill("#insideText", "def part_1(x):\n    return x\n")
+            page.click("#btnRead")
+            page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
+        small = page.evaluate(
+            """[...document.querySelectorAll("button, a, select")].filter((e) => e.checkVisibility())
+              .map((e) => [e.textContent.trim(), e.getBoundingClientRect().height]).filter(([, height]) => height < 18)"""
+        )
+        assert small == []
+    visitor.check()
+
+
+def test_the_theme_is_kept_and_the_address_names_the_view(visit):
+    visitor = visit(scheme="light")
+    page = visitor.open()
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.select_option("#selTheme", "dark")
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.click("text=Learn")
+    page.reload()
+    page.wait_for_selector("#view-learn:not([hidden])")
+    assert page.evaluate(paper) == dark
+    assert page.input_value("#selTheme") == "dark"
+    page.click("text=Compare")
+    page.go_back()
+    page.wait_for_selector("#view-learn:not([hidden])")
+    assert page.get_attribute(".views a[href='#learn']", "aria-current") == "page"
+    visitor.check()
+
+
+def test_a_lost_connection_is_said_and_found_again(visit):
+    visitor = visit()
+    page = visitor.open("compare")
+    page.context.set_offline(True)
+    page.click("#btnRefresh")
+    assert "No connection to the studio" in wait_for_text(page, "#connection:not([hidden])", "studio")
+    page.context.set_offline(False)
+    page.wait_for_selector("#connection", state="hidden")
+    visitor.complaints = [c for c in visitor.complaints if "ERR_INTERNET_DISCONNECTED" not in c]
+    visitor.check(405)
+
+
+def test_a_file_is_dropped_and_a_corpus_taken(visit, tmp_path):
+    visitor = visit()
+    page = visitor.open()
+    path = tmp_path / "Grüße.txt"
+    path.write_text(GERMAN, "utf-8")
+    page.set_input_files("#inpFile", path)
+    assert f"{len(GERMAN):,} characters, Grüße" in wait_for_text(page, "#txtAbout", "characters")
+    assert page.input_value("#txtInput") == GERMAN
+    page.select_option("#selSource", "manual")
+    assert page.get_attribute("#txtInput", "readonly") is not None
+    assert wait_for_text(page, "#cardTime", r"\d")
+    visitor.check()

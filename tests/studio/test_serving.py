@@ -1,0 +1,178 @@
+"""`recurra studio` as a process of its own: its lines, its page while it trains, and its end by Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx2
+import pytest
+from helpers.studio_support import LONG, save_model, start, wait
+
+from recurra.cli import studio as command
+from recurra.errors import RunError
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and permissions")
+
+
+class Process:
+    """A studio that runs; `.api` asks it."""
+
+    def __init__(self, runs, *arguments):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "recurra.studio", "--port", "0", "--runs", runs, "--no-browser", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.line = self.process.stdout.readline()
+        assert self.line.startswith("Recurra studio: http://"), self.process.stderr.read()
+        self.api = httpx2.Client(base_url=self.line.split()[-1].split("?")[0], timeout=30)
+
+    def end(self, number=signal.SIGINT) -> tuple[int, str]:
+        """End it: its exit code and what it said last."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> tuple[int, str]:
+        """Its exit code and what it said last."""
+        self.api.close()
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, err
+
+
+@pytest.fixture
+def studio(tmp_path):
+    save_model(tmp_path / "cats")
+    found = Process(tmp_path)
+    yield found
+    if found.process.poll() is None:
+        found.end()
+
+
+@POSIX
+def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
+    api = studio.api
+    run = start(api, LONG | {"hidden_size": 64, "batch_size": 32, "window": 64})
+    wait(api, run, "training")
+    times = []
+    for n in range(40):
+        before = time.perf_counter()
+        assert api.get(("/", "/api/runs", f"/api/runs/{run}", "/static/js/main.js")[n % 4]).status_code == 200
+        times.append(time.perf_counter() - before)
+        time.sleep(0.02)
+    # On an idle machine the slowest is below 0.1; here other tests take the cores too.
+    assert sorted(times)[len(times) // 2] < 0.1
+    with api.stream("GET", f"/api/runs/{run}/events") as stream:
+        assert next(stream.iter_lines()) == "event: snapshot"
+    code, said = studio.end()
+    assert code == 0
+    assert "saving what is being trained ..." in said
+    assert (
+        f"{run} is saved; it goes on with Continue in the studio, or: recurra train --resume {tmp_path / run}" in said
+    )
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+
+
+@pytest.mark.slow
+@POSIX
+def test_a_stream_does_not_hold_up_the_end(studio):
+    run = start(studio.api, LONG)
+    wait(studio.api, run, "training")
+    with studio.api.stream("GET", f"/api/runs/{run}/events") as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        began = time.monotonic()
+        studio.process.send_signal(signal.SIGINT)
+        # The stream is closed from the other side.
+        for _ in lines:
+            pass
+    assert time.monotonic() - began < 20
+    assert studio.wait()[0] == 0
+
+
+@pytest.mark.slow
+@POSIX
+def test_a_killed_studio_leaves_a_run_that_goes_on(tmp_path):
+    first = Process(tmp_path)
+    run = start(first.api, LONG)
+    wait(first.api, run, "training")
+    first.end(signal.SIGKILL)
+    second = Process(tmp_path)
+    assert wait(second.api, run, "stopped")["error"] is None
+    # At once, while the first one's trainer may still be saving.
+    assert second.api.post(f"/api/runs/{run}/continue").status_code == 200
+    wait(second.api, run, "training")
+    assert second.end()[0] == 0
+
+
+@pytest.mark.slow
+@POSIX
+def test_beyond_loopback_it_prints_a_token(tmp_path):
+    found = Process(tmp_path, "--host", "0.0.0.0")
+    try:
+        token = found.line.strip().split("?token=")[1]
+        assert found.api.get("/api/about").status_code == 401
+        assert found.api.get("/api/about", headers={"authorization": f"Bearer {token}"}).status_code == 200
+    finally:
+        found.end()
+
+
+def test_a_client_that_goes_away_ends_its_text(studio):
+    body = {"length": 50_000, "seed": 1}
+    for _ in range(3):
+        with studio.api.stream(
+            "POST", "/api/runs/cats/generate", json=body, headers={"accept": "text/event-stream"}
+        ) as stream:
+            next(stream.iter_lines())
+    # Were they still written, a short one would have to share the time with them.
+    found = studio.api.post("/api/runs/cats/generate", json={"length": 50}).json()
+    assert found["seconds"] < 5
+
+
+def test_a_taken_port_is_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            RunError, match=f"port {port} is taken, perhaps by another studio; take another with --port"
+        ):
+            command.listen("127.0.0.1", port)
+
+
+def test_an_address_that_is_not_here_is_one_line():
+    with pytest.raises(RunError, match=r"the address '192\.0\.2\.1' cannot be listened at"):
+        command.listen("192.0.2.1", 0)
+    with pytest.raises(RunError, match="the address 'no such host' cannot be listened at"):
+        command.listen("no such host", 0)
+
+
+def test_a_systems_port_is_one_line(monkeypatch):
+    def refuse(self, address):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(RunError, match="port 80 is not yours to take: those below 1024 are the system's"):
+        command.listen("127.0.0.1", 80)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    from recurra.studio import StudioConfig, create_app
+
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"the folder cannot be written: .*; name another with --runs"):
+        create_app(StudioConfig(runs=tmp_path / "file"))
+
+
+@pytest.mark.parametrize("package", ["fastapi", "plotly", "uvicorn"])
+def test_a_missing_extra_is_one_line(package, monkeypatch):
+    from recurra.errors import ConfigError
+    from recurra.studio import StudioConfig
+
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=r"the studio needs the package .*: pip install 'recurra\[studio\]'"):
+        command.serve(StudioConfig(), None, False)

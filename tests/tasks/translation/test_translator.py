@@ -1,0 +1,485 @@
+"""Translating: the model against its own steps, the search, learning, resuming, files, the command, bad input."""
+
+import datetime
+import io
+import itertools
+import json
+import re
+import time
+
+import click
+import numpy as np
+import pytest
+import torch
+from helpers.support import assert_close, randomise
+
+from recurra.cli import frame, translate
+from recurra.errors import ConfigError, DataError, DtypeError, RunError
+from recurra.tasks.translation import Translator, dates, read_pairs, reversed_words
+from recurra.tasks.translation.config import TranslationConfig
+from recurra.tasks.translation.model import EncoderDecoder
+from recurra.tasks.translation.pairs import split, vocabularies
+from recurra.tasks.translation.search import search
+from recurra.tasks.translation.task import IGNORED, Languages, TranslationTask, together
+from recurra.tasks.translation.toys import spellings_of
+
+PAIRS = reversed_words(60, longest=4)
+TINY = dict(hidden_size=12, embedding_size=8, epochs=2, batch_size=16, average=0.0)
+KINDS = ["additive", "dot", "general", "multi-head"]
+
+
+def network(attention="general", cell="lstm", feeding=False, layers=1):
+    config = TranslationConfig(
+        cell,
+        embedding_size=4,
+        hidden_size=8,
+        num_layers=layers,
+        attention=attention,
+        input_feeding=feeding,
+        dropout=0.0,
+    )
+    return randomise(EncoderDecoder(7, 5, config)).eval()
+
+
+# The model
+
+
+@pytest.mark.parametrize("feeding", [False, True])
+@pytest.mark.parametrize("attention", KINDS)
+def test_the_decoder_goes_step_by_step_as_at_once(attention, feeding):
+    model = network(attention, feeding=feeding, layers=2)
+    source, lengths = torch.tensor([[1, 2, 3, 4], [6, 5, 0, 0]]), torch.tensor([4, 2])
+    tokens = torch.tensor([[0, 1, 2], [0, 4, 3]])
+    whole, weights, _ = model.decode(tokens, *model.encode(source, lengths))
+    memory, going = model.encode(source, lengths)
+    steps = []
+    for token in tokens.unbind(1):
+        logits, looked, going = model.decode(token[:, None], memory, going)
+        steps.append((logits, looked))
+    assert_close([torch.cat(part, 1) for part in zip(*steps, strict=True)], [whole, weights], 1e-5)
+    assert weights[1, :, 2:].eq(0).all()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "mingru", "peephole-lstm"])
+def test_padding_changes_nothing(cell):
+    model = network(cell=cell)
+    tokens = torch.tensor([[0, 4, 3]])
+    alone = model(torch.tensor([[6, 5]]), torch.tensor([2]), tokens)
+    beside = model(torch.tensor([[1, 2, 3, 4], [6, 5, 3, 3]]), torch.tensor([4, 2]), tokens.repeat(2, 1))
+    assert_close(beside[1:], alone, 1e-5)
+
+
+def test_the_decoder_starts_from_both_ends_of_the_text():
+    model = network()
+    source, lengths = torch.tensor([[1, 2, 3]]), torch.tensor([3])
+    states, (h, c) = model.encoder(source.t(), embedding=model.source_embedding)
+    _, going = model.encode(source, lengths)
+    assert torch.equal(going.state[0], torch.cat([states[-1, :, :4], states[0, :, 4:]], 1)[None])
+    assert torch.equal(going.state[1][0], torch.cat([c[0], c[1]], 1))
+
+
+def test_input_feeding_tells_the_next_step():
+    fed, plain = network(feeding=True), network()
+    assert fed.decoder.input_size == plain.decoder.input_size + 8
+    fed.load_state_dict(
+        plain.state_dict() | {"decoder.weight_ih_l0": torch.cat([plain.decoder.weight_ih_l0, torch.zeros(32, 8)], 1)}
+    )
+    given = torch.tensor([[1, 2, 3]]), torch.tensor([3]), torch.tensor([[0, 1, 2]])
+    assert_close(fed(*given), plain(*given), 1e-5)  # what is fed has no weight
+    with torch.no_grad():
+        fed.decoder.weight_ih_l0[:, 4:] = 0.5
+    assert_close(fed(*given)[:, 0], plain(*given)[:, 0], 1e-5)
+    assert not torch.allclose(fed(*given)[:, 1], plain(*given)[:, 1])
+
+
+def test_without_attention_the_start_is_all_that_is_known_of_the_text():
+    model = network("none")
+    tokens = torch.tensor([[0, 1, 2]])
+    memory, going = model.encode(torch.tensor([[1, 2, 3]]), torch.tensor([3]))
+    whole, weights, _ = model.decode(tokens, memory, going)
+    assert weights.shape == (1, 3, 0)
+    y, _ = model.decoder(tokens.t(), going.state, embedding=model.target_embedding)
+    assert_close(
+        whole, model.head(torch.tanh(y.transpose(0, 1) @ model.together.weight.t() + model.together.bias)), 1e-5
+    )
+    first = [model.decode(tokens[:, :1], memory, going)]
+    for step in (1, 2):
+        first.append(model.decode(tokens[:, step : step + 1], memory, first[-1][2]))
+    assert_close(torch.cat([logits for logits, _, _ in first], 1), whole, 1e-5)
+
+
+def test_a_translator_without_attention_learns_and_looks_at_nothing(tmp_path):
+    model = Translator(attention="none", **TINY).fit(PAIRS)
+    model.save(tmp_path / "kept")
+    found = Translator.load(tmp_path / "kept").alignment("abc", beam=3)
+    assert found.output == model.translate(["abc"], beam=3)[0]
+    assert found.matrix.shape == (len(found.target), 0)
+    with pytest.raises(ConfigError, match="a model with attention='none' looks at nothing"):
+        found.draw(tmp_path / "a.png")
+    with pytest.raises(ConfigError, match="`input_feeding` has no effect with attention='none'"):
+        Translator(attention="none", input_feeding=True).fit(PAIRS)
+
+
+# The search
+
+
+def chance(model, source, tokens, end=0):
+    given = torch.tensor([[end, *tokens]])
+    chances = model(torch.tensor([source]), torch.tensor([len(source)]), given).log_softmax(2)[0]
+    return chances[range(len(tokens) + 1), [*tokens, end]].sum().item()
+
+
+def test_a_wide_beam_finds_the_best_of_all():
+    # Large weights, or what came before would hardly matter.
+    model, sources = (
+        randomise(network(), 2.0),
+        [np.array(ids) for ids in ([1, 2, 3], [4, 5], [6], [3, 3], [5, 1, 2, 2])],
+    )
+    words = [list(word) for n in range(4) for word in itertools.product(range(1, 5), repeat=n)]
+    found = search(model, sources, limit=4, end=0, beam=700)
+    ended = [(source.tolist(), ids) for source, ids in zip(sources, found, strict=True) if len(ids) <= 3]
+    assert len(ended) >= 3  # others are likelier still with more tokens
+    for source, ids in ended:
+        assert ids == max(words, key=lambda word: chance(model, source, word) / (len(word) + 1))
+
+
+def test_one_candidate_is_the_likeliest_token_each_time():
+    model, sources = network(), [np.array([1, 2, 3, 3, 2]), np.array([4]), np.array([2, 6])]
+    found = search(model, sources, limit=6, end=0)
+    for source, ids in zip(sources, found, strict=True):
+        given = [0]
+        while len(given) < 8:
+            logits = model(torch.as_tensor(source)[None], torch.tensor([len(source)]), torch.tensor([given]))
+            given.append(int(logits[0, -1].argmax()))
+        assert ids == [*given[1:], 0][: given[1:].index(0) if 0 in given[1:] else 6]
+
+
+# The task
+
+
+def test_what_is_given_and_what_is_to_be_found():
+    languages = Languages(*vocabularies([("ab", "xy"), ("c", "z")], "character"))
+    rows = languages.rows([("ab", "xy"), ("c", "z")])
+    source, lengths, given, targets = together(rows, torch.device("cpu"))
+    assert lengths.tolist() == [2, 1]
+    assert [languages.target.decode(row) for row in given] == ["xy", "z"]
+    assert given[:, 0].tolist() == [languages.target.eod] * 2
+    assert targets[0].tolist() == [*given[0, 1:].tolist(), languages.target.eod]
+    assert targets[1].tolist()[1:] == [languages.target.eod, IGNORED]
+    assert languages.source.encode("q").tolist() == [languages.source.unk]
+
+
+def test_exact_means_what_the_search_finds():
+    model = randomise(network(), 2.0)  # with smaller weights it would say the same of every text
+    languages = Languages(*vocabularies([("abcde", "xyzw")], "character"))
+    texts = ["".join(letters) for letters in itertools.product("abcde", repeat=3)]
+    found = search(model, [languages.source.encode(a).astype("int64") for a in texts], limit=8, end=0)
+    ended = {a: languages.target.decode(ids) for a, ids in zip(texts, found, strict=True) if 0 < len(ids) < 8}
+    assert len(ended) > 5
+    wrong = [(a, b[::-1] + "x") for a, b in ended.items()]
+    task = TranslationTask(model, languages, wrong, [*ended.items(), *wrong], batch_size=4, seed=1)
+    assert task.evaluate(model)["accuracy"] == 0.5
+
+
+def test_batches_follow_from_their_place_alone():
+    languages = Languages(*vocabularies(PAIRS, "character"))
+    task = TranslationTask(network(), languages, PAIRS, [], 16, seed=3)
+    first = task.batch(1, 2)
+    task.batch(0, 0)
+    assert all(map(torch.equal, first, task.batch(1, 2)))
+    assert sum(len(task.batch(0, i)[0]) for i in range(task.steps)) == 60
+    assert task.evaluate(task.model) == {}
+    assert task.sample(task.model, 1) is None
+
+
+# Learning
+
+
+@pytest.mark.slow
+def test_it_learns_to_reverse_words_and_looks_at_the_right_letters():
+    made = dict.fromkeys(reversed_words(700, longest=5))
+    pairs, unseen = list(made)[:600], list(made)[600:]
+    model = Translator(hidden_size=48, embedding_size=24, epochs=12, batch_size=32, lr=1e-2, dropout=0.0, average=0.9)
+    assert model.fit(pairs).score(unseen) >= 0.7  # 0.80 when this was written
+    assert model.history_[-1]["accuracy"] > 0.5
+    right = next(word for word, back in unseen if len(word) == 5 and model.translate([word]) == [back])
+    output, matrix, *_ = model.alignment(right)
+    assert output == right[::-1]
+    assert matrix.shape == (5, 5)
+    assert matrix.argmax(1)[0] >= 3  # the first letter comes from the end
+    assert matrix.argmax(1)[-1] <= 1
+
+
+def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path):
+    whole = Translator(**TINY, out=tmp_path / "whole").fit(PAIRS)
+    steps = []
+    watch = [
+        lambda event: steps.append(event.get("step", 0)),
+        lambda event: time.sleep(0.11 * (event["event"] == "train")),
+    ]
+    Translator(**TINY, out=tmp_path / "cut").fit(PAIRS, listeners=watch, stop=lambda: steps[-1] >= 3)
+    assert max(steps) < 8  # cut in the middle
+    gone_on = Translator.resume(tmp_path / "cut", PAIRS)
+    assert_close(gone_on.model_.state_dict(), whole.model_.state_dict(), 1e-30)
+    loaded = Translator.load(tmp_path / "whole")
+    texts = ["abc", "zyx", "é?"]
+    assert loaded.translate(texts) == whole.translate(texts)
+    assert loaded.translate(texts, beam=3) == whole.translate(texts, beam=3)
+    with pytest.raises(DataError, match="begun with other pairs"):
+        Translator.resume(tmp_path / "cut", PAIRS[1:])
+    with pytest.raises(RunError, match="fitted on pairs in memory; give the same again"):
+        Translator.resume(tmp_path / "cut")
+    with pytest.raises(RunError, match="in use"):
+        Translator(**TINY, out=tmp_path / "whole").fit(PAIRS)
+    with pytest.raises(RunError, match="holds a training run"):
+        loaded.save(tmp_path / "whole")
+    loaded.save(tmp_path / "saved")
+    assert Translator.load(tmp_path / "saved").translate(texts) == whole.translate(texts)
+    with pytest.raises(RunError, match="holds a saved model, not a run"):
+        Translator.resume(tmp_path / "saved", PAIRS)
+    (tmp_path / "saved/target.json").write_text("{")
+    with pytest.raises(RunError, match="the vocabulary is damaged"):
+        Translator.load(tmp_path / "saved")
+    (tmp_path / "saved/target.json").unlink()
+    with pytest.raises(RunError, match=r"target\.json cannot be read: .*Restore it from a copy"):
+        Translator.load(tmp_path / "saved")
+
+
+def test_words_as_tokens():
+    pairs = [("the cat sleeps", "le chat dort"), ("the dog sleeps", "le chien dort")] * 4
+    model = Translator(**TINY | {"epochs": 100, "lr": 2e-2}, unit="word", validation=0).fit(pairs)
+    assert len(model.languages_.target) <= 6
+    assert model.alignment("the cat sleeps").source == ["the", " cat", " sleeps"]
+    assert model.translate(["the dog sleeps", "the cat sleeps"]) == ["le chien dort", "le chat dort"]
+    assert set(model.alignment("the bird sings").target) <= {"le", " chat", " chien", " dort"}
+
+
+def test_validation_of_ones_own_and_no_validation():
+    model = Translator(**TINY).fit(PAIRS, validation=[("qqq", "ß")])
+    assert "ß" in model.languages_.target.symbols
+    assert Translator(**TINY, validation=0).fit(PAIRS).history_[-1]["loss"] > 0
+    assert split([1], 0.5, 1) == ([1], [])
+    assert sorted(itertools.chain(*split(list(range(10)), 0.01, 1))) == list(range(10))
+    assert len(split(list(range(10)), 0.01, 1)[1]) == 1
+
+
+def test_a_picture(tmp_path):
+    one = Translator(**TINY).fit(PAIRS).alignment("a b")
+    if not len(one.matrix):
+        one = one._replace(matrix=np.ones((1, 3), np.float32) / 3, target=["x"])
+    assert one.draw(tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+# What is made in code
+
+
+def test_dates_are_right_and_reproducible():
+    pairs = dates(300, seed=5)
+    assert pairs == dates(300, seed=5)
+    assert pairs != dates(300, seed=6)
+    for text, iso in pairs:
+        day = datetime.date.fromisoformat(iso)
+        assert text in spellings_of(day)
+        assert 1950 <= day.year <= 2049
+    forms = spellings_of(datetime.date(1987, 6, 3))
+    assert len(set(forms)) == 15
+    assert {"the 3rd of June, 1987", "6/3/87", "03.06.1987", "Wednesday, 3 June 1987"} <= set(forms)
+    assert "the 11th of May, 2001" in spellings_of(datetime.date(2001, 5, 11))
+    assert "the 22nd of May, 2001" in spellings_of(datetime.date(2001, 5, 22))
+    assert all(a == b[::-1] and 2 <= len(a) <= 4 for a, b in PAIRS)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("pairs", "error", "words"),
+    [
+        ([], DataError, "`pairs` is empty"),
+        ("abc", DtypeError, "`pairs` is str; expected a list of pairs"),
+        (["ab"], DtypeError, r"`pairs\[0\]` is 'ab'; expected a pair"),
+        ([("a", "b"), ("a", "b", "c")], DtypeError, r"`pairs\[1\]` is \('a', 'b', 'c'\)"),
+        ([("a", float("nan"))], DtypeError, r"`pairs\[0\]\[1\]` is nan; expected a text"),
+        ([("a", " ")], DataError, r"`pairs\[0\]\[1\]` is an empty text; leave it out"),
+    ],
+)
+def test_pairs_that_cannot_be(pairs, error, words):
+    with pytest.raises(error, match=words):
+        Translator(**TINY).fit(pairs)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"hiden_size": 8}, "`hiden_size` is not a setting; did you mean `hidden_size`"),
+        ({"hidden_size": 7}, "`hidden_size` is 7; expected an even number"),
+        ({"heads": 2}, "`heads` has no effect with attention='general'"),
+        ({"validation": 1.0}, "`validation` is 1.0; expected a fraction"),
+        ({"attention": "dots"}, "`attention` is 'dots'; did you mean `dot`"),
+    ],
+)
+def test_settings_that_cannot_be(values, words):
+    with pytest.raises(ConfigError, match=words):
+        Translator(**values)
+
+
+def test_calls_that_cannot_be():
+    model = Translator(**TINY)
+    with pytest.raises(RunError, match="has learned nothing yet"):
+        model.translate(["a"])
+    model.fit(PAIRS)
+    with pytest.raises(DtypeError, match=r"`texts` is str; expected a list of texts: \[texts\]"):
+        model.translate("abc")
+    with pytest.raises(DataError, match=r"`texts\[1\]` is an empty text"):
+        model.translate(["a", ""])
+    with pytest.raises(ConfigError, match="`beam` is 0; expected a number of candidates from 1 to 64"):
+        model.translate(["a"], beam=0)
+    assert model.translate([]) == []
+
+
+# Files and the command
+
+
+def put(folder, name, content):
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder / name
+
+
+def test_files(tmp_path):
+    path = put(tmp_path, "a.tsv", "\ufeff3 May\t05-03 \r\n\n4 May\t05-04\n")
+    assert read_pairs(path) == [("3 May", "05-03"), ("4 May", "05-04")]
+    assert read_pairs([path], swap=True)[0] == ("05-03", "3 May")
+
+
+def test_a_line_ends_at_a_line_break_alone(tmp_path):
+    path = put(tmp_path, "a.tsv", "3\u2028May\t05\x8503\r\n4\x0cMay\t05-04")
+    assert read_pairs(path) == [("3\u2028May", "05\x8503"), ("4\x0cMay", "05-04")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a\tb\n\nabc\n", "a.tsv, line 3: 1 column; expected two, a text and its translation with a tab between"),
+        ("a\tb\tc\n", "a.tsv, line 1: 3 columns; expected two"),
+        ("a\tb\n \tc\n", "a.tsv, line 2: one of the two columns is empty; fill it, or drop the line"),
+        (b"a\tb\n\xff\t\n", "a.tsv, line 2: this is not UTF-8"),
+    ],
+)
+def test_files_that_cannot_be(tmp_path, content, words):
+    with pytest.raises(DataError, match=words):
+        read_pairs(put(tmp_path, "a.tsv", content))
+    with pytest.raises(DataError, match=r"none.tsv: No such file"):
+        read_pairs(tmp_path / "none.tsv")
+
+
+@pytest.fixture
+def recurra(tmp_path, capsys, monkeypatch):
+    """recurra("translate", "pairs.tsv") in an empty folder with pairs.tsv → what it prints; `.err` has the rest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECURRA_DEBUG", raising=False)
+    put(tmp_path, "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in PAIRS))
+
+    def run(*arguments, fails=0):
+        try:
+            code = translate.command.main([str(a) for a in arguments], "recurra translate", standalone_mode=False)
+        except Exception as error:
+            code, message = frame.explain(error)
+            click.echo(message, err=True)
+        out, run.err = capsys.readouterr()
+        assert (code or 0) == fails, run.err
+        return out
+
+    return run
+
+
+TINY_FLAGS = ["--hidden-size", "12", "--embedding-size", "8", "--epochs", "2", "--average", "0", "-q"]
+
+
+def test_the_command(recurra, tmp_path, monkeypatch):
+    assert recurra("pairs.tsv", *TINY_FLAGS) == "runs/pairs-1\n"
+    assert recurra("--resume", "pairs-1", "-q") == "runs/pairs-1\n"
+    assert recurra("pairs.tsv", *TINY_FLAGS, "--swap", "--out", "other") == "other\n"
+    out = recurra("abc", "xyz", "--model", "pairs-1")
+    assert out.count("\n") == 2
+    assert recurra("pairs.tsv", "--model", "pairs-1", "--to", "found.txt") == ""
+    assert re.match(r"\d+\.\d\d% of 60 are right", recurra.err)
+    assert len((tmp_path / "found.txt").read_text().split("\n")) == 61
+    rows = json.loads(recurra("abc", "--model", "pairs-1", "--json", "--beam", "2", "--draw", "a.png"))
+    assert set(rows[0]) == {"text", "output", "matrix", "target", "source"}
+    assert rows[0]["source"] == ["a", "b", "c"]
+    assert all(len(str(share)) <= 6 for row in rows[0]["matrix"] for share in row), "four digits behind the point"
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc\nxyz\n")))
+    assert recurra("-", "--model", "pairs-1") == out
+    one, two = out.splitlines()
+    put(tmp_path, "lines.txt", "\nabc\n \nxyz\n")
+    assert recurra("lines.txt", "--model", "pairs-1") == f"\n{one}\n\n{two}\n"
+    rows = json.loads(recurra("lines.txt", "--model", "pairs-1", "--json"))
+    assert [row["output"] for row in rows] == ["", one, "", two]
+    assert set(rows[0]) == set(rows[1])
+    put(tmp_path, "some.tsv", f"abc\t{one}\n\nxyz\tno\n")
+    assert recurra("some.tsv", "--model", "pairs-1") == f"{one}\n\n{two}\n"
+    assert recurra.err == "50.00% of 2 are right\n"
+    # A date is a text, though it looks like a path; so is what no file's name could hold.
+    assert recurra("5/3/87", "ab" * 300, "--model", "pairs-1").count("\n") == 2
+    put(tmp_path, "blank.txt", "\n\n")
+    for text, code, words in [
+        ("missing.txt", 1, "there is no file missing.txt; if it is a text, give it through a pipe"),
+        ("runs/none", 1, "there is no file runs/none;"),
+        ("", 2, "a text is empty; give a text, a file, or - for standard input"),
+        ("blank.txt", 1, "there is no text to translate in blank.txt"),
+    ]:
+        recurra(text, "--model", "pairs-1", fails=code)
+        assert words in recurra.err
+        assert recurra.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["none.tsv"], 1, "none.tsv: No such file or directory; name a file with a pair on each line"),
+        (["abc", "--model", "none"], 1, "there is no run 'none'"),
+        (["abc", "--draw", "a.png"], 2, "--draw needs a fitted run"),
+        (["pairs.tsv", "--beam", "4"], 2, "--beam needs a fitted run; name it with --model"),
+        (["abc", "--model", "none", "--draw", "a.bmp"], 2, "a.bmp ends in '.bmp'; expected .png, .svg or .pdf"),
+        (
+            ["abc", "--model", "none", "--draw", "no/a.png"],
+            2,
+            "no/a.png cannot be written: there is no folder no; make it",
+        ),
+        (["pairs.tsv", "--hidden-size", "7"], 2, "--hidden-size"),
+        (["pairs.tsv", "--heads", "2"], 2, "--heads has no effect with --attention general"),
+        ([], 2, "DATA is missing"),
+    ],
+)
+def test_uses_that_cannot_be(recurra, arguments, code, words):
+    recurra(*arguments, fails=code)
+    assert words in recurra.err
+
+
+def test_pairs_from_a_pipe_have_a_name_and_are_asked_for_again(recurra, tmp_path, monkeypatch):
+    def pipe(pairs):
+        content = "".join(f"{a}\t{b}\n" for a, b in pairs).encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    pipe(PAIRS)
+    assert recurra("-", *TINY_FLAGS) == "runs/text-1\n"
+    pipe(PAIRS)
+    assert recurra("--resume", "text-1", "-q") == "runs/text-1\n"
+    pipe(PAIRS[1:])
+    recurra("--resume", "text-1", "-q", fails=1)
+    assert "begun with other pairs" in recurra.err
+
+
+def test_one_path_is_one_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in PAIRS))
+    model = Translator.from_files("pairs.tsv", hidden_size=4, embedding_size=4, epochs=1, quiet=True)
+    assert str(model.folder_) == "runs/pairs-1"
+    Translator.resume(model.folder_)
+
+
+def test_an_empty_file(recurra, tmp_path):
+    put(tmp_path, "empty.tsv", "\n")
+    recurra("empty.tsv", fails=1)
+    assert "empty.tsv is empty; expected a text, a tab and its translation on each line" in recurra.err

@@ -1,0 +1,271 @@
+"""Clips in and out of files: images, GIFs, arrays, videos, and what is said of those that cannot be read."""
+
+import struct
+import sys
+
+import av
+import numpy as np
+import pytest
+from helpers.video_clips import clips_in
+from PIL import Image
+
+from recurra.errors import ConfigError, DataError, DtypeError, RunError, ShapeError
+from recurra.tasks.video import read_clips, write_frames
+from recurra.tasks.video.config import ClipsConfig
+
+random = np.random.default_rng(0)
+NOISE = random.integers(0, 256, (12, 6, 16, 20), np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path, clips_in(tmp_path)
+
+
+def test_the_same_frames_from_images_a_gif_an_array_and_a_video(folder):
+    path, frames = folder
+    for name in ("images", "clip.gif", "clip.npy"):
+        (clip,) = read_clips(path / name, ClipsConfig(grey=True))
+        assert np.array_equal(clip[..., 0], frames), name
+    (clip,) = read_clips(str(path / "clip.mp4"), ClipsConfig(grey=True))
+    assert clip.shape == (3, 16, 24, 1)
+    assert np.abs(clip[..., 0].astype(int) - frames).mean() < 12, "compressed, but the same"
+    assert read_clips(path / "clip.mp4")[0].shape == (3, 16, 24, 3)
+    every = read_clips([path / "images", path / "clip.gif", path / "clip.npy"], ClipsConfig(every=2, grey=True))
+    assert all(np.array_equal(clip[..., 0], frames[::2]) for clip in every)
+    smaller = read_clips([path / "images", path / "clip.mp4"], ClipsConfig(shorter_side=8, grey=True))
+    assert [clip.shape for clip in smaller] == [(3, 8, 12, 1)] * 2
+
+
+def test_a_folder_holds_clips(folder):
+    path, _ = folder
+    assert len(read_clips(path, ClipsConfig(grey=True))) == 4
+
+
+def test_colour_is_written_and_read(tmp_path):
+    frames = np.zeros((2, 12, 12, 3))
+    frames[0, :, :, 0] = frames[1, :, :, 2] = 1
+    write_frames(tmp_path / "a.gif", frames)
+    assert np.array_equal(read_clips(tmp_path / "a.gif")[0], (frames * 255).astype(np.uint8))
+    write_frames(tmp_path / "a.npy", frames.astype(np.float32))
+    assert read_clips(tmp_path / "a.npy")[0].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("clips", "kind", "words"),
+    [
+        ([], DataError, "`X` is empty: there are no clips"),
+        (7, DtypeError, "`X` is int; expected an array, a list of clips, or a path"),
+        (NOISE[0], ShapeError, r"looks like one clip (frames, height, width)"),
+        (NOISE[0][..., None].repeat(3, -1), ShapeError, "looks like one clip (frames, height, width, colours)"),
+        ([NOISE[0], NOISE[1][:, :-1]], ShapeError, "`X[1]` has frames of 20×15 in grey, but `X[0]` of 20×16 in grey"),
+        ([[NOISE[0, 0], NOISE[0, 1, :-1]]], ShapeError, "`X[0]` has frames of unequal size"),
+        ([NOISE[0] * np.nan], DataError, "`X[0]` holds NaN or infinity, first in frame 0 at pixel (0, 0)"),
+        ([NOISE[0] * 1.0], DataError, "expected uint8, or from 0 to 1: divide by 255"),
+        ([NOISE[0] - 300.0], DataError, "holds numbers from -300"),
+        ([NOISE[0, 0]], ShapeError, "`X[0]` is (16, 20); expected (frames, height, width)"),
+        ([NOISE[:1, :0]], ShapeError, "channels; expected 1 (grey) or 3 (colour)"),
+        ([NOISE[0, :0]], DataError, "`X[0]` is empty: 0 frames of 20×16"),
+        ([np.array([["a"]])], DtypeError, "`X[0]` holds <U1; expected pixels"),
+        (np.zeros((2, 2)), ShapeError, "`X` is (2, 2); expected (clips, frames, height, width"),
+        ("nowhere", DataError, "there is no file or folder nowhere"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_clips_that_cannot_be(clips, kind, words):
+    with pytest.raises(kind) as caught:
+        read_clips(clips)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be(folder):
+    path, frames = folder
+    Image.fromarray(frames[0, :5]).save(path / "images/f11.png")
+    with pytest.raises(DataError, match="frame 4 is 24×5 grey, but the first is 24×16 grey"):
+        read_clips(path / "images")
+    (path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty has no clips in it; expected images"):
+        read_clips(path / "empty")
+    whole = {kind: (path / f"clip.{kind}").read_bytes() for kind in ("gif", "npy", "mp4")}
+    words = {
+        "gif": "is not an image that can be read",
+        "npy": "is not an array",
+        "mp4": "is not a video that can be read",
+    }
+    for kind, told in words.items():
+        for name, content in {"text": b"these are words", "cut": whole[kind][:40], "nothing": b""}.items():
+            file = path / f"{name}.{kind}"
+            file.write_bytes(content)
+            with pytest.raises(DataError, match=told) as caught:
+                read_clips(file)
+            assert str(file) in str(caught.value)
+    np.save(path / "flat.npy", np.zeros(3))
+    with pytest.raises(DataError, match=r"flat.npy holds \(3,\); expected \(frames, height, width"):
+        read_clips(path / "flat.npy")
+    np.save(path / "objects.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(DataError, match=r"objects\.npy is not an array of numbers"):
+        read_clips(path / "objects.npy")
+    with pytest.raises(ShapeError, match="`shorter_side` and `grey` bring some together"):
+        read_clips([path / "clip.gif", path / "clip.mp4"])
+    with pytest.raises(ConfigError, match=r"ends in '.avi'; frames are written as .gif or .npy"):
+        write_frames(path / "x.avi", frames)
+    with pytest.raises(RunError, match=r"no/x.gif could not be written: No such file"):
+        write_frames(path / "no/x.gif", frames)
+
+
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["grey", "colour"])
+def test_frames_that_repeat_are_kept(tmp_path, colours):
+    few = random.integers(0, 256, (3, 5, 7, *colours), np.uint8)
+    for order in ([0] * 6, [0, 0, 1, 1, 1, 2, 0, 0], [1]):
+        write_frames(tmp_path / "a.gif", few[order])
+        (clip,) = read_clips(tmp_path / "a.gif")
+        assert np.array_equal(clip.reshape(-1, 5, 7, *colours), few[order])
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.info["duration"] == 100
+
+
+def test_numbers_of_any_type_are_written_or_refused(tmp_path):
+    want = NOISE[0]
+    for kind in (np.int64, np.uint16, np.int16):
+        for name in ("a.gif", "a.npy"):
+            write_frames(tmp_path / name, want.astype(kind))
+            assert np.array_equal(read_clips(tmp_path / name)[0][..., 0], want), (kind, name)
+    write_frames(tmp_path / "b.gif", [[[0, 1]], [[1, 0]]])
+    assert read_clips(tmp_path / "b.gif")[0].ravel().tolist() == [0, 255, 255, 0]
+    write_frames(tmp_path / "E.NPY", want)
+    assert np.array_equal(read_clips(tmp_path / "E.NPY")[0][..., 0], want)
+    for name in ("c.gif", "c.npy"):
+        for bad, words in {
+            "floats": (want * 1.0, r"`frames` holds numbers from 0 to 255; .*divide by 255"),
+            "large": (want.astype(int) * 2, "`frames` holds numbers from 0 to 510"),
+            "below": (want.astype(int) - 9, "`frames` holds numbers from -9 to 246"),
+            "none": (want[:0], "`frames` is empty: 0 frames of 20×16"),
+            "nothing": ([], r"`frames` is \(0,\); expected \(frames, height, width"),
+            "unequal": ([want[0], want[0, 1:]], "`frames` has frames of unequal size"),
+        }.values():
+            with pytest.raises((DataError, ShapeError), match=words):
+                write_frames(tmp_path / name, bad)
+        for seconds in (-1, float("nan"), 1e6):
+            with pytest.raises(
+                ConfigError, match=r"`seconds` is .*; expected the time of a frame, from 0 to 655 seconds"
+            ):
+                write_frames(tmp_path / name, want, seconds=seconds)
+        assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+def test_arrays_are_made_smaller_and_grey_as_images_are(tmp_path, kind):
+    frames = random.integers(60, 190, (3, 16, 24, 3), np.uint8)  # bytes are clipped between two passes, numbers are not
+    (tmp_path / "images").mkdir()
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"images/{number}.png")
+    np.save(tmp_path / "a.npy", frames if kind == "uint8" else (frames / 255).astype(kind))
+    np.save(tmp_path / "grey.npy", frames[..., 0])
+    for config in (dict(grey=True), dict(shorter_side=8), dict(grey=True, shorter_side=8, every=2)):
+        (want,), (got,) = (read_clips(tmp_path / name, ClipsConfig(**config)) for name in ("images", "a.npy"))
+        assert got.shape == want.shape
+        assert got.dtype == ("uint8" if kind == "uint8" else "float32")
+        assert np.abs(got.astype(float) * (1 if kind == "uint8" else 255) - want).max() < 2, config
+    assert read_clips(tmp_path / "grey.npy", ClipsConfig(shorter_side=8))[0].shape == (3, 8, 12, 1)
+    np.save(tmp_path / "a.npy", frames > 120)
+    assert read_clips(tmp_path / "a.npy", ClipsConfig(grey=True, shorter_side=8))[0].shape == (3, 8, 12, 1)
+    np.save(tmp_path / "a.npy", frames * 1.0)
+    with pytest.raises(DataError, match=r"holds numbers from \d+ to \d+; .* divide by 255"):
+        read_clips(tmp_path / "a.npy", ClipsConfig(grey=True))
+
+
+def test_photographs_stand_as_the_camera_was_held(tmp_path):
+    picture = Image.fromarray(NOISE[0][0])
+    for orientation, turns in {1: 0, 3: 2, 6: 3, 8: 1}.items():
+        told = picture.getexif()
+        told[0x0112] = orientation
+        picture.save(tmp_path / "a.png", exif=told)
+        assert np.array_equal(read_clips(tmp_path)[0][0, ..., 0], np.rot90(NOISE[0][0], turns)), orientation
+
+
+@pytest.mark.parametrize(("turns", "matrix"), [(3, (0, 1, 0, -1, 0)), (1, (0, -1, 0, 1, 0)), (2, (-1, 0, 0, 0, -1))])
+def test_videos_stand_as_the_camera_was_held(tmp_path, folder, turns, matrix):
+    """An MP4 says in a matrix how its pictures are to be turned."""
+    if not hasattr(av.VideoFrame, "rotation"):
+        pytest.skip("this PyAV does not tell")
+    flat = read_clips(folder[0] / "clip.mp4")[0]
+    plain = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", *(65536 * number for number in matrix), 0, 0, 0, 1 << 30)
+    content = (folder[0] / "clip.mp4").read_bytes()
+    at = content.index(plain, content.index(b"tkhd"))
+    (tmp_path / "turned.mp4").write_bytes(content[:at] + turned + content[at + len(plain) :])
+    assert np.array_equal(read_clips(tmp_path / "turned.mp4")[0], np.rot90(flat, turns, (1, 2)))
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_sixteen_bits_are_refused(tmp_path, mode):
+    Image.frombytes(mode, (4, 4), bytes(range(32))).save(tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.mode == mode
+    with pytest.raises(DataError, match=f"its pixels are of the kind '{mode}'; expected 8 bits a colour"):
+        read_clips(tmp_path / "a.tif")
+
+
+def test_arrays_that_cannot_be_read_in_our_words(tmp_path):
+    np.savez(tmp_path / "zip", a=NOISE)
+    np.save(tmp_path / "whole.npy", NOISE[0])
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    files = {
+        b"these are words": "it does not begin as such files do. Write one with numpy.save",
+        (tmp_path / "whole.npy").read_bytes()[:-9]: "it is cut off or damaged",
+        (tmp_path / "whole.npy").read_bytes()[:30]: "it is cut off or damaged",
+        (tmp_path / "objects.npy").read_bytes(): "it holds Python objects; expected numbers",
+        (tmp_path / "zip.npz").read_bytes(): "holds several arrays; expected one",
+    }
+    for content, words in files.items():
+        (tmp_path / "a.npy").write_bytes(content)
+        with pytest.raises(DataError, match=words) as caught:
+            read_clips(tmp_path / "a.npy")
+        assert "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.avi", "mpeg4", {}),
+        ("a.mkv", "mpeg4", {}),
+        ("a.webm", "libvpx", {}),
+        ("a.mov", "mpeg4", {"movflags": "faststart"}),
+        ("a.mp4", "mpeg4", {"movflags": "faststart"}),
+        ("b.mp4", "mpeg4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("live.mkv", "mpeg4", {"live": "1"}),
+        ("a.mpg", "mpeg2video", {}),
+        ("a.wmv", "wmv2", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_video_that_is_cut_off(tmp_path, name, codec, options):
+    with av.open(str(tmp_path / name), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(30):
+            pixels = random.integers(0, 256, (32, 32), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="gray")))
+        container.mux(stream.encode())
+    assert len(read_clips(tmp_path / name)[0]) == 30
+    if name in ("live.mkv", "a.mpg", "a.wmv"):  # these say nothing of their size
+        return
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(DataError, match=rf"{name} is cut off: it has [\d,]+ of the [\d,]+ bytes") as caught:
+        read_clips(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_video_too_long_for_memory(folder, monkeypatch):
+    monkeypatch.setattr("recurra.tasks.video.files.MOST", 24 * 16 * 2)
+    with pytest.raises(DataError, match=r"has more than 2 frames of 24×16 grey, which is .* `shorter_side`, `grey` or"):
+        read_clips(folder[0] / "images")
+    assert len(read_clips(folder[0] / "images", ClipsConfig(shorter_side=8))[0]) == 3
+
+
+def test_without_the_reader_the_line_to_install_it(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ConfigError, match=r"pip install 'recurra\[video\]'"):
+        read_clips(folder[0] / "clip.mp4")

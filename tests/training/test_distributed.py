@@ -1,0 +1,94 @@
+"""Two processes under torchrun reach what one reaches, and resume."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import distributed_child
+from helpers.training_toy import ToyTask
+
+from recurra.errors import RunError
+from recurra.training import distributed, files, fit, listeners, runs
+
+TESTS = Path(__file__).parents[1]
+
+
+def torchrun(*arguments, processes=2):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command += ["-m", "helpers.distributed_child", *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "RANK": "", "WORLD_SIZE": ""}
+    del environment["RANK"], environment["WORLD_SIZE"]
+    done = subprocess.run(command, env=environment, cwd=TESTS, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def losses(folder, name="loss"):
+    return [row[name] for row in listeners.read_metrics(folder) if row["event"] == "train"]
+
+
+def state(folder):
+    return files.read_tensors(folder / runs.STATE, "state/1")
+
+
+@pytest.mark.slow
+def test_two_processes_reach_the_losses_of_one_and_resume(tmp_path):
+    one, two, broken = (tmp_path / name for name in ("one", "two", "broken"))
+    for folder in (one, two, broken):
+        folder.mkdir()
+    fit(ToyTask(dropout=0.0), distributed_child.CONFIG, one, listeners=[listeners.metrics_file(one)])
+    torchrun("toy", two, -1, 0.0)
+    assert len(losses(one)) == len(losses(two)) == 40
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert losses(two, "norm") == pytest.approx(losses(one, "norm"), rel=1e-3)
+    a, about_a = state(one)
+    b, about_b = state(two)
+    assert about_a["progress"]["tokens"] == about_b["progress"]["tokens"]
+    for name in a:
+        if name.startswith("model."):
+            torch.testing.assert_close(b[name], a[name], rtol=1e-3, atol=1e-4)
+    # The carried state of each process is its rows of the whole one.
+    rows = torch.cat([b["rank.0.carry.0"], b["rank.1.carry.0"]], dim=1)
+    torch.testing.assert_close(rows, a["rank.0.carry.0"], rtol=1e-3, atol=1e-4)
+
+    torchrun("toy", broken, 1, 0.0)
+    assert state(broken)[1]["progress"]["reason"] == "stopped"
+    assert 0 < state(broken)[1]["progress"]["step"] < 40
+    with pytest.raises(RunError, match="was trained by 2 processes, and now there are 1; go on with: torchrun"):
+        fit(ToyTask(dropout=0.0), distributed_child.CONFIG, broken)
+    torchrun("toy", broken, -1, 0.0)
+    c = state(broken)[0]
+    assert all(torch.equal(b[name], c[name]) for name in b if name.startswith(("model.", "optimizer.")))
+
+
+@pytest.mark.slow
+def test_each_process_draws_its_own_dropout(tmp_path):
+    torchrun("toy", tmp_path, -1, 0.5)
+    saved, _ = state(tmp_path)
+    assert not torch.equal(saved["rank.0.rng.cpu"], saved["rank.1.rng.cpu"])
+
+
+@pytest.mark.slow
+def test_a_language_model_trains_in_two_processes_as_in_one(tmp_path):
+    import recurra
+
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog. " * 300)
+    recurra.train(text, out=tmp_path / "one", preset="tiny", batch_size=4, epochs=2, quiet=True)
+    done = torchrun("language", tmp_path / "two", text)
+    assert done.stderr.count("finished after") == 1, "only rank 0 reports"
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-3)
+    assert recurra.load(tmp_path / "two").generate("the ", 20, temperature=0).startswith("the ")
+
+
+def test_alone_every_exchange_is_what_it_was_given():
+    assert distributed.world() == 1
+    assert distributed.rank() == 0
+    assert distributed.share({"a": [1, 2.5, None]}) == {"a": [1, 2.5, None]}
+    assert distributed.largest([1, 0]) == [1, 0]
+    assert distributed.mean([0.5]) == [0.5]
+    assert distributed.gather(b"abc") == [b"abc"]
+    distributed.wait()
