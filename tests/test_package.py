@@ -40,6 +40,7 @@ ORDER = [
     "errors",
     "lazy",
     "config",
+    "files",
     "expr",
     "cells",
     "backends",

@@ -10,8 +10,9 @@ import torch
 from helpers import distributed_child
 from helpers.training_toy import ToyTask
 
+from recurra import files
 from recurra.errors import RunError
-from recurra.training import distributed, files, fit, listeners, runs
+from recurra.training import distributed, fit, listeners, runs
 
 TESTS = Path(__file__).parents[1]
 

@@ -10,8 +10,9 @@ import torch
 from helpers.training_toy import ToyTask
 from torch.nn import functional as F
 
+from recurra import files
 from recurra.errors import RunError
-from recurra.training import Interrupted, TrainingConfig, budget, clock, files, fit, listeners, rate, runs, tensors
+from recurra.training import Interrupted, TrainingConfig, budget, clock, fit, listeners, rate, runs, tensors
 from recurra.training.loop import FALLS
 
 

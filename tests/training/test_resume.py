@@ -14,7 +14,8 @@ from helpers.training_toy import ToyTask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recurra.training import Interrupted, TrainingConfig, files, fit, listeners, runs
+from recurra import files
+from recurra.training import Interrupted, TrainingConfig, fit, listeners, runs
 
 TESTS = Path(__file__).parents[1]
 TIMES = ("seconds", "tokens_per_second", "left")

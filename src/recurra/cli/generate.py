@@ -101,7 +101,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from recurra.training.files import write
+    from recurra.files import write
 
     write(output, text)
 

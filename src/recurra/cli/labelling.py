@@ -64,7 +64,7 @@ def run(
     if model:
         text = label(estimator.load(model), list(data), values["as_json"])
         if to:
-            from recurra.training import files
+            from recurra import files
 
             files.write(to, text)
         else:

@@ -92,7 +92,7 @@ class NewFile(click.Path):
         super().__init__(dir_okay=False, path_type=Path)
 
     def convert(self, value, parameter, context):
-        from recurra.training.files import check_place
+        from recurra.files import check_place
 
         if value == "-":
             self.fail("- names no file; give one, or leave the option out", parameter, context)

@@ -170,7 +170,7 @@ def _give(found: list[dict], rates: dict[str, float], run: str, to: Path | None,
     else:
         text = "\n".join(_line(row, alone) for row in found)
     if to:
-        from recurra.training import files
+        from recurra import files
 
         files.write(to, text + "\n")
         click.echo(f"wrote {to}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Request
 
 from recurra.data import read_documents
+from recurra.files import write
 from recurra.studio import launch, shapes
 from recurra.studio.faults import Refused
 from recurra.studio.runs import OWN, now
@@ -15,7 +16,6 @@ from recurra.studio.serving import STOPPING
 from recurra.studio.settings import training_settings
 from recurra.tasks.language.compare import sizes
 from recurra.tasks.language.config import settings
-from recurra.training.files import write
 
 if TYPE_CHECKING:
     from recurra.studio.app import Studio

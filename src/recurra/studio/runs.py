@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import RunError
+from recurra.files import write
 from recurra.studio import history
 from recurra.studio.describe import ABOUT, SOURCES, describe, draft, read_json
 from recurra.studio.faults import Refused
 from recurra.tasks.folders import CONFIG
-from recurra.training.files import write
 from recurra.training.listeners import read_metrics
 
 OWN = ".studio"

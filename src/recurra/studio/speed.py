@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import recurra
+from recurra.files import write
 from recurra.studio.worker import COMMAND, ENVIRONMENT
 from recurra.tasks.language.config import LanguageConfig
-from recurra.training.files import write
 
 FILE = "speed.json"
 _UNITS = (32, 128, 384)

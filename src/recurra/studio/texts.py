@@ -12,8 +12,8 @@ from typing import Any
 
 from recurra.data.config import DataConfig
 from recurra.errors import DataError
+from recurra.files import write
 from recurra.studio.faults import Refused
-from recurra.training.files import write
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _START = 300

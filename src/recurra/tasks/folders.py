@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 import recurra
-from recurra import config
+from recurra import config, files
 from recurra.errors import ConfigError, RunError
 from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import files, runs
+from recurra.training import runs
 
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.json"

@@ -4,8 +4,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from recurra import files
 from recurra.errors import ConfigError
-from recurra.training import files
 
 ENDINGS = (".png", ".svg", ".pdf")
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from recurra import files
 from recurra.errors import ConfigError, RunError
-from recurra.training import files
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from recurra import files
 from recurra.errors import RunError
-from recurra.training import distributed, files, optimizers, tensors
+from recurra.training import distributed, optimizers, tensors
 from recurra.training.config import TrainingConfig
 
 STATE, WEIGHTS = "state.safetensors", "model.safetensors"

@@ -16,11 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from recurra import files
 from recurra.errors import CellError, ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
 from recurra.tasks.classification.sequences import held_out, scales
-from recurra.training import Interrupted, files
+from recurra.training import Interrupted
 
 TINY = {"hidden_size": 8, "bidirectional": False, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
 

@@ -7,12 +7,12 @@ import click
 import numpy as np
 import pytest
 
+from recurra import files as written
 from recurra.cli import classify, frame, tag
 from recurra.errors import DataError
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files, read_ts
 from recurra.tasks.tagging.conll import read_conll
-from recurra.training import files as written
 
 HEADER = "# words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@data\n"
 TINY = ["--hidden-size", "8", "--epochs", "4", "--lr", "0.02", "--average", "0", "-q"]

@@ -11,9 +11,10 @@ import pytest
 import torch
 from helpers.series import waves
 
+from recurra import files
 from recurra.errors import ConfigError, DataError, DivergenceError, RunError
 from recurra.tasks.forecasting import Forecaster, frames, metrics
-from recurra.training import Interrupted, files, listeners, runs
+from recurra.training import Interrupted, listeners, runs
 
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 6}
 

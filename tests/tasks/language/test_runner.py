@@ -12,9 +12,10 @@ import pytest
 import torch
 
 import recurra
+from recurra import files
 from recurra.errors import ConfigError, DataError, DivergenceError, RunError, VocabularyError
 from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
-from recurra.training import Interrupted, files, listeners, runs
+from recurra.training import Interrupted, listeners, runs
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 60
 TINY = {"preset": "tiny", "quiet": True, "batch_size": 4, "window": 16, "sample_every": 1000}

@@ -12,12 +12,12 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
+from recurra import files
 from recurra.errors import ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.config import EncoderConfig
 from recurra.tasks.tagging import SequenceTagger, Tagger, TaggerConfig, span_f1, spans
 from recurra.tasks.tagging.conll import read_conll
-from recurra.training import files
 
 TINY = {"hidden_size": 12, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
 KINDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sat": "V", "to": "P"}

@@ -7,13 +7,13 @@ from helpers.video_clips import clips_in, counting
 from skimage.metrics import structural_similarity
 from sklearn.datasets import load_digits
 
+from recurra import files
 from recurra.errors import ConfigError, DataError, DtypeError, RecurraError, RunError, ShapeError
 from recurra.tasks import video
 from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim
 from recurra.tasks.video.moving import HEADINGS
 from recurra.tasks.video.predictor import _split
 from recurra.tasks.video.task import windows
-from recurra.training import files
 
 SMALL = dict(channels=4, num_layers=1, batch_size=8)
 random = np.random.default_rng(0)

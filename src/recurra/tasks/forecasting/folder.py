@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from recurra import files
 from recurra.errors import RunError
 from recurra.tasks import folders
 from recurra.tasks.forecasting import frequency
 from recurra.tasks.forecasting.config import CONFIGS
 from recurra.tasks.forecasting.panel import Form, Panel
 from recurra.tasks.forecasting.windows import Unit
-from recurra.training import files
 
 SCHEMA = "forecasting/1"
 HISTORY = "history.safetensors"

@@ -11,11 +11,11 @@ import torch
 from recurra import cells
 from recurra.data import Documents
 from recurra.errors import ConfigError
+from recurra.files import write
 from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
 from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.runner import train
 from recurra.text import build_vocabulary
-from recurra.training.files import write
 from recurra.training.listeners import read_metrics
 
 PICTURE = "compare.png"

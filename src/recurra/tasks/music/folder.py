@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from recurra import files
 from recurra.errors import ConfigError, RunError
 from recurra.tasks import folders
 from recurra.tasks.music.config import CONFIGS
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.piece import KEYS, Form, Piece
-from recurra.training import files, runs
+from recurra.training import runs
 
 SCHEMA, PIECES = "music/1", "pieces.safetensors"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import ConfigError, DataError
 from recurra.tasks.music.piece import KEYS, LOWEST, NOTES, TICKS, Form, Piece
-from recurra.training import files
 
 _DRUMS = 9  # channel 10, counted from 0
 _LOUDNESS = 80  # of 127

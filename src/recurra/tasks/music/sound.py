@@ -6,10 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from recurra import files
 from recurra.errors import ConfigError, RunError
 from recurra.tasks.music.midi import write_midi
 from recurra.tasks.music.piece import Piece
-from recurra.training import files
 
 # Where Debian's packages put their instruments, best first; SOUNDFONT in the environment comes before them.
 _FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import DataError, DtypeError, RunError
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import check_rate, read
-from recurra.training import files
 
 SOUNDS, INDEX = "sounds.i16", "sounds.json"
 HIGHEST = 16_000  # samples a second, where the rate is left to the recordings

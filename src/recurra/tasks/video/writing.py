@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import ConfigError
 from recurra.tasks.video.clips import check
-from recurra.training import files
 
 _LONGEST = 655  # seconds of a frame: a GIF counts hundredths in 16 bits
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recurra import files
 from recurra.errors import ConfigError, RunError
-from recurra.training import files
 
 SCHEMA = "test/1"
 TENSORS = {
