@@ -26,11 +26,11 @@ from torch.nn import functional as F
 
 import recurra
 from recurra.data import Streams
+from recurra.fitting.listeners import metrics_file
 from recurra.tasks.language import LanguageConfig, LanguageModel
 from recurra.tasks.language.measure import by_time
 from recurra.text import build_vocabulary
 from recurra.training import TrainingConfig, fit, rate
-from recurra.training.listeners import metrics_file
 
 LIMIT = 1.05
 BATCH, WINDOW = 32, 128

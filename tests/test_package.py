@@ -48,6 +48,7 @@ ORDER = [
     "text",
     "data",
     "training",
+    "fitting",
     "generation",
     "tasks",
     "inside",

@@ -5,7 +5,8 @@ import sys
 import torch
 from helpers.training_toy import ToyTask
 
-from recurra.training import TrainingConfig, distributed, fit, listeners
+from recurra.fitting import listeners
+from recurra.training import TrainingConfig, distributed, fit
 
 CONFIG = TrainingConfig(epochs=4, lr=2e-2, evaluate_every=10)
 

@@ -12,7 +12,8 @@ from helpers.training_toy import ToyTask
 
 from recurra import files
 from recurra.errors import RunError
-from recurra.training import distributed, fit, listeners, runs
+from recurra.fitting import listeners
+from recurra.training import distributed, fit, runs
 
 TESTS = Path(__file__).parents[1]
 

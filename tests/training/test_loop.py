@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from recurra import files
 from recurra.errors import RunError
-from recurra.training import Interrupted, TrainingConfig, budget, clock, fit, listeners, rate, runs, tensors
+from recurra.fitting import listeners
+from recurra.training import Interrupted, TrainingConfig, budget, clock, fit, rate, runs, tensors
 from recurra.training.loop import FALLS
 
 

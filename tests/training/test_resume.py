@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recurra import files
-from recurra.training import Interrupted, TrainingConfig, fit, listeners, runs
+from recurra.fitting import listeners
+from recurra.training import Interrupted, TrainingConfig, fit, runs
 
 TESTS = Path(__file__).parents[1]
 TIMES = ("seconds", "tokens_per_second", "left")

@@ -83,7 +83,7 @@ def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
     picture.
     """
     values = given(values, list(CONFIGS.values()), file)
-    from recurra.tasks import pictures
+    from recurra.fitting import pictures
     from recurra.tasks.memory import bench, draw
 
     for name, found in {"tasks": tasks, "cells": cells, "lags": lags}.items():

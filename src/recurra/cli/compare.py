@@ -118,7 +118,7 @@ def _show(folder: Path, picture: Path, rows, as_json: bool) -> None:
 
 
 def _new_folder(out: Path | None) -> Path:
-    from recurra.tasks import folders
+    from recurra.fitting import folders
 
     if out is None:
         return folders.new("compare")

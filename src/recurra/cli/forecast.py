@@ -90,7 +90,7 @@ def command(
         )
     if stride and not windows:
         raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
-    from recurra.tasks import pictures
+    from recurra.fitting import pictures
     from recurra.tasks.forecasting import Forecaster, frames
 
     if to:
@@ -143,7 +143,7 @@ def _drop(why: str, **options) -> None:
 
 
 def _fit(data: Path, out, preset, settings, quiet):
-    from recurra.tasks import folders
+    from recurra.fitting import folders
     from recurra.tasks.forecasting import Forecaster, frames
 
     forecaster = Forecaster(**{"preset": preset or "default", **settings})

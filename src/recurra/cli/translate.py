@@ -47,7 +47,7 @@ def command(data, swap, beam, draw, **values):
         if given and not values["model"]:
             raise click.UsageError(f"{flag} needs a fitted run; name it with --model")
     if draw:
-        from recurra.tasks import pictures
+        from recurra.fitting import pictures
 
         pictures.check(draw)
 

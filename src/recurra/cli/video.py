@@ -95,7 +95,7 @@ def _fit(data: list[str], labels: Path | None, out: Path | None, quiet: bool, se
     known = homes(CLASSIFIER if labels else PREDICTOR)
     others = {name: value for name, value in settings.items() if name not in known}
     _refuse("that is for next frames, without --labels" if labels else "that is for labels, with --labels", others)
-    from recurra.tasks import folders
+    from recurra.fitting import folders
     from recurra.tasks.video import FramePredictor, VideoClassifier
 
     model = (VideoClassifier if labels else FramePredictor)(quiet=quiet, **settings)

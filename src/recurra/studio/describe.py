@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import RunError
+from recurra.fitting.folders import CONFIG, VOCABULARY
+from recurra.fitting.listeners import METRICS, read_metrics
 from recurra.studio import history
 from recurra.studio.shapes import Run
-from recurra.tasks.folders import CONFIG, VOCABULARY
 from recurra.tasks.language.folder import read_settings
-from recurra.training.listeners import METRICS, read_metrics
 from recurra.training.runs import STATE, WEIGHTS
 
 ABOUT = "studio.json"

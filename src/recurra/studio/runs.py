@@ -15,11 +15,11 @@ from typing import Any
 
 from recurra.errors import RunError
 from recurra.files import write
+from recurra.fitting.folders import CONFIG
+from recurra.fitting.listeners import read_metrics
 from recurra.studio import history
 from recurra.studio.describe import ABOUT, SOURCES, describe, draft, read_json
 from recurra.studio.faults import Refused
-from recurra.tasks.folders import CONFIG
-from recurra.training.listeners import read_metrics
 
 OWN = ".studio"
 """The studio's own folder under the runs: texts and comparisons."""

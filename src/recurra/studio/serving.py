@@ -11,10 +11,10 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
+from recurra.fitting.listeners import METRICS, PICTURE
 from recurra.studio import events, launch, shapes
 from recurra.studio.about import about
 from recurra.studio.faults import Refused
-from recurra.training.listeners import METRICS, PICTURE
 from recurra.training.runs import WEIGHTS
 
 router = APIRouter(prefix="/api", responses=shapes.FAULTS)

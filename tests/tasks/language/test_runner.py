@@ -14,8 +14,9 @@ import torch
 import recurra
 from recurra import files
 from recurra.errors import ConfigError, DataError, DivergenceError, RunError, VocabularyError
+from recurra.fitting import listeners
 from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
-from recurra.training import Interrupted, listeners, runs
+from recurra.training import Interrupted, runs
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 60
 TINY = {"preset": "tiny", "quiet": True, "batch_size": 4, "window": 16, "sample_every": 1000}

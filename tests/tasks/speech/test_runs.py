@@ -11,7 +11,8 @@ from helpers.support import assert_close
 
 from recurra.config import options
 from recurra.errors import ConfigError, DataError, DtypeError, RunError, VocabularyError
-from recurra.tasks import folders, speech
+from recurra.fitting import folders
+from recurra.tasks import speech
 from recurra.tasks.speech import Transcriber, load, resume, runner
 from recurra.tasks.speech.config import CONFIGS, settings
 from recurra.tasks.speech.corpus import Corpus

@@ -11,7 +11,7 @@ from torch import nn
 
 from recurra.config import make_parts
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, running
 from recurra.tasks.classification import sequences
 from recurra.tasks.classification.parameters import OWN, initialiser
 from recurra.tasks.classification.reader import Reader

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.errors import DataError, DtypeError, RunError, ShapeError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.classification import sequences
 from recurra.tasks.classification.config import SequencesConfig
 from recurra.text import Vocabulary

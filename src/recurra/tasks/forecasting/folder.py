@@ -15,7 +15,7 @@ import torch
 
 from recurra import files
 from recurra.errors import RunError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.forecasting import frequency
 from recurra.tasks.forecasting.config import CONFIGS
 from recurra.tasks.forecasting.panel import Form, Panel

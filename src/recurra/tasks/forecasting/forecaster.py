@@ -13,7 +13,7 @@ import numpy as np
 
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, running
 from recurra.tasks.forecasting import folder as contents
 from recurra.tasks.forecasting import frames, growing, predicting, setting_up, tables
 from recurra.tasks.forecasting.config import settings

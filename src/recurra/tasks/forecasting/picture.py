@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, nearest
-from recurra.tasks import pictures
+from recurra.fitting import pictures
 from recurra.tasks.forecasting import columns
 from recurra.tasks.forecasting.panel import Panel
 from recurra.tasks.forecasting.tables import MODELS, quantile_names

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.forecasting import calendar, frequency
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.model import ForecastModel

@@ -12,11 +12,11 @@ from recurra import cells
 from recurra.data import Documents
 from recurra.errors import ConfigError
 from recurra.files import write
+from recurra.fitting.listeners import read_metrics
 from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
 from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.runner import train
 from recurra.text import build_vocabulary
-from recurra.training.listeners import read_metrics
 
 PICTURE = "compare.png"
 

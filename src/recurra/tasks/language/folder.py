@@ -11,7 +11,7 @@ The last three lines are there after training; a saved model needs only config, 
 from pathlib import Path
 from typing import Any
 
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.language.config import CONFIGS
 from recurra.tasks.language.model import LanguageModel
 from recurra.text import Vocabulary

@@ -10,14 +10,14 @@ import torch
 from recurra.config import nearest
 from recurra.data import Corpus, Document, build_corpus, gather, text_document
 from recurra.errors import ConfigError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, progress, running
+from recurra.fitting import listeners as listening
 from recurra.tasks.language import finetune
 from recurra.tasks.language import folder as contents
 from recurra.tasks.language.config import settings
 from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.task import LanguageTask
-from recurra.training import distributed, progress, runs
-from recurra.training import listeners as listening
+from recurra.training import distributed, runs
 
 
 def train(

@@ -9,7 +9,7 @@ from typing import Any
 from recurra import cells as known
 from recurra.config import make_parts, nearest, whole
 from recurra.errors import ConfigError, DivergenceError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, running
 from recurra.tasks.memory.config import CONFIGS, DEFAULTS, TRANSFORMER, WITHOUT_EFFECT
 from recurra.tasks.memory.model import MemoryModel
 from recurra.tasks.memory.problems import PROBLEMS, check_lag

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from recurra.tasks import pictures
+from recurra.fitting import pictures
 from recurra.tasks.memory.measure import Row
 
 

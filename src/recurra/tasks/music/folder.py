@@ -17,7 +17,7 @@ import torch
 
 from recurra import files
 from recurra.errors import ConfigError, RunError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.music.config import CONFIGS
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.piece import KEYS, Form, Piece

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recurra.tasks import pictures
+from recurra.fitting import pictures
 from recurra.tasks.music.piece import Piece, key_name
 
 _MOST_BARS = 64  # of a picture whose notes can still be told apart

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, ShapeError, nearest
-from recurra.tasks import pictures
+from recurra.fitting import pictures
 
 KEYS, LOWEST = 88, 21
 """The keys of a piano, and the lowest one's MIDI number: 21 is A0, 60 is C4 (middle C), 108 is C8."""

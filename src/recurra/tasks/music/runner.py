@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from recurra.errors import DataError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, running
 from recurra.tasks.music import folder as contents
 from recurra.tasks.music.config import settings
 from recurra.tasks.music.model import MusicModel

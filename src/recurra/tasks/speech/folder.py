@@ -7,7 +7,7 @@ model.safetensors   the best weights              sounds.i16, .json  the recordi
 from pathlib import Path
 from typing import Any
 
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.speech.config import CONFIGS, SpeechConfig
 from recurra.tasks.speech.model import SpeechModel
 from recurra.text import Vocabulary

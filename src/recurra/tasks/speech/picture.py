@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.tasks import pictures
+from recurra.fitting import pictures
 from recurra.tasks.speech.features import LogMel, spans
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import read

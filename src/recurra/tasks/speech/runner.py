@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, progress, running
+from recurra.fitting import listeners as listening
 from recurra.tasks.speech import corpus as recordings
 from recurra.tasks.speech import folder as contents
 from recurra.tasks.speech import words
@@ -20,8 +21,7 @@ from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.sound import need
 from recurra.tasks.speech.task import SpeechTask, fits
 from recurra.text import Vocabulary
-from recurra.training import distributed, progress
-from recurra.training import listeners as listening
+from recurra.training import distributed
 
 
 def train(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from recurra.errors import RunError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.speech import folder as contents
 from recurra.tasks.speech import runner
 from recurra.tasks.speech.config import settings

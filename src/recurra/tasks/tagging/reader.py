@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.errors import DataError, DtypeError, ShapeError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.classification import sequences
 from recurra.tasks.classification.reader import Reader, refuse_mixed
 from recurra.text.characters import Characters

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recurra.errors import ConfigError
-from recurra.tasks import pictures
+from recurra.fitting import pictures
 
 
 class Alignment(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from recurra import config
 from recurra.config import whole
 from recurra.errors import DataError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, running
 from recurra.tasks.translation.alignment import Alignment
 from recurra.tasks.translation.config import CONFIGS, DEFAULTS
 from recurra.tasks.translation.model import EncoderDecoder

@@ -11,7 +11,7 @@ from torch import nn
 
 from recurra.config import make_parts
 from recurra.errors import ConfigError, DataError, RunError
-from recurra.tasks import folders, running
+from recurra.fitting import folders, running
 from recurra.tasks.video.clips import Clips, fingerprint, named, read_clips
 from recurra.tasks.video.config import ClipsConfig
 from recurra.tasks.video.model import Frame

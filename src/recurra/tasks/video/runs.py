@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import RunError
-from recurra.tasks import folders
+from recurra.fitting import folders
 from recurra.tasks.video.classifier import VideoClassifier
 from recurra.tasks.video.predictor import FramePredictor
 

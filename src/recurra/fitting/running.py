@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from recurra.errors import ConfigError, DivergenceError
-from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit, progress
-from recurra.training import listeners as listening
+from recurra.fitting import listeners as listening
+from recurra.fitting import progress
+from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit
 
 
 def device(name: str) -> torch.device:

@@ -7,7 +7,8 @@ import pytest
 from helpers.training_toy import ToyTask
 
 from recurra.errors import RunError
-from recurra.training import TrainingConfig, fit, listeners, progress
+from recurra.fitting import listeners, progress
+from recurra.training import TrainingConfig, fit
 
 
 def start(step=0, **values):
