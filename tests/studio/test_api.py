@@ -75,7 +75,7 @@ def test_a_users_cell_says_what_its_class_says(api, monkeypatch):
     monkeypatch.setattr(cells, "_REGISTRY", dict(cells._REGISTRY))
     cells.register("mine", Mine)
     mine = api.get("/api/about").json()["cells"][-1]
-    assert (mine["title"], mine["summary"], mine["from"]) == ("mine", "Keeps half.", "test_studio_api.py")
+    assert (mine["title"], mine["summary"], mine["from"]) == ("mine", "Keeps half.", "test_api.py")
     assert mine["gates"] == [{"name": "n", "does": "as its equations say"}]
 
 
