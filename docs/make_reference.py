@@ -41,11 +41,12 @@ def settings() -> str:
 
 def table(cls: type) -> list[str]:
     """A settings class: its sentence, then a row for each of its fields."""
-    lines = [inspect.getdoc(cls), "", "| name | default | what |", "|---|---|---|"]
+    lines = [inspect.getdoc(cls), "", "| name | default | range | what |", "|---|---|---|---|"]
     for option in options(cls):
         choices = f" One of: {', '.join(map(str, option.choices))}." if option.choices else ""
         default = "" if option.default is None else f"`{option.default}`".replace("``", "")
-        lines.append(f"| `{option.name}` | {default} | {option.help}{choices} |".replace("\n", " "))
+        ends = option.range.ends if option.range else ""
+        lines.append(f"| `{option.name}` | {default} | {ends} | {option.help}{choices} |".replace("\n", " "))
     return lines
 
 

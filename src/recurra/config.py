@@ -1,7 +1,12 @@
 """Settings as frozen dataclasses, described once.
 
-A part's settings are a frozen dataclass with a sentence under each field. From that one source come the command
-line's options, the table in the docs, the JSON in a run's folder and the checks on what a user passes.
+A part's settings are a frozen dataclass with a range beside each number's type and a sentence under each field:
+
+    lr: Annotated[float, Range(above=0)] = 5e-3
+    "Highest learning rate, per step."
+
+From that one source come the command line's options, the table in the docs, the studio's form, the JSON in a run's folder
+and the checks on what a user passes.
 """
 
 import ast
@@ -14,9 +19,82 @@ import numbers
 import textwrap
 import types
 import typing
-from typing import Any
+from typing import Annotated, Any
 
 from recurra.errors import ConfigError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The numbers that an option may be; of an option with several numbers, that each of them may be.
+
+    `3 in Range(1, 8)`; least and most belong to the range, above and below do not. NaN and the infinities are in no range.
+    also: a number outside it that is valid too, such as a 0 that means off.
+    words: what an error says of it, with its ends at the braces: Range(1, words="{} tokens") is "1 or more tokens".
+    form: the largest number that a form offers, and the studio takes, where the range itself has no end.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    _: dataclasses.KW_ONLY
+    above: float | None = None
+    below: float | None = None
+    also: float | None = None
+    words: str = "{}"
+    form: float | None = None
+
+    def __contains__(self, number: float) -> bool:
+        # Every comparison with NaN is false.
+        return number == self.also or (
+            -math.inf < number < math.inf
+            and (self.least is None or number >= self.least)
+            and (self.most is None or number <= self.most)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+        )
+
+    @property
+    def ends(self) -> str:
+        """The range as the help shows it: "1 or more", "0 to below 1"."""
+        least, most, above, below = map(_digits, (self.least, self.most, self.above, self.below))
+        if least and most:
+            ends = f"{least} to {most}"
+        elif above and below:
+            ends = f"between {above} and {below}"
+        elif least and below:
+            ends = f"{least} to below {below}"
+        elif least:
+            ends = f"{least} or more"
+        else:
+            low = above and f"{'above' if most else 'more than'} {above}"
+            high = f"at most {most}" if most else below and f"below {below}"
+            ends = " and ".join(filter(None, (low, high)))
+        return ends if self.also is None else f"{_digits(self.also)}, or {ends}"
+
+    @property
+    def form_ends(self) -> tuple[float | None, float | None]:
+        """The smallest and the largest number that a form offers; None: no such end."""
+        low = [end for end in (self.least, self.above, self.also) if end is not None]
+        high = [end for end in (self.form, self.most, self.below) if end is not None]
+        return min(low, default=None), min(high, default=None)
+
+    def __str__(self) -> str:
+        return self.words.format(self.ends)
+
+
+def _digits(number: float | None) -> str:
+    if number is None:
+        return ""
+    bits = int(number).bit_length()
+    if bits > 32 and number == 2**bits - 1:
+        return f"2**{bits} - 1"
+    return f"{number:,}" if isinstance(number, int) and number > 9999 else f"{number:.12g}"
+
+
+Count = Annotated[int, Range(1)]
+"""A whole number, 1 or more."""
+Fraction = Annotated[float, Range(0, below=1, words="a fraction, {}")]
+"""A part of a whole that is never all of it, such as a dropout rate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,24 +107,36 @@ class Option:
     help: str
     choices: tuple = ()
     optional: bool = False
+    range: Range | None = None
 
 
 @functools.cache
 def options(cls: type) -> tuple[Option, ...]:
     """The fields of a settings class, in order: `options(TrainingConfig)[0].help` is the sentence under the field."""
-    hints, sentences = typing.get_type_hints(cls), _sentences(cls)
+    hints, sentences = typing.get_type_hints(cls, include_extras=True), _sentences(cls)
     return tuple(_option(field, hints[field.name], sentences) for field in dataclasses.fields(cls))
 
 
 def _option(field, hint, sentences) -> Option:
+    hint, limits = _unwrapped(hint)
     parts = [t for t in typing.get_args(hint) if t is not types.NoneType]
-    optional = isinstance(hint, types.UnionType) and len(parts) < len(typing.get_args(hint))
-    hint = parts[0] if optional and len(parts) == 1 else hint
+    optional = typing.get_origin(hint) in (types.UnionType, typing.Union) and len(parts) < len(typing.get_args(hint))
+    if optional and len(parts) == 1:
+        hint, inner = _unwrapped(parts[0])
+        limits = limits or inner
     choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
     kind = type(choices[0]) if choices else hint
     if field.name not in sentences:
         raise ConfigError(f"{field.name} has no sentence under it; write what it is, with its unit")
-    return Option(field.name, kind, field.default, sentences[field.name], choices, optional)
+    return Option(field.name, kind, field.default, sentences[field.name], choices, optional, limits)
+
+
+def _unwrapped(hint) -> tuple[Any, Range | None]:
+    """Annotated[int, Range(1)] → int and the range."""
+    if typing.get_origin(hint) is not Annotated:
+        return hint, None
+    kind, *facts = typing.get_args(hint)
+    return kind, next((fact for fact in facts if isinstance(fact, Range)), None)
 
 
 def _sentences(cls: type) -> dict[str, str]:
@@ -59,24 +149,61 @@ def _sentences(cls: type) -> dict[str, str]:
 
 
 def check(config: Any) -> None:
-    """Raise ConfigError where a field's value has the wrong type or is not among its choices.
+    """Raise ConfigError where a field's value has the wrong type, is not among its choices or not in its range.
 
-    Settings classes call this from `__post_init__`, then check ranges of their own. An int passes for a float, and a number
-    of NumPy's, as searches over a grid give them, becomes one of Python's.
+    Settings classes call this from `__post_init__`, then check what binds several fields. An int passes for a float, and a
+    number of NumPy's, as searches over a grid give them, becomes one of Python's.
     """
     for option in options(type(config)):
         value = getattr(config, option.name)
-        if isinstance(value, numbers.Real) and not isinstance(value, int | float):
-            value = int(value) if isinstance(value, numbers.Integral) else float(value)
-            object.__setattr__(config, option.name, value)
-        if value is None and option.optional:
-            continue
-        if option.choices and value not in option.choices:
-            raise ConfigError(f"`{option.name}` is {value!r}; {nearest(value, option.choices)}")
-        kinds = (int, float) if option.type is float else (option.type,)
-        wrong = isinstance(value, bool) and option.type is not bool
-        if isinstance(option.type, type) and (wrong or not isinstance(value, kinds)):
-            raise ConfigError(f"`{option.name}` is {value!r}; expected {option.type.__name__}")
+        plain = tuple(map(_plain, value)) if isinstance(value, tuple) else _plain(value)
+        if plain is not value:
+            object.__setattr__(config, option.name, plain)
+        check_value(option, plain)
+
+
+def check_value(option: Option, value: Any) -> None:
+    """Raise ConfigError unless an option may have this value."""
+    if value is None and option.optional:
+        return
+    if option.choices and value not in option.choices:
+        raise ConfigError(f"`{option.name}` is {shown(value)}; {nearest(value, option.choices)}")
+    if not _is_a(option.type, value):
+        raise ConfigError(f"`{option.name}` is {shown(value)}; expected {_type_words(option)}")
+    numbers_ = [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, int | float)]
+    if option.range and not all(number in option.range for number in numbers_):
+        finite = ", and finite" * any(abs(number) == math.inf for number in numbers_)
+        raise ConfigError(f"`{option.name}` is {shown(value)}; expected {option.range}{finite}")
+
+
+def shown(value: Any) -> str:
+    """A value in an error, cut where it is long; Python itself refuses to write a number of 4,300 digits."""
+    if isinstance(value, int) and value.bit_length() > 300:
+        return "too large" if value > 0 else "too small"
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, numbers.Real) and not isinstance(value, int | float):
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
+    return value
+
+
+def _is_a(kind: Any, value: Any) -> bool:
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is_a(typing.get_args(kind)[0], item) for item in value)
+    if isinstance(kind, types.UnionType):
+        return any(_is_a(one, value) for one in typing.get_args(kind))
+    if isinstance(value, bool) and kind is not bool:
+        return False
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _type_words(option: Option) -> str:
+    if typing.get_origin(option.type) is tuple:
+        return str(option.range) if option.range else f"several values, each {typing.get_args(option.type)[0].__name__}"
+    return getattr(option.type, "__name__", str(option.type))
 
 
 def require(settings: Any, name: str, holds: bool, expected: str) -> None:

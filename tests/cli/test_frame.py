@@ -92,7 +92,7 @@ def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name)
             help = options._help(option, own.get(option.name, option.default))
             assert " ".join(help.split()).replace("- ", "-") in out
             assert option.help.split("`")[0].split("\n")[0] in out
-    assert f"scales it. [default: {own.get('lr', 0.005)}]" in out or name == "generate"
+    assert f"scales it. [default: {own.get('lr', 0.005)}; more than 0]" in out or name == "generate"
     assert "[default: on]" in out or name not in ("train", "generate"), "switches say on and off"
 
 
@@ -121,7 +121,7 @@ def test_version_and_module():
         ("--bogus", "no such option '--bogus'; help: recurra --help"),
         ("generate --tempreture 1", "Did you mean '--temperature'? Help: recurra generate --help"),
         ("generate --temperature hot", "--temperature is 'hot'; expected a number from 0 up, such as 0.8, or two"),
-        ("generate --top-p 2", "--top-p is 2.0; expected a share above 0 and at most 1"),
+        ("generate --top-p 2", "--top-p is 2.0; expected a fraction above 0 and at most 1"),
         ("generate --unit token", "--unit is token; did you mean tokens? Help: recurra generate --help"),
         ("generate --length many", "invalid value for '--length': 'many' is not a valid integer"),
         ("generate --beam 3 --seed 1", "--seed has no effect with --beam 3"),

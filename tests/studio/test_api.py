@@ -249,7 +249,7 @@ def test_events_of_a_run_at_rest_end_at_once(api):
         ({"settings": {"device": "cuda"}}, 422, "`device` is not a setting"),
         ({"settings": {"encoding": "utf-16"}}, 422, "`encoding` is not a setting"),
         ({"settings": {"preset": ["tiny"]}}, 422, "`preset` is ['tiny']"),
-        ({"settings": {"hidden_size": 10**9}}, 422, "`hidden_size` is 1,000,000,000; expected at most 4,096"),
+        ({"settings": {"hidden_size": 10**9}}, 422, "`hidden_size` is 1000000000; expected at most 4,096"),
         ({"settings": {"hidden_size": 10**400}}, 422, "`hidden_size` is too large; expected at most 4,096"),
         ({"settings": {"hidden_size": 4096, "num_layers": 16}}, 422, "this studio trains up to 100,000,000"),
         ({"settings": {"hidden_size": -1}}, 422, "`hidden_size` is -1; expected 1 or more"),
@@ -333,7 +333,7 @@ def test_a_seed_is_drawn_that_javascript_can_say_again(api):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"length": 0}, "`length` is 0; expected at least 1"),
+        ({"length": 0}, "`length` is 0; expected 1 or more"),
         ({"length": 2001}, "`length` is 2,001; expected at most 2,000 characters"),
         ({"length": 10**30}, "`length` is 1000"),
         ({"length": 1.5}, "`length` is 1.5; input should be a valid integer"),

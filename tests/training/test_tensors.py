@@ -150,9 +150,9 @@ def test_where_schedules_begin_peak_and_end(schedule, first, last):
     [
         ({"epochs": -1}, "`epochs` is -1; expected 0 or more"),
         ({"lr": float("nan")}, "`lr` is nan; expected more than 0"),
-        ({"warmup": 1.5}, "`warmup` is 1.5; expected a fraction from 0 to 1"),
+        ({"warmup": 1.5}, "`warmup` is 1.5; expected a fraction, 0 to 1"),
         ({"minutes": 0}, "`minutes` is 0; expected more than 0"),
-        ({"beta1": 1.0}, "`beta1` is 1.0; expected at least 0 and below 1"),
+        ({"beta1": 1.0}, "`beta1` is 1.0; expected a fraction, 0 to below 1"),
         ({"clip": -1.0}, "`clip` is -1.0; expected 0 or more"),
         ({"schedule": "one_cycle"}, "`schedule` is 'one_cycle'; did you mean `one-cycle`?"),
         ({"optimizer": "lion"}, "`optimizer` is 'lion'; expected one of: adamw"),

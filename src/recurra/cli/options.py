@@ -62,9 +62,9 @@ class _Either(click.ParamType):
 def _help(option: config.Option, start: Any) -> str:
     # `top_p` is --top-p here.
     sentence = re.sub(r"`(\w+)`", lambda m: "--" + m[1].replace("_", "-"), " ".join(option.help.split()))
-    if start in (None, (), ""):
-        return sentence
-    return f"{sentence}  [default: {('off', 'on')[start] if option.type is bool else start}]"
+    facts = [] if start in (None, (), "") else [f"default: {('off', 'on')[start] if option.type is bool else start}"]
+    facts += [option.range.ends] if option.range else []
+    return f"{sentence}  [{'; '.join(facts)}]" if facts else sentence
 
 
 def settings_options(

@@ -2,9 +2,9 @@
 
 import codecs
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from recurra.config import check
+from recurra.config import Fraction, Range, check
 from recurra.errors import ConfigError
 
 
@@ -12,19 +12,19 @@ from recurra.errors import ConfigError
 class DataConfig:
     """Where the validation part begins, how long a window is, and how files are decoded."""
 
-    batch_size: int = 32
+    batch_size: Annotated[int, Range(1, form=4096)] = 32
     """Streams (or windows) that are trained on side by side; fewer where the text is too short for them."""
 
-    window: int = 64
+    window: Annotated[int, Range(1, form=4096)] = 64
     """Tokens from one update to the next: as far back as the gradient goes."""
 
     mode: Literal["streams", "windows"] = "streams"
     """streams: long passages read side by side, the state carried on; windows: shuffled, each from a zero state."""
 
-    stride: int = 1
+    stride: Annotated[int, Range(1, form=4096)] = 1
     """Tokens between the starts of two windows (mode windows only)."""
 
-    validation: float = 0.1
+    validation: Fraction = 0.1
     """The share of the text, from its end, that is kept for validation; 0 keeps none."""
 
     reset_documents: bool = True
@@ -38,11 +38,6 @@ class DataConfig:
 
     def __post_init__(self):
         check(self)
-        for field in ("batch_size", "window", "stride"):
-            if getattr(self, field) < 1:
-                raise ConfigError(f"`{field}` is {getattr(self, field)}; expected 1 or more")
-        if not 0 <= self.validation < 1:
-            raise ConfigError(f"`validation` is {self.validation}; expected a share from 0 to below 1, such as 0.1")
         if self.mode == "streams" and self.stride != 1:
             raise ConfigError(f"`stride` is {self.stride}, which has no effect with mode='streams'; try mode='windows'")
         try:

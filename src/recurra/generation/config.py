@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from recurra import config
+from recurra.config import Count, Range
 from recurra.errors import ConfigError
 
 
@@ -12,46 +13,45 @@ from recurra.errors import ConfigError
 class GenerationConfig:
     """What to generate from a prompt, and how each token is drawn."""
 
-    length: int = 500
+    length: Count = 500
     """How much new text to generate, counted by `unit`; the prompt is not counted."""
     unit: Literal["characters", "tokens"] = "characters"
     """What `length` counts: characters (code points of the text) or tokens of the vocabulary."""
-    temperature: float | str = 1.0
+    temperature: Annotated[float | str, Range(0)] = 1.0
     """Boldness: 0 = always the most likely token, 1 = as the model has it, 1.0:0.5 = from 1 to 0.5 evenly."""
-    top_k: int = 0
+    top_k: Annotated[int, Range(0, words="{} tokens")] = 0
     """Draw only among the k most likely tokens; 0 = among all."""
-    top_p: float = 1.0
+    top_p: Annotated[float, Range(above=0, most=1, words="a fraction {}")] = 1.0
     """Draw only among the most likely tokens that together reach this probability; 1 = among all."""
-    min_p: float = 0.0
+    min_p: Annotated[float, Range(0, 1, words="a fraction, {}")] = 0.0
     """Leave out tokens less likely than this share of the most likely one; 0 = none."""
-    repetition_penalty: float = 1.0
+    repetition_penalty: Annotated[float, Range(above=0)] = 1.0
     """Makes tokens of the last `repetition_window` less likely, by dividing their score; 1 = off."""
-    repetition_window: int = 64
+    repetition_window: Annotated[int, Range(1, words="{} tokens", form=10_000)] = 64
     """How far back the repetition penalty looks, in tokens, prompt included."""
-    seed: int | None = None
+    seed: Annotated[int | None, Range(0, 2**64 - 1, words="a whole number, {}", form=2**53 - 1)] = None
     """The same seed gives the same text; left out, one is drawn and reported."""
     stop: tuple[str, ...] = ()
     """Text at which to stop; it is not part of the result. May be given several times."""
-    samples: int = 1
+    samples: Count = 1
     """How many texts to generate, side by side."""
-    beam: int = 0
+    beam: Annotated[int, Range(0, words="{} candidates")] = 0
     """Search for a likely text with this many candidates instead of drawing one; 0 = draw."""
     keep_prompt: bool = True
     """Whether the text begins with the prompt."""
     stop_at_document_end: bool = False
     """Whether to stop where the model ends the document; otherwise it goes on with the next one."""
-    context: int = 0
+    context: Annotated[int, Range(0, words="{} tokens", form=4096)] = 0
     """0 = carry the state from token to token; n = read the last n tokens anew for each, which is slower."""
 
     def __post_init__(self):
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         object.__setattr__(self, "stop", stop)
-        config.check(self)
-        for name, (fits, expected) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not fits(value):
-                raise ConfigError(f"`{name}` is {value!r}; expected {expected}")
+        texts = all(isinstance(text, str) and text for text in stop)
+        config.require(self, "stop", texts, "strings of at least one character")
+        # Before the check of all: its words speak of schedules too.
         self.temperature_at(0.0)
+        config.check(self)
         if self.beam:
             self._check_beam()
 
@@ -77,22 +77,3 @@ class GenerationConfig:
                 "with a colon between them, such as 1.0:0.5, for a schedule"
             )
         return first + (last - first) * progress
-
-
-# A field's range, and the words for it.
-_RANGES = {
-    "length": (lambda v: v >= 1, "at least 1"),
-    "top_k": (lambda v: v >= 0, "0 (off) or a number of tokens"),
-    "top_p": (lambda v: 0 < v <= 1, "a share above 0 and at most 1 (1 = off)"),
-    "min_p": (lambda v: 0 <= v <= 1, "a share from 0 (off) to 1"),
-    "repetition_penalty": (
-        lambda v: 0 < v < math.inf,
-        "a number above 0: above 1 avoids repetition, 1 is off",
-    ),
-    "repetition_window": (lambda v: v >= 1, "at least 1 token"),
-    "seed": (lambda v: 0 <= v < 2**64, "a whole number from 0 to 2**64 - 1"),
-    "stop": (lambda v: all(isinstance(s, str) and s for s in v), "strings of at least one character"),
-    "samples": (lambda v: v >= 1, "at least 1"),
-    "beam": (lambda v: v >= 0, "0 (draw) or a number of candidates"),
-    "context": (lambda v: v >= 0, "0 (carry the state) or a number of tokens"),
-}

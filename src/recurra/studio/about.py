@@ -12,7 +12,7 @@ from recurra import cells, config
 from recurra.data.corpora import corpora
 from recurra.expr.text import aligned, equations
 from recurra.expr.trace import trace
-from recurra.studio.settings import BOUNDS, PRESET, StudioConfig, known
+from recurra.studio.settings import PRESET, StudioConfig, known
 from recurra.studio.shapes import GENERATION
 from recurra.studio.teaching import LESSONS, lesson
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
@@ -96,14 +96,6 @@ def _options() -> list[tuple[str, config.Option]]:
     return [(section, o) for section, cls in CONFIGS.items() for o in config.options(cls) if o.name in known()]
 
 
-_LEAST = {
-    **dict.fromkeys(("embedding_size", "hidden_size", "num_layers", "batch_size", "window", "stride", "min_count"), 1),
-    **dict.fromkeys(("length", "repetition_window"), 1),
-}
-_FRACTIONS = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "zoneout", "weight_dropout")
-_FRACTIONS += ("validation", "warmup", "beta1", "beta2", "average", "top_p", "min_p")
-
-
 def _field(option: config.Option, section: str) -> dict[str, Any]:
     """A setting as a form's field."""
     choices = {"cell": cells.names(), "init": ("recommended", "torch")}.get(option.name, option.choices)
@@ -119,6 +111,5 @@ def _field(option: config.Option, section: str) -> dict[str, Any]:
         "optional": option.optional,
     }
     if field["type"] in ("int", "float"):
-        field["min"] = _LEAST.get(option.name, 0)
-        field["max"] = 1 if option.name in _FRACTIONS else BOUNDS.get(option.name)
+        field["min"], field["max"] = option.range.form_ends if option.range else (None, None)
     return field

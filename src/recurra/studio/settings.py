@@ -3,9 +3,10 @@
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from recurra import config
+from recurra.config import Count, Range
 from recurra.errors import ConfigError, nearest
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
@@ -14,30 +15,27 @@ from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 class Limits:
     """The most that may be asked of a studio."""
 
-    text_bytes: int = 64 * 2**20
+    text_bytes: Count = 64 * 2**20
     """Bytes of an uploaded text."""
-    kept_texts: int = 200
+    kept_texts: Count = 200
     """Texts kept."""
-    kept_runs: int = 500
+    kept_runs: Count = 500
     """Runs kept."""
-    trainings: int = 1
+    trainings: Count = 1
     """Trainings at the same time."""
-    generations: int = 128
+    generations: Count = 128
     """Texts being generated at the same time."""
-    parameters: int = 100_000_000
+    parameters: Count = 100_000_000
     """Parameters of a model that is to be trained."""
-    length: int = 100_000
+    length: Count = 100_000
     """Characters of a generated text."""
-    prompt: int = 20_000
+    prompt: Count = 20_000
     """Characters of a prompt."""
-    body_bytes: int = 2**20
+    body_bytes: Count = 2**20
     """Bytes of a request that is no text."""
 
     def __post_init__(self):
         config.check(self)
-        for option in config.options(type(self)):
-            if getattr(self, option.name) < 1:
-                raise ConfigError(f"`{option.name}` is {getattr(self, option.name)!r}; expected 1 or more")
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class StudioConfig:
 
     host: str = "127.0.0.1"
     """The address to listen at; any but this machine's own needs a token, which is printed."""
-    port: int = 8765
+    port: Annotated[int, Range(0, 2**16 - 1)] = 8765
     """The port to listen at; 0 = any free one."""
     runs: Path = Path("runs")
     """The folder of the runs."""
@@ -57,8 +55,6 @@ class StudioConfig:
 
     def __post_init__(self):
         config.check(self)
-        if not 0 <= self.port < 2**16:
-            raise ConfigError(f"`port` is {self.port}; expected 0 (any free one) to 65535")
         if not self.token and not is_loopback(self.host):
             raise ConfigError(f"`host` is {self.host!r}, which others can reach; give a token")
 
@@ -73,30 +69,6 @@ def is_loopback(host: str) -> bool:
 
 PRESET = "demo"
 """What the studio trains with where nothing else is said: a minute on two cores."""
-
-BOUNDS = {
-    "embedding_size": 4096,
-    "hidden_size": 4096,
-    "num_layers": 16,
-    "context": 4096,
-    "batch_size": 4096,
-    "window": 4096,
-    "stride": 4096,
-    "vocabulary_size": 100_000,
-    "min_count": 10**6,
-    "epochs": 10_000,
-    "minutes": 7 * 24 * 60.0,
-    "lr": 10.0,
-    "weight_decay": 1000.0,
-    "clip": 10**6,
-    "patience": 10**6,
-    "evaluate_every": 10**9,
-    "sample_every": 10**9,
-    "save_every": 3600.0,
-    "forget_bias": 100.0,
-    "seed": 2**63 - 1,
-}
-"""The largest value that the page may ask for, by setting."""
 
 WITHHELD = ("encoding", "invalid", "tensorboard", "device")
 """Settings that are not the page's: texts are kept as UTF-8, and what else the machine does is its owner's to say."""
@@ -120,13 +92,8 @@ def training_settings(given: dict[str, Any], minutes: float | None = None) -> tu
     for name, value in values.items():
         if name not in names:
             raise ConfigError(f"`{name!s:.100}` is not a setting; {nearest(name, names)}")
-        most = BOUNDS.get(name)
-        if most is not None and isinstance(value, int | float) and not abs(value) <= most:
-            raise ConfigError(f"`{name}` is {_short(value)}; expected at most {most:,}")
+        most = names[name].range and names[name].range.form
+        if most is not None and isinstance(value, int | float) and not value <= most:
+            raise ConfigError(f"`{name}` is {config.shown(value)}; expected at most {most:,}")
     settings(preset, **values)
     return preset, values
-
-
-def _short(number: int | float) -> str:
-    # A number of a thousand digits is no help in a message.
-    return f"{number:,}" if abs(number) < 1e15 or isinstance(number, float) else "too large"

@@ -230,13 +230,12 @@ def _generation_field(option: config.Option) -> tuple[Any, Any]:
     if option.choices:
         kind = Literal[option.choices]
     if option.type is int:
-        kind = Annotated[int, Field(ge=0, le=_MOST.get(option.name, 10**9))]
+        kind = Annotated[int, Field(ge=0, le=option.range.form or 10**9)]
     return kind | None if option.optional else kind, list(option.default) if option.name == "stop" else option.default
 
 
 GENERATION = tuple(o for o in config.options(GenerationConfig) if o.name not in ("samples", "beam"))
 """The settings of generation that the page may set: it writes one text, as it is drawn."""
-_MOST = {"seed": 2**53 - 1, "repetition_window": 10_000, "context": 4096}
 Generate = create_model(
     "Generate",
     __base__=Body,

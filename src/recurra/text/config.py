@@ -1,9 +1,9 @@
 """How a text is cut into tokens: the settings."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from recurra.config import check
+from recurra.config import Range, check
 from recurra.errors import ConfigError
 
 
@@ -21,16 +21,14 @@ class TextConfig:
     unknown: Literal["error", "unk", "bytes"] = "error"
     """What becomes of a symbol without a token: an error, the token <unk>, or its bytes (256 more tokens)."""
 
-    vocabulary_size: int | None = None
+    vocabulary_size: Annotated[int | None, Range(1, words="{} tokens", form=100_000)] = None
     """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
 
-    min_count: int = 1
+    min_count: Annotated[int, Range(1, words="{} occurrences", form=10**6)] = 1
     """How often a character, a word or a byte pair must occur to get a token of its own."""
 
     def __post_init__(self):
         check(self)
-        if self.min_count < 1:
-            raise ConfigError(f"`min_count` is {self.min_count}; expected 1 or more occurrences")
         least = {"bpe": 258, "byte": 1}.get(self.unit, 1) + 256 * (self.unknown == "bytes")
         if self.vocabulary_size is not None and self.vocabulary_size < least:
             raise ConfigError(f"`vocabulary_size` is {self.vocabulary_size}; expected {least} or more tokens")

@@ -414,7 +414,7 @@ def test_sequences_of_another_kind_than_those_fitted_on(fitted):
         ({"validation": float("nan")}, ConfigError, "`validation` is nan; expected a fraction"),
         ({"batch_size": 0}, ConfigError, "`batch_size` is 0; expected 1 or more"),
         ({"span": 2}, ConfigError, "`span` is 2; expected 0, or more than 2 steps"),
-        ({"class_weight": "even"}, ConfigError, "`class_weight` is 'even'; expected balanced, or nothing"),
+        ({"class_weight": "even"}, ConfigError, "`class_weight` is 'even'; expected one of: balanced"),
         ({"class_weight": {7: 1.0}}, ConfigError, "`class_weight` names 7; expected one of: 0, 1"),
         ({"class_weight": {1: -1.0}}, ConfigError, "`class_weight` of 1 is -1.0; expected a number, 0 or more"),
         ({"class_weight": {1: "2"}}, ConfigError, "`class_weight` of 1 is '2'; expected a number, 0 or more"),

@@ -268,7 +268,7 @@ def test_numbers_of_numpy_are_numbers():
     [
         ({"preset": "tinny"}, "`preset` is 'tinny'; did you mean `tiny`?"),
         ({"hidden_sise": 4}, "`hidden_sise` is not a setting; did you mean `hidden_size`?"),
-        ({"dropout": 1.0}, "`dropout` is 1.0; expected a fraction, at least 0 and below 1"),
+        ({"dropout": 1.0}, "`dropout` is 1.0; expected a fraction, 0 to below 1"),
         ({"num_layers": 0}, "`num_layers` is 0; expected 1 or more"),
         ({"tie_weights": True}, "embedding_size is 128 and hidden_size 512; make them equal"),
         ({"context": -1}, "`context` is -1; expected 0 or more"),

@@ -211,7 +211,7 @@ def test_a_transcriber_that_is_not_fitted_says_so(tmp_path):
         ({"hiden_size": 3}, "`hiden_size` is not a setting; did you mean `hidden_size`?"),
         ({"mels": 2}, "`mels` is 2; expected 3 or more"),
         ({"stack": 0}, "`stack` is 0; expected 1 or more"),
-        ({"rate": 10}, "`rate` is 10; expected 1,000 to 384,000 a second, or 0"),
+        ({"rate": 10}, "`rate` is 10; expected 0, or 1000 to 384,000 a second"),
         ({"lookahead": -1}, "`lookahead` is -1; expected 0 or more steps"),
         ({"dropout": 1.0}, "`dropout` is 1.0; expected a fraction"),
         ({"unit": "letter"}, "`unit` is 'letter'; expected one of: character, word, bpe"),
@@ -219,8 +219,8 @@ def test_a_transcriber_that_is_not_fitted_says_so(tmp_path):
         ({"join": 0}, "`join` is 0; expected 1 or more"),
         ({"pause": float("nan")}, "`pause` is nan; expected 0 or more"),
         ({"validation": 1.0}, "`validation` is 1.0; expected a fraction"),
-        ({"speed": 0.7}, "`speed` is 0.7; expected a fraction from 0 to 0.5"),
-        ({"noise": 90.0}, "`noise` is 90.0; expected from -20 to 40 dB"),
+        ({"speed": 0.7}, "`speed` is 0.7; expected a fraction, 0 to 0.5"),
+        ({"noise": 90.0}, "`noise` is 90.0; expected -20 to 40 dB below"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(values, words):

@@ -1,9 +1,10 @@
 """The settings of labelling: the model, the data, and the training's own defaults."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recurra import config
+from recurra.config import Count, Fraction, Range
 from recurra.training.config import TrainingConfig
 
 
@@ -13,36 +14,31 @@ class EncoderConfig:
 
     cell: str = "gru"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
-    hidden_size: int = 128
+    hidden_size: Count = 128
     """Units of each recurrent layer, in each direction."""
-    num_layers: int = 1
+    num_layers: Count = 1
     """Recurrent layers, one above the other."""
     bidirectional: bool = True
     """Also read each sequence from its end."""
-    embedding_size: int = 64
+    embedding_size: Count = 64
     """Length of each token's vector, in units; sequences of numbers have none."""
-    dropout: float = 0.2
+    dropout: Fraction = 0.2
     """Part of the units left out between the layers, and before the scores, while training."""
-    input_dropout: float = 0.0
+    input_dropout: Fraction = 0.0
     """Part of the inputs' numbers left out while training."""
-    recurrent_dropout: float = 0.0
+    recurrent_dropout: Fraction = 0.0
     """Part of the units left out on the way to the next step while training, the same ones in a whole sequence."""
-    zoneout: float = 0.0
+    zoneout: Fraction = 0.0
     """Chance that a unit keeps its last value for a step while training."""
     init: str = "recommended"
     """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
-    span: int = 0
+    span: Annotated[int, Range(above=2, also=0, words="{} steps")] = 0
     """Steps to remember from the start: biases of the gates that keep the memory start spread up to it (chrono). 0 = off."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the recurrent layers multiply in; bfloat16 is up to twice as fast where the processor has it, a little coarser."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("hidden_size", "num_layers", "embedding_size"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
-        for name in ("dropout", "input_dropout", "recurrent_dropout", "zoneout"):
-            config.require(self, name, 0 <= getattr(self, name) < 1, "a fraction, at least 0 and below 1")
-        config.require(self, "span", self.span == 0 or self.span > 2, "0, or more than 2 steps")
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,11 @@ class ClassifierConfig:
     """How the steps become one vector: the last one, the mean, the largest value of each unit, or learned weights."""
     unit: Literal["character", "byte", "word", "bpe"] = "character"
     """What a token of a text is: a character, a byte of UTF-8, a word or sign, or a byte pair."""
-    class_weight: str | None = None
+    class_weight: Literal["balanced"] | None = None
     """balanced: a class counts more the rarer it is, n / (classes · its examples). Left out: every example counts the same."""
 
     def __post_init__(self):
         config.check(self)
-        config.require(self, "class_weight", self.class_weight in (None, "balanced"), "balanced, or nothing")
 
 
 @dataclass(frozen=True)
@@ -67,24 +62,19 @@ class SequencesConfig:
 
     lowercase: bool = False
     """Read texts in small letters."""
-    min_count: int = 1
+    min_count: Count = 1
     """How often a character, word or byte pair must occur to get a token of its own; the others share <unk>."""
-    vocabulary_size: int | None = None
+    vocabulary_size: Annotated[int | None, Range(1, words="{} tokens")] = None
     """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
     standardise: Literal["features", "sequence", "none"] = "features"
     """Scale numbers to mean 0 and deviation 1: each feature over the training part, each feature of each sequence, or not."""
-    validation: float = 0.1
+    validation: Fraction = 0.1
     """Part of the examples, of each class, held out to choose the best weights and to stop early; 0 = none."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Sequences in a batch."""
 
     def __post_init__(self):
         config.check(self)
-        config.require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
-        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
-        config.require(self, "min_count", self.min_count >= 1, "1 or more")
-        size = self.vocabulary_size
-        config.require(self, "vocabulary_size", size is None or size >= 1, "1 or more tokens")
 
 
 CONFIGS = {"model": EncoderConfig, "classifier": ClassifierConfig, "data": SequencesConfig, "training": TrainingConfig}

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recurra import config
+from recurra.config import Count, Fraction, Range
 from recurra.errors import ConfigError
 from recurra.training.config import TrainingConfig
 
@@ -35,20 +36,17 @@ class SeriesConfig:
     """What becomes of missing stamps and values: an error that names them, the value before, a line across, or 0."""
     calendar: bool = True
     """Give the model the hour, weekday, day of the month and day of the year, as far as the stamps have them."""
-    validation: int | None = None
+    validation: Annotated[int | None, Range(0)] = None
     """Steps at the end of each series kept out of training, to pick the best weights. Not set = a tenth, at least a horizon."""
-    batch_size: int = 128
+    batch_size: Count = 128
     """Windows in a training step."""
-    epoch_steps: int = 200
+    epoch_steps: Count = 200
     """Most training steps in an epoch; where there are more windows, each epoch draws from all of them anew."""
 
     def __post_init__(self):
         for name in ("past", "future", "static"):
             _words(self, name)
         config.check(self)
-        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
-        config.require(self, "epoch_steps", self.epoch_steps >= 1, "1 or more")
-        config.require(self, "validation", self.validation is None or self.validation >= 0, "0 or more")
         used = [self.id_col, self.time_col, self.target_col, *self.past, *self.future]
         for name in {name for name in used if used.count(name) > 1}:
             raise ConfigError(f"the column {name!r} is named twice; each column has one use")
@@ -65,35 +63,35 @@ class SeriesConfig:
 class ForecastConfig:
     """History → recurrent stack → a distribution for every step ahead."""
 
-    horizon: int = 24
+    horizon: Count = 24
     """Steps to forecast."""
-    input_size: int | None = None
+    input_size: Count | None = None
     """Steps of history read before the first forecast. Not set = the longer of two horizons and three seasons."""
     mode: Literal["direct", "recursive"] = "direct"
     """Direct forecasts all steps at once; recursive one step at a time, from sampled paths, the state carried."""
     head: Literal["quantiles", "gaussian", "student-t", "negative-binomial", "mean"] = "quantiles"
     """What is forecast: quantiles, the parameters of a distribution, or the mean alone (squared error)."""
-    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    quantiles: Annotated[tuple[float, ...], Range(above=0, below=1, words="rising numbers {}")] = (0.1, 0.5, 0.9)
     """The quantiles that forecasts have a column of; the median is the point forecast."""
-    samples: int = 200
+    samples: Count = 200
     """Paths drawn per series in recursive mode."""
     scaling: Literal["window", "series", "none"] = "window"
     """What values are measured in: mean and deviation of the window read, of the training part of the series, or as is."""
     log: bool = False
     """Model the logarithm: for positive series whose swings grow with their level."""
-    season: int | None = None
+    season: Count | None = None
     """Steps of a season, for the seasonal naive forecast and the lags. Not set = by freq: 24 for h, 7 for D, 12 for MS."""
-    lags: tuple[int, ...] = ()
+    lags: Annotated[tuple[int, ...], Range(1, words="whole numbers, {}")] = ()
     """Steps back that the model sees beside the last value. Not set = one season."""
     cell: str = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
-    hidden_size: int = 64
+    hidden_size: Count = 64
     """Units of each recurrent layer."""
-    num_layers: int = 1
+    num_layers: Count = 1
     """Recurrent layers, one above the other."""
-    dropout: float = 0.0
+    dropout: Fraction = 0.0
     """Part of the units left out between the layers, and behind the last one, while training."""
-    decoder_size: int = 32
+    decoder_size: Count = 32
     """Units of the small network that turns the state into the forecast of one step."""
 
     def __post_init__(self):
@@ -104,19 +102,9 @@ class ForecastConfig:
             )
             object.__setattr__(self, name, tuple(getattr(self, name)))
         config.check(self)
-        for name in ("horizon", "hidden_size", "num_layers", "decoder_size", "samples"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
-        for name in ("input_size", "season"):
-            config.require(self, name, (getattr(self, name) or 1) >= 1, "1 or more")
-        config.require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
-        config.require(
-            self, "lags", all(isinstance(lag, int) and lag >= 1 for lag in self.lags), "whole numbers, 1 or more"
-        )
         levels = self.quantiles
-        holds = all(isinstance(q, float) and 0 < q < 1 for q in levels) and sorted(set(levels)) == list(levels)
-        config.require(
-            self, "quantiles", bool(levels) and holds, "rising numbers between 0 and 1, such as 0.1, 0.5, 0.9"
-        )
+        rising = bool(levels) and sorted(set(levels)) == list(levels)
+        config.require(self, "quantiles", rising, "rising numbers between 0 and 1, such as 0.1, 0.5, 0.9")
         config.require(
             self, "quantiles", len({f"{q:g}" for q in levels}) == len(levels), "numbers that differ in six digits"
         )

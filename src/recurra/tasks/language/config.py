@@ -1,9 +1,10 @@
 """The settings of a language model, and the named recipes that set all parts at once."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recurra import config
+from recurra.config import Fraction, Range
 from recurra.data.config import DataConfig
 from recurra.errors import ConfigError
 from recurra.text.config import TextConfig
@@ -22,23 +23,23 @@ class LanguageConfig:
 
     cell: str = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists; or transformer."""
-    embedding_size: int = 128
+    embedding_size: Annotated[int, Range(1, form=4096)] = 128
     """Length of each token's vector, in units."""
-    hidden_size: int = 512
+    hidden_size: Annotated[int, Range(1, form=4096)] = 512
     """Units of each recurrent layer."""
-    num_layers: int = 1
+    num_layers: Annotated[int, Range(1, form=16)] = 1
     """Recurrent layers, one above the other."""
-    dropout: float = 0.4
+    dropout: Fraction = 0.4
     """Part of the units left out between the layers while training, and before the softmax unless output_dropout is set."""
-    input_dropout: float = 0.2
+    input_dropout: Fraction = 0.2
     """Part of the embedding's units left out while training."""
-    output_dropout: float | None = None
+    output_dropout: Fraction | None = None
     """Part of the last layer's units left out before the softmax while training; not set = as dropout."""
-    recurrent_dropout: float = 0.0
+    recurrent_dropout: Fraction = 0.0
     """Part of the units left out on the way to the next step while training, the same ones in a whole window."""
-    zoneout: float = 0.0
+    zoneout: Fraction = 0.0
     """Chance that a unit keeps its last value for a step while training."""
-    weight_dropout: float = 0.0
+    weight_dropout: Fraction = 0.0
     """Part of the recurrent weights left out while training, the same ones in a whole window."""
     residual: bool = False
     """Add each layer's input to its output, from the second layer on."""
@@ -46,29 +47,17 @@ class LanguageConfig:
     """Share one matrix between the embedding and the softmax; embedding_size must equal hidden_size."""
     init: str = "recommended"
     """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
-    forget_bias: float | None = None
+    forget_bias: Annotated[float | None, Range(-100, 100)] = None
     """Start of the forget gate's bias; not set = 1 for cells of the LSTM family, which lets them remember from the start."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What is multiplied in while training; bfloat16 is up to twice as fast where the processor has it, a little coarser.
     Evaluation and generation stay in float32."""
-    context: int = 0
+    context: Annotated[int, Range(0, form=4096)] = 0
     """Tokens that generation re-reads at each step from a zero state. 0 = the state is carried, as it should be; a transformer,
     which has none, re-reads a window."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("embedding_size", "hidden_size", "num_layers"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
-        for name in (
-            "dropout",
-            "input_dropout",
-            "output_dropout",
-            "recurrent_dropout",
-            "zoneout",
-            "weight_dropout",
-        ):
-            config.require(self, name, 0 <= (getattr(self, name) or 0) < 1, "a fraction, at least 0 and below 1")
-        config.require(self, "context", self.context >= 0, "0 or more")
         if self.cell == TRANSFORMER:
             config.require(self, "context", self.context >= 1, "1 or more: a transformer carries no state")
             for option in config.options(LanguageConfig):

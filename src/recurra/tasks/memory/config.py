@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recurra import config
+from recurra.config import Count
 from recurra.training.config import TrainingConfig
 
 TRANSFORMER = "transformer"
@@ -14,21 +15,19 @@ TRANSFORMER = "transformer"
 class MemoryConfig:
     """One model for every problem: recurrent stack → linear; and the examples it learns from."""
 
-    hidden_size: int = 64
+    hidden_size: Count = 64
     """Units of each layer."""
-    num_layers: int = 2
+    num_layers: Count = 2
     """Layers, one above the other; some cells need two."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Sequences in a batch; each is new."""
-    held_out: int = 256
+    held_out: Count = 256
     """Sequences, none of them trained on, that say whether a problem is solved."""
     init: str = "recommended"
     """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("hidden_size", "num_layers", "batch_size", "held_out"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
 
 
 CONFIGS = {"model": MemoryConfig, "training": TrainingConfig}

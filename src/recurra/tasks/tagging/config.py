@@ -1,9 +1,10 @@
 """The settings of tagging; those of the encoder and the data are classification's."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from recurra import config
+from recurra.config import Range
 from recurra.tasks.classification.config import DEFAULTS as CLASSIFIER_DEFAULTS
 from recurra.tasks.classification.config import EncoderConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
@@ -15,12 +16,11 @@ class TaggerConfig:
 
     crf: bool = False
     """Score the labels of a sequence together, by a linear-chain conditional random field, and not each on its own."""
-    character_size: int = 0
+    character_size: Annotated[int, Range(0, words="{} units")] = 0
     """Units, in each direction, of a second recurrent layer that reads the characters of each word. 0 = without it."""
 
     def __post_init__(self):
         config.check(self)
-        config.require(self, "character_size", self.character_size >= 0, "0 or more units")
 
 
 CONFIGS = {"model": EncoderConfig, "tagger": TaggerConfig, "data": SequencesConfig, "training": TrainingConfig}

@@ -1,9 +1,10 @@
 """The settings of a translator: the model, the pairs, and the training's own defaults."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recurra import config
+from recurra.config import Count, Fraction, Range
 from recurra.errors import ConfigError
 from recurra.training.config import TrainingConfig
 
@@ -14,31 +15,28 @@ class TranslationConfig:
 
     cell: str = "lstm"
     """The recurrent cell of encoder and decoder, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
-    embedding_size: int = 64
+    embedding_size: Count = 64
     """Length of each token's vector, in units."""
-    hidden_size: int = 128
+    hidden_size: Annotated[int, Range(2)] = 128
     """Units of each decoder layer; each direction of the encoder has half as many."""
-    num_layers: int = 1
+    num_layers: Count = 1
     """Recurrent layers of the encoder, and of the decoder."""
     attention: Literal["additive", "dot", "general", "multi-head", "none"] = "general"
     """How the decoder's state and those of the encoder are scored; additive takes the most memory. With none the decoder has
     the encoder's last state alone, which is worth a comparison."""
-    heads: int | None = None
+    heads: Count | None = None
     """Heads of multi-head attention, a divisor of hidden_size; not set = 4."""
     input_feeding: bool = False
     """Tell each step of the decoder what the last one looked at; slower, as the steps of training then go one by one."""
-    dropout: float = 0.1
+    dropout: Fraction = 0.1
     """Part of the units left out between the layers, and before the scores, while training."""
     init: str = "recommended"
     """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("embedding_size", "num_layers"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
-        even = self.hidden_size >= 2 and self.hidden_size % 2 == 0
+        even = self.hidden_size % 2 == 0
         config.require(self, "hidden_size", even, "an even number: each direction of the encoder has half")
-        config.require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
         if self.input_feeding and self.attention == "none":
             raise ConfigError("`input_feeding` has no effect with attention='none'; there is nothing looked at to feed")
         if self.heads is not None and self.attention != "multi-head":
@@ -51,15 +49,13 @@ class PairsConfig:
 
     unit: Literal["character", "word"] = "character"
     """What a token is: a character, or a word with the space before it."""
-    validation: float = 0.1
+    validation: Fraction = 0.1
     """Part of the pairs held out to choose the best weights and to stop early; 0 = none."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Pairs in a batch."""
 
     def __post_init__(self):
         config.check(self)
-        config.require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
-        config.require(self, "batch_size", self.batch_size >= 1, "1 or more")
 
 
 CONFIGS = {"model": TranslationConfig, "data": PairsConfig, "training": TrainingConfig}

@@ -1,9 +1,10 @@
 """The settings of video: the network, what it is for, the clips, and the training's own defaults."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recurra import config
+from recurra.config import Count, Fraction, Range
 from recurra.training.config import TrainingConfig
 
 
@@ -13,24 +14,22 @@ class NetworkConfig:
 
     cell: str = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
-    channels: int = 32
+    channels: Count = 32
     """Channels of the first convolutions; each level that halves the frame doubles them."""
-    num_layers: int = 2
+    num_layers: Count = 2
     """Recurrent layers, one above the other; in a predictor each at half the resolution of the one below."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the network multiplies in; bfloat16 is faster where the processor has it, a little coarser."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("channels", "num_layers"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
 
 
 @dataclass(frozen=True)
 class ClassifierConfig:
     """Frame → convolutions → recurrent stack → pooling → a softmax for each label."""
 
-    hidden_size: int = 128
+    hidden_size: Count = 128
     """Units of each recurrent layer, in each direction."""
     bidirectional: bool = False
     """Also read each clip from its end."""
@@ -38,32 +37,28 @@ class ClassifierConfig:
     """Also show the network each frame's difference from the one before."""
     pooling: Literal["last", "mean", "max", "attention"] = "mean"
     """How the frames become one vector: the last one, the mean, the largest value of each unit, or learned weights."""
-    dropout: float = 0.2
+    dropout: Fraction = 0.2
     """Part of the units left out before the recurrent layers and before the scores, while training."""
 
     def __post_init__(self):
         config.check(self)
-        config.require(self, "hidden_size", self.hidden_size >= 1, "1 or more")
-        config.require(self, "dropout", 0 <= self.dropout < 1, "a fraction, at least 0 and below 1")
 
 
 @dataclass(frozen=True)
 class PredictorConfig:
     """Frames seen → a stack of convolutional recurrent layers → its states start another one, which draws the next frames."""
 
-    seen: int = 10
+    seen: Count = 10
     """Frames that a prediction is made from."""
-    ahead: int = 10
+    ahead: Count = 10
     """Frames that are predicted while training; afterwards as many as are asked for."""
-    patch: int = 4
+    patch: Count = 4
     """Side, in pixels, of the squares a frame is cut into; each is one pixel of the first recurrent layer. 1 = no cutting."""
-    kernel_size: int = 3
+    kernel_size: Count = 3
     """Pixels, in each direction, that a convolution sees; an odd number."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("seen", "ahead", "patch", "kernel_size"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
         config.require(self, "kernel_size", self.kernel_size % 2 == 1, "an odd number")
 
 
@@ -71,28 +66,23 @@ class PredictorConfig:
 class ClipsConfig:
     """How clips are read, put aside and put together."""
 
-    shorter_side: int = 0
+    shorter_side: Annotated[int, Range(0, words="{} pixels")] = 0
     """Frames from files are made smaller until their shorter side has this many pixels. 0 = as they are."""
     grey: bool = False
     """Frames from files are read without colour."""
-    every: int = 1
+    every: Count = 1
     """Of each file every so many frames are read: 2 takes the first, third, fifth ..."""
-    crop: int = 0
+    crop: Annotated[int, Range(0, words="{} pixels")] = 0
     """Training sees random squares of this side, in pixels, in place of whole frames (predictor). 0 = whole frames."""
     mirror: bool = False
     """Training sees half of the clips mirrored, left for right (predictor)."""
-    validation: float = 0.1
+    validation: Fraction = 0.1
     """Part of the clips, or of the end of each where they are fewer than ten, held out to choose the best weights; 0 = none."""
-    batch_size: int = 16
+    batch_size: Count = 16
     """Clips in a batch."""
 
     def __post_init__(self):
         config.check(self)
-        for name in ("shorter_side", "crop"):
-            config.require(self, name, getattr(self, name) >= 0, "0 or more pixels")
-        for name in ("every", "batch_size"):
-            config.require(self, name, getattr(self, name) >= 1, "1 or more")
-        config.require(self, "validation", 0 <= self.validation < 1, "a fraction, at least 0 and below 1")
 
 
 CLASSIFIER = {"network": NetworkConfig, "model": ClassifierConfig, "data": ClipsConfig, "training": TrainingConfig}
