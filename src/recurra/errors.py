@@ -1,5 +1,7 @@
 """Every error that Recurra raises on purpose: one root, and the builtin each one resembles still catches it."""
 
+import functools
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -51,6 +53,21 @@ class RunError(RecurraError, RuntimeError):
 
 class DivergenceError(RunError):
     """The loss of a training run stays infinite or NaN, at ever smaller learning rates too."""
+
+
+class NotFittedError(RecurraError, ValueError, AttributeError):
+    """An estimator is used before `fit`. Where scikit-learn is loaded, its NotFittedError catches it too."""
+
+
+def not_fitted(message: str) -> NotFittedError:
+    """The error to raise: of a class that is also scikit-learn's, where somebody can ask for that one."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    return _both(exceptions.NotFittedError)(message) if exceptions else NotFittedError(message)
+
+
+@functools.cache
+def _both(other: type) -> type:
+    return type("NotFittedError", (NotFittedError, other), {"__doc__": NotFittedError.__doc__})
 
 
 def nearest(word: Any, known: Iterable[str]) -> str:

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from recurra.training import Task
+
 TOKENS, ROWS, LENGTH, STEPS = 5, 4, 6, 10
 
 
@@ -22,10 +24,10 @@ class ToyModel(nn.Module):
         return self.head(hidden), state
 
 
-class ToyTask:
+class ToyTask(Task):
     """`break_at`: the steps (counted over all calls of loss) at which the loss is NaN."""
 
-    unit, units_per_token, steps = "tokens", 1.0, STEPS
+    unit, steps = "tokens", STEPS
 
     def __init__(self, seed=0, break_at=(), held_out=True, rank=0, world=1, dropout=0.2):
         self.model = ToyModel(seed, dropout)

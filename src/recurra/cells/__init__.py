@@ -31,6 +31,11 @@ def names() -> tuple[str, ...]:
     return tuple(_REGISTRY)
 
 
+def built_in() -> tuple[str, ...]:
+    """The names of the cells that come with Recurra."""
+    return tuple(name for name in _REGISTRY if name in _BUILT_IN)
+
+
 def get(cell: str | type[Cell] | Cell) -> Cell:
     """A cell from its name, its class or itself, checked. Raises CellError: an unknown name, a `step` that breaks the rules."""
     if isinstance(cell, str):
@@ -71,6 +76,7 @@ __all__ = [
     "MinGRU",
     "MinLSTM",
     "PeepholeLSTM",
+    "built_in",
     "facts",
     "get",
     "names",

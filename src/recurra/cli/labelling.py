@@ -71,9 +71,9 @@ def run(
             click.echo(text, nl=False)
         return
     if resume:
-        fitted = estimator.resume(resume, quiet=quiet)
+        fitted = estimator.resume_files(resume, quiet=quiet)
     else:
         fitted = estimator.from_files(list(data), out, quiet=quiet, reading=reading, **settings)
-    click.echo(fitted.folder_)
+    click.echo(fitted.folder)
     if not quiet:
-        click.echo(f"Use it:  recurra {estimator.verb} DATA --model {fitted.folder_}", err=True)
+        click.echo(f"Use it:  recurra {fitted.command} DATA --model {fitted.folder}", err=True)

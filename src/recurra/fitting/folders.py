@@ -7,9 +7,11 @@
 A task adds what else its model needs (a vocabulary, the names of classes). The last line is there after training.
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Collection, Iterable
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,6 @@ def name_of(source: str | Path) -> str:
     return stem if stem not in ("", "-") else "text"
 
 
-def kept(sources: Iterable[str | Path]) -> list[str]:
-    """Sources as a run notes them, to be found from anywhere; - stays standard input."""
-    return [str(source) if str(source) == "-" else str(Path(source).absolute()) for source in sources]
-
-
 def claim(folder: str | Path) -> Path:
     """Make a folder for a new run, or take an empty one. RunError where it has files in it."""
     folder = Path(folder)
@@ -61,6 +58,28 @@ def claim(folder: str | Path) -> Path:
         raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
     make(folder)
     return folder
+
+
+@contextlib.contextmanager
+def setting_up(out: str | Path | None, name: str | None) -> Iterator[Path]:
+    """A folder for a new run: `out`, or the next free one of this name. Where the block fails, nothing of it is left."""
+    existed = out is not None and Path(out).exists()
+    folder = new(name) if out is None else claim(out)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if existed:
+            make(folder)
+        raise
+
+
+@contextlib.contextmanager
+def saving(folder: Path) -> Iterator[Path]:
+    """A folder to write a model into; RunError where it holds a run."""
+    refuse_a_run(folder)
+    make(folder)
+    yield folder
 
 
 def make(folder: Path) -> None:

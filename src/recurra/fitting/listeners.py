@@ -52,6 +52,11 @@ def read_metrics(folder: Path) -> list[Event]:
     return [row for _, row in _rows(folder / METRICS)]
 
 
+def evaluations(folder: Path) -> list[Event]:
+    """The evaluations of a run so far."""
+    return [row for row in read_metrics(folder) if row["event"] == "evaluate"]
+
+
 def _rows(path: Path) -> Iterator[tuple[str, Event]]:
     if not path.exists():
         return

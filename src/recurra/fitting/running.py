@@ -1,6 +1,8 @@
-"""How every task trains: its device, what is written down and shown, and the words after Ctrl-C."""
+"""How every task trains: its device, what is written down and shown, and the sentence after Ctrl-C."""
 
 import os
+import shlex
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import torch
 
 from recurra.errors import ConfigError, DivergenceError
 from recurra.fitting import listeners as listening
-from recurra.fitting import progress
+from recurra.fitting import progress, sources
 from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit
 
 
@@ -31,36 +33,67 @@ def device(name: str) -> torch.device:
     return found
 
 
+def check(parts: dict[str, Any]) -> None:
+    """Raise now what would come up only after the data was read: ConfigError."""
+    for part in parts.values():
+        size, processes = getattr(part, "batch_size", 0), distributed.world()
+        if size % processes:
+            raise ConfigError(f"`batch_size` is {size}; expected a multiple of the {processes} processes")
+    if parts["training"].tensorboard:
+        listening.require_tensorboard()
+
+
+def again(command: str, folder: Path, origin: dict[str, Any] | None, name: str, takes: str) -> str:
+    """The command or call that resumes a run. origin: the files it was made from; None for data in memory."""
+    if origin is None:
+        return f"{name}.resume({str(folder)!r}, {takes})"
+    start = "recurra"
+    if distributed.world() > 1:
+        start = f"torchrun --nproc-per-node {distributed.world()} -m recurra"
+    moved = [path for path in sources.stored(origin["paths"], folder) if path != "-" and not (folder / path).exists()]
+    where = "".join(f" --data {shlex.quote(path)}" for path in origin["paths"]) if moved else ""
+    return f"{start} {command} --resume {shlex.quote(str(folder))}{where}"
+
+
+def silent(quiet: bool | None) -> bool:
+    """Whether nothing is shown: as `quiet` says, and where it is None, anywhere but on a terminal and in a notebook."""
+    return not (sys.stderr.isatty() or _in_notebook()) if quiet is None else quiet
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return bool(shell) and hasattr(shell, "kernel")
+
+
 def train(
     task: Task,
     config: TrainingConfig,
     folder: Path,
     *,
     again: str | None,
-    quiet: bool = False,
+    quiet: bool | None = False,
     notes: Iterable[str] = (),
     listeners: Iterable[Callable[[dict], None]] = (),
     stop: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Train `task.model`, on the device it is on, until done; the best weights are left in it.
 
-    folder: as in `recurra.training.fit`; it also gets metrics.jsonl and loss.png. again: the command or call that goes
-    on with the run, for the message after Ctrl-C; None = the folder will be gone, and gets no files that are there for
-    people. quiet: show nothing. notes: lines shown first. listeners, stop: as
-    in `fit`, whose result is returned.
+    folder: as in `recurra.training.fit`; it also gets metrics.jsonl and loss.png. again: the command or call that resumes
+    the run, for the message after Ctrl-C. None: the folder is temporary, so no metrics or plots are written to it.
+    quiet: show nothing; None as in `silent`. notes: lines shown first. listeners, stop: as in `fit`, whose result is returned.
     """
     always = [listening.metrics_file(folder), listening.picture(folder)] if again else []
     if again and config.tensorboard:
         always.append(listening.tensorboard(folder))
-    if not quiet and distributed.rank() == 0:
+    if not silent(quiet) and distributed.rank() == 0:
         always.append(progress.display())
         for note in notes:
             progress.say(note)
     try:
         return fit(task, config, folder, listeners=[*always, *listeners], stop=stop)
     except Interrupted as error:
-        kept = f"{error}. Go on with: {again}"
-        gone = "stopped, and nothing is kept; with `out` a stopped fit can be gone on with"
+        kept = f"{error}. Continue with: {again}"
+        gone = "stopped, and nothing is kept; with `out` a stopped fit can be resumed"
         raise Interrupted(kept if again else gone, error.exit_code - 128) from None
     except DivergenceError as error:
         raise DivergenceError(f"{error}; the last good state is in {folder}" if again else str(error)) from None

@@ -33,8 +33,9 @@ class TrainingConfig:
     """Largest norm of the whole gradient; longer ones are scaled down to it. 0 = no clipping."""
     average: Fraction = 0.995
     """Memory of the running mean of the weights, per step, for example 0.999; that mean is evaluated and saved. 0 = off."""
-    monitor: Literal["validation", "training"] = "validation"
-    """The loss that decides which weights are the best and when to stop early."""
+    monitor: str = "validation"
+    """What decides which weights are the best and when to stop early: the loss on validation data, the training loss, or a
+    measure of the task by its name, such as accuracy or wer."""
     patience: Annotated[int, Range(0, form=10**6)] = 0
     """Stop after this many evaluations without a better loss. 0 = never; the best weights are kept in any case."""
     evaluate_every: Annotated[int, Range(0, form=10**9)] = 0

@@ -74,6 +74,18 @@ def mean(numbers: list[float]) -> list[float]:
     return (tensor / world()).tolist()
 
 
+def mean_of(count: torch.Tensor | float) -> torch.Tensor | float:
+    """The mean over the ranks of what each one's loss is divided by, (): so that the mean of their losses is that of all rows.
+
+    A sum over a rank's rows, divided by this, has a mean over the ranks that is the whole sum divided by the whole count.
+    """
+    if world() == 1:
+        return count
+    total = torch.as_tensor(count, dtype=torch.float64, device=_device()).clone()
+    dist.all_reduce(total)
+    return (total / world()).to(torch.float32)
+
+
 def gather(data: bytes) -> list[bytes]:
     """Every rank's bytes, in the order of ranks, on every rank."""
     if world() == 1:

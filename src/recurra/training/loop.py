@@ -3,14 +3,15 @@
 import contextlib
 import functools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import DivergenceError
+from recurra.errors import ConfigError, DivergenceError, nearest
 from recurra.training import budget, distributed, optimizers, runs, signals, tensors
 from recurra.training.clock import Clock
 from recurra.training.config import TrainingConfig
@@ -23,33 +24,41 @@ EPOCHS, STEPS = 8, 2000  # passes over the data unless told otherwise: so many, 
 FALLS = 5  # how often a run may fall back to its last good state before it gives up
 
 
-class Task(Protocol):
-    """What a task gives the loop. `batch` must depend on its arguments alone: that makes going on exact."""
+class Task(ABC):
+    """What a task gives the loop. `batch` must depend on its arguments alone: that makes resuming exact."""
 
     model: nn.Module
     steps: int
     """Steps in an epoch."""
-    unit: str
+    unit: ClassVar[str]
     """What is counted: "characters", "frames" ..."""
-    units_per_token: float
+    units_per_token: float = 1.0
     """How many of those a token stands for, on average."""
+    higher: ClassVar[frozenset[str]] = frozenset({"accuracy"})
+    """The measures of `evaluate` of which more is better; of all others, as of losses, less is."""
 
+    @abstractmethod
     def batch(self, epoch: int, index: int) -> Any:
         """The batch of one step, index from 0 to steps - 1; in a process group, this rank's rows of it."""
 
+    @abstractmethod
     def loss(self, model: nn.Module, batch: Any, carry: Any) -> tuple[Tensor, Any, int]:
         """The mean loss over the batch's tokens, the state for the next batch (nested tuples and lists of tensors, or
-        None) and the number of tokens, which is the same on every rank. `carry` is the state that the last batch left,
+        None) and the number of tokens, which is the same on every rank. Where rows count differently, the mean is over all
+        ranks' rows: divide the sum by `distributed.mean_of(count)`. `carry` is the state that the last batch left,
         detached; None at the start of an epoch."""
 
+    @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Measures on held-out data, among them "loss"; empty where none is held out."""
 
     def sample(self, model: nn.Module, seed: int) -> str | None:
         """Something to look at, or None."""
+        return None
 
     def measures(self, loss: float) -> dict[str, float]:
         """What a mean loss means in the task's own terms, such as bits per character."""
+        return {}
 
 
 def fit(
@@ -186,12 +195,13 @@ def _evaluate(task: Task, run: Run, due: set[str]) -> dict[str, Any] | None:
     config, progress = run.config, run.progress
     training = _since(task, run, "evaluate")["loss"]
     measured = distributed.share(_quietly(task.evaluate, run))
-    loss = measured["loss"] if measured and config.monitor == "validation" else training
-    if not math.isfinite(loss):
+    value = _monitored(config.monitor, measured, training)
+    if not math.isfinite(value):
         return None
-    better = progress.best is None or loss < progress.best
+    sign = -1 if measured and config.monitor in task.higher else 1
+    better = progress.best is None or sign * value < sign * progress.best
     if better:
-        progress.best, progress.best_step, progress.waited = loss, progress.step, 0
+        progress.best, progress.best_step, progress.waited = value, progress.step, 0
         runs.save_weights(run)
         due.add("save")
     else:
@@ -202,6 +212,17 @@ def _evaluate(task: Task, run: Run, due: set[str]) -> dict[str, Any] | None:
     both = {"training_loss": training} | ({"validation_loss": measured["loss"]} if measured else {})
     measured = measured or {"loss": training, **task.measures(training)}
     return measured | both | {"best": progress.best, "better": better}
+
+
+def _monitored(monitor: str, measured: dict[str, float] | None, training: float) -> float:
+    """The number that chooses the best weights; where nothing is held out, the training loss."""
+    if monitor == "training" or not measured:
+        return training
+    name = "loss" if monitor == "validation" else monitor
+    if name not in measured:
+        known = ["validation", "training", *(name for name in measured if name != "loss")]
+        raise ConfigError(f"`monitor` is {monitor!r}; {nearest(monitor, known)}")
+    return measured[name]
 
 
 def _look(task: Task, run: Run) -> None:

@@ -451,5 +451,5 @@ def test_a_stop_without_a_folder_says_that_nothing_is_kept(monkeypatch):
         if event["event"] == "evaluate":
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted, match="stopped, and nothing is kept; with `out` a stopped fit can be gone on with"):
+    with pytest.raises(Interrupted, match="stopped, and nothing is kept; with `out` a stopped fit can be resumed"):
         SequenceClassifier(epochs=400, **TINY).fit(*ramps(), listeners=[interrupt])

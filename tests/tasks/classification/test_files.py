@@ -255,5 +255,5 @@ def test_wrong_use_is_one_line(recurra, tmp_path, line, code, words):
 @pytest.mark.parametrize("command", [classify.command, tag.command])
 def test_help_tells_the_tasks_own_defaults(command):
     text = command.get_help(click.Context(command, info_name=command.name))
-    assert "[default: 0.003]" in " ".join(text.split())
+    assert "[default: 0.003; more than 0]" in " ".join(text.split())
     assert "[default: 0.005]" not in " ".join(text.split())

@@ -322,7 +322,7 @@ def test_what_stops_a_fit_names_a_folder_only_where_there_will_be_one(tmp_path):
     data, wild = waves(60), waves(60).assign(y=lambda d: d["y"] * 1e60)
     with pytest.raises(Interrupted, match="stopped, and nothing is kept; with `out`"):
         Forecaster(**TINY | {"epochs": 400}).fit(data, quiet=True, listeners=[interrupt])
-    with pytest.raises(Interrupted, match=r"Go on with: recurra forecast --resume .*run"):
+    with pytest.raises(Interrupted, match=r"Continue with: recurra forecast --resume .*run"):
         Forecaster(**TINY | {"epochs": 400}).fit(data, tmp_path / "run", quiet=True, listeners=[interrupt])
     for out, told in ((None, False), (tmp_path / "wild", True)):
         with (

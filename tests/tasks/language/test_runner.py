@@ -266,7 +266,7 @@ def test_ctrl_c_says_how_to_go_on(trained, tmp_path):
             signal.raise_signal(signal.SIGINT)
 
     folder = tmp_path / "run"
-    with pytest.raises(Interrupted, match=f"Go on with: recurra train --resume {folder}") as raised:
+    with pytest.raises(Interrupted, match=f"Continue with: recurra train --resume {folder}") as raised:
         train(text=TEXT, out=folder, epochs=3, listeners=[interrupt], **TINY)
     assert raised.value.exit_code == 130
     assert load(folder)  # what was learned so far is there

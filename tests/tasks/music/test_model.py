@@ -302,7 +302,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch):
         if event["event"] == "start":
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted, match="Go on with: recurra compose --resume"):
+    with pytest.raises(Interrupted, match="Continue with: recurra compose --resume"):
         music.train([scale(), scale()], tmp_path / "run", epochs=50, listeners=[interrupt], **TINY)
 
 

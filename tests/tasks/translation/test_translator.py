@@ -14,11 +14,11 @@ import torch
 from helpers.support import assert_close, randomise
 
 from recurra.cli import frame, translate
-from recurra.errors import ConfigError, DataError, DtypeError, RunError
+from recurra.errors import ConfigError, DataError, DtypeError, NotFittedError, RunError
 from recurra.tasks.translation import Translator, dates, read_pairs, reversed_words
 from recurra.tasks.translation.config import TranslationConfig
 from recurra.tasks.translation.model import EncoderDecoder
-from recurra.tasks.translation.pairs import split, vocabularies
+from recurra.tasks.translation.pairs import vocabularies
 from recurra.tasks.translation.search import search
 from recurra.tasks.translation.task import IGNORED, Languages, TranslationTask, together
 from recurra.tasks.translation.toys import spellings_of
@@ -158,7 +158,7 @@ def test_one_candidate_is_the_likeliest_token_each_time():
 
 
 def test_what_is_given_and_what_is_to_be_found():
-    languages = Languages(*vocabularies([("ab", "xy"), ("c", "z")], "character"))
+    languages = Languages(*vocabularies([("ab", "xy"), ("c", "z")], "character"), 8)
     rows = languages.rows([("ab", "xy"), ("c", "z")])
     source, lengths, given, targets = together(rows, torch.device("cpu"))
     assert lengths.tolist() == [2, 1]
@@ -171,7 +171,7 @@ def test_what_is_given_and_what_is_to_be_found():
 
 def test_exact_means_what_the_search_finds():
     model = randomise(network(), 2.0)  # with smaller weights it would say the same of every text
-    languages = Languages(*vocabularies([("abcde", "xyzw")], "character"))
+    languages = Languages(*vocabularies([("abcde", "xyzw")], "character"), 8)
     texts = ["".join(letters) for letters in itertools.product("abcde", repeat=3)]
     found = search(model, [languages.source.encode(a).astype("int64") for a in texts], limit=8, end=0)
     ended = {a: languages.target.decode(ids) for a, ids in zip(texts, found, strict=True) if 0 < len(ids) < 8}
@@ -182,7 +182,7 @@ def test_exact_means_what_the_search_finds():
 
 
 def test_batches_follow_from_their_place_alone():
-    languages = Languages(*vocabularies(PAIRS, "character"))
+    languages = Languages(*vocabularies(PAIRS, "character"), 8)
     task = TranslationTask(network(), languages, PAIRS, [], 16, seed=3)
     first = task.batch(1, 2)
     task.batch(0, 0)
@@ -201,7 +201,7 @@ def test_it_learns_to_reverse_words_and_looks_at_the_right_letters():
     pairs, unseen = list(made)[:600], list(made)[600:]
     model = Translator(hidden_size=48, embedding_size=24, epochs=12, batch_size=32, lr=1e-2, dropout=0.0, average=0.9)
     assert model.fit(pairs).score(unseen) >= 0.7  # 0.80 when this was written
-    assert model.history_[-1]["accuracy"] > 0.5
+    assert model.history[-1]["accuracy"] > 0.5
     right = next(word for word, back in unseen if len(word) == 5 and model.translate([word]) == [back])
     output, matrix, *_ = model.alignment(right)
     assert output == right[::-1]
@@ -211,26 +211,26 @@ def test_it_learns_to_reverse_words_and_looks_at_the_right_letters():
 
 
 def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path):
-    whole = Translator(**TINY, out=tmp_path / "whole").fit(PAIRS)
+    whole = Translator(**TINY).fit(PAIRS, out=tmp_path / "whole")
     steps = []
     watch = [
         lambda event: steps.append(event.get("step", 0)),
         lambda event: time.sleep(0.11 * (event["event"] == "train")),
     ]
-    Translator(**TINY, out=tmp_path / "cut").fit(PAIRS, listeners=watch, stop=lambda: steps[-1] >= 3)
+    Translator(**TINY).fit(PAIRS, out=tmp_path / "cut", listeners=watch, stop=lambda: steps[-1] >= 3)
     assert max(steps) < 8  # cut in the middle
     gone_on = Translator.resume(tmp_path / "cut", PAIRS)
-    assert_close(gone_on.model_.state_dict(), whole.model_.state_dict(), 1e-30)
+    assert_close(gone_on.model.state_dict(), whole.model.state_dict(), 1e-30)
     loaded = Translator.load(tmp_path / "whole")
     texts = ["abc", "zyx", "é?"]
     assert loaded.translate(texts) == whole.translate(texts)
     assert loaded.translate(texts, beam=3) == whole.translate(texts, beam=3)
-    with pytest.raises(DataError, match="begun with other pairs"):
+    with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same pairs"):
         Translator.resume(tmp_path / "cut", PAIRS[1:])
-    with pytest.raises(RunError, match="fitted on pairs in memory; give the same again"):
+    with pytest.raises(RunError, match="fitted on data in memory; give the same again"):
         Translator.resume(tmp_path / "cut")
     with pytest.raises(RunError, match="in use"):
-        Translator(**TINY, out=tmp_path / "whole").fit(PAIRS)
+        Translator(**TINY).fit(PAIRS, out=tmp_path / "whole")
     with pytest.raises(RunError, match="holds a training run"):
         loaded.save(tmp_path / "whole")
     loaded.save(tmp_path / "saved")
@@ -248,19 +248,16 @@ def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path):
 def test_words_as_tokens():
     pairs = [("the cat sleeps", "le chat dort"), ("the dog sleeps", "le chien dort")] * 4
     model = Translator(**TINY | {"epochs": 100, "lr": 2e-2}, unit="word", validation=0).fit(pairs)
-    assert len(model.languages_.target) <= 6
+    assert len(model.learned.target) <= 6
     assert model.alignment("the cat sleeps").source == ["the", " cat", " sleeps"]
     assert model.translate(["the dog sleeps", "the cat sleeps"]) == ["le chien dort", "le chat dort"]
     assert set(model.alignment("the bird sings").target) <= {"le", " chat", " chien", " dort"}
 
 
 def test_validation_of_ones_own_and_no_validation():
-    model = Translator(**TINY).fit(PAIRS, validation=[("qqq", "ß")])
-    assert "ß" in model.languages_.target.symbols
-    assert Translator(**TINY, validation=0).fit(PAIRS).history_[-1]["loss"] > 0
-    assert split([1], 0.5, 1) == ([1], [])
-    assert sorted(itertools.chain(*split(list(range(10)), 0.01, 1))) == list(range(10))
-    assert len(split(list(range(10)), 0.01, 1)[1]) == 1
+    model = Translator(**TINY).fit(PAIRS, validation_data=[("qqq", "ß")])
+    assert "ß" in model.learned.target.symbols
+    assert Translator(**TINY, validation=0).fit(PAIRS).history[-1]["loss"] > 0
 
 
 def test_a_picture(tmp_path):
@@ -325,7 +322,7 @@ def test_settings_that_cannot_be(values, words):
 
 def test_calls_that_cannot_be():
     model = Translator(**TINY)
-    with pytest.raises(RunError, match="has learned nothing yet"):
+    with pytest.raises(NotFittedError, match=r"is not fitted yet; call fit\(pairs\), or load a run"):
         model.translate(["a"])
     model.fit(PAIRS)
     with pytest.raises(DtypeError, match=r"`texts` is str; expected a list of texts: \[texts\]"):
@@ -468,15 +465,15 @@ def test_pairs_from_a_pipe_have_a_name_and_are_asked_for_again(recurra, tmp_path
     assert recurra("--resume", "text-1", "-q") == "runs/text-1\n"
     pipe(PAIRS[1:])
     recurra("--resume", "text-1", "-q", fails=1)
-    assert "begun with other pairs" in recurra.err
+    assert "was trained on other data" in recurra.err
 
 
 def test_one_path_is_one_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     put(tmp_path, "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in PAIRS))
     model = Translator.from_files("pairs.tsv", hidden_size=4, embedding_size=4, epochs=1, quiet=True)
-    assert str(model.folder_) == "runs/pairs-1"
-    Translator.resume(model.folder_)
+    assert str(model.folder) == "runs/pairs-1"
+    Translator.resume(model.folder)
 
 
 def test_an_empty_file(recurra, tmp_path):

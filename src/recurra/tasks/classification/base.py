@@ -84,6 +84,18 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _task(self, model: nn.Module, train: Examples, valid: Examples, parts: dict[str, Any]) -> Task:
         """What the training loop asks."""
 
+    @property
+    def command(self) -> str:
+        return self.verb
+
+    @property
+    def folder(self) -> Path | None:
+        return self.folder_
+
+    @classmethod
+    def resume_files(cls, folder: str | Path, quiet: bool = True) -> Self:
+        return cls.resume(folder, quiet=quiet)
+
     # Fitting
 
     def fit(
@@ -269,7 +281,10 @@ class SequenceEstimator(BaseEstimator, ABC):
             estimator.out = str(folder)
             return folder
 
-        about = {"sources": sources | {"paths": folders.kept(paths)}}
+        about = {
+            "sources": sources
+            | {"paths": [str(path) if str(path) == "-" else str(Path(path).absolute()) for path in paths]}
+        }
         return estimator._train(claim, parts, Given(X, y), about, listeners, stop)
 
     @classmethod

@@ -12,17 +12,16 @@ from recurra.tasks.classification.base import Examples
 from recurra.tasks.classification.config import SequencesConfig
 from recurra.tasks.classification.model import Classifier
 from recurra.tasks.classification.sequences import together
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 READ = 256
 """Sequences in a batch where nothing is learned."""
 
 
-class ClassificationTask:
+class ClassificationTask(Task):
     """One label for each sequence (see `recurra.training.Task`)."""
 
     unit = "sequences"
-    units_per_token = 1.0
 
     def __init__(self, model: Classifier, train: Examples, valid: Examples, data: SequencesConfig, seed: int):
         self.model, self.train, self.valid = model, train, valid
@@ -53,12 +52,6 @@ class ClassificationTask:
         targets = torch.as_tensor(self.valid.targets)
         loss = weighted(logits, targets, torch.as_tensor(self.valid.weights) * model.class_weights.cpu()[targets])
         return {"loss": loss.item(), "accuracy": (logits.argmax(1) == targets).double().mean().item()}
-
-    def sample(self, model: Classifier, seed: int) -> None:
-        return None
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}
 
 
 def weighted(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

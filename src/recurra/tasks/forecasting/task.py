@@ -9,20 +9,19 @@ from recurra.errors import DataError
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.model import ForecastModel
 from recurra.tasks.forecasting.windows import Window, Windows
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 _LOOKS = 2048  # most windows that an evaluation looks at, spread evenly over the held-out part
 _CHUNK = 512
 
 
-class ForecastTask:
+class ForecastTask(Task):
     """Windows of many series, drawn from all of them alike (see `recurra.training.Task`).
 
     windows: of the whole panel. held: steps at the end of each series that training does not see.
     """
 
     unit = "windows"
-    units_per_token = 1.0
 
     def __init__(self, model: ForecastModel, windows: Windows, series: SeriesConfig, held: int, seed: int = 1):
         self.model, self.windows, self.horizon = model, windows, model.config.horizon
@@ -53,12 +52,6 @@ class ForecastTask:
             total += (losses * weights)[-self.horizon :].sum().item()
             weight += weights[-self.horizon :].sum().item()
         return {"loss": total / weight} if weight else {}
-
-    def sample(self, model: ForecastModel, seed: int) -> None:
-        return None
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}
 
 
 def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:

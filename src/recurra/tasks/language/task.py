@@ -10,12 +10,12 @@ from recurra.data import Batch, Corpus, DataConfig, Streams, Windows
 from recurra.errors import RunError
 from recurra.tasks.language.measure import by_time, measure, measures
 from recurra.tasks.language.model import LanguageModel
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 SAMPLE = {"length": 200, "temperature": 0.8}
 
 
-class LanguageTask:
+class LanguageTask(Task):
     """Next-token prediction on a corpus (see `recurra.training.Task`).
 
     Mode streams carries the state from window to window; mode windows starts each from zeros and predicts one token.

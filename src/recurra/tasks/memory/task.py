@@ -8,17 +8,16 @@ from torch.nn import functional as F
 from recurra.tasks.memory.config import MemoryConfig
 from recurra.tasks.memory.model import MemoryModel
 from recurra.tasks.memory.problems import Problem
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 SOLVED = 0.01
 """The largest error of a solved problem: a hundredth of the answers wrong, or a mean squared error of 0.01."""
 
 
-class MemoryTask:
+class MemoryTask(Task):
     """One problem at one lag (see `recurra.training.Task`). Every batch is new; steps: those that count as an epoch."""
 
     unit = "sequences"
-    units_per_token = 1.0
 
     def __init__(
         self, model: MemoryModel, problem: Problem, lag: int, config: MemoryConfig, seed: int = 1, steps: int = 1000
@@ -50,9 +49,3 @@ class MemoryTask:
             return {"loss": error, "error": error}
         error = (answers.argmax(1) != wanted).double().mean().item()
         return {"loss": F.cross_entropy(answers, wanted).item(), "error": error}
-
-    def sample(self, model: MemoryModel, seed: int) -> None:
-        return None
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}

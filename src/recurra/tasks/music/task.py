@@ -10,17 +10,16 @@ from recurra.tasks.music.compose import compose
 from recurra.tasks.music.config import MusicDataConfig
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.piece import KEYS, Piece
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 
-class MusicTask:
+class MusicTask(Task):
     """The next step of a passage, from all before it (see `recurra.training.Task`).
 
     parts: pieces by part: "train" is learned from, "valid" measured on.
     """
 
     unit = "steps"
-    units_per_token = 1.0
 
     def __init__(self, model: MusicModel, parts: dict[str, list[Piece]], data: MusicDataConfig, seed: int = 1):
         self.model, self.data, self.seed = model, data, seed

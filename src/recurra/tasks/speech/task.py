@@ -17,7 +17,7 @@ from recurra.tasks.speech.measure import character_error_rate, word_error_rate
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.words import encode
 from recurra.text import Vocabulary
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 STATISTICS = 1800  # seconds of sound that the bands' means and deviations are measured on
 ALONE = 2  # epochs before one more recording is joined
@@ -40,7 +40,7 @@ def fits(ids: np.ndarray, samples: int, config: SpeechConfig) -> bool:
     return len(ids) > 0 and steps >= len(ids) + int((ids[1:] == ids[:-1]).sum())
 
 
-class SpeechTask:
+class SpeechTask(Task):
     """Connectionist temporal classification over recordings (see `recurra.training.Task`).
 
     A token of the loop is a recording, or a string of joined ones; the loss is in nats a symbol, by the mean number of
@@ -48,7 +48,6 @@ class SpeechTask:
     """
 
     unit = "recordings"
-    units_per_token = 1.0
 
     def __init__(
         self, model: SpeechModel, vocabulary: Vocabulary, corpus: Corpus, data: SpeechDataConfig, seed: int = 1
@@ -94,9 +93,6 @@ class SpeechTask:
         batch, texts = next(self._validation())
         heard = self._read(*model(batch.frames[:_SHOWN], batch.frame_lengths[:_SHOWN]))
         return "\n".join(f"said: {a}   heard: {b}" for a, b in zip(texts, heard, strict=False))
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}
 
     def measure_bands(self) -> None:
         """Set the model's means and deviations of the bands, from what it will hear, up to half an hour of it."""

@@ -9,14 +9,13 @@ from recurra.tasks.classification.config import SequencesConfig
 from recurra.tasks.classification.sequences import together
 from recurra.tasks.classification.task import READ
 from recurra.tasks.tagging.model import Tagger
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 
-class TaggingTask:
+class TaggingTask(Task):
     """A label for each step (see `recurra.training.Task`)."""
 
     unit = "sequences"
-    units_per_token = 1.0
 
     def __init__(self, model: Tagger, train: Examples, valid: Examples, data: SequencesConfig, seed: int):
         self.model, self.train, self.valid = model, train, valid
@@ -53,9 +52,3 @@ class TaggingTask:
                 right += int((labels.numpy() == self.valid.targets[number]).sum())
                 steps += len(labels)
         return {"loss": loss / total if total else 0.0, "accuracy": right / steps}
-
-    def sample(self, model: Tagger, seed: int) -> None:
-        return None
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}

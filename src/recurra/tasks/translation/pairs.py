@@ -1,7 +1,5 @@
 """Pairs of texts: from files, checked, and as ids."""
 
-import hashlib
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -85,11 +83,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def fingerprint(*lists: Sequence[Pair]) -> str:
-    """A mark by which the same pairs are known again."""
-    return hashlib.sha256(json.dumps(lists).encode()).hexdigest()
-
-
 def vocabularies(pairs: Sequence[Pair], unit: str) -> tuple[Vocabulary, Vocabulary]:
     """The tokens of the texts, with one for all that is unknown, and of the translations. Both can end a text."""
     # A line break keeps the words of two texts apart; characters need none.
@@ -98,10 +91,3 @@ def vocabularies(pairs: Sequence[Pair], unit: str) -> tuple[Vocabulary, Vocabula
         build_vocabulary(sources, TextConfig(unit=unit, unknown="unk"), documents=True),
         build_vocabulary(targets, TextConfig(unit=unit), documents=True),
     )
-
-
-def split(pairs: list[Pair], part: float, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Pairs to learn from, and those held out, chosen at random; at least one is learned from."""
-    held = min(round(len(pairs) * part) or bool(part), len(pairs) - 1)
-    order = np.random.default_rng(seed).permutation(len(pairs))
-    return [pairs[i] for i in order[held:]], [pairs[i] for i in order[:held]]

@@ -1,7 +1,7 @@
 """Translation as a task for the training loop: its batches, its loss, its measures."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,16 +13,19 @@ from recurra.tasks.translation.model import EncoderDecoder
 from recurra.tasks.translation.pairs import Pair
 from recurra.tasks.translation.search import READ, search
 from recurra.text import Vocabulary
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 IGNORED = -100  # what the loss leaves out: the padding
 
 
-class Languages(NamedTuple):
-    """The vocabularies of the two sides."""
+@dataclass(frozen=True)
+class Languages:
+    """What a translator learns beside its weights: the vocabularies of the two sides."""
 
     source: Vocabulary
     target: Vocabulary
+    limit: int
+    """Most tokens of a translation: one that is twice as long as any it learned from will not end well."""
 
     def rows(self, pairs: Sequence[Pair]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs as ids: the text, and the translation between two end tokens, the first of which starts it."""
@@ -33,11 +36,10 @@ class Languages(NamedTuple):
         ]
 
 
-class TranslationTask:
+class TranslationTask(Task):
     """Teacher forcing: each token of the translation, given the text and the tokens before it (see `training.Task`)."""
 
     unit = "pairs"
-    units_per_token = 1.0
 
     def __init__(
         self,
@@ -60,8 +62,9 @@ class TranslationTask:
 
     def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
         source, lengths, tokens, targets = batch
-        loss = F.cross_entropy(model(source, lengths, tokens).flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
-        return loss, None, len(source)
+        scores = model(source, lengths, tokens).flatten(0, 1)
+        total = F.cross_entropy(scores, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        return total / distributed.mean_of((targets != IGNORED).sum()), None, len(source)
 
     def evaluate(self, model: EncoderDecoder) -> dict[str, float]:
         """Nats a token, and the share of translations that come out exactly."""
@@ -84,9 +87,6 @@ class TranslationTask:
         (text, _), (ids, target) = (rows[seed % len(rows)] for rows in (self.valid_pairs, self.valid))
         found = search(model, [ids], limit=2 * len(target), end=self.languages.target.eod)[0]
         return f"{text} → {self.languages.target.decode(found)}"
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}
 
 
 def together(rows: Sequence[tuple[np.ndarray, np.ndarray]], device: torch.device) -> tuple[Tensor, ...]:

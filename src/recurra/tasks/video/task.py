@@ -11,7 +11,7 @@ from recurra.data import Batches
 from recurra.tasks.video.clips import Clips
 from recurra.tasks.video.config import ClipsConfig, PredictorConfig
 from recurra.tasks.video.model import ClipClassifier, Forecaster
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 READ = 32
 """Clips in a batch where nothing is learned."""
@@ -28,15 +28,11 @@ def together(clips: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor,
     return x, torch.tensor(lengths, device=device) if len(set(lengths)) > 1 else None
 
 
-class _VideoTask:
+class _VideoTask(Task):
     unit = "clips"
-    units_per_token = 1.0
 
     def sample(self, model: torch.nn.Module, seed: int) -> None:
         return None
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}
 
 
 class ClipTask(_VideoTask):

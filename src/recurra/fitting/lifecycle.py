@@ -1,0 +1,420 @@
+"""The lifecycle of a fitted model: settings, fit, resume, save, load, and what it keeps of each fit.
+
+In the order of a fit: the settings are checked, the process group is joined, a folder is claimed, and the hooks are called
+as they stand in `Lifecycle`. config.json is written last; from then on the folder holds a run that can be resumed.
+"""
+
+import contextlib
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+from torch import nn
+
+from recurra.config import make_parts
+from recurra.errors import DataError, RunError, not_fitted
+from recurra.fitting import cellfacts, folders, learned, listeners, progress, running, sources
+from recurra.fitting.split import Halves, fingerprint
+from recurra.training import Task, distributed, runs
+
+Listener = Callable[[dict], None]
+
+
+class How(NamedTuple):
+    """How to train: what every `fit` and `resume` takes beside the data."""
+
+    out: str | Path | None = None
+    """The run's folder; None trains in a temporary one."""
+    quiet: bool | None = None
+    """Show nothing; None shows progress on a terminal and in a notebook."""
+    listeners: Iterable[Listener] = ()
+    stop: Callable[[], bool] | None = None
+    name: str | None = None
+    """Where `out` is None: keep the run in the next free folder of this name under runs/."""
+
+
+@dataclass
+class State:
+    """What one fit made, apart from what the user set."""
+
+    parts: dict[str, Any]
+    """The settings in force: the user's, and what the data settled."""
+    learned: Any = None
+    model: nn.Module | None = None
+    folder: Path | None = None
+    history: list[dict] = field(default_factory=list)
+    quiet: bool | None = True
+
+
+class Report(NamedTuple):
+    """How good a fitted model is, in the words of its task, for the end of a command."""
+
+    score: dict[str, float]
+    examples: list[str]
+    next: str
+    """The command that uses the model."""
+
+
+class Lifecycle(ABC):
+    """The lifecycle. Attributes of the class say which task it is; the hooks are the task's own.
+
+    settings: any field of the classes in `configs`. ConfigError for one that is unknown or invalid.
+    """
+
+    schema: ClassVar[str]
+    """The task's name and the version of its format: "translation/2"."""
+    configs: ClassVar[dict[str, type]]
+    """Its settings classes, by part."""
+    defaults: ClassVar[dict[str, Any]] = {}
+    """Where it starts from other values than those classes."""
+    command: ClassVar[str]
+    """The command that does the same."""
+    takes: ClassVar[str] = "data"
+    """What `fit` takes, for messages."""
+    Learned: ClassVar[type] = learned.Nothing
+    """The dataclass that `learn` returns; see `fitting.learned`."""
+    need: ClassVar[tuple[str, ...]] = ()
+    """The parts of the settings that a folder must have to be opened; default all."""
+
+    _state: State | None = None
+
+    def __init__(self, **settings: Any):
+        self._settings = settings
+        self._checked()
+
+    # The task's own
+
+    @abstractmethod
+    def _data(self, data: Any, validation: Any, folder: Path) -> Halves:
+        """What the user handed to `fit`, as `task` takes it. Called in every process; may write files into the folder."""
+
+    @abstractmethod
+    def _data_again(self, data: Any, validation: Any, folder: Path, origin: dict | None) -> tuple[Halves, str]:
+        """The same for a run that is resumed, and its fingerprint. data: None, or what the user handed to `resume`."""
+
+    def recipe(self, data: Halves, minutes: float | None) -> tuple[dict[str, Any], str]:
+        """Settings that suit the size of the data and the time, and the reason in a sentence; the user's own win over them."""
+        return {}, ""
+
+    def settle(self, data: Halves) -> dict[str, Any]:
+        """The settings by part, with those that the user left open taken from the data."""
+        return self.parts
+
+    def learn(self, data: Halves) -> Any:
+        """What the model needs to know of the data, an object of `Learned`."""
+        return self.Learned()
+
+    @abstractmethod
+    def network(self, parts: dict[str, Any], learned: Any) -> nn.Module:
+        """A new network. Its weights follow from the seed, as it is built under it."""
+
+    def start(self, model: nn.Module) -> bool:
+        """Change a new network's weights before the first step; True where they are then stored as the run's beginning."""
+        return False
+
+    @abstractmethod
+    def task(self, model: nn.Module, data: Halves) -> Task:
+        """Batches, losses and measures. DataError for data that cannot be learned from."""
+
+    def notes(self, data: Halves, task: Task) -> Iterable[str]:
+        """Lines shown before training: what was read, what was left out."""
+        return ()
+
+    def reading(self, title: str) -> contextlib.AbstractContextManager:
+        """A bar for `read` and `store`, where this fit shows one: `with self.reading("reading the text") as report: ...`."""
+        return progress.share(title, running.silent(self._state.quiet))
+
+    def fingerprint(self, data: Halves) -> str:
+        """By what the same data is recognised when a run is resumed."""
+        return fingerprint(data.train, data.valid)
+
+    def check(self) -> None:  # noqa: B027 (a hook: many tasks have nothing to check)
+        """Raise now what would come up only after the data was read: packages that are missing, invalid layers."""
+
+    def report(self) -> Report:
+        """How good the fitted model is, some examples, and the command that uses it."""
+        best = next((row for row in reversed(self.history) if row.get("better")), {})
+        score = {name: value for name, value in best.items() if name in ("validation_loss", *self._measures(best))}
+        return Report(score, [], f"recurra {self.command} --model {self.folder}")
+
+    @staticmethod
+    def _measures(row: dict) -> list[str]:
+        plain = {"event", "step", "epoch", "seconds", "loss", "training_loss", "best", "better", "tokens_per_second"}
+        return [name for name, value in row.items() if name not in plain and isinstance(value, float)]
+
+    @staticmethod
+    def read_files(paths: list[str], **reading: Any) -> Any:
+        """What `fit` takes, from files; a tuple where it takes several arguments."""
+        raise NotImplementedError
+
+    # What was fitted
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as the user set it or by default; a fit does not change them."""
+        return {name: value for part in self._checked().values() for name, value in vars(part).items()}
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The settings objects by part: of the model that was fitted, with what its data settled; before, the user's."""
+        return self._checked() if self._state is None else self._state.parts
+
+    @property
+    def learned(self) -> Any:
+        """What was learned beside the weights. NotFittedError before `fit`."""
+        return self._fitted().learned
+
+    @property
+    def model(self) -> nn.Module:
+        """The network. NotFittedError before `fit`."""
+        return self._fitted().model
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder; None where none was kept. NotFittedError before `fit`."""
+        return self._fitted().folder
+
+    @property
+    def history(self) -> list[dict]:
+        """The evaluations, in order: step, epoch, losses, measures. NotFittedError before `fit`."""
+        return self._fitted().history
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{name}={value!r}" for name, value in self._given().items())
+        return f"{type(self).__name__}({changed})"
+
+    def _given(self) -> dict[str, Any]:
+        """The settings that the user set."""
+        return self._settings
+
+    def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        return make_parts(self.configs, self.defaults | (more or {}) | self._given())
+
+    def _fitted(self) -> State:
+        if self._state is None or self._state.model is None:
+            raise not_fitted(f"this {type(self).__name__} is not fitted yet; call fit({self.takes}), or load a run")
+        return self._state
+
+    # Fitting
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        validation_data: Any = None,
+        out: str | Path | None = None,
+        quiet: bool | None = None,
+        listeners: Iterable[Listener] = (),
+        stop: Callable[[], bool] | None = None,
+    ) -> Self:
+        """Learn from the data, anew each time.
+
+        validation_data: data to choose the best weights by, in place of the part `validation` of the other.
+        out: a new folder to keep the run in; default none is kept. quiet: show nothing; default: progress is shown on a
+        terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
+
+        DataError and DtypeError for data that cannot be used, RunError where the folder is in use or cannot be written,
+        Interrupted after Ctrl-C.
+        """
+        return self._fit(data, validation_data, How(out, quiet, listeners, stop))
+
+    @classmethod
+    def from_files(
+        cls,
+        paths: str | Path | Iterable[str | Path],
+        out: str | Path | None = None,
+        *,
+        quiet: bool | None = None,
+        listeners: Iterable[Listener] = (),
+        stop: Callable[[], bool] | None = None,
+        reading: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Fit on files, in a run's folder, from which it can be resumed without the data: `Translator.from_files("a.tsv")`.
+
+        paths, reading: what `read_files` takes. out: default runs/<name>-<number>.
+        """
+        paths, self = [str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
+        how = How(out, quiet, listeners, stop, folders.name_of(paths[0]))
+        return self._fit(cls.read_files(paths, **(reading or {})), None, how, {"paths": paths} | (reading or {}))
+
+    def _fit(self, data: Any, validation: Any, how: How, origin: dict[str, Any] | None = None) -> Self:
+        """Train a new run. origin: what `read_files` read the data from."""
+        before, self._state = self._state, State(self._checked(), quiet=how.quiet)
+        kept, ready = how.out is not None or how.name is not None, False
+        try:
+            with distributed.group(running.device(self.parts["training"].device)), contextlib.ExitStack() as stack:
+                self._check()
+                with _claimed(how, kept, stack) as folder:
+                    halves, task, notes = self._set_up(data, validation, folder, origin if kept else None)
+                ready = True
+                distributed.wait()
+                self._train(task, folder, how, [*notes, *self.notes(halves, task)], kept, origin)
+        finally:
+            if not ready:
+                self._state = before
+        return self
+
+    def _check(self) -> None:
+        running.check(self.parts)
+        self.check()
+
+    def _set_up(self, data: Any, validation: Any, folder: Path, origin: dict | None) -> tuple[Halves, Task, list[str]]:
+        """All that training needs, in memory and in the folder; config.json comes last."""
+        state, notes, first = self._state, [], distributed.rank() == 0
+        halves = self._data(data, validation, folder)
+        more, why = self.recipe(halves, state.parts["training"].minutes)
+        if more:
+            state.parts, notes = self._checked(more), [why]
+        state.parts = self.settle(halves)
+        state.learned = self.learn(halves)
+        state.model = self._network()
+        task, beginning = self.task(state.model, halves), self.start(state.model)
+        if first:
+            about = {"fingerprint": self.fingerprint(halves)}
+            if origin:
+                about["sources"] = origin | {"paths": sources.stored(origin["paths"], folder)}
+            if beginning:
+                runs.write_weights(state.model, folder, step=0, loss=None)
+            self._write(folder, about)
+        return halves, task, notes
+
+    def _network(self) -> nn.Module:
+        """A new network on the device to train on."""
+        training = self.parts["training"]
+        model = folders.seeded(lambda: self.network(self.parts, self._state.learned), training.seed)
+        return model.to(running.device(training.device))
+
+    def _write(self, folder: Path, about: dict[str, Any]) -> None:
+        """Write what `load` needs but the weights."""
+        content = learned.write(self._state.learned, folder)
+        cell = cellfacts.described(next((p.cell for p in self.parts.values() if hasattr(p, "cell")), None))
+        about = about | ({"learned": content} if content else {}) | ({"cell": cell} if cell else {})
+        folders.write_settings(folder, self.schema, self.parts, **about)
+
+    def _train(self, task: Task, folder: Path, how: How, notes: list[str], kept: bool, origin: dict | None) -> None:
+        state, training = self._state, self.parts["training"]
+        state.folder = folder if kept else None
+
+        def remember(event: dict) -> None:
+            if event["event"] == "evaluate":
+                state.history.append(event)
+
+        again = running.again(self.command, folder, origin, type(self).__name__, self.takes) if kept else None
+        options = {"again": again, "quiet": how.quiet, "notes": notes, "stop": how.stop}
+        running.train(task, training, folder, listeners=[remember, *how.listeners], **options)
+        state.model.eval()
+
+    # Keeping
+
+    def save(self, folder: str | Path) -> None:
+        """Write what `load` needs into a folder: config.json, model.safetensors, and what was learned beside the weights.
+
+        RunError where the folder holds a run, or cannot be written.
+        """
+        state = self._fitted()
+        with folders.saving(Path(folder)) as place:
+            runs.write_weights(state.model, place, step=None, loss=None)
+            self._write(place, {})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Open what was fitted with `out`, or saved, on the CPU: `Translator.load("runs/dates-1")`, or `load("dates-1")`.
+
+        RunError, in one line, for a folder that is missing, damaged or of another task.
+        """
+        folder = folders.find(folder)
+        self, _ = cls._opened(folder)
+        runs.load_weights(self._state.model, folder)
+        self._state.model.eval()
+        return self
+
+    @classmethod
+    def resume(
+        cls,
+        folder: str | Path,
+        data: Any = None,
+        *,
+        validation_data: Any = None,
+        quiet: bool | None = None,
+        listeners: Iterable[Listener] = (),
+        stop: Callable[[], bool] | None = None,
+    ) -> Self:
+        """Continue a fit that was stopped, to the bits it would have had: `Translator.resume("runs/dates-1")`.
+
+        data, validation_data: the same as they were; others are a DataError. Left out, they are read again from the files
+        that the run was made from, or from its folder. A finished run is only opened.
+        RunError where the folder is damaged, holds no run, or its data is not found.
+        """
+        return cls._resume(folder, data, validation_data, How(folder, quiet, listeners, stop))
+
+    @classmethod
+    def resume_files(cls, folder: str | Path, paths: Iterable[str | Path] | None = None, **how: Any) -> Self:
+        """`resume` with data that has moved: the files are read as they were when the run began.
+
+        paths: where they are now; default where they were. how: as in `resume`.
+        """
+        folder = folders.find(folder)
+        data = None
+        if paths:
+            _, about = folders.read_settings(folder, cls.schema, cls.configs)
+            reading = {k: v for k, v in about.get("sources", {}).items() if k != "paths"}
+            data = cls.read_files([str(path) for path in paths], **reading)
+        return cls._resume(folder, data, None, How(folder, **how))
+
+    @classmethod
+    def _resume(cls, folder: str | Path, data: Any, validation: Any, how: How) -> Self:
+        folder = folders.find(folder)
+        self, about = cls._opened(folder)
+        self._state.quiet = how.quiet
+        if "fingerprint" not in about:
+            raise RunError(f"{folder} holds a saved model, not a run; there is no training to resume")
+        state, training, origin = self._state, self.parts["training"], about.get("sources")
+        with distributed.group(running.device(training.device)):
+            self._check()
+            halves, mark = self._data_again(data, validation, folder, origin)
+            state.model.to(running.device(training.device))
+            if mark != about["fingerprint"]:
+                raise DataError(f"{folder} was trained on other data; a run is resumed only with the same {self.takes}")
+            if (folder / runs.WEIGHTS).exists() and not (folder / runs.STATE).exists():
+                runs.load_weights(
+                    state.model, folder
+                )  # what a run that starts from another model's weights begins with
+            task = self.task(state.model, halves)
+            origin = origin and origin | {"paths": sources.stored(origin["paths"], folder)}
+            self._train(task, folder, how, list(self.notes(halves, task)), True, origin)
+        return self
+
+    @classmethod
+    def _opened(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
+        """An estimator with a folder's settings and a network without its weights, and the rest of config.json."""
+        parts, about = folders.read_settings(folder, cls.schema, cls.configs, need=cls.need or cls.configs)
+        cell = next((part.cell for part in parts.values() if hasattr(part, "cell")), "")
+        cellfacts.compare(about.get("cell"), cell, folder)
+        self = cls._with({name: value for part in parts.values() for name, value in vars(part).items()})
+        parts = self._checked() | parts
+        self._state = State(parts, folder=folder, history=listeners.evaluations(folder))
+        self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
+        self._state.model = folders.seeded(lambda: self.network(parts, self._state.learned), parts["training"].seed)
+        return self, about
+
+    @classmethod
+    def _with(cls, settings: dict[str, Any]) -> Self:
+        """An estimator with these settings, as a run stores them."""
+        return cls(**settings)
+
+
+@contextlib.contextmanager
+def _claimed(how: How, kept: bool, stack: contextlib.ExitStack) -> Iterator[Path]:
+    """The folder to train in, the same in every process; where setting it up fails, nothing of it is left."""
+    if not kept:
+        mine = stack.enter_context(tempfile.TemporaryDirectory(prefix="recurra-"))
+        yield Path(distributed.share(mine))
+    elif distributed.rank() == 0:
+        with folders.setting_up(how.out, how.name) as folder:
+            yield Path(distributed.share(str(folder)))
+    else:
+        yield Path(distributed.share(None))

@@ -1,0 +1,50 @@
+"""Where a run's data came from, as config.json stores it: nothing that tells its receiver the user's folders.
+
+A path is relative to the run's folder where the data lies below the folder that holds the run, or below the working
+directory from which it was trained. Of other data the run stores the last part of the name alone.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from recurra.errors import RunError
+
+STDIN = "-"
+
+
+def stored(paths: Iterable[str | Path], folder: Path) -> list[str]:
+    """Paths as config.json stores them; - (standard input) and names of corpora stay as they are."""
+    return [_stored(str(path), folder) for path in paths]
+
+
+def _stored(path: str, folder: Path) -> str:
+    if path == STDIN or not os.path.lexists(path):
+        return path
+    whole, place, here = Path(path).absolute(), folder.absolute(), Path.cwd()
+    roots = [place.parent, here] if place.is_relative_to(here) else [place.parent]
+    inside = any(whole.is_relative_to(root) for root in roots)
+    return Path(os.path.relpath(whole, place)).as_posix() if inside else whole.name
+
+
+def found(paths: Iterable[str], folder: Path, command: str) -> list[str]:
+    """Stored paths as they can be opened from here. RunError, which names `--data`, where one of them is not there."""
+    return [_found(path, folder, command) for path in paths]
+
+
+def _found(path: str, folder: Path, command: str) -> str:
+    if path == STDIN and not sys.stdin.isatty():
+        return path  # whoever resumes sends the same data through the pipe again
+    if path == STDIN:
+        raise RunError(
+            f"{folder} was trained on standard input, which cannot be read again; put the same data in a file and name it:"
+            f" recurra {command} --resume {folder} --data FILE"
+        )
+    for place in (folder / path, Path(path)):
+        if place.exists():
+            return os.path.normpath(place)
+    raise RunError(
+        f"{folder} was trained on {Path(path).name}, which is not where it was; name it:"
+        f" recurra {command} --resume {folder} --data PATH"
+    )
