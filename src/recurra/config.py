@@ -215,13 +215,17 @@ def require(settings: Any, name: str, holds: bool, expected: str) -> None:
         raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
 
 
-def whole(name: str, value: Any, expected: str, least: int = 1, most: float = math.inf) -> int:
+def whole(
+    name: str, value: Any, expected: str | None = None, least: int = 1, most: float = math.inf, of: str = ""
+) -> int:
     """An argument that is a whole number, NumPy's too, as Python's: `beam = whole("beam", beam, "1 or more")`.
 
+    expected: words for what is allowed; default "a whole number, `least` or more". of: whose argument it is, for the message.
     ConfigError, with the value and what was expected, for all else.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
-        raise ConfigError(f"`{name}` is {value!r}; expected {expected}")
+        owner = f"{of}: " if of else ""
+        raise ConfigError(f"{owner}`{name}` is {value!r}; expected {expected or f'a whole number, {least} or more'}")
     return int(value)
 
 

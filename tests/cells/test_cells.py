@@ -177,6 +177,14 @@ BROKEN = {
     "no step": (type("Bare", (Cell,), {"gates": "f"}), r"Bare has no `step`"),
     "no gates": (cell(lambda self, x, h, s: 0, gates=""), r"gates is empty"),
     "twice": (cell(lambda self, x, h, s: 0, gates="h n"), r"'h' is named twice"),
+    "a weight's name": (
+        cell(lambda self, x, h, s, w: s.next(h=x.f), vectors={"bias_hh": 1.0}),
+        r"the vector 'bias_hh' would take the name of a layer's own weight",
+    ),
+    "a start's name": (
+        cell(lambda self, x, h, s, w: s.next(h=x.f), vectors={"initial_h": 1.0}),
+        r"neither weight_ih, .* nor one that starts with `initial_`",
+    ),
     "reserved": (cell(lambda self, x, h, s: 0, gates="next"), r"'next' cannot be a name"),
     "forget": (cell(lambda self, x, h, s: 0, forget="q"), r"forget is 'q'; expected a gate"),
 }

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from recurra.cells.base import Named, Product, State
 from recurra.expr.compile import generate
 
 NATIVE = Path(__file__).parents[2] / "native"
@@ -123,11 +122,11 @@ def by_autograd(cell, case: dict) -> dict:
         parts[gate].retain_grad()
         return parts[gate]
 
-    arguments = [Named(**dict(zip(names, x.unbind(1), strict=True)))]
-    arguments += [Product(names if cell.recurrent else (), product, state[0])]
-    arguments += [State(**dict(zip(cell.state_names, state, strict=True)))]
-    arguments += [Named(**dict(zip(cell.vectors, vector, strict=True)))] if vector else []
-    new, gates = cell.step(*arguments)
+    by_name = [
+        dict(zip(listed, values, strict=True))
+        for listed, values in ((names, x.unbind(1)), (cell.state_names, state), (cell.vectors, vector))
+    ]
+    new, gates = cell.step(*cell.arguments(by_name[0], product, *by_name[1:]))
     sum((n * d).sum() for n, d in zip(new, case["dnext"], strict=True) if n.requires_grad).backward()
     dh = _or_zero(h).clone()
     for gate, part in parts.items():

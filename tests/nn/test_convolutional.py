@@ -71,7 +71,7 @@ def test_frames_of_one_pixel_are_vectors(cell, options):
 
 
 def _flat(result):
-    from support import tensors
+    from helpers.support import tensors
 
     return tensors(result)
 
@@ -173,10 +173,10 @@ def test_autocast_and_dropout():
     [
         (dict(kernel=2), "kernel_size is 2; expected an odd number"),
         (dict(kernel=(3, 4)), "kernel_size is (3, 4); expected an odd number"),
-        (dict(inputs=0), "in_channels is 0; expected a whole number"),
-        (dict(hidden=2.5), "hidden_channels is 2.5; expected a whole number"),
+        (dict(inputs=0), "`in_channels` is 0; expected a whole number"),
+        (dict(hidden=2.5), "`hidden_channels` is 2.5; expected a whole number"),
         (dict(hidden=[2], num_layers=2), "num_layers=2 but hidden_channels lists 1"),
-        (dict(num_layers=0), "num_layers is 0; expected a whole number"),
+        (dict(num_layers=0), "`num_layers` is 0; expected a whole number"),
         (dict(dropout=1.0, num_layers=2), "dropout is 1.0; expected a share"),
         (dict(dropout=0.1), "dropout=0.1 has no effect with one layer"),
         (dict(init="identity"), "init='identity' is for matrices"),

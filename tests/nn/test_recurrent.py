@@ -315,6 +315,17 @@ def test_initialisers():
         assert Recurrent("gru", 6, 6, init=name).weight_hh_l0.std() > 0.1
 
 
+class Cycled(Cell):
+    """Multiplies a state other than its output by W_h."""
+
+    gates = "n"
+    states = "y h"
+
+    def step(self, x, h, s):
+        n = torch.tanh(x.n + h.of(s.h).n)
+        return s.next(y=2 * n, h=n)
+
+
 NO_EFFECT = {
     "dropout": ({"dropout": 0.5}, "dropout=0.5 has no effect with one layer"),
     "residual": ({"residual": True}, "residual=True has no effect with one layer"),
@@ -327,11 +338,15 @@ NO_EFFECT = {
     "rates": ({"zoneout": (0.1, 0.1, 0.1)}, r"zoneout has 3 rates; LSTM\(\) has 2 states \(h, c\)"),
     "widths": ({"hidden_size": [3, 4], "num_layers": 3}, "num_layers=3 but hidden_size lists 2 widths"),
     "residual widths": ({"hidden_size": [3, 4], "residual": True}, "needs layers of equal width"),
-    "projection": ({"cell": "gru", "proj_size": 2}, "reads its output unit by unit, so it cannot be projected"),
+    "projection": ({"cell": "gru", "proj_size": 2}, "reads its output unit by unit, so its output cannot be projected"),
+    "projection of other vectors": (
+        {"cell": Cycled, "proj_size": 2},
+        r"multiplies other vectors by W_h \(h.of\), so its output cannot be projected",
+    ),
     "wide projection": ({"proj_size": 4}, "proj_size=4 must be smaller than hidden_size=4"),
     "init": ({"init": "ortogonal"}, "init is 'ortogonal'; did you mean `orthogonal`"),
-    "size": ({"hidden_size": 0}, "hidden_size is 0; expected a whole number, at least 1"),
-    "type": ({"hidden_size": 2.5}, "hidden_size is 2.5; expected a whole number"),
+    "size": ({"hidden_size": 0}, "`hidden_size` is 0; expected a whole number, 1 or more"),
+    "type": ({"hidden_size": 2.5}, "`hidden_size` is 2.5; expected a whole number"),
 }
 
 

@@ -71,7 +71,7 @@ def test_what_cannot_be():
     with pytest.raises(ConfigError, match="`heads` is 3; expected a divisor of hidden_size, 32"):
         Transformer(5, 32, context=9, heads=3)
     for name, wrong in {"heads": 0, "context": 2.5, "num_layers": 0, "dropout": 1.5, "input_dropout": -1.0}.items():
-        with pytest.raises(ConfigError, match=f"Transformer: {name} is {wrong}; expected a"):
+        with pytest.raises(ConfigError, match=f"Transformer: `?{name}`? is {wrong}; expected a"):
             Transformer(5, 32, **{"context": 9, name: wrong})
     model = Transformer(5, 32, context=9)
     with pytest.raises(ShapeError, match=r"`x` is \(4, 1, 6\); expected 5 features"):

@@ -97,8 +97,10 @@ def flip_steps(lengths: Tensor | None, x: Tensor) -> Tensor:
     return torch.where(steps < ends, ends - 1 - steps, steps)[..., None]
 
 
-def flipped_resets(resets: Tensor, flip: Tensor, active: Tensor | None) -> Tensor:
-    """Where the state is dropped, in flipped time: a document that starts at t is left before t - 1 is read."""
-    left = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-    left = left if active is None else left & active
-    return left.gather(0, flip)
+def resets_of(resets: Tensor, active: Tensor | None, backward: bool) -> Tensor:
+    """Where a direction drops its state before a step that it runs. resets: (time, batch, ...) bool, where documents start.
+
+    active: as many dimensions, up to each row's length. Backward, a document that starts at t is left before t - 1 is read.
+    """
+    resets = resets if active is None else resets & active
+    return torch.cat([resets[1:], torch.zeros_like(resets[:1])]) if backward else resets

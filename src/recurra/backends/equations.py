@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recurra.backends.call import Call, Ran, Weights, active_steps
-from recurra.cells.base import Named, Product, State
+from recurra.backends.call import Call, Ran, Weights, active_steps, resets_of
 
 NAME = "equations"
 READS_TOKENS = False
@@ -36,20 +35,19 @@ def _direction(call: Call, d: int) -> Ran:
     names, gates = cell.state_names, cell.gate_names
     inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
     product = _product(weights, len(gates), None if call.mask is None else call.mask[d], call.heads)
-    learned = [Named(**weights.vectors)] if cell.vectors else []
     whole = call.facts.whole
 
     backward = d == 1
     active = None if call.lengths is None else active_steps(call.lengths, time)
-    resets = None if call.resets is None else _resets(call.resets, active, backward)
+    resets = None if call.resets is None else resets_of(call.resets[..., None], active, backward)
     old, ys = call.states[d], [None] * time
     kept_states, kept_gates = [None] * time, [None] * time
     for t in reversed(range(time)) if backward else range(time):
         if resets is not None:
             old = tuple(torch.where(resets[t], i, o) for i, o in zip(call.initial[d], old, strict=True))
-        x = Named(**{name: gate[t] for name, gate in zip(gates, inputs, strict=True)})
-        h = Product(gates if cell.recurrent else (), product, old[0], whole)
-        new, shown = cell.step(x, h, State(**dict(zip(names, old, strict=True))), *learned)
+        x = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
+        states = dict(zip(names, old, strict=True))
+        new, shown = cell.step(*cell.arguments(x, product, states, weights.vectors, whole))
         if weights.w_r is not None:
             new = (F.linear(new[0], weights.w_r), *new[1:])
         if call.zoneout is not None:
@@ -96,15 +94,6 @@ def _by_head(weights: Weights, gates: int, heads: int, v: Tensor) -> tuple[Tenso
     if weights.b_h is not None:
         product = product + weights.b_h.unflatten(0, (gates, 1, -1))
     return product.unbind(0)
-
-
-def _resets(resets: Tensor, active: Tensor | None, backward: bool) -> Tensor:
-    """(time, batch, 1) bool: where the state is dropped before the step is run in this direction."""
-    resets = resets[..., None]
-    resets = resets if active is None else resets & active
-    if backward:  # a document that starts at t ends, seen backwards, between t and t - 1
-        resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-    return resets
 
 
 def _zone(zone: Tensor | float, t: int, old: Tensor, new: Tensor) -> Tensor:

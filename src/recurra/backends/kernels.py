@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor
 
-from recurra.backends.call import Call, Ran, Weights, active_steps, flip_steps, flipped_resets, is_transformed
+from recurra.backends.call import Call, Ran, Weights, active_steps, flip_steps, is_transformed, resets_of
 from recurra.backends.equations import join
 from recurra.cells import GRU, LSTM, Cell, Elman
 
@@ -70,11 +70,11 @@ def _direction(call: Call, d: int) -> Ran:
     x, weights, resets = call.x, call.weights[d], call.resets
     active = None if call.lengths is None else active_steps(call.lengths, time)
     if resets is not None:
-        resets = resets[..., None] if active is None else resets[..., None] & active
+        resets = resets_of(resets[..., None], active, backward)
     flip = flip_steps(call.lengths, x) if backward else None
     if backward:
         x = x.gather(0, flip.expand(x.shape))
-        resets = None if resets is None else flipped_resets(resets, flip, active)
+        resets = None if resets is None else resets.gather(0, flip)
     if active is not None and isinstance(call.cell, LSTM):
         x, weights = _holding_c(x, weights, active)
 

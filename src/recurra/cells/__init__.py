@@ -1,6 +1,6 @@
 """The cells: one step each, as equations, one a file. `names()` lists them; `get("lstm")` fetches one."""
 
-from recurra.cells.base import Cell
+from recurra.cells.base import WEIGHTS, Cell
 from recurra.cells.check import Facts, facts
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
@@ -68,6 +68,7 @@ def register(name: str, cell: type[Cell] | Cell) -> Cell:
 __all__ = [
     "GRU",
     "LSTM",
+    "WEIGHTS",
     "Cell",
     "Elman",
     "Facts",

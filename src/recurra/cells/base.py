@@ -22,6 +22,9 @@ from typing import Any, NamedTuple
 
 from recurra.errors import CellError
 
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+"""What a layer calls its own weights, which no vector may be called; in the order of backends.Weights."""
+
 
 class Cell:
     """One step of a recurrence. Subclass it, name the parts, write `step`."""
@@ -41,16 +44,37 @@ class Cell:
         """One time step for a batch; `x`, `h` and `s` as in the module's text; returns `s.next(...)`."""
         raise CellError(f"{type(self).__name__} has no `step`; write def step(self, x, h, s) with its equations")
 
-    def arguments(self, x: dict, product: Callable, states: dict, vectors: dict) -> list:
-        """What `step` takes, made of values by name. Raises CellError where a name cannot be one.
+    def arguments(self, x: dict, product: Callable, states: dict, vectors: dict, whole: bool = True) -> list:
+        """What `step` takes, made of values by name: whoever calls a step calls `cell.step(*cell.arguments(...))`.
 
-        x: gate → its part of W_x x + b_x; states, vectors: name → value; product: as `Product` takes it.
+        x: gate → its part of W_x x + b_x; states, vectors: name → value; product, whole: as `Product` takes them.
         """
-        from recurra.cells.check import check_names
-
-        check_names(self)
-        h = Product(self.gate_names if self.recurrent else (), product, states[self.state_names[0]])
+        h = Product(self.gate_names if self.recurrent else (), product, states[self.state_names[0]], whole)
         return [Named(**x), h, State(**states), *([Named(**vectors)] if self.vectors else [])]
+
+    def check_names(self) -> None:
+        """The names of gates, states and vectors. Raises CellError."""
+        name = type(self).__name__
+        if not self.gate_names:
+            raise CellError(f"{name}.gates is empty; name the row blocks of the weights, such as gates = 'i f g o'")
+        if not self.state_names:
+            raise CellError(f"{name}.states is empty; name the states, the output first, such as states = 'h c'")
+        every = [*self.gate_names, *self.state_names, *self.vectors]
+        for vector in self.vectors:
+            if vector in WEIGHTS or vector.startswith("initial_"):
+                raise CellError(
+                    f"{name}: the vector {vector!r} would take the name of a layer's own weight; choose another, neither "
+                    f"{', '.join(WEIGHTS)} nor one that starts with `initial_`"
+                )
+        for word in every:
+            if not word.isidentifier() or word.startswith("_") or word in ("next", "of"):
+                raise CellError(
+                    f"{name}: {word!r} cannot be a name here; use letters and digits, and neither `next` nor `of`"
+                )
+            if every.count(word) > 1:
+                raise CellError(f"{name}: {word!r} is named twice; gates, states and vectors need names of their own")
+        if self.forget and self.forget not in (*self.gate_names, *self.vectors):
+            raise CellError(f"{name}.forget is {self.forget!r}; expected a gate or a vector of the cell")
 
     def settings(self) -> tuple:
         """What the step may read besides its arguments: the cell's own attributes, and numbers of its class and module.

@@ -28,6 +28,7 @@ def _traced(cell) -> Graph | CellError:
 
 
 def _trace(cell) -> Graph:
+    cell.check_names()
     table, gates = Table(), cell.gate_names
     products = _Products(table, gates)
 

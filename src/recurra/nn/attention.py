@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from recurra.config import whole
 from recurra.errors import ConfigError, DtypeError, ShapeError, nearest
 from recurra.nn.inputs import read_lengths
 
@@ -60,8 +61,8 @@ class Attention(nn.Module):
             raise ConfigError(f"Attention: `kind` is {kind!r}; {nearest(kind, KINDS)}")
         numbers = {"query_size": query_size, "key_size": key_size, "hidden_size": hidden_size, "heads": heads}
         for name, size in numbers.items():
-            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-                raise ConfigError(f"Attention: `{name}` is {size!r}; expected a whole number, 1 or more")
+            if size is not None:
+                whole(name, size, of="Attention")
         if kind in ("dot", "general") and hidden_size is not None:
             raise ConfigError(f"Attention: `hidden_size` has no effect with kind={kind!r}; leave it out")
         if kind != "multi-head" and heads is not None:

@@ -8,7 +8,6 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recurra.cells import Cell
-from recurra.cells.base import Named, Product, State
 from recurra.errors import ConfigError
 from recurra.nn.accelerate import CLASSES, _convert
 from recurra.nn.dropout import undrawn
@@ -187,13 +186,13 @@ def elementwise(cell: Cell) -> int:
     def some(names) -> dict:
         return {name: torch.ones(batch, hidden) for name in names}
 
-    learned = [Named(**{name: torch.ones(hidden) for name in cell.vectors})] if cell.vectors else []
+    learned = {name: torch.ones(hidden) for name in cell.vectors}
 
     def product(v, gate):
         return torch.ones(batch, hidden) if gate is not None else some(gates).values()
 
     with _Counting() as counting:
-        cell.step(Named(**some(gates)), Product(gates, product, None), State(**some(states)), *learned)
+        cell.step(*cell.arguments(some(gates), product, some(states), learned))
     return round(counting.numbers / hidden)
 
 

@@ -18,12 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra import cells
-from recurra.backends.call import active_steps
+from recurra.backends.call import active_steps, resets_of
 from recurra.cells import Cell
-from recurra.cells.base import Named, Product, State
 from recurra.errors import ShapeError
 from recurra.nn.frames import (
-    check_finite,
     check_options,
     give_state,
     read_kernel,
@@ -32,9 +30,9 @@ from recurra.nn.frames import (
     read_x,
 )
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import can_be_asked, read_lengths, read_resets
+from recurra.nn.inputs import can_be_asked, check_finite, read_lengths, read_resets
 
-WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+WEIGHTS = cells.WEIGHTS[:4]  # there is no projection of frames
 
 
 class ConvRecurrent(nn.Module):
@@ -183,21 +181,21 @@ class ConvRecurrent(nn.Module):
         w_x, w_h, b_x, b_h = (getattr(self, f"{name}_{suffix}", None) for name in WEIGHTS)
         products = _convolve(x.flatten(0, 1), w_x, b_x).unflatten(0, x.shape[:2]).unflatten(-1, (len(gates), -1))
         inputs = [gate.unbind(0) for gate in products.unbind(-2)]
-        learned = [Named(**{name: getattr(self, f"{name}_{suffix}") for name in cell.vectors})] if cell.vectors else []
+        learned = {name: getattr(self, f"{name}_{suffix}") for name in cell.vectors}
 
         def product(v: Tensor, gate: int | None):
             if gate is None:
                 return _convolve(v, w_h, b_h).unflatten(-1, (len(gates), -1)).unbind(-2)
             return _convolve(v, w_h.chunk(len(gates))[gate], None if b_h is None else b_h.chunk(len(gates))[gate])
 
-        resets = None if resets is None else _by_pixel(resets, active, backward)
+        resets = None if resets is None else resets_of(resets[..., None, None, None], active, backward)
         ys = [None] * time
         for t in reversed(range(time)) if backward else range(time):
             if resets is not None:
                 old = tuple(torch.where(resets[t], 0, state) for state in old)
-            x_t = Named(**{name: gate[t] for name, gate in zip(gates, inputs, strict=True)})
-            h = Product(gates if cell.recurrent else (), product, old[0], self._facts.whole)
-            new = cell.step(x_t, h, State(**dict(zip(names, old, strict=True))), *learned).states
+            x_t = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
+            states = dict(zip(names, old, strict=True))
+            new = cell.step(*cell.arguments(x_t, product, states, learned, self._facts.whole)).states
             ys[t] = new[0] if active is None else torch.where(active[t], new[0], 0)
             if active is not None:
                 new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))
@@ -239,12 +237,3 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(frames, height, width, channels) → the same with the product's channels, in the same order in memory."""
     padding = [size // 2 for size in weight.shape[2:]]
     return F.conv2d(x.permute(0, 3, 1, 2), weight, bias, padding=padding).permute(0, 2, 3, 1)
-
-
-def _by_pixel(resets: Tensor, active: Tensor | None, backward: bool) -> Tensor:
-    """(time, batch, 1, 1, 1) bool: where the state is dropped before the step is run in this direction."""
-    resets = resets[..., None, None, None]
-    resets = resets if active is None else resets & active
-    if backward:  # a clip that starts at t ends, seen backwards, between t and t - 1
-        resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-    return resets

@@ -3,15 +3,15 @@
 Every message says what came, what was expected, and the next move, as those of `recurra.nn.inputs` do.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
-from recurra.nn.options import check_rate, check_whole
+from recurra.config import whole
+from recurra.errors import ConfigError, DtypeError, ShapeError
+from recurra.nn.options import check_rate
 
 
 def read_x(layer: Any, x: Any) -> tuple[Tensor, bool]:
@@ -48,19 +48,6 @@ def read_x(layer: Any, x: Any) -> tuple[Tensor, bool]:
     elif layer.batch_first:
         x = x.transpose(0, 1)
     return x.permute(0, 1, 3, 4, 2), batched
-
-
-def check_finite(name: str, x: Tensor) -> None:
-    """Raise DataError where x, (time, batch, height, width, channels), holds NaN or infinity."""
-    if math.isfinite(x.detach().sum()):
-        return
-    wrong = ~torch.isfinite(x.detach())  # the sum alone may overflow: look at the numbers themselves
-    if bool(wrong.any()):
-        step, row, line, column, channel = wrong.nonzero()[0].tolist()
-        raise DataError(
-            f"{name}: `x` holds {int(wrong.sum())} values that are NaN or infinite, the first at step {step}, batch row {row}, "
-            f"channel {channel}, pixel ({line}, {column}). Fill or drop them; check_finite=False lets them through."
-        )
 
 
 def read_state(layer: Any, state: Any, x: Tensor, batched: bool) -> list[list[tuple[Tensor, ...]]]:
@@ -134,7 +121,7 @@ def read_widths(inputs: Any, hidden: Any, layers: int | None) -> list[int]:
     widths = list(hidden) if listed else [hidden]
     named = [("in_channels", inputs), ("num_layers", layers), *[("hidden_channels", width) for width in widths]]
     for name, value in named:
-        check_whole(name, value, 1)
+        whole(name, value)
     return widths if listed else widths * layers
 
 

@@ -145,15 +145,19 @@ def can_be_asked(x: Tensor) -> bool:
 
 
 def check_finite(name: str, x: Tensor) -> None:
-    """Raise DataError where `x` holds NaN or infinity: one of them spoils every step that follows."""
+    """Raise DataError where `x` holds NaN or infinity: one of them spoils every step that follows.
+
+    x: (time, batch, features), or frames (time, batch, height, width, channels).
+    """
     if math.isfinite(x.detach().sum()):
         return
     wrong = ~torch.isfinite(x.detach())  # the sum alone may overflow: look at the numbers themselves
     if bool(wrong.any()):
-        step, row, feature = wrong.nonzero()[0].tolist()
+        step, row, *pixel, feature = wrong.nonzero()[0].tolist()
+        place = f"channel {feature}, pixel {tuple(pixel)}" if pixel else f"feature {feature}"
         raise DataError(
             f"{name}: `x` holds {int(wrong.sum())} values that are NaN or infinite, the first at step {step}, batch row {row}, "
-            f"feature {feature}. Fill or drop them; check_finite=False lets them through."
+            f"{place}. Fill or drop them; check_finite=False lets them through."
         )
 
 

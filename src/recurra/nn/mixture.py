@@ -8,12 +8,12 @@ numbers of any kind go with each other, as in the pen's two directions in handwr
 """
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from recurra.config import whole
 from recurra.errors import ConfigError, ShapeError
 
 # The logarithm of a deviation stays within ±this, so that a component cannot shrink onto a single point.
@@ -42,8 +42,7 @@ class MixtureDensity(nn.Module):
     def __init__(self, input_size: int, output_size: int, components: int = 10, correlated: bool = True):
         super().__init__()
         for name, size in {"input_size": input_size, "output_size": output_size, "components": components}.items():
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-                raise ConfigError(f"MixtureDensity: `{name}` is {size!r}; expected a whole number, 1 or more")
+            whole(name, size, of="MixtureDensity")
         self.output_size, self.components, self.correlated = output_size, components, correlated
         below = output_size * (output_size - 1) // 2 if correlated else 0
         self.linear = nn.Linear(input_size, components * (1 + 2 * output_size + below))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from recurra.cells import Cell, facts
+from recurra.config import whole
 from recurra.errors import ConfigError
 
 RATES = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout")
@@ -30,7 +31,7 @@ class Shape(NamedTuple):
 
 def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: bool, proj: int) -> Shape:
     """The widths of each layer from the constructor's arguments. Raises ConfigError."""
-    check_whole("input_size", inputs, 1)
+    inputs = whole("input_size", inputs)
     listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
     if listed:
         widths = list(hidden)
@@ -40,13 +41,12 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
             raise ConfigError("hidden_size is an empty list; give each layer's units")
     else:
         layers = 1 if layers is None else layers
-        check_whole("num_layers", layers, 1)
-        widths = [hidden] * layers
-    for width in widths:
-        check_whole("hidden_size", width, 1)
-    check_whole("proj_size", proj, 0)
+        widths = [hidden] * whole("num_layers", layers)
+    widths = [whole("hidden_size", width) for width in widths]
+    proj = whole("proj_size", proj, least=0)
     if proj and not facts(cell).projects:
-        raise ConfigError(f"proj_size={proj}: {cell!r} reads its output unit by unit, so it cannot be projected")
+        why = "reads its output unit by unit" if facts(cell).whole else "multiplies other vectors by W_h (h.of)"
+        raise ConfigError(f"proj_size={proj}: {cell!r} {why}, so its output cannot be projected")
     if proj and proj >= min(widths):
         raise ConfigError(f"proj_size={proj} must be smaller than hidden_size={min(widths)}")
     outputs = [proj or width for width in widths]
@@ -68,7 +68,7 @@ def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
 def check_options(layer: Any) -> None:
     """Raise ConfigError for an option of a Recurrent that is out of range or without effect."""
     cell = layer.cell
-    check_whole("checkpoint_every", layer.checkpoint_every, 0)
+    whole("checkpoint_every", layer.checkpoint_every, least=0)
     _check_heads(layer)
     for name in RATES:
         check_rate(name, getattr(layer, name))
@@ -92,7 +92,7 @@ def check_options(layer: Any) -> None:
 
 def _check_heads(layer: Any) -> None:
     heads = layer.heads
-    check_whole("heads", heads, 1)
+    whole("heads", heads)
     if heads == 1:
         return
     if not layer.cell.recurrent:
@@ -102,12 +102,6 @@ def _check_heads(layer: Any) -> None:
     for hidden in layer._shape.hidden:
         if hidden % heads:
             raise ConfigError(f"heads={heads} must divide hidden_size={hidden} into equal parts")
-
-
-def check_whole(name: str, value: Any, least: int) -> None:
-    """Raise ConfigError for what is no whole number, or less than `least`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} is {value!r}; expected a whole number, at least {least}")
 
 
 def check_rate(name: str, value: Any) -> None:

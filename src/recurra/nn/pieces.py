@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from recurra.backends.call import Call, Ran, active_steps, flip_steps, flipped_resets
+from recurra.backends.call import Call, Ran, active_steps, flip_steps, resets_of
 from recurra.backends.choice import run as run_whole
 from recurra.backends.equations import join
 
@@ -42,8 +42,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
     active = None if call.lengths is None else active_steps(call.lengths, call.x.shape[0])
     one.x = turned(call.x)
     if call.resets is not None:
-        resets = call.resets[..., None] if active is None else call.resets[..., None] & active
-        one.resets = flipped_resets(resets, flip, active)[..., 0]
+        one.resets = turned(resets_of(call.resets[..., None], active, backward=True))[..., 0]
     if call.zoneout:
         one.zoneout = [tuple(turned(zone) if isinstance(zone, Tensor) else zone for zone in call.zoneout[d])]
     ran = _forward(one, backend, every)

@@ -28,8 +28,6 @@ from recurra.nn.layout import give_output, give_states, give_trace, read_states
 from recurra.nn.options import Shape, check_options, read_shape, read_zoneout
 from recurra.nn.prepared import Prepared
 
-WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")  # in the order of backends.Weights
-
 
 class Recurrent(nn.Module):
     """A cell over sequences: `y, state = Recurrent("gru", 4, 8)(x)`; x (time, batch, 4) → y (time, batch, 8).
@@ -129,7 +127,7 @@ class Recurrent(nn.Module):
                 sizes |= dict.fromkeys(cell.vectors, (hidden,))
                 if self.learn_initial:
                     sizes |= {f"initial_{n}": (w,) for n, w in zip(cell.state_names, shape.states(layer), strict=True)}
-                names = [f"{name}_{suffix}" if name in sizes else None for name in WEIGHTS]
+                names = [f"{name}_{suffix}" if name in sizes else None for name in cells.WEIGHTS]
                 self._names[suffix] = names, [(name, f"{name}_{suffix}") for name in cell.vectors]
                 for name, size in sizes.items():
                     setattr(self, f"{name}_{suffix}", nn.Parameter(torch.empty(size, **kind)))

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recurra.config import whole
 from recurra.errors import ConfigError, ShapeError
 from recurra.nn.inputs import check_x, read_resets
-from recurra.nn.options import check_rate, check_whole
+from recurra.nn.options import check_rate
 
 _LEAST = 16  # units of an attention head
 _MOST = 8  # heads
@@ -45,7 +46,7 @@ class Transformer(nn.Module):
         super().__init__()
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers, "context": context}
         for name, size in (sizes if heads is None else sizes | {"heads": heads}).items():
-            check_whole(f"Transformer: {name}", size, 1)
+            whole(name, size, of="Transformer")
         rates = {"dropout": dropout, "input_dropout": input_dropout, "output_dropout": output_dropout}
         for name, rate in rates.items():
             check_rate(f"Transformer: {name}", rate)
