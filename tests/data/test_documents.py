@@ -7,15 +7,15 @@ import sys
 import threading
 
 import pytest
+from helpers.encodings import ENCODINGS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recurra.data import DataConfig, documents, read_documents, text_document
+from recurra.data import documents, read_documents, text_document
 from recurra.data.documents import Document
-from recurra.errors import ConfigError, DataError
+from recurra.errors import DataError
 
 quick = settings(deadline=None, max_examples=80)
-ENCODINGS = ["utf-8", "utf-16", "utf-16-le", "utf-32", "gb18030", "shift_jis", "latin-1", "utf-8-sig", "utf-7"]
 
 
 @pytest.fixture
@@ -216,33 +216,3 @@ def test_texts_in_memory():
         text_document(b"x")
     with pytest.raises(DataError, match=r"poem has half of a surrogate pair \(U\+D800\) at offset 1"):
         text_document("a\ud800", "poem")
-
-
-# Settings
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"batch_size": 0}, "`batch_size` is 0; expected 1 or more"),
-        ({"window": -1}, "`window` is -1; expected 1 or more"),
-        ({"stride": 0, "mode": "windows"}, "`stride` is 0; expected 1 or more"),
-        ({"stride": 3}, "`stride` is 3, which has no effect with mode='streams'"),
-        ({"validation": 1.0}, "`validation` is 1.0; expected a share from 0 to below 1"),
-        ({"validation": float("nan")}, "`validation` is nan"),
-        ({"mode": "stream"}, "`mode` is 'stream'; did you mean `streams`?"),
-        ({"invalid": "ignore"}, "`invalid` is 'ignore'; expected one of: error, replace"),
-        ({"encoding": "utf-9"}, "`encoding` is 'utf-9', which this Python does not know; try utf-8"),
-        ({"encoding": "rot13"}, "`encoding` is 'rot13'"),
-        ({"encoding": "base64"}, "`encoding` is 'base64'"),
-        ({"encoding": "a\0"}, "`encoding` is 'a\\x00'"),
-    ],
-)
-def test_settings_that_cannot_be(values, words):
-    with pytest.raises(ConfigError, match=re.escape(words)):
-        DataConfig(**values)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_settings_know_the_usual_encodings(encoding):
-    assert DataConfig(encoding=encoding).encoding == encoding

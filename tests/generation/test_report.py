@@ -1,11 +1,6 @@
 """The reports beside a sample: each character's probability, and what is copied from the training text."""
 
-import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from recurra.generation import Sample, copies, memorisation, report, spans
+from recurra.generation import Sample, report, spans
 from recurra.text import TextConfig, build_vocabulary
 
 
@@ -40,63 +35,3 @@ def test_coloured_text_is_the_text():
     assert text.plain == sample.text == "abcab"
     assert [str(span.style) for span in text.spans] == ["dim", "bright_red", "bold white on red"]
     assert "0.05 to 0.2" in report.legend().plain
-
-
-def slow_truth(tokens, ids, minimum):
-    tokens, ids = list(tokens), list(ids)
-    spans = {
-        (i, n)
-        for i in range(len(tokens))
-        for n in range(1, len(tokens) - i + 1)
-        if any(ids[p : p + n] == tokens[i : i + n] for p in range(len(ids) - n + 1))
-    }
-    copied = {i + k for i, n in spans if n >= minimum for k in range(n)}
-    return max((n for _, n in spans), default=0), len(copied) / max(1, len(tokens))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.integers(0, 2), max_size=14),
-    st.lists(st.integers(0, 2), max_size=60),
-    st.integers(1, 6),
-    st.integers(1, 9),
-)
-def test_memorisation_is_exact(tokens, ids, minimum, chunk):
-    ids = np.array(ids, np.uint8)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copies, "_CHUNK", chunk)
-        got = memorisation(tokens, ids, minimum)
-    longest, share = slow_truth(tokens, ids, minimum)
-    assert got.longest == longest
-    assert got.share == pytest.approx(share)
-    span = tokens[got.start : got.start + got.longest]
-    assert ids[got.place : got.place + got.longest].tolist() == span
-    if longest >= minimum:
-        assert got.place == min(p for p in range(len(ids)) if ids[p : p + longest].tolist() == span), (
-            "the first occurrence"
-        )
-
-
-def test_memorisation_compares_and_does_not_trust_hashes(monkeypatch):
-    # A hash that is the same for everything: only the comparison is left.
-    monkeypatch.setattr(copies, "_hashes", lambda v, n, *_: np.zeros(len(v) - n + 1, np.uint64))
-    ids = np.array([1, 2, 3, 4, 5, 6, 7, 8], np.uint16)
-    assert memorisation([9, 4, 5, 6, 9], ids, 2) == copies.Memorisation(3, 1, 3, 0.6, 2)
-    assert memorisation([9, 9], ids, 2).longest == 0
-
-
-def test_memorisation_finds_a_span_in_a_long_text(tmp_path):
-    random = np.random.default_rng(0)
-    ids = np.memmap(tmp_path / "ids", np.uint16, "w+", shape=(3_000_000,))
-    ids[:] = random.integers(0, 60, len(ids))
-    tokens = random.integers(0, 60, 2000)
-    # Across the border between two pieces of the text.
-    at = copies._CHUNK - 50
-    tokens[700:900] = ids[at : at + 200]
-    got = memorisation(tokens, ids)
-    assert (got.longest, got.start, got.place, got.share) == (200, 700, at, 0.1)
-
-
-def test_memorisation_of_nothing():
-    assert memorisation([], np.array([1, 2], np.uint8)).longest == 0
-    assert memorisation([1], np.array([], np.uint8)) == copies.Memorisation(0, 0, 0, 0.0, 32)

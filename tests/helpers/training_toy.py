@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recurra.training import Task
+from recurra import files
+from recurra.training import Task, TrainingConfig, fit, runs
 
 TOKENS, ROWS, LENGTH, STEPS = 5, 4, 6, 10
 
@@ -62,3 +63,23 @@ class ToyTask(Task):
 
     def measures(self, loss):
         return {"bits": loss / 0.6931471805599453}
+
+
+def config(**changes):
+    return TrainingConfig(**{"epochs": 3, "lr": 3e-2} | changes)
+
+
+def run(folder, task=None, listen=(), stop=None, **changes):
+    """Train the toy; the events and the task."""
+    task, events = task or ToyTask(), []
+    outcome = fit(task, config(**changes), folder, listeners=[events.append, *listen], stop=stop)
+    return task, events, outcome
+
+
+def of(events, kind):
+    return [event for event in events if event["event"] == kind]
+
+
+def weights(folder, name=runs.STATE):
+    schema = {runs.STATE: "state/1", runs.WEIGHTS: "model/1"}[name]
+    return files.read_tensors(folder / name, schema)[0]

@@ -4,15 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.inside_by_hand import CELLS, OPTIONS, OWN, TEXT, assert_reading, by_hand, encode, losses, tiny
+from helpers.inside_by_hand import CELLS, OPTIONS, TEXT, assert_reading, by_hand, encode, losses, tiny
 
-from recurra import cells, inside
+from recurra import inside
 from recurra.errors import ConfigError
-
-
-@pytest.fixture(autouse=True)
-def own_cells(monkeypatch):
-    monkeypatch.setattr(cells, "_REGISTRY", cells._REGISTRY | OWN)
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

@@ -4,15 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.inside_by_hand import OWN, TEXT, by_hand, encode, tiny
+from helpers.inside_by_hand import TEXT, by_hand, encode, tiny
 
-from recurra import cells, inside
+from recurra import inside
 from recurra.errors import ConfigError, DataError
-
-
-@pytest.fixture(autouse=True)
-def own_cells(monkeypatch):
-    monkeypatch.setattr(cells, "_REGISTRY", cells._REGISTRY | OWN)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mingru", "leaky"])

@@ -11,9 +11,11 @@ from torch._subclasses import FakeTensorMode
 from recurra import cells
 from recurra.cells import Cell
 from recurra.errors import ConfigError
-from recurra.nn import GRU, LSTM, Recurrent, detach_state, map_state, select_state
+from recurra.nn import GRU, LSTM, Recurrent, select_state
 
 CELLS = cells.names()
+
+
 BACKENDS = ["cpu", "equations"]
 
 
@@ -299,22 +301,6 @@ class TestDropout:
         assert_close(seen[0].weights[0].w_h[~dropped], 2 * layer.weight_hh_l0[~dropped], 1e-12)
 
 
-def test_initialisers():
-    layer = Recurrent("lstm", 6, 6, init="recommended")
-    for block in layer.weight_hh_l0.chunk(4):
-        assert torch.allclose(block @ block.T, torch.eye(6), atol=1e-5)
-    assert torch.equal(layer.bias_ih_l0.detach(), torch.tensor([0.0] * 6 + [1.0] * 6 + [0.0] * 12))
-    assert not layer.bias_hh_l0.any()
-    identity = Recurrent(cells.Elman("relu"), 6, 6, init="identity")
-    assert torch.equal(identity.weight_hh_l0.detach(), torch.eye(6))
-    forget = LSTM(6, 6, forget_bias=3.0)
-    assert torch.equal(forget.bias_ih_l0[6:12] + forget.bias_hh_l0[6:12], torch.full((6,), 3.0))
-    shifted = Recurrent("layernorm-lstm", 6, 6, forget_bias=2.0)
-    assert torch.equal(shifted.shift_f_l0.detach(), torch.full((6,), 2.0))
-    for name in ("xavier", "orthogonal"):
-        assert Recurrent("gru", 6, 6, init=name).weight_hh_l0.std() > 0.1
-
-
 class Cycled(Cell):
     """Multiplies a state other than its output by W_h."""
 
@@ -404,18 +390,6 @@ def test_tensors_without_numbers():
         y, (h, c) = LSTM(3, 4, 2)(torch.zeros(5, 2, 3))
         y.sum().backward()
     assert (y.shape, h.shape) == ((5, 2, 4), (2, 2, 4))
-
-
-def test_state_helpers():
-    layer = make("lstm", 3, [4, 2])
-    y, state = layer(torch.randn(5, 3, 3, dtype=torch.float64))
-    assert not any(t.requires_grad for layers in detach_state(state) for t in layers)
-    picked = select_state(state, torch.tensor([2, 2, 0, 1]))
-    assert picked[0][1].shape == (1, 4, 2)
-    assert torch.equal(picked[0][1][:, 0], state[0][1][:, 2])
-    doubled = map_state(lambda a, b: a + b, state, state)
-    assert torch.equal(doubled[1][0], 2 * state[1][0])
-    assert map_state(lambda a: a, None) is None
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -2,39 +2,17 @@
 
 import json
 import math
-import signal
-import threading
 
 import pytest
 import torch
-from helpers.training_toy import ToyTask
+from helpers.training_toy import ToyTask, config, of, run, weights
 from torch.nn import functional as F
 
 from recurra import files
 from recurra.errors import RunError
 from recurra.fitting import listeners
-from recurra.training import Interrupted, TrainingConfig, budget, clock, fit, rate, runs, tensors
+from recurra.training import TrainingConfig, rate, runs, tensors
 from recurra.training.loop import FALLS
-
-
-def config(**changes):
-    return TrainingConfig(**{"epochs": 3, "lr": 3e-2} | changes)
-
-
-def run(folder, task=None, listen=(), stop=None, **changes):
-    """Train the toy; the events and the task."""
-    task, events = task or ToyTask(), []
-    outcome = fit(task, config(**changes), folder, listeners=[events.append, *listen], stop=stop)
-    return task, events, outcome
-
-
-def of(events, kind):
-    return [event for event in events if event["event"] == kind]
-
-
-def weights(folder, name=runs.STATE):
-    schema = {runs.STATE: "state/1", runs.WEIGHTS: "model/1"}[name]
-    return files.read_tensors(folder / name, schema)[0]
 
 
 def test_it_learns_and_says_so(tmp_path):
@@ -246,142 +224,6 @@ def test_it_gives_up_after_some_falls(tmp_path):
     state, about = files.read_tensors(tmp_path / runs.STATE, "state/1")
     assert about["progress"]["falls"] == FALLS
     assert all(torch.isfinite(t).all() for name, t in state.items() if name.startswith("model."))
-
-
-# Interruptions
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_after_the_step_with_everything_saved(tmp_path, number, code):
-    task, before = ToyTask(), signal.getsignal(number)
-    real = task.loss
-
-    def loss(*arguments):
-        if task.calls == 6:
-            signal.raise_signal(number)
-        return real(*arguments)
-
-    task.loss = loss
-    events = []
-    with pytest.raises(Interrupted, match=f"stopped at step 7 of 30; everything is saved in {tmp_path}") as raised:
-        fit(task, config(), tmp_path, listeners=[events.append])
-    assert isinstance(raised.value, KeyboardInterrupt | RunError)
-    assert raised.value.exit_code == code
-    assert signal.getsignal(number) is before
-    assert [event["event"] for event in events[-3:]] == ["save", "interrupt", "break"]
-
-
-def test_a_second_ctrl_c_interrupts_at_once(tmp_path):
-    task = ToyTask()
-
-    def loss(*arguments):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-
-    task.loss = loss
-    with pytest.raises(KeyboardInterrupt) as raised:
-        fit(task, config(), tmp_path)
-    assert not isinstance(raised.value, Interrupted)
-
-
-def test_it_runs_outside_the_main_thread(tmp_path):
-    outcomes = []
-    thread = threading.Thread(target=lambda: outcomes.append(run(tmp_path, epochs=1)[2]))
-    thread.start()
-    thread.join()
-    assert outcomes[0]["reason"] == "finished"
-
-
-# Time
-
-
-def test_minutes_fix_the_number_of_steps_once(tmp_path):
-    task = ToyTask()
-    before = {name: tensor.clone() for name, tensor in task.model.state_dict().items()}
-    events = []
-
-    def at_start(event):
-        events.append(event)
-        if event["event"] == "start":
-            same = (torch.equal(before[name], tensor) for name, tensor in task.model.state_dict().items())
-            assert all(same), "measuring the speed updated the weights"
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(task, config(minutes=0.01), tmp_path, listeners=[at_start])
-    outcome = fit(ToyTask(), config(minutes=0.01), tmp_path)
-    assert outcome["step"] == outcome["steps"] == events[0]["steps"]
-
-
-def test_minutes_are_divided_among_steps_and_evaluations(tmp_path, monkeypatch):
-    """On a clock of our own: a step takes 0.1 s, the first five times as much, an evaluation 2 s."""
-    now, steps = [0.0], []
-    monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
-    task = ToyTask()
-    run = runs.new(task.model, config(minutes=2), tmp_path, steps=0)
-    runs.save(run)
-
-    def step():
-        steps.append(1)
-        now[0] += 0.1 if len(steps) > 1 else 0.5
-
-    def look():
-        now[0] += 2.0
-
-    count = budget.steps_in(120.0, 100, run, step, look)
-    spent = 0.5 + 0.1 * (len(steps) - 1) + 2
-    evaluations = count / 100
-    assert 5 <= len(steps) <= 50
-    assert spent + 0.1 * count + 2.0 * evaluations == pytest.approx(120, abs=0.5)
-    assert run.progress.steps == 0
-
-
-@pytest.mark.parametrize(("a_look", "steps"), [(0.001, 149), (1.0, 75), (6.0, 2), (20.0, 1)])
-def test_slow_evaluations_are_counted_as_often_as_they_come(a_look, steps):
-    """There are at least eight in a run, so that few steps have many of them."""
-    count = budget.fitting(15.0, 0.1, a_look, lambda steps: clock.period(0, 10**6, steps))
-    assert count == pytest.approx(steps, abs=1)
-    assert count == 1 or count * 0.1 + count // clock.period(0, 10**6, count) * a_look <= 15
-
-
-def test_another_run_in_the_folder_is_refused(tmp_path):
-    run(tmp_path)
-    with pytest.raises(RunError, match="was trained with epochs=3, but epochs=4 is asked for now"):
-        run(tmp_path, epochs=4)
-    task = ToyTask()
-    task.model.head = torch.nn.Linear(8, 6)
-    with pytest.raises(RunError, match=r"`head.weight` is \(5, 8\).*this model has \(6, 8\)"):
-        run(tmp_path, task)
-
-
-def test_a_state_that_lacks_a_part_is_one_line(tmp_path):
-    run(tmp_path)
-    state, about = files.read_tensors(tmp_path / runs.STATE, "state/1")
-    state.pop("rank.0.totals")
-    files.write_tensors(tmp_path / runs.STATE, state, about)
-    with pytest.raises(RunError, match="damaged, or of another version"):
-        run(tmp_path)
-
-
-def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
-    real, writes = files.os.fsync, []
-
-    def fsync(handle):
-        writes.append(handle)
-        if len(writes) > 12:
-            raise OSError(28, "No space left on device")
-        real(handle)
-
-    monkeypatch.setattr(files.os, "fsync", fsync)
-    with pytest.raises(RunError, match=r"No space left on device\. The one written before is intact"):
-        run(tmp_path, save_every=1e-9)
-    monkeypatch.setattr(files.os, "fsync", real)
-    (tmp_path / "whole").mkdir()
-    run(tmp_path / "whole", save_every=1e-9)
-    _, events, _ = run(tmp_path, save_every=1e-9)
-    assert of(events, "start")[0]["step"] > 0
-    a, b = weights(tmp_path), weights(tmp_path / "whole")
-    assert all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_metrics_are_json_even_where_a_loss_is_infinite(tmp_path):

@@ -1,0 +1,11 @@
+"""The cells of one's own that the runs by hand know too."""
+
+import pytest
+from helpers.inside_by_hand import OWN
+
+from recurra import cells
+
+
+@pytest.fixture(autouse=True)
+def own_cells(monkeypatch):
+    monkeypatch.setattr(cells, "_REGISTRY", cells._REGISTRY | OWN)
