@@ -58,7 +58,7 @@ class CustomBuildHook(BuildHookInterface):
                 "else PyTorch's kernels and the equations run them, slower"
             )
             return []
-        units = [library.core_unit(), *(library.unit(cell)[0] for cell in cells._REGISTRY.values())]
+        units = [library.core_unit(), *(library.unit(cell)[0] for cell in cells.built_in().values())]
         # The core first: it takes longest.
         jobs = [(unit, isa, folder / cache.file_name(unit, isa)) for unit in units for isa in processor.known()]
 

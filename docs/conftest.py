@@ -20,13 +20,13 @@ def setup(namespace):
     torch.manual_seed(0)
     namespace["_folder"], namespace["_home"] = tempfile.TemporaryDirectory(), Path.cwd()
     os.chdir(namespace["_folder"].name)
-    namespace["_cells"] = dict(cells._REGISTRY)
+    namespace["_cells"] = cells.registered()
+    namespace["_cells"].__enter__()
 
 
 def teardown(namespace):
     os.chdir(namespace["_home"])
-    cells._REGISTRY.clear()
-    cells._REGISTRY.update(namespace["_cells"])
+    namespace["_cells"].__exit__(None, None, None)
     namespace["_folder"].cleanup()
 
 

@@ -93,11 +93,17 @@ def equations() -> str:
         "the compiler reads in it (`recurra show CELL`). A prime marks a state after the step; `x.i` is the gate's part"
     ]
     lines += ["of W_x x + b_x, `h.i` of W_h h + b_h."]
+    lines += ["", "| cell | what it is | when to pick it |", "|---|---|---|"]
+    for name in cells.names():
+        lesson = cells.get(name).lesson
+        lines.append(f"| [`{name}`](#{name}) | {lesson.summary} | {lesson.pick} |")
     for name in cells.names():
         cell = cells.get(name)
         module = inspect.getmodule(type(cell))
         lines += ["", f"## `{name}`", "", "```text", inspect.getdoc(module), "```", ""]
-        lines += [f"Gates: `{cell.gates}`. States: `{cell.states}`.", "", "```text"]
+        lines += [f"Gates: `{cell.gates}`. States: `{cell.states}`.", ""]
+        lines += [f"- `{gate}`: {does}" for gate, does in cell.lesson.gates.items()]
+        lines += ["", "```text"]
         lines += [textwrap.dedent(inspect.getsource(type(cell).step)).rstrip(), "```", ""]
         lines += ["```text", aligned(compiled(trace(cell))), "```", ""]
         lines += [f"Training keeps {_kept(generate(cell).keep)}."]

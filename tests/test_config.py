@@ -129,6 +129,7 @@ def test_numbers_of_numpy_become_pythons():
 )
 def test_a_range_in_words_and_in_a_form(one, ends, form):
     assert (one.ends, one.form_ends) == (ends, form)
+    assert not any(wrong in one for wrong in (math.nan, math.inf, -math.inf))
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])

@@ -187,6 +187,8 @@ BROKEN = {
     ),
     "reserved": (cell(lambda self, x, h, s: 0, gates="next"), r"'next' cannot be a name"),
     "forget": (cell(lambda self, x, h, s: 0, forget="q"), r"forget is 'q'; expected a gate"),
+    "keeps": (cell(lambda self, x, h, s: 0, keeps={"q": 1}), r"keeps has 'q': 1; expected gates of the cell"),
+    "keeps twice": (cell(lambda self, x, h, s: 0, keeps={"f": 2}), r"keeps has 'f': 2; .* each with 1 or -1"),
 }
 
 
@@ -218,8 +220,49 @@ class Leaky(Cell):
         return s.next(h=f * s.h + (1 - f) * tanh(x.n + h.n), f=f)
 
 
-def test_register_gives_a_name(monkeypatch):
-    monkeypatch.setattr(cells, "_REGISTRY", dict(cells._REGISTRY))
+@pytest.fixture
+def own_names():
+    with cells.registered():
+        yield
+
+
+def test_names_are_registered_for_a_while():
+    assert set(cells.built_in()) <= set(cells.names())
+    with cells.registered({"leaky": Leaky}):
+        assert cells.get("leaky") == Leaky()
+        cells.register("another", Leaky)
+    assert not {"leaky", "another"} & {*cells.names(), *cells.built_in()}
+    with pytest.raises(ZeroDivisionError), cells.registered({"leaky": Leaky}):
+        raise ZeroDivisionError
+    assert "leaky" not in cells.names()
+
+
+def test_what_holds_for_one_class_alone_is_not_inherited():
+    class Swapped(cells.LSTM):
+        gates = "f i g o"
+
+    assert (cells.LSTM().pytorch, Swapped().pytorch, Swapped().lesson) == ("lstm", "", None)
+    assert Swapped().keeps == cells.LSTM().keeps
+
+
+@pytest.mark.parametrize("name", cells.built_in())
+def test_every_cell_has_a_lesson_with_all_its_gates(name):
+    lesson = cells.get(name).lesson
+    assert tuple(lesson.gates) == cells.get(name).gate_names
+    assert lesson.summary.endswith(".")
+    assert lesson.pick.endswith(".")
+
+
+@pytest.mark.parametrize("name", [name for name, cell in cells.built_in().items() if cell.pytorch])
+def test_pytorchs_kernel_is_the_same_cell(name):
+    layer = randomise(Recurrent(name, 3, 5, dtype=torch.float64, backend="torch"))
+    equations = Recurrent(name, 3, 5, dtype=torch.float64, backend="equations")
+    equations.load_state_dict(layer.state_dict())
+    x = torch.randn(4, 2, 3, dtype=torch.float64)
+    assert_close(layer(x)[0], equations(x)[0], 1e-12)
+
+
+def test_register_gives_a_name(own_names):
     cells.register("leaky", Leaky)
     cells.register("leaky", type("Leaky", (Leaky,), {}))  # the last one counts: a notebook's cell may be run again
     assert cells.get("leaky") != Leaky()

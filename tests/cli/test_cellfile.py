@@ -22,16 +22,17 @@ recurra.cells.register("leaky", Leaky)
 
 @pytest.fixture(autouse=True)
 def own_names(monkeypatch, tmp_path):
-    monkeypatch.setattr(cells, "_REGISTRY", dict(cells._REGISTRY))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "leaky.py").write_text(LEAKY)
     (tmp_path / "text.txt").write_text("abracadabra " * 50)
+    with cells.registered():
+        yield
 
 
-def test_train_and_generate_with_a_cell_of_ones_own(monkeypatch, capsys):
+def test_train_and_generate_with_a_cell_of_ones_own(capsys):
     train = ["train", "text.txt", "--preset", "tiny", "--cell", "leaky", "--epochs", "1", "-q", "-o", "run"]
-    assert run(["--cell-file", "leaky.py", *train]) == 0
-    monkeypatch.setattr(cells, "_REGISTRY", {k: v for k, v in cells._REGISTRY.items() if k != "leaky"})
+    with cells.registered():
+        assert run(["--cell-file", "leaky.py", *train]) == 0
     capsys.readouterr()
     assert run(["generate", "run"]) == 2
     assert "no cell is called 'leaky'" in capsys.readouterr().err

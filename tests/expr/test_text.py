@@ -22,16 +22,16 @@ recurra.cells.register("leaky", Leaky)
 
 
 @pytest.fixture
-def show(monkeypatch, tmp_path, capsys):
+def show(tmp_path, capsys):
     """show("gru", "--cpp") → exit code, what is printed, what is told of errors."""
-    monkeypatch.setattr(cells, "_REGISTRY", dict(cells._REGISTRY))
     (tmp_path / "own.py").write_text(OWN)
 
     def command(*arguments, file=None):
         code = run([*(["--cell-file", str(tmp_path / file)] if file else []), "show", *arguments])
         return code, *capsys.readouterr()
 
-    return command
+    with cells.registered():
+        yield command
 
 
 def test_equations_are_the_default(show):

@@ -7,5 +7,6 @@ from recurra import cells
 
 
 @pytest.fixture(autouse=True)
-def own_cells(monkeypatch):
-    monkeypatch.setattr(cells, "_REGISTRY", cells._REGISTRY | OWN)
+def own_cells():
+    with cells.registered(OWN):
+        yield

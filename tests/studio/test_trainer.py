@@ -165,7 +165,7 @@ def test_a_fault_in_the_trainer_is_told_in_one_line(api, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_users_cell_is_trained(api, monkeypatch, tmp_path):
+def test_a_users_cell_is_trained(api, tmp_path):
     from recurra import cells
     from recurra.cli import cellfile
 
@@ -175,12 +175,12 @@ def test_a_users_cell_is_trained(api, monkeypatch, tmp_path):
         "class Mine(Cell):\n    gates = 'n'\n\n    def step(self, x, h, s):\n"
         "        return s.next(h=0.5 * s.h + 0.5 * tanh(x.n + h.n))\n\nregister('mine', Mine)\n"
     )
-    monkeypatch.setattr(cells, "_REGISTRY", dict(cells._REGISTRY))
-    cellfile.load(type("Context", (), {"resilient_parsing": False})(), None, (file,))
-    with client(tmp_path / "runs") as other:
-        assert other.app.state.studio.trainer.cells == [str(file)]
-        found = wait(other, start(other, TINY | {"cell": "mine"}), "finished", "failed")
-        assert (found["error"], found["cell"]) == (None, "mine")
+    with cells.registered():
+        cellfile.load(type("Context", (), {"resilient_parsing": False})(), None, (file,))
+        with client(tmp_path / "runs") as other:
+            assert other.app.state.studio.trainer.cells == [str(file)]
+            found = wait(other, start(other, TINY | {"cell": "mine"}), "finished", "failed")
+            assert (found["error"], found["cell"]) == (None, "mine")
 
 
 @pytest.mark.slow

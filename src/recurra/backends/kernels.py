@@ -15,20 +15,21 @@ from torch import Tensor
 
 from recurra.backends.call import Call, Ran, Weights, active_steps, flip_steps, is_transformed, resets_of
 from recurra.backends.equations import join
-from recurra.cells import GRU, LSTM, Cell, Elman
+from recurra.cells import Cell, Elman
 
 NAME = "torch"
 READS_TOKENS = False
 
 FREEZE = 1e4  # saturates a sigmoid in every floating type, and is finite in half precision
-# PyTorch's function for a sequence, and for a single step: by the cell's class, or an Elman cell's activation
-GATED = {LSTM: (torch.lstm, torch.lstm_cell), GRU: (torch.gru, torch.gru_cell)}
-ELMAN = dict.fromkeys(("tanh", torch.tanh), (torch.rnn_tanh, torch.rnn_tanh_cell))
-ELMAN |= dict.fromkeys(("relu", torch.relu), (torch.rnn_relu, torch.rnn_relu_cell))
+# PyTorch's own functions in the place of an Elman cell's activation, which a cell does not know.
+ACTIVATIONS = {torch.tanh: "tanh", torch.relu: "relu"}
 
 
 def _functions(cell: Cell) -> tuple[Callable, Callable] | None:
-    return ELMAN.get(cell.activation) if type(cell) is Elman else GATED.get(type(cell))
+    """PyTorch's function for a sequence, and for a single step."""
+    if type(cell) is Elman and cell.activation in ACTIVATIONS:
+        cell = Elman(ACTIVATIONS[cell.activation])
+    return (getattr(torch, cell.pytorch), getattr(torch, f"{cell.pytorch}_cell")) if cell.pytorch else None
 
 
 def why_not(call: Call) -> str | None:
@@ -38,7 +39,7 @@ def why_not(call: Call) -> str | None:
     keeps_more = len(call.cell.state_names) > 1 or call.lengths is not None
     tests = (
         (_functions(call.cell) is None, f"PyTorch has no kernel for {call.cell!r}"),
-        (projected and not isinstance(call.cell, LSTM), "PyTorch projects the LSTM alone"),
+        (projected and call.cell.pytorch != "lstm", "PyTorch projects the LSTM alone"),
         (call.heads > 1, "heads are not in PyTorch's kernels"),
         (call.mask is not None, "recurrent dropout is not in PyTorch's kernels"),
         (call.zoneout is not None, "zoneout is not in PyTorch's kernels"),
@@ -54,7 +55,7 @@ def why_not(call: Call) -> str | None:
 def _in_half(call: Call) -> bool:
     """Whether autocast would put an LSTM to oneDNN in float16."""
     half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16
-    return half and isinstance(call.cell, LSTM) and call.weights[0].w_x.is_cpu
+    return half and call.cell.pytorch == "lstm" and call.weights[0].w_x.is_cpu
 
 
 def run(call: Call) -> Ran:
@@ -75,7 +76,7 @@ def _direction(call: Call, d: int) -> Ran:
     if backward:
         x = x.gather(0, flip.expand(x.shape))
         resets = None if resets is None else resets.gather(0, flip)
-    if active is not None and isinstance(call.cell, LSTM):
+    if active is not None and call.cell.pytorch == "lstm":
         x, weights = _holding_c(x, weights, active)
 
     cuts = [] if resets is None else resets.flatten(1).any(1).nonzero().flatten().tolist()

@@ -1,11 +1,16 @@
 """The cells: one step each, as equations, one a file. `names()` lists them; `get("lstm")` fetches one."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
 from recurra.cells.base import WEIGHTS, Cell
 from recurra.cells.check import Facts, facts
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
 from recurra.cells.gru_original import GRUOriginal
 from recurra.cells.layernorm_lstm import LayerNormLSTM
+from recurra.cells.lesson import Lesson
 from recurra.cells.lstm import LSTM
 from recurra.cells.mingru import MinGRU
 from recurra.cells.minlstm import MinLSTM
@@ -23,7 +28,7 @@ _REGISTRY: dict[str, Cell] = {
     "mingru": MinGRU(),
     "minlstm": MinLSTM(),
 }
-_BUILT_IN = frozenset(_REGISTRY)
+_BUILT_IN = dict(_REGISTRY)
 
 
 def names() -> tuple[str, ...]:
@@ -31,9 +36,9 @@ def names() -> tuple[str, ...]:
     return tuple(_REGISTRY)
 
 
-def built_in() -> tuple[str, ...]:
-    """The names of the cells that come with Recurra."""
-    return tuple(name for name in _REGISTRY if name in _BUILT_IN)
+def built_in() -> dict[str, Cell]:
+    """The cells that come with Recurra, by name."""
+    return dict(_BUILT_IN)
 
 
 def get(cell: str | type[Cell] | Cell) -> Cell:
@@ -59,10 +64,23 @@ def register(name: str, cell: type[Cell] | Cell) -> Cell:
     A second registration under the name replaces the first, as when a notebook's cell is run again.
     """
     cell = get(cell)
-    if name in _BUILT_IN and cell != _REGISTRY[name]:
-        raise CellError(f"the name {name!r} is taken by {_REGISTRY[name]!r}; choose another")
+    if name in _BUILT_IN and cell != _BUILT_IN[name]:
+        raise CellError(f"the name {name!r} is taken by {_BUILT_IN[name]!r}; choose another")
     _REGISTRY[name] = cell
     return cell
+
+
+@contextmanager
+def registered(named: Mapping[str, type[Cell] | Cell] = MappingProxyType({})) -> Iterator[None]:
+    """Names for a while: `with cells.registered({"leaky": Leaky}): ...`. What is registered inside is forgotten too."""
+    before = dict(_REGISTRY)
+    try:
+        for name, cell in named.items():
+            register(name, cell)
+        yield
+    finally:
+        _REGISTRY.clear()
+        _REGISTRY.update(before)
 
 
 __all__ = [
@@ -74,6 +92,7 @@ __all__ = [
     "Facts",
     "GRUOriginal",
     "LayerNormLSTM",
+    "Lesson",
     "MinGRU",
     "MinLSTM",
     "PeepholeLSTM",
@@ -82,4 +101,5 @@ __all__ = [
     "get",
     "names",
     "register",
+    "registered",
 ]

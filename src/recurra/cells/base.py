@@ -20,6 +20,7 @@ from numbers import Real
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from recurra.cells.lesson import Lesson
 from recurra.errors import CellError
 
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -39,6 +40,20 @@ class Cell:
     """Whether there is a recurrent matrix W_h. Without one, `h` must not be used and the recurrence is a scan."""
     forget: str = ""
     """The gate (or vector) that keeps the memory when its bias is large: what `forget_bias` sets. Empty: none."""
+    keeps: dict[str, int] = {}
+    """The gates whose biases decide how long the memory lasts: 1 where a large bias keeps it, -1 where it lets go. What
+    `span` spreads. Empty: none."""
+    pytorch: str = ""
+    """PyTorch's kernel for these equations: "gru" is torch.gru, and torch.gru_cell for one step. Empty: it has none."""
+    lesson: Lesson | None = None
+    """What the studio says of the cell; None: its docstring, and its equations."""
+
+    def __init_subclass__(cls, **options):
+        # A subclass is another cell: these two hold for the equations of the class that sets them.
+        super().__init_subclass__(**options)
+        for name in ("pytorch", "lesson"):
+            if name not in vars(cls):
+                setattr(cls, name, getattr(Cell, name))
 
     def step(self, x, h, s):
         """One time step for a batch; `x`, `h` and `s` as in the module's text; returns `s.next(...)`."""
@@ -75,6 +90,9 @@ class Cell:
                 raise CellError(f"{name}: {word!r} is named twice; gates, states and vectors need names of their own")
         if self.forget and self.forget not in (*self.gate_names, *self.vectors):
             raise CellError(f"{name}.forget is {self.forget!r}; expected a gate or a vector of the cell")
+        for gate, sign in self.keeps.items():
+            if gate not in self.gate_names or sign not in (1, -1):
+                raise CellError(f"{name}.keeps has {gate!r}: {sign!r}; expected gates of the cell, each with 1 or -1")
 
     def settings(self) -> tuple:
         """What the step may read besides its arguments: the cell's own attributes, and numbers of its class and module.

@@ -9,6 +9,7 @@ Cho et al. 2014, arXiv:1406.1078; this form, which needs one product a step, is 
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import GRU_GATES, Lesson
 from recurra.expr import sigmoid, tanh
 
 
@@ -17,6 +18,14 @@ class GRU(Cell):
 
     gates = "r z n"  # torch.nn.GRU's order
     states = "h"
+    keeps = {"z": 1}
+    pytorch = "gru"
+    lesson = Lesson(
+        "GRU",
+        "One state with two gates: three quarters of an LSTM's parameters at the same width.",
+        GRU_GATES,
+        "Where size or time is short: at equal parameters it is wider than an LSTM, and often learns as well.",
+    )
 
     def step(self, x, h, s):
         r, z = sigmoid(x.r + h.r), sigmoid(x.z + h.z)

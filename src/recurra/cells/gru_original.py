@@ -9,6 +9,7 @@ Cho et al. 2014, arXiv:1406.1078, equations 5 to 8. Two products a step, the sec
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import GRU_GATES, Lesson
 from recurra.expr import sigmoid, tanh
 
 
@@ -17,6 +18,13 @@ class GRUOriginal(Cell):
 
     gates = "r z n"  # the same blocks as torch.nn.GRU; the weights mean something else in n
     states = "h"
+    keeps = {"z": 1}
+    lesson = Lesson(
+        "GRU, first form",
+        "The GRU as first published: the reset gate acts before the recurrent product.",
+        GRU_GATES | {"n": "the candidate, from a past that was reset before the product"},
+        "To match models of that form. The other one is quicker, because its products need not wait for each other.",
+    )
 
     def step(self, x, h, s):
         r, z = sigmoid(x.r + h.r), sigmoid(x.z + h.z)

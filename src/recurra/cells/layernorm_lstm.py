@@ -9,6 +9,7 @@ products, and c itself is carried unnormalised; the paper normalises the two pro
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import LSTM_GATES, Lesson
 from recurra.expr import layer_norm, sigmoid, tanh
 
 PARTS = ("i", "f", "g", "o", "c")
@@ -21,6 +22,12 @@ class LayerNormLSTM(Cell):
     states = "h c"
     vectors = {f"gain_{part}": 1.0 for part in PARTS} | {f"shift_{part}": 0.0 for part in PARTS}
     forget = "shift_f"
+    lesson = Lesson(
+        "LSTM with layer norm",
+        "An LSTM whose gates are normalised over the units, so that none saturates early.",
+        LSTM_GATES,
+        "For several layers, high learning rates and small batches: it learns more a step, and a step takes longer.",
+    )
 
     def step(self, x, h, s, w):
         i = sigmoid(layer_norm(x.i + h.i, w.gain_i, w.shift_i))

@@ -7,6 +7,7 @@ Hochreiter & Schmidhuber 1997; forget gate from Gers, Schmidhuber & Cummins 2000
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import LSTM_GATES, Lesson
 from recurra.expr import sigmoid, tanh
 
 
@@ -16,6 +17,14 @@ class LSTM(Cell):
     gates = "i f g o"  # torch.nn.LSTM's order
     states = "h c"
     forget = "f"
+    keeps = {"f": 1, "i": -1}
+    pytorch = "lstm"
+    lesson = Lesson(
+        "LSTM",
+        "A memory beside the state, which gates write, keep and show; gradients cross it unchanged.",
+        LSTM_GATES,
+        "The safe first choice: it remembers long, and few settings can spoil it.",
+    )
 
     def step(self, x, h, s):
         i, f, o = sigmoid(x.i + h.i), sigmoid(x.f + h.f), sigmoid(x.o + h.o)

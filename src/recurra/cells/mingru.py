@@ -7,6 +7,7 @@ Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201, section 3.1.
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import Lesson
 from recurra.expr import sigmoid
 
 
@@ -16,6 +17,13 @@ class MinGRU(Cell):
     gates = "z n"
     states = "h"
     recurrent = False
+    keeps = {"z": -1}
+    lesson = Lesson(
+        "minGRU",
+        "A GRU whose gate sees the input alone: the state is a running mean with a gate.",
+        {"z": "how much of the candidate is taken: 1 takes all of it", "n": "the candidate, from the input alone"},
+        "For speed on long sequences, with two layers or more: one layer alone cannot combine what it remembers.",
+    )
 
     def step(self, x, h, s):
         z = sigmoid(x.z)

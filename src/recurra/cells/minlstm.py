@@ -7,6 +7,7 @@ Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201, section 3.2.
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import Lesson
 from recurra.expr import sigmoid, softplus
 
 
@@ -17,6 +18,17 @@ class MinLSTM(Cell):
     states = "h"
     recurrent = False
     forget = "f"
+    keeps = {"f": 1, "i": -1}
+    lesson = Lesson(
+        "minLSTM",
+        "Two gates that see the input alone and divide the step between past and candidate.",
+        {
+            "f": "the past's part of the step, before the two are made to sum to one",
+            "i": "the candidate's part of the step",
+            "n": "the candidate, from the input alone",
+        },
+        "As minGRU, where keeping and writing should be learned apart.",
+    )
 
     def step(self, x, h, s):
         # f / (f + i) from the logarithms of both, as two closed gates may both be 0 in floating point.

@@ -7,6 +7,7 @@ Gers, Schraudolph & Schmidhuber 2002, "Learning precise timing with LSTM recurre
 """
 
 from recurra.cells.base import Cell
+from recurra.cells.lesson import LSTM_GATES, Lesson
 from recurra.expr import sigmoid, tanh
 
 
@@ -17,6 +18,13 @@ class PeepholeLSTM(Cell):
     states = "h c"
     vectors = {"peephole_i": 0.0, "peephole_f": 0.0, "peephole_o": 0.0}
     forget = "f"
+    keeps = {"f": 1, "i": -1}
+    lesson = Lesson(
+        "Peephole LSTM",
+        "An LSTM whose gates also see the memory that they guard.",
+        LSTM_GATES,
+        "Where exact intervals count, such as rhythm or counting; on text it is close to the LSTM.",
+    )
 
     def step(self, x, h, s, w):
         i = sigmoid(x.i + h.i + w.peephole_i * s.c)

@@ -34,7 +34,7 @@ class _Count(click.ParamType):
     examples={
         "the classics on a book, two minutes each": "recurra compare book.txt",
         "five cells, larger, longer": (
-            "recurra compare manual --cells rnn,lstm,gru,minlstm,layernorm-lstm --parameters 1M --minutes 10"
+            "recurra compare manual --cells rnn,lstm,gru,mingru,peephole-lstm --parameters 1M --minutes 10"
         ),
         "one layer, two epochs each": "recurra compare book.txt --num-layers 1 --epochs 2",
     },

@@ -9,7 +9,7 @@ It has no model code of its own: it calls tasks, generation and inside. Training
     texts     uploaded texts, by their SHA-256        runs      the folders; describe, history: what one holds
     launch    from a request to a training            trainer   the process; worker: its other side; events: its news
     models    models kept open                        writing   text, streamed fairly to many
-    card      what a model would cost; speed          comparisons, about, teaching, look
+    card      what a model would cost; speed          comparisons, about, look
 
 Names are loaded when first used: the settings need neither PyTorch nor FastAPI.
 """

@@ -14,7 +14,6 @@ from recurra.expr.text import aligned, equations
 from recurra.expr.trace import trace
 from recurra.studio.settings import PRESET, StudioConfig, known
 from recurra.studio.shapes import GENERATION
-from recurra.studio.teaching import LESSONS, lesson
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
 
@@ -48,8 +47,8 @@ def _processor() -> str:
 def cell(name: str) -> dict[str, Any]:
     """What a learner sees of a cell: its equations are read from its step."""
     found = cells.get(name)
-    words = lesson(name, found)
-    built_in = name in LESSONS
+    words = found.lesson or _from_docstring(name, found)
+    built_in = name in cells.built_in()
     return {
         "name": name,
         "title": words.title,
@@ -61,6 +60,14 @@ def cell(name: str) -> dict[str, Any]:
         "pick": words.pick,
         "from": "built-in" if built_in else Path(cell_file(found)).name,
     }
+
+
+def _from_docstring(name: str, found: cells.Cell) -> cells.Lesson:
+    first = (type(found).__doc__ or "A cell of your own.").strip().split("\n\n")[0]
+    gates = dict.fromkeys(found.gate_names, "as its equations say")
+    return cells.Lesson(
+        name, " ".join(first.split()), gates, "A cell of your own: compare it with the others on your text."
+    )
 
 
 def _equations(found: cells.Cell) -> list[str]:
@@ -84,7 +91,7 @@ def cell_file(found: cells.Cell) -> str:
 
 def own_cell_files() -> list[str]:
     """The files of all cells that are not built in: a training process has to run them too."""
-    return list(dict.fromkeys(cell_file(cells.get(name)) for name in cells.names() if name not in LESSONS))
+    return list(dict.fromkeys(cell_file(cells.get(name)) for name in cells.names() if name not in cells.built_in()))
 
 
 def _flat(preset: str) -> dict[str, Any]:

@@ -322,7 +322,7 @@ import sys
 sys.modules["torch"] = None
 from recurra import cells
 from recurra.backends.cpu import build, cache, library, processor
-units = [library.core_unit(), *(library.unit(cell)[0] for cell in cells._REGISTRY.values())]
+units = [library.core_unit(), *(library.unit(cell)[0] for cell in cells.built_in().values())]
 print(len({cache.file_name(unit, processor.known()[0]) for unit in units}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

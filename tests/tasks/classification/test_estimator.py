@@ -16,10 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from recurra import files
+from recurra import cells, files
 from recurra.errors import CellError, ConfigError, DataError, DtypeError, RunError, ShapeError
+from recurra.nn import Recurrent
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
+from recurra.tasks.classification.model import spread
 from recurra.tasks.classification.sequences import held_out, scales
 from recurra.training import Interrupted
 
@@ -201,6 +203,27 @@ def test_listeners_and_stop():
     assert events[-1]["reason"] == "stopped"
 
 
+@pytest.mark.parametrize("name", [name for name, cell in cells.built_in().items() if cell.keeps])
+def test_a_spread_cell_keeps_its_memory_from_two_steps_to_the_span(name):
+    layer = Recurrent(name, 2, 200, dtype=torch.float64)
+    spread(layer, 50)
+    with torch.no_grad():
+        for key, weight in layer.named_parameters():
+            if "weight" in key:
+                weight.zero_()
+    memory = torch.ones(1, 1, 200, dtype=torch.float64, requires_grad=True)
+    before = [torch.zeros_like(memory) for _ in layer.cell.state_names[:-1]] + [memory]
+    _, after = layer(torch.zeros(1, 1, 2, dtype=torch.float64), tuple(before) if len(before) > 1 else memory)
+    after = after[-1] if isinstance(after, tuple) else after
+    (kept,) = torch.autograd.grad(after.sum(), memory)
+    # A memory that lasts u steps keeps 1 - 1/u of itself in one.
+    lasts = 1 / (1 - kept)
+    assert lasts.min() >= 2
+    assert lasts.max() <= 50
+    assert lasts.min() < 5
+    assert lasts.max() > 40
+
+
 def test_chrono_start_spreads_the_gates():
     model = SequenceClassifier(cell="lstm", span=100, epochs=1, **TINY | {"lr": 1e-9, "hidden_size": 64})
     layers = model.fit(*ramps()).model_.encoder.layers
@@ -209,7 +232,9 @@ def test_chrono_start_spreads_the_gates():
     assert f.min() >= 0
     assert f.max() <= np.log(99) + 1e-3
     assert f.std() > 0.5
-    with pytest.raises(ConfigError, match=r"`span` has no effect on Elman.*; it is for lstm, gru, peephole-lstm"):
+    known = ", ".join(name for name in cells.names() if cells.get(name).keeps)
+    assert known.startswith("lstm, gru, gru-original, peephole-lstm, mingru, minlstm")
+    with pytest.raises(ConfigError, match=rf"`span` has no effect on Elman.*; it is for {known}"):
         SequenceClassifier(cell="rnn", span=100, epochs=1, **TINY).fit(*ramps())
 
 

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from recurra import cells
-from recurra.cells import GRU, LSTM, PeepholeLSTM
 from recurra.errors import ConfigError
 from recurra.nn import Recurrent
 from recurra.nn.pooling import Pooling
@@ -100,10 +99,6 @@ class Classifier(nn.Module):
         return self.head(self.dropout(self.pooling(states, lengths)))
 
 
-# For each cell the gates whose biases decide how long a memory lasts: +1 where a large one keeps it, -1 where it lets go.
-_KEEPERS = {LSTM: {"f": 1, "i": -1}, PeepholeLSTM: {"f": 1, "i": -1}, GRU: {"z": 1}}
-
-
 @torch.no_grad()
 def spread(layers: Recurrent, span: int) -> None:
     """Start the keeping gates' biases at log(u - 1), u uniform from 2 to `span` steps: `spread(layers, 784)`.
@@ -111,16 +106,18 @@ def spread(layers: Recurrent, span: int) -> None:
     Each unit then forgets at its own pace, from one step to the whole span (chrono initialisation, Tallec & Ollivier 2018,
     arXiv:1804.11188). ConfigError for a cell without such gates.
     """
-    keepers, gates = _KEEPERS.get(type(layers.cell)), layers.cell.gate_names
-    if keepers is None:
-        known = ", ".join(name for name in cells.names() if type(cells.get(name)) in _KEEPERS)
+    keeps, gates = layers.cell.keeps, layers.cell.gate_names
+    if not keeps:
+        known = ", ".join(name for name in cells.names() if cells.get(name).keeps)
         raise ConfigError(f"`span` has no effect on {layers.cell!r}; it is for {known}")
     for name, bias in layers.named_parameters():
         if not name.startswith("bias_ih_"):
             continue
-        other = getattr(layers, name.replace("_ih_", "_hh_"))  # the two are added up: one of them is enough
+        # Where there are two biases they are added up: one of them is enough.
+        other = getattr(layers, name.replace("_ih_", "_hh_"), None)
         start = torch.log(torch.empty(len(bias) // len(gates)).uniform_(1, span - 1))
-        for gate, sign in keepers.items():
+        for gate, sign in keeps.items():
             row = gates.index(gate)
             bias.chunk(len(gates))[row].copy_(sign * start)
-            other.chunk(len(gates))[row].zero_()
+            if other is not None:
+                other.chunk(len(gates))[row].zero_()
