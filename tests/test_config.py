@@ -21,7 +21,7 @@ def settings_classes() -> list[type]:
     names = [module.name for module in pkgutil.walk_packages(recurra.__path__, "recurra.")]
     modules = [importlib.import_module(name) for name in names if name.endswith((".config", "studio.settings"))]
     classes = {one for module in modules for one in vars(module).values() if dataclasses.is_dataclass(one)}
-    return sorted(classes - {config.Option, Range}, key=lambda cls: (cls.__module__, cls.__name__))
+    return sorted(classes - {config.Option, config.Reads, Range}, key=lambda cls: (cls.__module__, cls.__name__))
 
 
 def numeric() -> list[tuple[type, config.Option]]:

@@ -19,6 +19,7 @@ import numbers
 import textwrap
 import types
 import typing
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from recurra.errors import ConfigError, nearest
@@ -82,6 +83,13 @@ class Range:
         return self.words.format(self.ends)
 
 
+@dataclasses.dataclass(frozen=True)
+class Reads:
+    """How an option's value is read, beside its type: `Annotated[str, Reads(name)]` stores what `name(value)` gives."""
+
+    read: Callable[[Any], Any]
+
+
 def _digits(number: float | None) -> str:
     if number is None:
         return ""
@@ -108,6 +116,7 @@ class Option:
     choices: tuple = ()
     optional: bool = False
     range: Range | None = None
+    read: Callable[[Any], Any] | None = None
 
 
 @functools.cache
@@ -118,25 +127,28 @@ def options(cls: type) -> tuple[Option, ...]:
 
 
 def _option(field, hint, sentences) -> Option:
-    hint, limits = _unwrapped(hint)
+    hint, limits, reads = _unwrapped(hint)
     parts = [t for t in typing.get_args(hint) if t is not types.NoneType]
     optional = typing.get_origin(hint) in (types.UnionType, typing.Union) and len(parts) < len(typing.get_args(hint))
     if optional and len(parts) == 1:
-        hint, inner = _unwrapped(parts[0])
-        limits = limits or inner
+        hint, *inner = _unwrapped(parts[0])
+        limits, reads = limits or inner[0], reads or inner[1]
     choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
     kind = type(choices[0]) if choices else hint
     if field.name not in sentences:
         raise ConfigError(f"{field.name} has no sentence under it; write what it is, with its unit")
-    return Option(field.name, kind, field.default, sentences[field.name], choices, optional, limits)
+    return Option(
+        field.name, kind, field.default, sentences[field.name], choices, optional, limits, reads and reads.read
+    )
 
 
-def _unwrapped(hint) -> tuple[Any, Range | None]:
-    """Annotated[int, Range(1)] → int and the range."""
+def _unwrapped(hint) -> tuple[Any, Range | None, Reads | None]:
+    """Annotated[int, Range(1)] → int, the range, and how it is read."""
     if typing.get_origin(hint) is not Annotated:
-        return hint, None
+        return hint, None, None
     kind, *facts = typing.get_args(hint)
-    return kind, next((fact for fact in facts if isinstance(fact, Range)), None)
+    limits, reads = (next((fact for fact in facts if isinstance(fact, one)), None) for one in (Range, Reads))
+    return kind, limits, reads
 
 
 def _sentences(cls: type) -> dict[str, str]:
@@ -157,6 +169,7 @@ def check(config: Any) -> None:
     for option in options(type(config)):
         value = getattr(config, option.name)
         plain = tuple(map(_plain, value)) if isinstance(value, tuple) else _plain(value)
+        plain = option.read(plain) if option.read and plain is not None else plain
         if plain is not value:
             object.__setattr__(config, option.name, plain)
         check_value(option, plain)

@@ -237,6 +237,18 @@ def test_names_are_registered_for_a_while():
     assert "leaky" not in cells.names()
 
 
+def test_a_cell_without_a_name_gets_that_of_its_class(own_names):
+    assert cells.name_of(cells.LSTM) == cells.name_of(cells.LSTM()) == "lstm"
+    assert cells.name_of(cells.Elman("relu")) == "rnn-relu"
+    assert cells.name_of(Leaky) == cells.name_of(Leaky()) == "Leaky"
+    assert cells.get("Leaky") == Leaky()
+    cells.register("another", type("Another", (Leaky,), {}))
+    assert cells.name_of(cells.get("another")) == "another"
+    assert (cells.name_of(3), cells.name_of("lstm")) == (3, "lstm")
+    with pytest.raises(CellError, match=r"'leaky'; .*recurra --cell-file FILE"):
+        cells.get("leaky")
+
+
 def test_what_holds_for_one_class_alone_is_not_inherited():
     class Swapped(cells.LSTM):
         gates = "f i g o"

@@ -35,7 +35,9 @@ def test_train_and_generate_with_a_cell_of_ones_own(capsys):
         assert run(["--cell-file", "leaky.py", *train]) == 0
     capsys.readouterr()
     assert run(["generate", "run"]) == 2
-    assert "no cell is called 'leaky'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no cell is called 'leaky'" in told
+    assert "recurra --cell-file FILE" in told
     assert run(["--cell-file", "leaky.py", "generate", "run", "--length", "20"]) == 0
     assert len(capsys.readouterr().out.strip("\n")) >= 10
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
+from typing import Any
 
 from recurra.cells.base import WEIGHTS, Cell
 from recurra.cells.check import Facts, facts
@@ -47,7 +48,7 @@ def get(cell: str | type[Cell] | Cell) -> Cell:
         if cell not in _REGISTRY:
             raise CellError(
                 f"no cell is called {cell!r}; {nearest(cell, _REGISTRY)} "
-                "(a cell of your own gets a name by recurra.cells.register(name, cell))"
+                "(of your own: recurra.cells.register(name, cell), or in the terminal recurra --cell-file FILE ...)"
             )
         cell = _REGISTRY[cell]
     elif isinstance(cell, type) and issubclass(cell, Cell):
@@ -68,6 +69,21 @@ def register(name: str, cell: type[Cell] | Cell) -> Cell:
         raise CellError(f"the name {name!r} is taken by {_BUILT_IN[name]!r}; choose another")
     _REGISTRY[name] = cell
     return cell
+
+
+def name_of(cell: Any) -> Any:
+    """The name of a Cell or its class, as settings and runs store it; what is neither comes back as it is.
+
+    A cell without a name gets that of its class: `train("book.txt", cell=Leaky)` registers "Leaky".
+    """
+    if not isinstance(cell, Cell) and not (isinstance(cell, type) and issubclass(cell, Cell)):
+        return cell
+    cell = get(cell)
+    known = next((name for name, one in _REGISTRY.items() if one == cell), None)
+    if known is None:
+        known = type(cell).__name__
+        register(known, cell)
+    return known
 
 
 @contextmanager
@@ -99,6 +115,7 @@ __all__ = [
     "built_in",
     "facts",
     "get",
+    "name_of",
     "names",
     "register",
     "registered",

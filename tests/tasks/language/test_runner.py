@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import recurra
-from recurra import files
-from recurra.errors import ConfigError, DataError, DivergenceError, RunError, VocabularyError
+from recurra import cells, expr, files
+from recurra.errors import CellError, ConfigError, DataError, DivergenceError, RunError, VocabularyError
 from recurra.fitting import listeners
 from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
 from recurra.training import Interrupted, runs
@@ -48,6 +48,28 @@ def test_three_lines_of_python(trained):
     assert not model.training
     assert model.generate("the ", 30, temperature=0).startswith("the ")
     assert evaluate(model, text=TEXT)["nats"] < 1.5
+
+
+class Leaky(cells.Cell):
+    gates = "f n"
+
+    def step(self, x, h, s):
+        f = expr.sigmoid(x.f + h.f)
+        return s.next(h=f * s.h + (1 - f) * expr.tanh(x.n + h.n))
+
+
+@pytest.mark.parametrize("cell", [Leaky, Leaky()], ids=["class", "cell"])
+def test_a_cell_of_ones_own_is_taken_as_its_class(tmp_path, cell):
+    with cells.registered():
+        model = train(text=TEXT, out=tmp_path / "run", epochs=1, cell=cell, **TINY)
+        assert (model.config.cell, type(model.layers.cell)) == ("Leaky", Leaky)
+        assert load(tmp_path / "run").generate("the ", 9, seed=1) == model.generate("the ", 9, seed=1)
+    with pytest.raises(CellError, match=r"no cell is called 'Leaky'.*cells\.register.*--cell-file FILE"):
+        load(tmp_path / "run")
+    with cells.registered({"Leaky": Leaky}):
+        assert load(tmp_path / "run").layers.cell == Leaky()
+    with pytest.raises(ConfigError, match="`cell` is 3; expected str"):
+        train(text=TEXT, out=tmp_path / "other", cell=3, **TINY)
 
 
 def test_a_run_is_a_folder(trained):

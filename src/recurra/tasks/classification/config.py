@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, Range
+from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
 
@@ -12,7 +13,7 @@ from recurra.training.config import TrainingConfig
 class EncoderConfig:
     """Numbers, or the embeddings of tokens → recurrent stack."""
 
-    cell: str = "gru"
+    cell: CellName = "gru"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     hidden_size: Count = 128
     """Units of each recurrent layer, in each direction."""

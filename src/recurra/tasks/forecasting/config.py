@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from recurra import config
 from recurra.config import Count, Fraction, Range
 from recurra.errors import ConfigError
+from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
 # The columns that forecasts have beside those of the data: these must not be called the same.
@@ -83,7 +84,7 @@ class ForecastConfig:
     """Steps of a season, for the seasonal naive forecast and the lags. Not set = by freq: 24 for h, 7 for D, 12 for MS."""
     lags: Annotated[tuple[int, ...], Range(1, words="whole numbers, {}")] = ()
     """Steps back that the model sees beside the last value. Not set = one season."""
-    cell: str = "lstm"
+    cell: CellName = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     hidden_size: Count = 64
     """Units of each recurrent layer."""

@@ -7,6 +7,7 @@ from recurra import config
 from recurra.config import Fraction, Range
 from recurra.data.config import DataConfig
 from recurra.errors import ConfigError
+from recurra.fitting.cellname import CellName
 from recurra.text.config import TextConfig
 from recurra.training.config import TrainingConfig
 
@@ -21,7 +22,7 @@ _RECURRENT = ("recurrent_dropout", "zoneout", "weight_dropout", "residual", "ini
 class LanguageConfig:
     """Embedding → recurrent stack → dropout → softmax."""
 
-    cell: str = "lstm"
+    cell: CellName = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists; or transformer."""
     embedding_size: Annotated[int, Range(1, form=4096)] = 128
     """Length of each token's vector, in units."""

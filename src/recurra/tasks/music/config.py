@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from recurra import config
 from recurra.config import Count, Fraction, Range
 from recurra.errors import ConfigError
+from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
 
@@ -36,7 +37,7 @@ class MusicDataConfig:
 class MusicConfig:
     """88 keys → recurrent stack → the keys of the next step."""
 
-    cell: str = "lstm"
+    cell: CellName = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     hidden_size: Count = 256
     """Units of each recurrent layer."""

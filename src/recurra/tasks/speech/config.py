@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from recurra import config
 from recurra.config import Count, Fraction, Range
 from recurra.errors import ConfigError
+from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
 
@@ -23,7 +24,7 @@ class SpeechConfig:
     """Bring each band to mean 0 and deviation 1 over all recordings, or over each file, which then cannot be streamed."""
     unit: Literal["character", "word", "bpe"] = "character"
     """What a symbol is: a character, a whole word (for small vocabularies), or a piece of a word."""
-    cell: str = "gru"
+    cell: CellName = "gru"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     hidden_size: Count = 192
     """Units of each recurrent layer, and of each direction."""

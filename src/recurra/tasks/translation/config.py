@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from recurra import config
 from recurra.config import Count, Fraction, Range
 from recurra.errors import ConfigError
+from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
 
@@ -13,7 +14,7 @@ from recurra.training.config import TrainingConfig
 class TranslationConfig:
     """Embedding → recurrent encoder in both directions → recurrent decoder with attention → softmax."""
 
-    cell: str = "lstm"
+    cell: CellName = "lstm"
     """The recurrent cell of encoder and decoder, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     embedding_size: Count = 64
     """Length of each token's vector, in units."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, Range
+from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
 
@@ -12,7 +13,7 @@ from recurra.training.config import TrainingConfig
 class NetworkConfig:
     """What a classifier and a predictor have in common."""
 
-    cell: str = "lstm"
+    cell: CellName = "lstm"
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     channels: Count = 32
     """Channels of the first convolutions; each level that halves the frame doubles them."""
