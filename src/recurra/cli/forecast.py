@@ -91,7 +91,8 @@ def command(
     if stride and not windows:
         raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
     from recurra.fitting import pictures
-    from recurra.tasks.forecasting import Forecaster, frames
+    from recurra.tasks.forecasting import Forecaster
+    from recurra.tasks.forecasting.series import frames
 
     if to:
         frames.writable(to)
@@ -144,7 +145,8 @@ def _drop(why: str, **options) -> None:
 
 def _fit(data: Path, out, preset, settings, quiet):
     from recurra.fitting import folders
-    from recurra.tasks.forecasting import Forecaster, frames
+    from recurra.tasks.forecasting import Forecaster
+    from recurra.tasks.forecasting.series import frames
 
     forecaster = Forecaster(**{"preset": preset or "default", **settings})
     frame = frames.load(data)
@@ -161,7 +163,7 @@ def _fit(data: Path, out, preset, settings, quiet):
 
 def _show(forecaster, found, shown, to, picture, as_json) -> None:
     """Write what is to be written, and print the forecasts, or where windows were scored their scores."""
-    from recurra.tasks.forecasting import columns, frames
+    from recurra.tasks.forecasting.series import columns, frames
 
     if to:
         frames.write(found, to)

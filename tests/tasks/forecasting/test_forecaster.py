@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from recurra.errors import ConfigError, ShapeError
-from recurra.tasks.forecasting import Forecaster, baselines, frames, metrics, predicting, settings
+from recurra.tasks.forecasting import Forecaster, baselines, metrics, predicting, settings
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.heads import HEADS
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.windows import Unit, Windows, describe
+from recurra.tasks.forecasting.series import frames
+from recurra.tasks.forecasting.series.windows import Unit, Windows, describe
 
 AS_IS = {"past": [[0.0, 1.0]], "known": [[0.0, 1.0]], "static": []}
 

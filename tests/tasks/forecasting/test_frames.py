@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.forecasting import calendar, frames, frequency, windows
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.panel import Form
+from recurra.tasks.forecasting.series import calendar, frames, frequency, windows
+from recurra.tasks.forecasting.series.panel import Form
 
 
 def read(frame, **config):

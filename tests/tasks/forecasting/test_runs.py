@@ -14,7 +14,8 @@ from helpers.series import waves
 from recurra import files
 from recurra.errors import ConfigError, DataError, DivergenceError, RunError
 from recurra.fitting import listeners
-from recurra.tasks.forecasting import Forecaster, frames, metrics
+from recurra.tasks.forecasting import Forecaster, metrics
+from recurra.tasks.forecasting.series import frames
 from recurra.training import Interrupted, runs
 
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 6}

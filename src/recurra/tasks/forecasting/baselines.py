@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.series.panel import Panel
 
 
 def naive(panel: Panel, series: np.ndarray, cuts: np.ndarray, steps: int) -> np.ndarray:

@@ -55,7 +55,7 @@ class SeriesConfig:
             free = not _OURS.fullmatch(getattr(self, field))
             config.require(self, field, free, "a name that no column of the forecasts has; rename the column")
         if self.freq is not None:
-            from recurra.tasks.forecasting import frequency
+            from recurra.tasks.forecasting.series import frequency
 
             frequency.parse(self.freq)
 

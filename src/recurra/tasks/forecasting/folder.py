@@ -16,10 +16,10 @@ import torch
 from recurra import files
 from recurra.errors import RunError
 from recurra.fitting import folders
-from recurra.tasks.forecasting import frequency
 from recurra.tasks.forecasting.config import CONFIGS
-from recurra.tasks.forecasting.panel import Form, Panel
-from recurra.tasks.forecasting.windows import Unit
+from recurra.tasks.forecasting.series import frequency
+from recurra.tasks.forecasting.series.panel import Form, Panel
+from recurra.tasks.forecasting.series.windows import Unit
 
 SCHEMA = "forecasting/1"
 HISTORY = "history.safetensors"

@@ -15,12 +15,13 @@ from recurra.config import whole
 from recurra.errors import ConfigError, DataError, RunError
 from recurra.fitting import folders, running
 from recurra.tasks.forecasting import folder as contents
-from recurra.tasks.forecasting import frames, growing, predicting, setting_up, tables
+from recurra.tasks.forecasting import predicting, setting_up, tables
 from recurra.tasks.forecasting.config import settings
-from recurra.tasks.forecasting.frequency import shown
-from recurra.tasks.forecasting.panel import Form, Panel
+from recurra.tasks.forecasting.series import appending, frames
+from recurra.tasks.forecasting.series.frequency import shown
+from recurra.tasks.forecasting.series.panel import Form, Panel
+from recurra.tasks.forecasting.series.windows import Unit, Windows
 from recurra.tasks.forecasting.task import ForecastTask
-from recurra.tasks.forecasting.windows import Unit, Windows
 from recurra.training import runs
 
 
@@ -214,7 +215,7 @@ class Forecaster:
         if self._carried.state is None:
             self._read_all()
         config = dataclasses.replace(self.settings["series"], static=())
-        more = growing.follow(self._panel, frames.read(rows, config, self._panel.freq, filled=False)[0], config)
+        more = appending.follow(self._panel, frames.read(rows, config, self._panel.freq, filled=False)[0], config)
         self._panel = self._panel.joined(more)
         with predicting.inference():
             self._carried.read(self.model, self._windows(self._panel), more.lengths)

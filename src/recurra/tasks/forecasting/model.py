@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recurra.nn import Recurrent, select_state
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.heads import HEADS
-from recurra.tasks.forecasting.windows import Window, inputs
+from recurra.tasks.forecasting.series.windows import Window, inputs
 
 _CONTEXT = 8  # numbers that direct mode keeps of the state for each step ahead
 

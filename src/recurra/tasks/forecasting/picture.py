@@ -6,8 +6,8 @@ import numpy as np
 
 from recurra.errors import ConfigError, nearest
 from recurra.fitting import pictures
-from recurra.tasks.forecasting import columns
-from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.series import columns
+from recurra.tasks.forecasting.series.panel import Panel
 from recurra.tasks.forecasting.tables import MODELS, quantile_names
 
 _MOST = 4  # series in a picture unless they are named

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra.nn import map_state
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.windows import Unit, Windows
+from recurra.tasks.forecasting.series.windows import Unit, Windows
 
 _SERIES, _ROWS = 512, 16384  # at once: series read, paths drawn
 
@@ -113,7 +113,7 @@ def _ahead(model: ForecastModel, windows: Windows, series, cuts, steps: int, sta
     places = cuts[:, None] + np.arange(steps)
     device = model.device
     near = torch.from_numpy(windows.near(series, places, cuts, unit).astype(np.float32)).to(device)
-    known = torch.from_numpy(windows._at(windows.known, series, places)).to(device)
+    known = torch.from_numpy(windows.at(windows.known, series, places)).to(device)
     static = torch.from_numpy(windows.static[series]).to(device)
     size = torch.from_numpy(unit.size.astype(np.float32)).to(device)
     alone = config.head == "mean"

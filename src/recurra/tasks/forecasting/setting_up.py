@@ -7,12 +7,12 @@ import numpy as np
 
 from recurra.errors import ConfigError
 from recurra.fitting import folders
-from recurra.tasks.forecasting import calendar, frequency
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.series import calendar, frequency
+from recurra.tasks.forecasting.series.panel import Panel
+from recurra.tasks.forecasting.series.windows import Unit, Windows, describe
 from recurra.tasks.forecasting.task import ForecastTask
-from recurra.tasks.forecasting.windows import Unit, Windows, describe
 
 _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
 _LONGEST = 512  # most steps that are read unless `input_size` asks for more

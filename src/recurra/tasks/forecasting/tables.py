@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.tasks.forecasting import baselines, columns, frames, metrics, setting_up
-from recurra.tasks.forecasting.frequency import shown
-from recurra.tasks.forecasting.panel import Form, Panel
+from recurra.tasks.forecasting import baselines, metrics, setting_up
+from recurra.tasks.forecasting.series import columns, frames
+from recurra.tasks.forecasting.series.frequency import shown
+from recurra.tasks.forecasting.series.panel import Form, Panel
 
 MODELS = ("forecast", "naive", "seasonal_naive")
 

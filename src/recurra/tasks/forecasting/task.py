@@ -8,7 +8,7 @@ from recurra.data import Batches
 from recurra.errors import DataError
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.windows import Window, Windows
+from recurra.tasks.forecasting.series.windows import Window, Windows
 from recurra.training import Task, distributed
 
 _LOOKS = 2048  # most windows that an evaluation looks at, spread evenly over the held-out part

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.tasks.forecasting.frequency import Frequency
+from recurra.tasks.forecasting.series.frequency import Frequency
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import numpy as np
 
 from recurra.errors import DataError, nearest
-from recurra.tasks.forecasting import filling
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.frequency import shown
-from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.series import filling
+from recurra.tasks.forecasting.series.frequency import shown
+from recurra.tasks.forecasting.series.panel import Panel
 
 
 def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:

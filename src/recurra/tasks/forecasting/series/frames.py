@@ -7,10 +7,10 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.forecasting import columns, filling, frequency
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.frequency import Frequency, shown
-from recurra.tasks.forecasting.panel import Form, Panel
+from recurra.tasks.forecasting.series import columns, filling, frequency
+from recurra.tasks.forecasting.series.frequency import Frequency, shown
+from recurra.tasks.forecasting.series.panel import Form, Panel
 
 _SPARSE = 100  # a grid with so many steps for each row that was given is a mistyped stamp
 _TABLES = (".csv", ".parquet")

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from recurra.errors import DataError
-from recurra.tasks.forecasting import calendar
 from recurra.tasks.forecasting.config import ForecastConfig
-from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.series import calendar
+from recurra.tasks.forecasting.series.panel import Panel
 
 _FLOOR = 0.1  # least unit of a window, as a part of its series': one that stands still must not blow up what follows
 
@@ -83,7 +83,7 @@ class Windows:
         parts = (
             self.read(series, places, cuts, unit),
             near,
-            self._at(self.known, series, target),
+            self.at(self.known, series, target),
             self.static[series],
             values.T,
             seen.T,
@@ -99,7 +99,7 @@ class Windows:
         lagged = [self._values(series, places - lag, unit, when)[0] for lag in self.config.lags]
         fresh = (places - shift < cuts[:, None]) & (places - shift >= 0)
         past = self._past(series, places - shift, when) * fresh.T[..., None]
-        parts = [np.stack([values, seen, *lagged], -1).transpose(1, 0, 2), past, self._at(self.known, series, places)]
+        parts = [np.stack([values, seen, *lagged], -1).transpose(1, 0, 2), past, self.at(self.known, series, places)]
         if self.past.shape[1]:
             parts.append(fresh.T[..., None])
         static = self.static[series]
@@ -167,7 +167,7 @@ class Windows:
         wait = self.panel.wait[rows, column]
         return (wait > 0) & (places + wait >= when)
 
-    def _at(self, flat: np.ndarray, series: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def at(self, flat: np.ndarray, series: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Covariates at places, (T, B, columns), 0 outside the series."""
         rows, inside = self._rows(series, places)
         return (flat[rows] * inside[..., None]).transpose(1, 0, 2)

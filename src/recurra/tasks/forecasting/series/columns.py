@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, nearest
-from recurra.tasks.forecasting import frequency
+from recurra.tasks.forecasting.series import frequency
 
 _HUGE = 1e100  # squares of what is larger leave float64
 _ZONE = re.compile(r"\d[T ]\d\S*?\s*(Z|[+-]\d\d(?::?\d\d)?)$")

@@ -1,15 +1,17 @@
 """Missing values of a panel: filled as the settings say, so that no forecast sees past its cutoff, or said."""
 
+import dataclasses
+
 import numpy as np
 
 from recurra.errors import DataError
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.frequency import shown
-from recurra.tasks.forecasting.panel import Panel
+from recurra.tasks.forecasting.series.frequency import shown
+from recurra.tasks.forecasting.series.panel import Panel
 
 
 def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
-    """Missing values filled, or said."""
+    """A panel with its missing values filled; the given one stays as it is. DataError where `fill` is "error"."""
     flat = np.concatenate([panel.y[:, None], panel.past, panel.known], 1)
     missing = ~np.isfinite(flat)
     if not missing.any():
@@ -22,6 +24,7 @@ def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
             f"series {panel.ids[owner]!r} has no {name!r} at {shown(stamp)} ({missing[:, which].sum()} missing in all);"
             " say what becomes of missing values: fill='forward', fill='linear' or fill='zero'"
         )
+    wait, held = panel.wait.copy(), panel.held.copy()
     for s, (a, b) in enumerate(zip(panel.offsets, panel.offsets[1:], strict=False)):
         if missing[a:b].all(0).any():
             empty = names[1 + int(missing[a:b].all(0).argmax())]
@@ -30,11 +33,12 @@ def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
             values = flat[a:b, k].copy()
             flat[a:b, k] = fill(values, missing[a:b, k], config.fill)
             # What is known ahead has no cut to look across.
-            if k < panel.wait.shape[1]:
-                panel.wait[a:b, k], panel.held[a:b, k] = later(values, missing[a:b, k], config.fill)
-    ends = np.cumsum([1, panel.past.shape[1]])
-    panel.y[:], panel.past[:], panel.known[:] = flat[:, 0], flat[:, ends[0] : ends[1]], flat[:, ends[1] :]
-    return panel
+            if k < wait.shape[1]:
+                wait[a:b, k], held[a:b, k] = later(values, missing[a:b, k], config.fill)
+    past = panel.past.shape[1]
+    return dataclasses.replace(
+        panel, y=flat[:, 0], past=flat[:, 1 : 1 + past], known=flat[:, 1 + past :], wait=wait, held=held
+    )
 
 
 def later(values: np.ndarray, missing: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:

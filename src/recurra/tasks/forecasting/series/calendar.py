@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recurra.tasks.forecasting.frequency import Frequency
+from recurra.tasks.forecasting.series.frequency import Frequency
 
 _DAY = 86400.0
 # A circle of so many seconds matters to steps that are shorter.
