@@ -1,4 +1,4 @@
-"""Prompt → text, on toy models: what is drawn, where it stops, what it costs, and what goes wrong clearly."""
+"""Prompt → text, on toy models: what is drawn, where it starts and stops, what it costs, and which calls are refused."""
 
 import gc
 import resource

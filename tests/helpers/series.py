@@ -2,6 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+
+from recurra.tasks.forecasting.config import SeriesConfig
+from recurra.tasks.forecasting.series import frames
 
 
 def waves(*lengths, seed=0):
@@ -28,3 +32,20 @@ def ramps(count=60, seed=0, features=2):
         X.append(row)
         y.append(["down", "up"][number % 2])
     return X, np.array(y)
+
+
+def index_panel(*lengths, fill="error"):
+    """Series whose values are 1, 2, 3 ...; tens of them as past covariate, hundreds as future one."""
+    parts = [np.arange(1, n + 1) for n in lengths]
+    y = np.concatenate(parts).astype(float)
+    names = np.repeat([f"s{k}" for k in range(len(lengths))], lengths)
+    frame = pl.DataFrame({"unique_id": names, "ds": np.concatenate(parts), "y": y, "p": 10 * y, "f": 100 * y})
+    return frames.read(frame, SeriesConfig(past=("p",), future=("f",), fill=fill))[0]
+
+
+def read(frame, **config):
+    return frames.read(frame, SeriesConfig(**config))
+
+
+def stamps(*texts):
+    return np.array(texts, "datetime64[ns]")

@@ -49,3 +49,6 @@ def sentence(text: str, seed: int, rate: int = RATE) -> np.ndarray:
         parts += [tone(word, random, rate), np.zeros(int(random.uniform(0.1, 0.25) * rate), np.float32)]
     sound = np.concatenate(parts)
     return sound + random.normal(0, 3e-3, len(sound)).astype(np.float32)
+
+
+SAID = "low high high mid low mid mid"

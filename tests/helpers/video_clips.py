@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
 from PIL import Image
 
 from recurra.tasks.video import write_frames
@@ -31,3 +32,10 @@ def clips_in(folder: Path) -> np.ndarray:
 def counting(frames: int, size: int = 8) -> np.ndarray:
     """A clip whose pixels are the frame's number."""
     return np.tile(np.arange(frames, dtype=np.uint8)[:, None, None], (1, size, size))
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (12, 6, 16, 20), np.uint8)
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

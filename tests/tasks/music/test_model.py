@@ -1,156 +1,21 @@
-"""Music: the two heads against their formulas, training, composing, and what users get wrong."""
+"""Models of music: training, composing, and what users get wrong."""
 
 import json
 
 import pytest
 import torch
-import torch.nn.functional as F
-from helpers.support import assert_close
+from helpers.pieces import CADENCE, scale
 
-from recurra.errors import ConfigError, DataError, RecurraError, RunError
+from recurra.errors import ConfigError, RecurraError, RunError
 from recurra.tasks import music
-from recurra.tasks.music import chord, measure, task
-from recurra.tasks.music.config import MusicConfig, MusicDataConfig
+from recurra.tasks.music import chord
+from recurra.tasks.music.config import MusicConfig
 from recurra.tasks.music.folder import read_pieces
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.piece import Form, Piece
 from recurra.training import Interrupted
 
-CADENCE = [[60, 64, 67], [60, 65, 69], [59, 62, 67], [60, 64, 67]]
 TINY = {"hidden_size": 16, "head": "nade", "chord_size": 8, "batch_size": 2, "quiet": True}
-
-
-@pytest.fixture(params=list(chord.HEADS))
-def make_head(request):
-    """make_head(keys) → a head with distinct random weights that reads 7 units; a large scale makes keys depend strongly."""
-
-    def make(keys, scale=0.7):
-        head = chord.HEADS[request.param](7, keys, 5).double()
-        with torch.no_grad():
-            for parameter in head.parameters():
-                parameter.normal_(0, scale)
-        return head
-
-    return make
-
-
-def by_definition(head, hidden, keys):
-    """The log-probability key by key, from low to high."""
-    total, logits = torch.zeros(len(hidden), dtype=torch.float64), head.output(hidden)
-    memory = head.memory(hidden) if isinstance(head, chord.Nade) else None
-    for k in range(88):
-        scores = logits[:, k]
-        if memory is not None:
-            scores = scores + (torch.sigmoid(memory) * head.read[k]).sum(-1)
-            memory = memory + keys[:, k, None] * head.write[k]
-        total = total + F.logsigmoid(torch.where(keys[:, k] > 0, scores, -scores))
-    return -total
-
-
-def test_a_head_follows_its_formula(make_head):
-    head = make_head(88)
-    hidden, keys = torch.randn(6, 7, dtype=torch.float64, requires_grad=True), (torch.rand(6, 88) < 0.1).double()
-    keys[0], keys[1] = 0, 1  # silence, and every key at once
-    got, want = head.nats(hidden, keys), by_definition(head, hidden, keys)
-    assert_close(got, want, 1e-12)
-    wrt = [hidden, *head.parameters()]
-    assert_close(torch.autograd.grad(got.sum(), wrt), torch.autograd.grad(want.sum(), wrt), 1e-11)
-
-
-def test_draws_are_as_likely_as_the_head_says(make_head):
-    """Of all chords of three keys, each comes as often as its probability."""
-    torch.manual_seed(1)  # weights with which keys depend on each other strongly
-    three = make_head(3, scale=2.0)
-    with torch.no_grad():
-        hidden = torch.randn(7, dtype=torch.float64)
-        drawn, likely = three.draw(hidden, torch.rand(20_000, 3, dtype=torch.float64), 1.0, 0.0)
-        chords = torch.tensor([[k >> n & 1 for n in range(3)] for k in range(8)], dtype=torch.float64)
-        want = torch.exp(-three.nats(hidden.expand(8, -1), chords))
-        got = (drawn.double()[:, None] == chords).all(-1).double().mean(0)
-        rate = likely.mean(0) - drawn.double().mean(0)
-    assert float(want.sum()) == pytest.approx(1)
-    assert float((got - want).abs().max()) < 0.012
-    assert float(rate.abs().max()) < 0.012, "what is said of single keys is true too"
-
-
-def test_temperature_and_min_p_narrow_the_draw(make_head):
-    head = make_head(88)
-    hidden, uniform = torch.randn(7, dtype=torch.float64), torch.rand(50, 88, dtype=torch.float64)
-    with torch.no_grad():
-        cold, _ = head.draw(hidden, uniform, 0.0, 0.0)
-        assert (cold == cold[0]).all(), "nothing is left to chance"
-        drawn, likely = head.draw(hidden, uniform, 1.0, 0.3)
-        assert not drawn[likely < 0.3].any()
-        assert drawn.any()
-
-
-# Training
-
-
-def scale(steps=24, start=60):
-    """Two voices up and down a scale: easy to learn."""
-    return Piece([[start + (k % 8), start + 12 + (-k % 8)] for k in range(steps)], Form(1))
-
-
-def test_no_step_is_off_by_one():
-    """The model reads the steps before the one it is asked about, all of them and no other."""
-    torch.manual_seed(0)
-    model = MusicModel(MusicConfig(cell="gru", hidden_size=8, head="independent", dropout=0.0)).eval()
-    keys, lengths = measure.batch([scale(6).roll, scale(4, 40).roll], model.device)
-    nats, place = measure.step_nats(model, keys, lengths)
-    assert place.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 5]
-    for column, piece in enumerate([scale(6), scale(4, 40)]):
-        for step in range(len(piece)):
-            read = torch.cat([torch.zeros(1, 88), torch.from_numpy(piece.roll[:step]).float()])
-            hidden, _ = model(read[:, None])
-            want = model.head.nats(hidden[-1, 0], torch.from_numpy(piece.roll[step]).float())
-            got = nats[(place == step)][min(column, int((place == step).sum()) - 1)]
-            assert_close(got, want, 1e-5)
-
-
-def test_the_measure_is_the_mean_over_all_steps_but_first_ones():
-    torch.manual_seed(0)
-    model = MusicModel(MusicConfig(hidden_size=8))
-    rolls = [scale(n).roll for n in (5, 2, 9)]
-    sums = []
-    for roll in rolls:
-        nats = measure.step_nats(model.eval(), *measure.batch([roll], model.device))[0].detach()
-        sums.append((float(nats[0]), float(nats[1:].sum())))
-    found = measure.measure(model, rolls)
-    assert found["nats"] == pytest.approx(sum(rest for _, rest in sums) / 13, rel=1e-5)
-    assert found["nats_with_first"] == pytest.approx(sum(a + b for a, b in sums) / 16, rel=1e-5)
-    assert (found["pieces"], found["steps"]) == (3, 16)
-
-
-def test_what_cannot_be_measured_is_told(tmp_path):
-    model = MusicModel(MusicConfig(hidden_size=8))
-    (tmp_path / "a.json").write_text(json.dumps({"train": [CADENCE], "valid": [CADENCE]}))
-    with pytest.raises(ConfigError, match="`part` is 'tset'; did you mean `test`"):
-        music.evaluate(model, tmp_path / "a.json", "tset")
-    with pytest.raises(DataError, match="there is no piece to measure on: part 'test' is empty"):
-        music.evaluate(model, tmp_path / "a.json")
-
-
-def test_transposition_keeps_every_note_and_repeats_by_epoch_and_batch():
-    pieces = {"train": [scale(8, 22), scale(8, 88), Piece([[], []])], "valid": []}
-    made = task.MusicTask(
-        MusicModel(MusicConfig(hidden_size=4)), pieces, MusicDataConfig(batch_size=3, transpose=6), seed=3
-    )
-    assert made.rooms == [(-1, 6), (-6, 1), (0, 0)]
-    seen = set()
-    for epoch in range(40):
-        keys, lengths = made.batch(epoch, 0)
-        assert torch.equal(keys, made.batch(epoch, 0)[0])
-        assert keys.sum() == 32
-        seen |= {int(row.nonzero()[0]) + 21 for row in keys[0] if row.any()}
-    assert seen == {*range(21, 29), *range(82, 90)}
-
-
-def test_long_pieces_are_cut_into_passages():
-    made = task.MusicTask(
-        MusicModel(MusicConfig(hidden_size=4)), {"train": [scale(25)], "valid": []}, MusicDataConfig(passage=10)
-    )
-    assert [len(passage) for passage in made.passages] == [10, 10, 5]
 
 
 @pytest.fixture(scope="module")

@@ -3,27 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from helpers.speech_tones import RATE, SETTINGS, sentence, tone, words
-from helpers.support import assert_close
+from helpers.speech_tones import RATE, SAID, SETTINGS, sentence, tone, words
 
 from recurra.errors import ConfigError, DataError, DtypeError
 from recurra.tasks import speech
-from recurra.tasks.speech import Spike, Transcriber, Transcript
-from recurra.tasks.speech.config import settings
-from recurra.tasks.speech.features import count, frames_of
-from recurra.tasks.speech.model import Lookahead, SpeechModel
-from recurra.tasks.speech.stream import step_times
+from recurra.tasks.speech import Transcriber
 
-soundfile = pytest.importorskip("soundfile")
 pytest.importorskip("kaldi_native_fbank")
 
-SAID = "low high high mid low mid mid"
+soundfile = pytest.importorskip("soundfile")
 TINY = SETTINGS | {"hidden_size": 8, "epochs": 2}
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    return Transcriber(**SETTINGS).fit(words(60, seed=0), rate=RATE, quiet=True)
 
 
 # Transcribing
@@ -80,85 +69,6 @@ def test_silence_and_a_blink_have_no_words(fitted, samples):
     assert fitted.transcribe(np.zeros(samples), rate=RATE) == ""
 
 
-@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 44_100])
-def test_times_are_right_after_an_hour_at_any_rate(rate):
-    """Frames are whole samples apart: at 11,025 a second that is a little less than 10 ms."""
-    step, first = step_times(settings(rate=rate)["model"])
-    steps = count(3600 * rate, rate) // 3
-    assert abs(first + (steps - 1) * step - 3600) < 0.05
-
-
-# Streaming
-
-
-@pytest.mark.parametrize("beam", [0, 4])
-@pytest.mark.parametrize("most", [50, 900, 20_000])
-def test_sound_in_pieces_is_heard_as_whole_to_the_bit(fitted, most, beam):
-    sound, random, at = sentence(SAID, seed=1, rate=11025), np.random.default_rng(most), 0
-    stream = fitted.stream(rate=11025, beam=beam)
-    while at < len(sound):
-        size = int(random.integers(0, most))
-        text = stream.feed(sound[at : at + size])
-        assert text == stream.text
-        at += size
-    assert stream.finish() == stream.finish() == SAID
-    assert stream.transcript == fitted.transcript(sound, rate=11025, beam=beam), "times and probabilities too"
-
-
-def test_words_come_before_the_sound_ends_and_only_grow(fitted):
-    sound, stream, texts = sentence(SAID, seed=1), fitted.stream(rate=RATE), [""]
-    for at in range(0, len(sound), 800):
-        texts.append(stream.feed(sound[at : at + 800]))
-        heard = stream.transcript.words
-        late = (at + 800) / RATE - stream.delay
-        whole = fitted.transcript(sound, rate=RATE).words
-        assert [word for word in whole if word.end < late] == heard[: sum(word.end < late for word in whole)]
-    assert all(b.startswith(a) for a, b in zip(texts, texts[1:], strict=False))
-    assert len(set(texts)) > 4
-
-
-def test_blocks_compute_what_training_computes(fitted):
-    """The blocks of a stream join without a seam: its scores are those of one pass over all frames."""
-    sound, model = sentence(SAID, seed=1), fitted.model
-    frames = torch.from_numpy(frames_of(sound, RATE, SETTINGS["mels"], "global"))[None]
-    with torch.no_grad():
-        want, _ = model(frames, torch.tensor([frames.shape[1]]))
-    got, stream = [], fitted.stream(rate=RATE)
-    feed = stream._decoder.feed
-    stream._decoder.feed = lambda scores: (got.append(torch.tensor(scores)), feed(scores))
-    stream.feed(sound)
-    stream.finish()
-    assert len(got) > 5
-    assert_close(torch.cat(got), want[:, 0], 1e-4)
-
-
-def test_memory_does_not_grow_with_the_length(fitted):
-    stream, random = fitted.stream(rate=RATE), np.random.default_rng(0)
-    noise = random.normal(0, 1e-3, RATE).astype(np.float32)
-
-    def held():
-        arrays = [*stream._waiting, stream._resampler.kept]
-        return sum(a.nbytes for a in arrays) + sum(t.nbytes for t in (stream._frames, stream._hidden))
-
-    sizes = []
-    for _ in range(120):
-        stream.feed(noise)
-        sizes.append(held())
-    assert max(sizes) < 16_000, "bytes, after two minutes"
-    assert stream._features._given > 10_000, "frames are counted on, but not kept"
-
-
-def test_a_stream_says_what_it_cannot_do(fitted):
-    stream = fitted.stream(rate=RATE)
-    with pytest.raises(DtypeError, match="the sound is bool; expected floats"):
-        stream.feed(np.zeros(10, bool))
-    stream.finish()
-    with pytest.raises(ConfigError, match="the stream has ended; open a new one"):
-        stream.feed(np.zeros(10))
-    with pytest.raises(ConfigError, match="`rate` is 12; expected whole samples a second"):
-        fitted.stream(rate=12)
-
-
 @pytest.mark.parametrize("option", [{"bidirectional": True, "lookahead": 0}, {"normalise": "file"}])
 def test_models_of_whole_recordings_transcribe_and_refuse_to_stream(option):
     transcriber = Transcriber(**SETTINGS | option | {"epochs": 12}).fit(words(45, seed=0), rate=RATE, quiet=True)
@@ -168,50 +78,6 @@ def test_models_of_whole_recordings_transcribe_and_refuse_to_stream(option):
     name, value = next(iter(option.items()))
     with pytest.raises(ConfigError, match=f"a model with {name}={value!r} needs the whole recording"):
         transcriber.stream(rate=RATE)
-
-
-# The model
-
-
-def test_the_lookahead_is_a_sum_over_the_next_steps():
-    layer, x = Lookahead(units=3, ahead=2).double(), torch.randn(7, 2, 3, dtype=torch.float64)
-    assert torch.equal(layer(x), x[:5]), "it starts as no convolution"
-    torch.nn.init.normal_(layer.weight)
-    want = sum(x[j : j + 5] * layer.weight[j] for j in range(3))
-    assert_close(layer(x), want.detach(), 1e-12)
-
-
-def test_rows_of_a_batch_do_not_see_their_padding():
-    model = SpeechModel(4, settings(hidden_size=8, mels=5, stack=2, dropout=0.0)["model"]).eval()
-    frames = torch.randn(3, 21, 5)
-    lengths = torch.tensor([21, 8, 1])
-    scores, steps = model(frames, lengths)
-    assert steps.tolist() == [10, 4, 0]
-    for row, length in enumerate(lengths.tolist()):
-        alone, _ = model(frames[row : row + 1, :length], lengths[row : row + 1])
-        assert alone.shape[0] == length // 2
-        if length > 1:
-            assert_close(scores[: length // 2, row], alone[:, 0].detach(), 1e-5)
-
-
-# Pictures, and real speech
-
-
-def test_a_picture_shows_the_spikes_over_the_spectrogram(fitted, tmp_path):
-    figure = fitted.plot(sentence(SAID, seed=1), tmp_path / "a.png", rate=RATE)
-    above, below = figure.axes
-    assert [text.get_text() for text in above.texts] == SAID.split()
-    assert above.get_title() == f"“{SAID}”"
-    assert len(below.lines) == 7
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert fitted.plot(np.zeros(10), rate=RATE).axes[0].get_title() == "“”"
-
-
-def test_what_is_said_is_drawn_as_it_stands(fitted, tmp_path, monkeypatch):
-    """Two dollars are no formula."""
-    heard = Transcript((Spike("$\\frac{$", 0.1, 0.9),), 0.2)
-    monkeypatch.setattr(fitted, "transcript", lambda *_, **__: heard, raising=False)
-    assert fitted.plot(np.zeros(1600), tmp_path / "a.png", rate=RATE).axes[0].get_title() == "“$\\frac{$”"
 
 
 @pytest.mark.slow

@@ -1,80 +1,23 @@
-"""Video: moving digits, measures, labels, next frames, going on, and what is said of bad input."""
+"""Next frames: windows, copies, settings, resumed runs, and the errors of a fitted model."""
 
 import numpy as np
 import pytest
-import torch
-from helpers.video_clips import clips_in, counting
-from skimage.metrics import structural_similarity
-from sklearn.datasets import load_digits
+from helpers.video_clips import NOISE, clips_in, counting, same
 
 from recurra import files
-from recurra.errors import ConfigError, DataError, DtypeError, RecurraError, RunError, ShapeError
+from recurra.errors import ConfigError, DataError, RunError, ShapeError
 from recurra.tasks import video
 from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim
-from recurra.tasks.video.moving import HEADINGS
 from recurra.tasks.video.predictor import _split
 from recurra.tasks.video.task import windows
 
 SMALL = dict(channels=4, num_layers=1, batch_size=8)
 random = np.random.default_rng(0)
-NOISE = random.integers(0, 256, (12, 6, 16, 20), np.uint8)
 
 
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path, clips_in(tmp_path)
-
-
-# Measures, and what is measured
-
-
-def test_ssim_is_that_of_others():
-    a, b = random.random((3, 30, 24)), random.random((3, 30, 24))
-    b[1] = 0.7 * a[1] + 0.1
-    b[2] = 0
-    options = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0)
-    want = np.mean([structural_similarity(x, y, **options) for x, y in zip(a, b, strict=True)])
-    assert ssim(a, b) == pytest.approx(want, abs=1e-9)
-    assert ssim(a, a) == pytest.approx(1)
-    assert mse(np.full((2, 3), 255, np.uint8), np.full((2, 3), 0.5)) == pytest.approx(0.25)
-    with pytest.raises(ShapeError, match="expected at least 11 pixels each way"):
-        ssim(a[:, :10], b[:, :10])
-    with pytest.raises(ShapeError, match=r"frames of \(3, 30, 24\) cannot be held against frames of \(30, 24\)"):
-        mse(a, b[0])
-
-
-def test_moving_digits_move_straight_and_bounce():
-    dot = np.full((1, 1, 1), 200, np.uint8)
-    made = moving_digits(dot, 40, size=33, frames=30, digits=1, eight=True, speed=1 / 16, seed=3)
-    assert made.clips.shape == (40, 30, 33, 33)
-    lines, columns = (np.array([[np.argwhere(frame)[0][k] for frame in clip] for clip in made.clips]) for k in (0, 1))
-    for clip in range(40):
-        step = lines[clip, 1] - lines[clip, 0], columns[clip, 1] - columns[clip, 0]
-        name = ("N" if step[0] < 0 else "S" if step[0] > 0 else "") + (
-            "W" if step[1] < 0 else "E" if step[1] > 0 else ""
-        )
-        assert name == HEADINGS[made.headings[clip, 0]]
-    assert np.abs(np.diff(lines, axis=1)).max() <= 3
-    assert {0, 32} <= set(lines.ravel()) & set(columns.ravel()), "the edges are reached"
-    both = moving_digits(np.full((1, 20, 20), 100, np.uint8), 5, size=24, frames=4, seed=1)
-    assert both.clips.max() == 100, "overlaps take the larger value"
-    again = moving_digits(np.full((1, 20, 20), 100, np.uint8), 5, size=24, frames=4, seed=1)
-    assert np.array_equal(both.clips, again.clips)
-    with pytest.raises(ShapeError, match="smaller than the canvas of 20"):
-        moving_digits(np.zeros((1, 20, 20)), 1, size=20)
-    for options, error, words in (
-        ({"speed": 3}, ConfigError, "`speed` is 3; expected a speed from 0 to 1"),
-        ({"frames": 0}, ConfigError, "`frames` is 0; expected a whole number, 1 or more"),
-        ({"digits": 1.5}, ConfigError, r"`digits` is 1\.5; expected a whole number"),
-        ({"pairs": [[0, 1]]}, ShapeError, r"`pairs` is \(1, 2\); expected \(1, 2\), numbers of the 1 images"),
-        ({"pairs": [0, 0]}, ShapeError, r"`pairs` is \(2,\); expected \(1, 2\)"),
-    ):
-        with pytest.raises(error, match=words):
-            moving_digits(dot, 1, **options)
-    with pytest.raises(DtypeError, match="`images` is float64; expected uint8, 0 to 255"):
-        moving_digits(dot / 255, 1)
-    with pytest.raises(ShapeError, match=r"`images` is \(0, 4, 4\)"):
-        moving_digits(np.zeros((0, 4, 4), np.uint8), 1)
 
 
 def test_no_window_is_off_by_one():
@@ -101,36 +44,6 @@ def test_a_prediction_reads_the_last_frames_seen_and_starts_as_a_copy():
     assert model.predict(random.random((2, 4, 21, 13))).shape == (2, 2, 21, 13), "frames of any size"
 
 
-# Learning
-
-
-@pytest.fixture(scope="module")
-def digits():
-    found = load_digits()
-    return np.minimum(found.images * 16, 255).astype(np.uint8), found.target
-
-
-@pytest.mark.slow
-def test_which_digit_and_where_it_goes(digits):
-    images, labels = digits
-    numbers = np.flatnonzero(np.isin(labels, (0, 1, 4)))
-    train, test = numbers[:400], numbers[400:]
-    clips, rows = [], []
-    for seed, (part, count) in enumerate(((train, 480), (test, 80))):
-        pairs = np.random.default_rng(seed).choice(part, (count, 1))
-        made = moving_digits(images, count, size=16, frames=5, digits=1, eight=True, speed=0.2, seed=seed, pairs=pairs)
-        clips.append(made.clips)
-        rows.append({"digit": labels[pairs[:, 0]].tolist(), "going": [HEADINGS[h] for h in made.headings[:, 0]]})
-    model = VideoClassifier(channels=8, hidden_size=48, epochs=12, lr=5e-3, dropout=0.0, batch_size=16).fit(
-        clips[0], rows[0]
-    )
-    found = model.evaluate(clips[1], rows[1])
-    assert list(found) == ["digit", "going"]
-    assert found["digit"] > 0.75
-    assert found["going"] > 0.8
-    assert model.score(clips[1], rows[1]) == pytest.approx(sum(found.values()) / 2)
-
-
 @pytest.mark.slow
 def test_the_next_frames_are_better_than_copies(digits):
     images, _ = digits
@@ -155,67 +68,6 @@ def test_a_real_clip(real_data):
     found = model.evaluate([frames[45:]])
     assert found["mse"] < 3 * found["copy_mse"]
     assert model.predict([frames]).shape == (1, 1, 34, 80)
-
-
-# One label or several, any form
-
-
-def test_labels_in_any_form_give_the_same():
-    texts = ["b", "a"] * 6
-    options = dict(epochs=1, hidden_size=8, channels=4, batch_size=4)
-    one = VideoClassifier(**options).fit(NOISE, texts)
-    assert one.classes == [["a", "b"]]
-    assert one.names == ["label"]
-    assert set(one.predict(NOISE)) <= {"a", "b"}
-    proba = one.predict_proba(NOISE)
-    assert proba.shape == (12, 2)
-    np.testing.assert_allclose(proba.sum(1), 1)
-    same = VideoClassifier(**options).fit(list(NOISE), np.array(texts))
-    assert np.array_equal(same.predict_proba(NOISE), proba), "the same seed, the same data"
-    two = VideoClassifier(**options).fit(NOISE, {"kind": texts, "number": list(range(12))})
-    found = two.predict(NOISE)
-    assert found.shape == (12, 2)
-    assert isinstance(found[0, 1], int)
-    assert [p.shape for p in two.predict_proba(NOISE)] == [(12, 2), (12, 12)]
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"pooling": "attention", "bidirectional": True, "cell": "lstm"}], ids=["plain", "more"]
-)
-def test_clips_of_unequal_length_are_as_alone(options):
-    model = VideoClassifier(epochs=1, hidden_size=8, channels=4, num_layers=1, **options).fit(NOISE, [0, 1] * 6)
-    clips = [NOISE[0], NOISE[1][:2], NOISE[2][:4]]
-    alone = np.concatenate([model.predict_proba([clip]) for clip in clips])
-    np.testing.assert_allclose(model.predict_proba(clips), alone, atol=1e-5)
-    unequal = [clip[: 3 + k % 4] for k, clip in enumerate(NOISE)]
-    assert VideoClassifier(epochs=1, hidden_size=8, channels=4).fit(unequal, [0, 1] * 6).history
-
-
-@pytest.mark.parametrize(
-    ("X", "y", "words"),
-    [
-        (NOISE, [0] * 12, "`label` is 0 for every clip; expected at least two classes"),
-        (NOISE, [0, 1], "`X` has 12 clips, but there are 2 labels"),
-        (NOISE, [(0, 1)] * 11 + [(0,)], "clip 11 has 1 labels, but the first has 2"),
-        (NOISE, [0.0, np.nan] * 6, "the label of clip 1 is missing"),
-        (NOISE, "cat", "`y` is 'cat'; expected a label, or a row of labels, for each clip"),
-        (
-            NOISE,
-            {"a": [0, 1] * 6, "b": [0]},
-            "the columns of `y` have {'a': 12, 'b': 1} labels; expected one for each clip",
-        ),
-        (
-            NOISE,
-            np.arange(12).astype("datetime64[D]"),
-            "the label of clip 0 is datetime.date(1970, 1, 1); expected a text",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_labels_that_cannot_be(X, y, words):
-    with pytest.raises(RecurraError) as caught:
-        VideoClassifier().fit(X, y)
-    assert words in str(caught.value)
 
 
 def test_what_a_fitted_model_refuses():
@@ -286,23 +138,6 @@ def test_settings_that_cannot_be(settings, words):
     assert words in str(caught.value)
 
 
-def test_settings_of_the_classifier_that_cannot_be():
-    with pytest.raises(ConfigError, match="`hidden_size` is 0; expected 1 or more"):
-        VideoClassifier(hidden_size=0)
-    with pytest.raises(ConfigError, match=r"`dropout` is 1\.0; expected a fraction"):
-        VideoClassifier(dropout=1.0)
-    for name, value in {"crop": 8, "mirror": True}.items():
-        with pytest.raises(ConfigError, match=f"`{name}` has no effect on labels: it is for next frames"):
-            VideoClassifier(**{name: value})
-
-
-def test_labels_of_two_types_stay_what_they_are():
-    clips, labels = [np.full((3, 8, 8), 255 * (k % 2), np.uint8) for k in range(12)], [0, "dark"] * 6
-    model = VideoClassifier(epochs=20, lr=0.02, hidden_size=8, channels=4, validation=0.0).fit(clips, labels)
-    assert model.predict(clips).tolist() == labels
-    assert model.evaluate(clips, labels) == {"label": 1.0}
-
-
 # Keeping
 
 
@@ -314,10 +149,6 @@ def last_weights(folder):
     """The weights after the last step: the best ones also depend on an evaluation where a run was stopped."""
     content, _ = files.read_tensors(folder / "state.safetensors", "state/1")
     return {name: value for name, value in content.items() if name.startswith(("model.", "optimizer."))}
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.mark.parametrize("kind", [FramePredictor, VideoClassifier])

@@ -2,6 +2,8 @@
 
 import numpy as np
 import polars as pl
+import pytest
+from helpers.series import read
 
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import filling, frames
@@ -18,3 +20,28 @@ def test_a_panel_is_filled_into_a_new_one():
     assert np.isnan(panel.y).tolist() == [False, True, False, False]
     assert np.isnan(panel.past[:, 0]).tolist() == [True, False, False, False]
     assert not panel.wait.any()
+
+
+@pytest.mark.parametrize(
+    ("fill", "want"),
+    [("forward", [1, 2, 2, 2, 5, 5, 7]), ("linear", [1, 2, 3, 4, 5, 6, 7]), ("zero", [1, 2, 0, 0, 5, 0, 7])],
+)
+def test_gaps_and_missing_values_are_filled_as_asked(fill, want):
+    panel, _ = read(pl.DataFrame({"ds": [1, 2, 5, 6, 7], "y": [1.0, 2, 5, None, 7]}), fill=fill)
+    assert panel.y.tolist() == want
+    assert panel.seen.tolist() == [True, True, False, False, True, False, True]
+
+
+def test_what_filling_takes_from_later_is_known_later():
+    """Each filled value as it stood before the value after the gap; before the first value there is nothing."""
+    data = {"ds": np.arange(7), "y": [None, 2.0, None, None, 5, 6, None], "p": [1.0, None, 3, 4, 5, 6, 7]}
+    panel, _ = read(pl.DataFrame(data), fill="linear", past="p")
+    assert panel.y.tolist() == [2, 2, 3, 4, 5, 6, 6]
+    assert panel.cut(np.array([4])).y.tolist() == [2, 2, 2, 2]
+    assert panel.cut(np.array([5])).y.tolist() == [2, 2, 3, 4, 5]
+    assert panel.cut(np.array([1])).y.tolist() == [0]
+    assert panel.cut(np.array([2])).past[:, 0].tolist() == [1, 1]
+    assert panel.past[:, 0].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    one = np.zeros(1, int)
+    assert [panel.known_at(one, one + 3, one + cut)[0] for cut in (4, 5)] == [2, 4]
+    assert read(pl.DataFrame(data), fill="zero", past="p")[0].cut(np.array([4])).y.tolist() == [0, 2, 0, 0]

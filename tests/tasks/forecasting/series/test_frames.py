@@ -1,26 +1,16 @@
-"""Frames in and out: any library, frequencies found or given, gaps and mistakes said in one line."""
+"""Frames of any library become a panel, or one line says why not."""
 
 import datetime
 
-import narwhals.stable.v2 as narwhals
-import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from helpers.series import read
 
 from recurra.errors import ConfigError, DataError
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.series import calendar, frames, frequency, windows
-from recurra.tasks.forecasting.series.panel import Form
-
-
-def read(frame, **config):
-    return frames.read(frame, SeriesConfig(**config))
-
-
-def stamps(*texts):
-    return np.array(texts, "datetime64[ns]")
+from recurra.tasks.forecasting.series import frames, windows
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table, lambda d: pl.DataFrame(d).lazy()])
@@ -36,82 +26,6 @@ def test_any_library_in_any_order(make):
     back = frames.make({"y": [1.0]}, form)
     assert type(back) in (pd.DataFrame, pl.DataFrame, pa.Table)
     assert type(back).__module__.split(".")[0] in type(frame).__module__
-
-
-@pytest.mark.parametrize("name", ["15min", "h", "2h", "D", "3D", "B", "W", "MS", "ME", "2MS", "QS", "QE", "YS", "YE"])
-def test_a_frequency_is_found_and_its_stamps_go_on(name):
-    """As pandas has them: found in what pandas makes, and the same stamps again."""
-    made = pd.date_range("2023-12-29 00:00", periods=40, freq=name).to_numpy().astype("datetime64[ns]")
-    found = frequency.find([made])
-    assert str(found) == name
-    places, off = found.positions(made, made[0])
-    assert places.tolist() == list(range(40))
-    assert not off.any()
-    assert np.array_equal(found.stamps(made[0], np.arange(40)), made)
-
-
-def test_frequencies_by_name_and_their_seasons():
-    seasons = {"h": 24, "15min": 96, "30min": 48, "2h": 12, "D": 7, "B": 5, "W": 52, "MS": 12, "QS": 4, "YS": 1, "1": 1}
-    assert {name: frequency.parse(name).season for name in seasons} == seasons
-    assert str(frequency.parse("H")) == "h"
-    assert str(frequency.parse("60min")) == "60min"
-    with pytest.raises(ConfigError, match="`freq` is 'hourly'; expected one of: s, min, h"):
-        frequency.parse("hourly")
-
-
-def test_months_of_any_day_follow_each_other():
-    monthly = frequency.parse("MS")
-    first = stamps("2024-01-31 06:00")[0]
-    assert np.array_equal(
-        monthly.stamps(first, np.arange(3)), stamps("2024-01-31T06", "2024-02-29T06", "2024-03-31T06")
-    )
-
-
-def test_stamps_go_out_as_they_came():
-    texts = ["1949-01", "1949-02", "1949-03"]
-    panel, form = read(pl.DataFrame({"ds": texts, "y": [1, 2, 3]}))
-    assert (str(panel.freq), form.stamps, form.has_ids) == ("MS", "text:M:T", False)
-    assert form.out(panel.stamps()) == texts
-    minutes = ["2024-05-01 10:00", "2024-05-01 10:30", "2024-05-01 11:00"]
-    panel, form = read(pl.DataFrame({"ds": minutes, "y": [1, 2, 3]}))
-    assert form.out(panel.stamps()) == minutes
-    days = [datetime.date(2024, 2, d) for d in (27, 28, 29)]
-    panel, form = read(pl.DataFrame({"ds": days, "y": [1, 2, 3]}))
-    assert form.out(panel.at(np.zeros(1, int), np.array([3]))) == [datetime.date(2024, 3, 1)]
-
-
-@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
-@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
-def test_stamps_go_out_in_the_unit_they_came_in(library, unit):
-    """So that forecasts can be joined to the frame: polars and pyarrow join columns of one type alone."""
-    days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], f"datetime64[{unit}]")
-    frame = library({"ds": days, "y": [1, 2, 3]})
-    panel, form = read(frame)
-    back = frames.make({"ds": form.out(panel.stamps())}, form)
-    came, went = (narwhals.from_native(one).schema["ds"] for one in (frame, back))
-    assert came == went == narwhals.Datetime(unit)
-
-
-def test_calendar_features_are_where_the_stamp_is():
-    hourly = frequency.parse("h")
-    assert calendar.names(hourly) == ["day", "week", "month", "year"]
-    found = calendar.features(stamps("2024-01-01 06:00", "2024-01-04 12:00"), hourly)
-    angles = np.arctan2(found[:, :4], found[:, 4:]) % (2 * np.pi) / (2 * np.pi)
-    # 06:00; Monday; the 1st; 1 January. 12:00; Thursday; the 4th of 31; the 4th of 366.
-    assert angles[0] == pytest.approx([0.25, 0, 0, 0], abs=1e-6)
-    assert angles[1] == pytest.approx([0.5, 3 / 7, 3 / 31, 3 / 366], abs=1e-6)
-    assert calendar.names(frequency.parse("MS")) == ["year"]
-    assert calendar.names(frequency.parse("YS")) == calendar.names(frequency.parse("1")) == []
-
-
-@pytest.mark.parametrize(
-    ("fill", "want"),
-    [("forward", [1, 2, 2, 2, 5, 5, 7]), ("linear", [1, 2, 3, 4, 5, 6, 7]), ("zero", [1, 2, 0, 0, 5, 0, 7])],
-)
-def test_gaps_and_missing_values_are_filled_as_asked(fill, want):
-    panel, _ = read(pl.DataFrame({"ds": [1, 2, 5, 6, 7], "y": [1.0, 2, 5, None, 7]}), fill=fill)
-    assert panel.y.tolist() == want
-    assert panel.seen.tolist() == [True, True, False, False, True, False, True]
 
 
 def test_static_columns_and_covariates():
@@ -213,43 +127,6 @@ def test_mistakes_are_said(mistake):
     assert "\n" not in str(error.value)
 
 
-def test_a_time_zone_is_said():
-    frame = pd.DataFrame({"ds": pd.date_range("2024", periods=3, tz="Europe/Berlin"), "y": [1, 2, 3]})
-    with pytest.raises(DataError, match="the column 'ds' has the time zone Europe/Berlin; convert it to UTC"):
-        read(frame)
-    aware = [datetime.datetime(2024, 1, k, tzinfo=datetime.UTC) for k in (1, 2, 3)]
-    with pytest.raises(DataError, match="the column 'ds' has the time zone UTC; convert it to UTC"):
-        read(pd.DataFrame({"ds": pd.Series(aware, dtype=object), "y": [1, 2, 3]}))
-
-
-def test_dates_and_times_in_a_column_of_objects_go_out_as_they_came():
-    for days in ([datetime.date(2024, 2, d) for d in (27, 28)], [datetime.datetime(2024, 2, d) for d in (27, 28)]):
-        panel, form = read(pd.DataFrame({"ds": pd.Series(days, dtype=object), "y": [1, 2]}))
-        assert form.stamps == type(days[0]).__name__
-        assert list(form.out(panel.stamps())) == days
-
-
-def test_stamps_end_where_nanoseconds_do():
-    for name in ("D", "B", "MS", "ME"):
-        with pytest.raises(DataError, match=r"the steps ahead reach 226\d-\d\d-\d\d; stamps lie from 1677-09-22"):
-            frequency.parse(name).stamps(stamps("2262-03-30")[0], np.arange(30))
-
-
-def test_what_filling_takes_from_later_is_known_later():
-    """Each filled value as it stood before the value after the gap; before the first value there is nothing."""
-    data = {"ds": np.arange(7), "y": [None, 2.0, None, None, 5, 6, None], "p": [1.0, None, 3, 4, 5, 6, 7]}
-    panel, _ = read(pl.DataFrame(data), fill="linear", past="p")
-    assert panel.y.tolist() == [2, 2, 3, 4, 5, 6, 6]
-    assert panel.cut(np.array([4])).y.tolist() == [2, 2, 2, 2]
-    assert panel.cut(np.array([5])).y.tolist() == [2, 2, 3, 4, 5]
-    assert panel.cut(np.array([1])).y.tolist() == [0]
-    assert panel.cut(np.array([2])).past[:, 0].tolist() == [1, 1]
-    assert panel.past[:, 0].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    one = np.zeros(1, int)
-    assert [panel.known_at(one, one + 3, one + cut)[0] for cut in (4, 5)] == [2, 4]
-    assert read(pl.DataFrame(data), fill="zero", past="p")[0].cut(np.array([4])).y.tolist() == [0, 2, 0, 0]
-
-
 FUTURE = {"unique_id": list("aabb"), "ds": [4, 5, 3, 4], "f": [1.0, 2.0, 3.0, 4.0]}
 
 
@@ -304,26 +181,6 @@ def test_files_that_cannot_be_read(tmp_path):
         frames.write(pl.DataFrame({"y": [1]}), tmp_path / "none" / "out.csv")
 
 
-def test_columns_of_one_name_are_said(tmp_path):
-    (tmp_path / "a.csv").write_text("ds,y,y\n1,2,3\n2,3,4\n")
-    of_pandas = pd.DataFrame([[1, 2.0, 3.0]], columns=["ds", "y", "y"])
-    for frame in (of_pandas, frames.load(tmp_path / "a.csv")):
-        with pytest.raises(DataError, match="the frame has several columns 'y'; rename or drop all but one"):
-            read(frame)
-
-
-def test_stamps_as_pandas_keeps_them_are_told_the_way():
-    months = pd.period_range("2020", periods=5, freq="M")
-    y = pd.DataFrame({"y": np.arange(5.0)})
-    for frame in (y.set_index(months.to_timestamp()), y.set_index(months.rename("ds"))):
-        with pytest.raises(DataError, match=r"the frame has 'ds' as its index.*: frame.reset_index\(names='ds'\)"):
-            read(frame)
-    with pytest.raises(DataError, match=r"'ds' holds periods; make their first stamps of them: .dt.to_timestamp\(\)"):
-        read(y.assign(ds=months))
-    with pytest.raises(DataError, match="the frame has no column 'y'"):
-        read(pd.DataFrame({"ds": months.to_timestamp()}))
-
-
 def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "narwhals.stable.v2", None)
     with pytest.raises(ConfigError, match=r"forecasting needs narwhals.*: pip install 'recurra\[forecast\]'"):
@@ -331,18 +188,3 @@ def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(ConfigError, match=r"needs pyarrow: pip install 'recurra\[forecast\]'"):
         frames.load(tmp_path / "table.csv")
-
-
-def test_panels_are_cut_joined_and_selected():
-    data = {"unique_id": list("aaabb"), "ds": [1, 2, 3, 5, 6], "y": [1, 2, 3, 4, 5]}
-    panel, _ = read(pl.DataFrame(data))
-    assert panel.tail(2).y.tolist() == [2, 3, 4, 5]
-    assert panel.tail(2).first.tolist() == [2, 5]
-    assert panel.cut(np.array([1, 2])).y.tolist() == [1, 4, 5]
-    assert panel.select([1]).stamps().tolist() == [5, 6]
-    longer = panel.extended(2, np.zeros((4, 0)))
-    assert longer.stamps().tolist() == [1, 2, 3, 4, 5, 5, 6, 7, 8]
-    assert longer.seen.tolist() == [True] * 3 + [False] * 2 + [True] * 2 + [False] * 2
-    assert panel.fingerprint() == read(pl.DataFrame(data)[::-1])[0].fingerprint()
-    assert panel.fingerprint() != read(pl.DataFrame(data | {"y": [1, 2, 3, 4, 6]}))[0].fingerprint()
-    assert Form("polars", True, "int").out(np.array([1])).tolist() == [1]

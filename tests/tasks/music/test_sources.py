@@ -1,0 +1,116 @@
+"""Sources of pieces: JSON, folders, arrays, and what is left out of them."""
+
+import json
+
+import pytest
+from helpers.pieces import CADENCE, midi_file, note
+
+from recurra.errors import ConfigError, DataError
+from recurra.tasks import music
+from recurra.tasks.music.piece import Form, Piece
+
+
+def test_a_dict_is_read_as_its_json_is(tmp_path):
+    content = {"train": [[[60], [62]], [[64], [65]]], "test": [[[60], [60]]]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    want, found = music.read(tmp_path / "a.json"), music.read(content)
+    assert found.split
+    for part, pieces in want.parts.items():
+        assert [piece.steps() for piece in pieces] == [piece.steps() for piece in found.parts[part]]
+    with pytest.raises(
+        DataError, match=r"the dict given holds \['tran'\]; expected pieces under train, valid and test"
+    ):
+        music.read({"tran": []})
+
+
+def test_json_keeps_its_split(tmp_path):
+    path = tmp_path / "chorales.json"
+    path.write_text(json.dumps({"train": [CADENCE, CADENCE[:2]], "valid": [CADENCE[::-1]], "test": [CADENCE]}))
+    found = music.read(path)
+    assert (found.split, found.form.steps_per_beat) == (True, 1)
+    assert [len(found.parts[part]) for part in ("train", "valid", "test")] == [2, 1, 1]
+    assert found.parts["valid"][0].steps() == CADENCE[::-1]
+    path.write_text(json.dumps([CADENCE, CADENCE, CADENCE]))
+    found = music.read(path, validation=0.1)
+    assert (found.split, len(found.parts["train"]), len(found.parts["valid"])) == (False, 2, 1)
+
+
+def test_folders_are_read_to_the_bottom_and_say_what_they_leave_out(tmp_path):
+    (tmp_path / "deep/er").mkdir(parents=True)
+    for k in range(9):
+        Piece([[60 + k], [62 + k]]).save(tmp_path / "deep" / f"{k}.mid")
+    Piece([[30], [31]]).save(tmp_path / "deep/er/z.MID")
+    (tmp_path / "deep/bad.mid").write_bytes(b"no")
+    (tmp_path / "deep/readme.txt").write_bytes(b"no")
+    found = music.read(tmp_path, validation=0.2)
+    assert [len(found.parts[part]) for part in ("train", "valid")] == [8, 2]
+    assert "left out 1 of 11 files" in found.notes[0]
+    assert "bad.mid" in found.notes[0]
+
+
+def test_a_file_of_one_step_is_left_out_of_its_folder_and_told_alone(tmp_path):
+    for k in range(6):
+        Piece([[60 + k], [62 + k]], Form(4)).save(tmp_path / f"{k}.mid")
+    short = midi_file(tmp_path / "short.mid", note(60, 0, 20))
+    found = music.read(tmp_path)
+    assert len(found.parts["train"]) == 6
+    assert found.notes == [
+        f"left out 1 of 7 files in {tmp_path}, first: {short} is a single step long; expected 2 or more"
+    ]
+    with pytest.raises(DataError, match=r"/short\.mid is a single step long; expected 2 or more"):
+        music.read(short)
+
+
+@pytest.mark.parametrize("steps_per_beat", [0, -1, 2.5, True])
+def test_a_grid_that_cannot_be_is_told(tmp_path, steps_per_beat):
+    path = Piece(CADENCE).save(tmp_path / "a.mid")
+    for reader, source in [(music.read, path), (music.read, tmp_path), (music.read, CADENCE), (music.read_midi, path)]:
+        with pytest.raises(ConfigError, match=f"`steps_per_beat` is {steps_per_beat}; expected a whole number from 1"):
+            reader(source, steps_per_beat)
+
+
+def test_a_single_piece_is_validated_on_its_end():
+    found = music.read(Piece([[60 + k] for k in range(20)]), validation=0.25)
+    assert found.parts["train"][0].steps() == [[60 + k] for k in range(15)]
+    assert found.parts["valid"][0].steps() == [[75 + k] for k in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", "{", "is not JSON"),
+        ("a.json", "[]", "expected pieces under train, valid and test"),
+        ("a.json", '{"training": []}', r"holds \['training'\]; expected pieces under train"),
+        ("a.json", '{"train": 3}', "`train` is a int; expected a list of pieces"),
+        ("a.json", "[[[60], [200]]]", "a.json, train 1: 200 is no key of a piano"),
+        ("a.json", "[[[60],[NaN]]]", "a.json, train 1: .*nan is not a MIDI number"),
+        ("a.json", '{"train": [[[60],[61]]], "test": [[[60],[1e999]]]}', "a.json, test 1: .*inf is not a MIDI number"),
+        ("a.json", "[[[60]]]", "a.json, train 1 is a single step long; expected 2 or more"),
+        ("a.mat", "x", "has no traindata, validdata and testdata"),
+        ("a.xyz", "x", "a.xyz is not a MIDI file"),
+    ],
+)
+def test_sources_that_cannot_be_read_are_one_line(tmp_path, name, content, words):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=words):
+        music.read(tmp_path / name)
+
+
+def test_missing_sources_and_empty_folders_are_one_line(tmp_path):
+    with pytest.raises(DataError, match="gone: no such file or folder"):
+        music.read(tmp_path / "gone")
+    with pytest.raises(DataError, match="has no MIDI file that can be read"):
+        music.read(tmp_path)
+    with pytest.raises(ConfigError, match="the sources differ in their steps a beat"):
+        music.read([Piece(CADENCE, Form(1)), Piece(CADENCE, Form(4))])
+
+
+def test_the_chorales_are_read_alike_from_both_files(real_data):
+    quarter = music.read(real_data("jsb_chorales/jsb-chorales-quarter.json"))
+    assert [len(quarter.parts[part]) for part in ("train", "valid", "test")] == [229, 76, 77]
+    assert sum(map(len, quarter.parts["test"])) == 4725
+    rolls = music.read(real_data("jsb_chorales/JSB_Chorales.mat"))
+    for part, pieces in quarter.parts.items():
+        assert sorted(p.steps() for p in pieces) == sorted(p.steps() for p in rolls.parts[part])
+    fine = music.read(real_data("jsb_chorales/jsb-chorales-16th.json"), steps_per_beat=4)
+    assert (fine.form.steps_per_beat, sum(map(len, fine.parts["test"]))) == (4, 4 * 4725)
