@@ -4,13 +4,16 @@ import errno
 import os
 import resource
 import signal
+import stat
+import subprocess
+import sys
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra import files
+from recurra import files, tensorfiles
 from recurra.errors import ConfigError, RunError
 
 SCHEMA = "test/1"
@@ -25,8 +28,8 @@ ABOUT = {"schema": SCHEMA, "step": 12, "loss": 1.25, "name": "é"}
 
 
 def test_what_is_written_is_read(tmp_path):
-    files.write_tensors(tmp_path / "x", TENSORS, ABOUT)
-    tensors, about = files.read_tensors(tmp_path / "x", SCHEMA)
+    tensorfiles.write(tmp_path / "x", TENSORS, ABOUT)
+    tensors, about = tensorfiles.read(tmp_path / "x", SCHEMA)
     assert about == ABOUT
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
@@ -39,21 +42,21 @@ def test_what_is_written_is_read(tmp_path):
 @settings(max_examples=40, deadline=None)
 def test_a_file_that_was_cut_off_is_refused(cut, tmp_path_factory):
     path = tmp_path_factory.mktemp("cut") / "x"
-    data = files.pack(TENSORS, ABOUT)
+    data = tensorfiles.pack(TENSORS, ABOUT)
     path.write_bytes(data[: cut % len(data)])
     with pytest.raises(RunError, match=r"damaged|not written by Recurra"):
-        files.read_tensors(path, SCHEMA)
+        tensorfiles.read(path, SCHEMA)
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
 @settings(max_examples=150, deadline=None)
 def test_a_turned_bit_anywhere_is_noticed(place, bit, tmp_path_factory):
     path = tmp_path_factory.mktemp("bit") / "x"
-    data = bytearray(files.pack(TENSORS, ABOUT))
+    data = bytearray(tensorfiles.pack(TENSORS, ABOUT))
     data[place % len(data)] ^= 1 << bit
     path.write_bytes(data)
     try:
-        tensors, about = files.read_tensors(path, SCHEMA)
+        tensors, about = tensorfiles.read(path, SCHEMA)
     except RunError:
         return
     # A turned bit in the white space that pads the header changes nothing.
@@ -65,14 +68,14 @@ def test_a_foreign_file_a_missing_one_and_another_version(tmp_path):
     from safetensors.torch import save_file
 
     path = tmp_path / "x"
-    with pytest.raises(RunError, match=r"is missing. Is .* the folder of a run\?"):
-        files.read_tensors(path, SCHEMA)
+    with pytest.raises(RunError, match=r"x is missing. Restore the file from a copy"):
+        tensorfiles.read(path, SCHEMA)
     save_file({"a": torch.ones(1)}, path)
     with pytest.raises(RunError, match="was not written by Recurra"):
-        files.read_tensors(path, SCHEMA)
-    files.write_tensors(path, {}, {"schema": "test/2"})
+        tensorfiles.read(path, SCHEMA)
+    tensorfiles.write(path, {}, {"schema": "test/2"})
     with pytest.raises(RunError, match="has the format 'test/2'; this version of Recurra reads 'test/1'"):
-        files.read_tensors(path, SCHEMA)
+        tensorfiles.read(path, SCHEMA)
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
@@ -117,22 +120,189 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["x"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links and pipes as POSIX has them")
-def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+posix = pytest.mark.skipif(os.name != "posix", reason="links and pipes as POSIX has them")
+
+
+@posix
+def test_of_what_the_user_names_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "far" / "x")
-    files.write(tmp_path / "link", "new")
+    files.write_output(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "far" / "x").read_text() == "new"
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     try:
-        files.write(tmp_path / "pipe", "through")
+        files.write_output(tmp_path / "pipe", "through")
         assert os.read(reader, 100) == b"through"
     finally:
         os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
     assert sorted(os.listdir(tmp_path)) == ["far", "link", "pipe"]
+
+
+def special(kind, path):
+    if kind == "a link":
+        path.symlink_to(path.with_name("victim"))
+    elif kind == "a folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+
+
+USES = {
+    "write": lambda path: files.write(path, "new"),
+    "write_tensors": lambda path: tensorfiles.write(path, TENSORS, ABOUT),
+    "appending": lambda path: files.appending(path).close(),
+    "read_text": files.read_text,
+    "read_json": files.read_json,
+    "read_tensors": lambda path: tensorfiles.read(path, SCHEMA),
+}
+
+
+@posix
+@pytest.mark.parametrize("kind", ["a link", "a folder", "no plain file"])
+@pytest.mark.parametrize("use", USES)
+def test_what_is_no_plain_file_is_no_file_of_a_run(tmp_path, kind, use):
+    (tmp_path / "victim").write_text('"old"')
+    special(kind, tmp_path / "x")
+    with pytest.raises(RunError, match=f"x is {kind}; the files of a run are plain files in its folder"):
+        USES[use](tmp_path / "x")
+    assert (tmp_path / "victim").read_text() == '"old"'
+    assert sorted(os.listdir(tmp_path)) == ["victim", "x"]
+
+
+@posix
+def test_a_link_that_leads_nowhere_is_refused_too(tmp_path):
+    (tmp_path / "x").symlink_to(tmp_path / "none")
+    for use in USES.values():
+        with pytest.raises(RunError, match="x is a link"):
+            use(tmp_path / "x")
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("9" * 5000, "Exceeds the limit"),
+        ("{", "Expecting property name"),
+        (b"\xff", "can't decode"),
+        (" " * 3000, "at most 2,000 are expected"),
+    ],
+    ids=["depth", "digits", "cut", "bytes", "size"],
+)
+def test_json_that_is_damaged_in_any_way_is_one_line(tmp_path, text, words):
+    (tmp_path / "x").write_bytes(text if isinstance(text, bytes) else text.encode())
+    most = 2000 if text == " " * 3000 else files.MOST
+    with pytest.raises(RunError, match=rf"x is damaged.*{words}.*Restore the file from a copy") as caught:
+        files.read_json(tmp_path / "x", most)
+    assert "\n" not in str(caught.value)
+
+
+def test_json_in_the_metadata_may_be_as_deep(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.ones(1)}, tmp_path / "x", {"recurra": "[" * 100_000})
+    with pytest.raises(RunError, match=r"x is damaged .its JSON is nested too deeply"):
+        tensorfiles.read(tmp_path / "x", SCHEMA)
+
+
+CAUSES = {
+    errno.ENOSPC: "No space left on device. Free some space, or choose a folder on another disk.",
+    errno.EDQUOT: "Free some space, or choose a folder on another disk.",
+    errno.EROFS: "The disk can only be read: choose a folder on another one.",
+    errno.EACCES: "You may not write there: change the folder's permissions, or choose another folder.",
+    errno.ENOENT: "The folder is not there: it was deleted or moved, or never made.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EFBIG: "`ulimit -f` allows.",
+    errno.EIO: "The disk reports a fault: check it, and choose a folder on another one.",
+    errno.EBUSY: "Choose another folder.",
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=errno.errorcode.get)
+def test_the_advice_fits_the_cause(tmp_path, monkeypatch, cause):
+    def failing(*arguments, **options):
+        raise OSError(cause, os.strerror(cause))
+
+    monkeypatch.setattr(files.os, "replace", failing)
+    with pytest.raises(RunError) as caught:
+        files.write(tmp_path / "x", "new")
+    assert str(caught.value).startswith(f"{tmp_path}/x could not be written: ")
+    assert str(caught.value).endswith(CAUSES[cause])
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_whose_flush_is_refused_is_written(tmp_path, monkeypatch):
+    """Some file systems that are mounted over a network know no flush of a folder; a disk that fails is another matter."""
+    real, causes = os.fsync, [errno.EINVAL, errno.EACCES, errno.EIO]
+
+    def flush(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            cause = causes.pop(0)
+            raise OSError(cause, os.strerror(cause))
+        return real(handle)
+
+    monkeypatch.setattr(files.os, "fsync", flush)
+    for _ in range(2):
+        files.write(tmp_path / "x", "new")
+    with pytest.raises(RunError, match=r"x could not be written: Input/output error. The disk reports a fault"):
+        files.write(tmp_path / "x", "newer")
+
+
+@posix
+def test_temporary_files_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from recurra import files\n"
+        "with files.replacing(Path(sys.argv[1], 'x')), files.together(Path(sys.argv[1]), 'last') as place:\n"
+        "    (place / 'y').write_text('half')\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, tmp_path]).returncode == -signal.SIGKILL
+    assert len(left := os.listdir(tmp_path)) == 2
+    assert all(map(files.leftover, left))
+    (tmp_path / ".recurra-notes.part").touch()  # not ours
+    with files.replacing(tmp_path / "x") as part, files.together(tmp_path, "last") as place:
+        files.sweep(tmp_path)
+        assert sorted(os.listdir(tmp_path)) == sorted([".recurra-notes.part", part.name, place.name])
+
+
+def test_temporary_names_are_no_two_alike_and_any_length_of_name_is_written(tmp_path):
+    name = "x" * 255
+    with files.replacing(tmp_path / name) as one, files.replacing(tmp_path / name) as two:
+        assert one != two
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_files_appear_together(tmp_path, monkeypatch, moved):
+    """However many of them were moved when the process was killed, `finish` moves the others."""
+    names = ["a", "b", "last"]
+    for name in names:
+        files.write(tmp_path / name, "old")
+    real, count = os.replace, iter(range(100))
+
+    def killed(one, two):
+        if one.parent.name == files.WHOLE and next(count) == moved:
+            raise KeyboardInterrupt
+        real(one, two)
+
+    def save():
+        with files.together(tmp_path, "last") as place:
+            for name in ["last", *names]:
+                files.write(place / name, "new")
+            assert [(tmp_path / name).read_text() for name in names] == ["old"] * 3
+
+    monkeypatch.setattr(files.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save()
+    monkeypatch.undo()
+    assert (tmp_path / "last").read_text() == "old"
+    assert files.is_unfinished(tmp_path)
+    files.finish(tmp_path, "last")
+    assert [(tmp_path / name).read_text() for name in names] == ["new"] * 3
+    assert sorted(os.listdir(tmp_path)) == names
 
 
 def test_a_place_is_known_before_the_work(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Every error that Recurra raises on purpose: one root, and the builtin each one resembles still catches it."""
 
+import errno
 import functools
 import sys
 from collections.abc import Iterable
@@ -75,3 +76,21 @@ def nearest(word: Any, known: Iterable[str]) -> str:
     known = [str(k) for k in known]
     close = get_close_matches(str(word), known, n=1)
     return f"did you mean `{close[0]}`?" if close else f"expected one of: {', '.join(known)}"
+
+
+_ADVICE = {
+    (errno.ENOSPC, errno.EDQUOT): "Free some space, or choose a folder on another disk",
+    (errno.EROFS,): "The disk can only be read: choose a folder on another one",
+    (errno.EACCES, errno.EPERM): "You may not write there: change the folder's permissions, or choose another folder",
+    (errno.ENOENT, errno.ENOTDIR, errno.ESTALE): "The folder is not there: it was deleted or moved, or never made",
+    (errno.ENAMETOOLONG,): "Choose a shorter name",
+    (errno.EFBIG,): "The file would be larger than the file system or `ulimit -f` allows",
+    (errno.EIO,): "The disk reports a fault: check it, and choose a folder on another one",
+    (errno.EMFILE, errno.ENFILE): "Too many files are open: close programs, or raise `ulimit -n`",
+    (errno.ELOOP,): "A link stands where a file is expected: remove it",
+}
+
+
+def advice(error: OSError) -> str:
+    """What to do about an error of the system, by its cause, as a sentence without its full stop."""
+    return next((words for codes, words in _ADVICE.items() if error.errno in codes), "Choose another folder")

@@ -1,22 +1,38 @@
-"""Files that are never half written: a temporary file in the same folder, flushed to the disk, then renamed."""
+"""Files that are never half written: a temporary file in the same folder, flushed to the disk, then renamed.
+
+write, replacing               a run's own files: a link, a pipe or a device in their place is refused
+write_output, replacing_output what the user names, as with `-o`: a link is followed, a pipe is written into
+together                       several files that appear in a folder together, or not at all
+read_text, read_json           a run's own files again: plain, of a bounded size, damaged in one line
+sweep                          removes what killed processes left behind
+"""
 
 import contextlib
+import errno
 import json
 import os
-import zlib
+import re
+import secrets
+import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load, save
-from torch import Tensor
+from recurra import locks
+from recurra.errors import ConfigError, RunError, advice
 
-from recurra.errors import ConfigError, RunError
-
-_DAMAGED = "Restore the file from a copy, or train again into another folder."
-_KEY = "recurra"  # the one metadata entry: JSON with whatever is not a tensor
+MOST = 1 << 28
+"""Bytes that a text or JSON file of a run may have: vocabularies of millions of words have a tenth of it."""
+WHOLE = ".whole"
+"""The folder of files that are all written and flushed, and only have to be moved up by one."""
+DAMAGED = "Restore the file from a copy, or train again into another folder."
+# Names of our own for what is not finished: nobody else's file is ever removed. The random part is 16 hexadecimal digits.
+_PART, _PARTS = ".recurra-{}.part", ".recurra-{}.parts"
+_UNFINISHED = re.compile(r"\.recurra-[0-9a-f]{16}\.parts?")
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC if os.name == "posix" else getattr(os, "O_BINARY", 0)
+# What file systems answer that know no flush of a folder: some that are mounted over a network.
+_NO_FLUSH = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)
 
 
 def check_place(path: str | Path) -> Path:
@@ -34,98 +50,265 @@ def check_place(path: str | Path) -> Path:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A file to write in place of `path`, which becomes it when the block has ended well, and is gone when it has not.
+    """A file to write in place of `path`, one of a run's own, which becomes it when the block has ended well.
 
-    What is not a file, such as /dev/stdout, is written as it is; of a link, what it leads to is replaced.
-    RunError where the folder cannot be written or the disk is full; the old file is then untouched.
+    When the block fails, the old file is untouched and the new one gone. RunError where something other than a plain file
+    is there (a link could lead out of the run), where the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    refuse_special(path)
+    with _replacing(path, path) as part:
+        yield part
+
+
+@contextlib.contextmanager
+def replacing_output(path: str | Path) -> Iterator[Path]:
+    """As `replacing`, for a file that the user has named: of a link, what it leads to is replaced.
+
+    What is no file, such as /dev/stdout, is written as it is.
     """
     path, target = Path(path), Path(os.path.realpath(path))
-    special = target.exists() and not target.is_file()
-    temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if target.exists() and not target.is_file():
+        try:
+            yield target
+        except OSError as error:
+            raise RunError(_unwritten(path, error)) from error
+        return
+    with _replacing(path, target) as part:
+        yield part
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, target: Path) -> Iterator[Path]:
+    """path: what the file is called in messages."""
+    part, handle, replaced = None, -1, False
     try:
         try:
-            yield temporary
-            if not special:
-                with open(temporary, "rb+") as file:
-                    os.fsync(file.fileno())
-                os.replace(temporary, target)
-                _flush_folder(target.parent)
+            part, handle = _temporary(target.parent)
+            yield part
+            os.fsync(handle)
+            if os.name != "posix":  # Windows renames no open file
+                os.close(handle)
+                handle = -1
+            os.replace(part, target)
+            replaced = True
+            flush_folder(target.parent)
         except OSError as error:
-            kept = " The one written before is intact." if path.is_file() else ""
-            raise RunError(
-                f"{path} could not be written: {error.strerror or error}.{kept} Free some space, or choose another folder."
-            ) from error
+            kept = " The one written before is intact." if path.is_file() and not replaced else ""
+            raise RunError(_unwritten(path, error, kept)) from error
     finally:
-        if not special:
-            with contextlib.suppress(OSError):  # gone already where all went well; without a folder there was none
-                temporary.unlink()
+        if part is not None and not replaced:
+            with contextlib.suppress(OSError):  # the folder itself may be gone
+                part.unlink()
+        if handle >= 0:
+            os.close(handle)
+
+
+def _temporary(folder: Path) -> tuple[Path, int]:
+    """A new file of an unpredictable name, locked while it is written: what is not locked, `sweep` may remove."""
+    while True:
+        part = folder / _PART.format(secrets.token_hex(8))
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666)
+        # `sweep` may have come in between, and has then removed it.
+        if locks.take(handle) is not False and os.fstat(handle).st_nlink:
+            return part, handle
+        os.close(handle)
+
+
+def _unwritten(path: Path, error: OSError, kept: str = "") -> str:
+    return f"{shown(path)} could not be written: {error.strerror or error}.{kept} {advice(error)}."
+
+
+def shown(path: Path) -> Path:
+    """A path for a message: without the folder that `together` keeps unfinished files in."""
+    return Path(*(part for part in path.parts if not _UNFINISHED.fullmatch(part)))
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Put `content` in the file, whole or not at all, as `replacing` does."""
+    """Put `content` in one of a run's own files, whole or not at all, as `replacing` does."""
     with replacing(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _flush_folder(folder: Path) -> None:
-    # Makes the rename itself survive a power cut. Windows has no such call, and its renames are journalled.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
+def write_output(path: Path, content: bytes | str) -> None:
+    """Put `content` in a file that the user has named, as `replacing_output` does."""
+    with replacing_output(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make new names in a folder survive a power cut; nothing where its file system refuses that."""
+    # Windows has no such call, and its renames are journalled.
+    if os.name != "posix":
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:  # a folder that may be written, but not listed
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH:
+            raise
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder, and those above it, so that they survive a power cut; those that were new, from the top. OSError."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()][::-1]
+    for place in missing:
+        place.mkdir(exist_ok=True)
+        flush_folder(place.parent)
+    return missing
+
+
+@contextlib.contextmanager
+def together(folder: Path, last: str) -> Iterator[Path]:
+    """A place to write files that appear in `folder` together, in place of older ones, or not at all.
+
+        with together(folder, "config.json") as place:
+            write(place / "vocabulary.json", ...)
+            write(place / "config.json", ...)
+
+    Whatever ends the process, `finish(folder, last)` afterwards leaves all of the old files or all of the new ones. To be
+    called by the one writer of the folder. last: the file that is moved last, the mark of a folder that is whole.
+    """
+    place, handle, whole = folder / _PARTS.format(secrets.token_hex(8)), -1, False
+    try:
+        with _as_run_error(folder):
+            finish(folder, last)
+            place.mkdir(mode=0o777)
+            if os.name == "posix":
+                handle = os.open(place, os.O_RDONLY | _PLAIN)
+                locks.take(handle)
+        yield place
+        with _as_run_error(folder):
+            flush_folder(place)
+            # From here on the new files count.
+            os.rename(place, folder / WHOLE)
+            whole = True
+            flush_folder(folder)
+            finish(folder, last)
+    finally:
+        if not whole:
+            shutil.rmtree(place, ignore_errors=True)
+        if handle >= 0:
             os.close(handle)
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Tensors and a JSON object as one safetensors file, whole or not at all."""
-    write(path, pack(tensors, about))
+def finish(folder: Path, last: str) -> None:
+    """Move files into place that `together` had written when its process was killed. OSError where that is not possible."""
+    whole = folder / WHOLE
+    if not is_unfinished(folder):
+        return
+    for name in sorted(os.listdir(whole), key=lambda name: name == last):
+        os.replace(whole / name, folder / name)
+    flush_folder(folder)
+    whole.rmdir()
 
 
-def pack(tensors: dict[str, Tensor], about: dict[str, Any]) -> bytes:
-    """The bytes of a safetensors file with `about` in its metadata."""
-    tensors = {name: _own(tensor) for name, tensor in tensors.items()}
-    return save(tensors, {_KEY: json.dumps(about | {"crc32": _sum(tensors, about)})})
+def is_unfinished(folder: Path) -> bool:
+    """Whether files are waiting for `finish`."""
+    return _mode(folder / WHOLE, stat.S_ISDIR)
 
 
-def unpack(data: bytes) -> dict[str, Tensor]:
-    """The tensors that `pack` packed."""
-    return load(data)
-
-
-def _sum(tensors: dict[str, Tensor], about: dict[str, Any]) -> int:
-    # The format notices a file that was cut off, but not a bit that was turned over.
-    total = zlib.crc32(json.dumps(about, sort_keys=True).encode())
-    for name, tensor in sorted(tensors.items()):
-        total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
-        if tensor.numel():
-            total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy(), total)
-    return total
-
-
-def _own(tensor: Tensor) -> Tensor:
-    # The format has no views: a tensor that is part of a larger storage is written as a copy.
-    tensor = tensor.detach().cpu().contiguous()
-    return tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor
-
-
-def read_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote. `schema` is the value that `about["schema"]` must have, such as "state/1".
-
-    Raises RunError, in one line, for a file that is missing, damaged, of another program or of another version.
-    """
-    if not path.is_file():
-        raise RunError(f"{path} is missing. Is {path.parent} the folder of a run?")
+@contextlib.contextmanager
+def _as_run_error(path: Path) -> Iterator[None]:
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get(_KEY, "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}). {_DAMAGED}") from error
-    if not isinstance(about, dict) or "schema" not in about:
-        raise RunError(f"{path} was not written by Recurra; expected a file of a run's folder")
-    if about["schema"] != schema:
-        raise RunError(f"{path} has the format {about['schema']!r}; this version of Recurra reads {schema!r}")
-    if about.pop("crc32", None) != _sum(tensors, about):
-        raise RunError(f"{path} is damaged (its checksum differs). {_DAMAGED}")
-    return tensors, about
+        yield
+    except OSError as error:
+        raise RunError(_unwritten(path, error)) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files of processes that are gone; those of living ones are locked, and stay."""
+    for name in filter(_UNFINISHED.fullmatch, os.listdir(folder)):
+        path = folder / name
+        # Not removed: somebody else's, or just finished. It takes room, and nothing depends on it.
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | _PLAIN)
+            try:
+                if locks.take(handle):
+                    shutil.rmtree(path) if stat.S_ISDIR(os.fstat(handle).st_mode) else path.unlink()
+            finally:
+                os.close(handle)
+
+
+def leftover(name: str) -> bool:
+    """Whether a file of this name is only what an unfinished write left behind."""
+    return name == locks.LOCK or _UNFINISHED.fullmatch(name) is not None
+
+
+def _mode(path: Path, test) -> bool:
+    try:
+        return test(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def refuse_special(path: Path) -> None:
+    """RunError where there is something, and that is no plain file."""
+    if os.path.lexists(path) and not _mode(path, stat.S_ISREG):
+        raise RunError(_special(path))
+
+
+def _special(path: Path) -> str:
+    what = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "no plain file"
+    return f"{shown(path)} is {what}; the files of a run are plain files in its folder. Remove it, or put the file itself there"
+
+
+def opened(path: Path, most: int = MOST) -> BinaryIO:
+    """One of a run's own files, to read. OSError where it cannot be opened; RunError where it is no plain file or too large.
+
+    most: bytes that it may have.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | _PLAIN)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise RunError(_special(path)) from error
+        raise
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        os.close(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise RunError(_special(path))
+        raise RunError(
+            f"{path} is damaged: it has {status.st_size:,} bytes, and at most {most:,} are expected. {DAMAGED}"
+        )
+    return open(handle, "rb")
+
+
+def appending(path: Path) -> BinaryIO:
+    """One of a run's own files, to add to, each write at once. OSError where it cannot be opened, RunError where it is no
+    plain file."""
+    refuse_special(path)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o666)
+    return open(handle, "ab", buffering=0)
+
+
+def read_text(path: Path, most: int = MOST) -> str:
+    """A run's own file as text. RunError, in one line, where it is missing, damaged, too large or no plain file."""
+    try:
+        with opened(path, most) as file:
+            return file.read().decode("utf-8")
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing. {DAMAGED}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged ({error}). {DAMAGED}") from error
+
+
+def read_json(path: Path, most: int = MOST) -> Any:
+    """What a run's own JSON file says. RunError, in one line, as `read_text`, and for what is no JSON."""
+    return parse_json(read_text(path, most), path)
+
+
+def parse_json(text: str | bytes, path: Path) -> Any:
+    """What a text says, of any depth and with any numbers. path: the file it is from. RunError, in one line."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise RunError(f"{path} is damaged (its JSON is nested too deeply). {DAMAGED}") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}). {DAMAGED}") from error

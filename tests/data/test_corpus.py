@@ -164,8 +164,8 @@ def edited(**fields):
     ("damage", "words"),
     [
         (damaged("corpus.json", None), "holds no corpus: there is no corpus.json"),
-        (damaged("corpus.json", lambda data: data[:30]), "corpus.json is damaged:"),
-        (damaged("corpus.json", lambda data: b"\xff"), "corpus.json is damaged:"),
+        (damaged("corpus.json", lambda data: data[:30]), "corpus.json is damaged ("),
+        (damaged("corpus.json", lambda data: b"\xff"), "corpus.json is damaged ("),
         (damaged("corpus.json", lambda data: b"[]"), "is not a corpus of this version of Recurra"),
         (damaged("corpus.json", edited(schema=2)), "is not a corpus of this version of Recurra (schema 1)"),
         (damaged("corpus.json", edited(train=None)), "corpus.json is damaged: `train` is None"),
@@ -176,9 +176,9 @@ def edited(**fields):
         (damaged("corpus.bin", lambda data: data[:-1]), "corpus.bin is damaged"),
         (damaged("corpus.bin", lambda data: data + b"\0"), "corpus.bin is damaged"),
         (damaged("corpus.bin", lambda data: bytes([data[0] ^ 1]) + data[1:]), "corpus.bin is damaged"),
-        (damaged("vocabulary.json", None), "cannot be read"),
+        (damaged("vocabulary.json", None), "vocabulary.json is missing"),
         (damaged("vocabulary.json", lambda data: data[:30]), "the vocabulary is damaged"),
-        (damaged("vocabulary.json", lambda data: b"\xff"), "cannot be read"),
+        (damaged("vocabulary.json", lambda data: b"\xff"), "vocabulary.json is damaged"),
     ],
 )
 def test_a_damaged_corpus_gives_one_line(damage, words, tmp_path):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.training import Task, TrainingConfig, fit, runs
 
 TOKENS, ROWS, LENGTH, STEPS = 5, 4, 6, 10
@@ -82,4 +82,4 @@ def of(events, kind):
 
 def weights(folder, name=runs.STATE):
     schema = {runs.STATE: "state/1", runs.WEIGHTS: "model/1"}[name]
-    return files.read_tensors(folder / name, schema)[0]
+    return tensorfiles.read(folder / name, schema)[0]

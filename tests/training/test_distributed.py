@@ -10,7 +10,7 @@ import torch
 from helpers import distributed_child
 from helpers.training_toy import ToyTask
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import RunError
 from recurra.fitting import listeners
 from recurra.training import distributed, fit, runs
@@ -33,7 +33,7 @@ def losses(folder, name="loss"):
 
 
 def state(folder):
-    return files.read_tensors(folder / runs.STATE, "state/1")
+    return tensorfiles.read(folder / runs.STATE, "state/1")
 
 
 @pytest.mark.slow

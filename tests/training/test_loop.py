@@ -8,7 +8,7 @@ import torch
 from helpers.training_toy import ToyTask, config, of, run, weights
 from torch.nn import functional as F
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import RunError
 from recurra.fitting import listeners
 from recurra.training import TrainingConfig, rate, runs, tensors
@@ -221,7 +221,7 @@ def test_it_gives_up_after_some_falls(tmp_path):
     with pytest.raises(RunError, match=r"infinite or NaN 6 times, last at step 1 .*smaller `lr`") as raised:
         run(tmp_path, task)
     assert "\n" not in str(raised.value)
-    state, about = files.read_tensors(tmp_path / runs.STATE, "state/1")
+    state, about = tensorfiles.read(tmp_path / runs.STATE, "state/1")
     assert about["progress"]["falls"] == FALLS
     assert all(torch.isfinite(t).all() for name, t in state.items() if name.startswith("model."))
 

@@ -14,7 +14,7 @@ from helpers.training_toy import ToyTask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recurra import files
+from recurra import files, tensorfiles
 from recurra.fitting import listeners
 from recurra.training import Interrupted, TrainingConfig, fit, runs
 
@@ -25,7 +25,7 @@ TIMES = ("seconds", "tokens_per_second", "left")
 def same_runs(one: Path, two: Path) -> None:
     """Every tensor of the state and of the best weights, and every row of numbers but for times."""
     for name, schema in ((runs.STATE, "state/1"), (runs.WEIGHTS, "model/1")):
-        (a, about_a), (b, about_b) = (files.read_tensors(folder / name, schema) for folder in (one, two))
+        (a, about_a), (b, about_b) = (tensorfiles.read(folder / name, schema) for folder in (one, two))
         assert a.keys() == b.keys()
         different = [key for key in a if not torch.equal(a[key], b[key])]
         assert not different, f"{name} differs in {different}"

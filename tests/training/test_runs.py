@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.training_toy import ToyTask, of, run, weights
 
-from recurra import files
+from recurra import files, tensorfiles
 from recurra.errors import RunError
 from recurra.training import runs
 
@@ -21,9 +21,9 @@ def test_another_run_in_the_folder_is_refused(tmp_path):
 
 def test_a_state_that_lacks_a_part_is_one_line(tmp_path):
     run(tmp_path)
-    state, about = files.read_tensors(tmp_path / runs.STATE, "state/1")
+    state, about = tensorfiles.read(tmp_path / runs.STATE, "state/1")
     state.pop("rank.0.totals")
-    files.write_tensors(tmp_path / runs.STATE, state, about)
+    tensorfiles.write(tmp_path / runs.STATE, state, about)
     with pytest.raises(RunError, match="damaged, or of another version"):
         run(tmp_path)
 

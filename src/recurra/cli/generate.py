@@ -101,9 +101,9 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from recurra.files import write
+    from recurra.files import write_output
 
-    write(output, text)
+    write_output(output, text)
 
 
 def _show_probabilities(samples, model) -> None:

@@ -66,7 +66,7 @@ def run(
         if to:
             from recurra import files
 
-            files.write(to, text)
+            files.write_output(to, text)
         else:
             click.echo(text, nl=False)
         return

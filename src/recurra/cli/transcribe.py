@@ -172,7 +172,7 @@ def _give(found: list[dict], rates: dict[str, float], run: str, to: Path | None,
     if to:
         from recurra import files
 
-        files.write(to, text + "\n")
+        files.write_output(to, text + "\n")
         click.echo(f"wrote {to}", err=True)
     elif as_json:
         click.echo(text)

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from recurra import files
 from recurra.data.config import DataConfig
 from recurra.data.documents import Document, Documents
 from recurra.data.files import read_documents
@@ -82,11 +83,11 @@ class Corpus:
         folder = Path(folder)
         info = _read_info(folder / "corpus.json")
         path, size = folder / "corpus.bin", info["count"] * np.dtype(info["dtype"]).itemsize
+        vocabulary = vocabulary_from_json(files.read_text(folder / "vocabulary.json"))
         try:
-            vocabulary = vocabulary_from_json((folder / "vocabulary.json").read_text("utf-8"))
-            with path.open("rb") as file:
+            with files.opened(path, most=size) as file:
                 found, there = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise RunError(f"the corpus in {folder} cannot be read: {error}; train again from the text") from None
         if (there, found) != (size, info["sha256"]):
             raise RunError(f"{path} is damaged: it is not what corpus.json describes; train again from the text")
@@ -139,7 +140,7 @@ def build_corpus(
     except OSError as error:
         needed = 1 + sum(document.size for document in documents) * vocabulary.dtype.itemsize // 10**6
         raise RunError(
-            f"the corpus could not be written to {folder}: {error.strerror or error}. "
+            f"the corpus could not be written to {files.shown(folder)}: {error.strerror or error}. "
             f"It needs up to {needed:,} MB; make room, or name another folder"
         ) from None
     return Corpus.open(folder)
@@ -235,12 +236,9 @@ def _written(path: Path) -> Iterator[BinaryIO]:
 
 
 def _read_info(path: Path) -> dict:
-    try:
-        info = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path.parent} holds no corpus: there is no {path.name}") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}; train again from the text") from None
+    if not os.path.lexists(path):
+        raise RunError(f"{path.parent} holds no corpus: there is no {path.name}")
+    info = files.read_json(path)
     if not isinstance(info, dict) or info.get("schema") != SCHEMA:
         raise RunError(
             f"{path} is not a corpus of this version of Recurra (schema {SCHEMA}); train again from the text"

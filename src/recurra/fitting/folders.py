@@ -9,8 +9,9 @@ A task adds what else its model needs (a vocabulary, the names of classes). The 
 
 import contextlib
 import dataclasses
+import itertools
 import json
-import shutil
+import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,108 @@ import torch
 from torch import nn
 
 import recurra
-from recurra import config, files
-from recurra.errors import ConfigError, RunError
+from recurra import config, files, locks
+from recurra.errors import ConfigError, RunError, advice
 from recurra.text import Vocabulary, vocabulary_from_json
 from recurra.training import runs
 
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.json"
 RUNS = Path("runs")
+
+
+@contextlib.contextmanager
+def setting_up(out: str | Path | None, name: str = "run") -> Iterator[tuple[Path, Path]]:
+    """Set a run up, whole or not at all: `folder` is the run's, `place` is where its first files are written.
+
+        with folders.setting_up(out, "book") as (folder, place):
+            folders.write_vocabulary(place, vocabulary)
+            folders.write_settings(place, ...)      # at any time before the end
+        ...                                         # from here on the files are in `folder`; train there
+
+    out: the run's folder, new or empty; None = the next free one of runs/<name>-1, runs/<name>-2 ...
+    Where the block fails, or the process is killed, nothing is left, or a folder that the next call takes up again; paths in
+    `place` are gone after the block. Under torchrun the first process alone calls it.
+    RunError where the folder is in use, or cannot be written.
+    """
+    choices = (RUNS / f"{name}-{number}" for number in itertools.count(1)) if out is None else [Path(out)]
+    for folder in choices:
+        new, held, keep = [], contextlib.ExitStack(), False
+        try:
+            new = _make(folder)
+            if out is None and not new and not _abandoned(folder):
+                continue
+            try:
+                held.enter_context(locks.held(folder, "setting it up"))
+            except locks.Busy:
+                if out is None:
+                    continue
+                raise
+            with held:
+                files.sweep(folder)
+                _refuse_used(folder)
+                with files.together(folder, CONFIG) as place:
+                    yield folder, place
+                keep = True
+                return
+        finally:
+            keep = keep or files.is_unfinished(folder)
+            for made in [] if keep else reversed(new):
+                # Somebody may have put a file there by now.
+                with contextlib.suppress(OSError):
+                    made.rmdir()
+
+
+@contextlib.contextmanager
+def saving(folder: str | Path) -> Iterator[Path]:
+    """A place to write the files of a saved model, which then take the place of an older one's together.
+
+    with folders.saving(folder) as place:
+        folders.write_settings(place, ...)
+
+    RunError where the folder holds a training run, is being written, or cannot be.
+    """
+    folder = Path(folder)
+    refuse_a_run(folder)
+    _make(folder)
+    with locks.held(folder, "saving a model"):
+        files.sweep(folder)
+        with files.together(folder, CONFIG) as place:
+            yield place
+
+
+def settle(folder: Path) -> None:
+    """Finish what a killed process had begun to put in place. RunError where the folder cannot be written."""
+    if files.is_unfinished(folder):
+        with locks.held(folder, "putting files in place", wait=10):
+            try:
+                files.finish(folder, CONFIG)
+            except OSError as error:
+                raise RunError(
+                    f"{folder} was interrupted while its files were put in place, which cannot be finished now:"
+                    f" {error.strerror}. {advice(error)}."
+                ) from error
+
+
+def _make(folder: Path) -> list[Path]:
+    try:
+        return files.make_folder(folder)
+    except OSError as error:
+        raise RunError(f"the folder {folder} cannot be made: {error.strerror}. {advice(error)}.") from error
+
+
+def _abandoned(folder: Path) -> bool:
+    """Whether there is nothing in a folder but what a set-up that was killed has left."""
+    names = os.listdir(folder)
+    return bool(names) and all(map(files.leftover, names))
+
+
+def _refuse_used(folder: Path) -> None:
+    used = [name for name in os.listdir(folder) if not files.leftover(name)]
+    if used:
+        resumable = CONFIG in used or files.WHOLE in used
+        hint = "go on with it by resuming" if resumable else "it has files in it"
+        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
 
 
 def new(name: str) -> Path:
@@ -53,51 +148,27 @@ def name_of(source: str | Path) -> str:
 def claim(folder: str | Path) -> Path:
     """Make a folder for a new run, or take an empty one. RunError where it has files in it."""
     folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()):
-        hint = "go on with it by resuming" if (folder / CONFIG).exists() else "it has files in it"
-        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
     make(folder)
+    _refuse_used(folder)
     return folder
-
-
-@contextlib.contextmanager
-def setting_up(out: str | Path | None, name: str | None) -> Iterator[Path]:
-    """A folder for a new run: `out`, or the next free one of this name. Where the block fails, nothing of it is left."""
-    existed = out is not None and Path(out).exists()
-    folder = new(name) if out is None else claim(out)
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if existed:
-            make(folder)
-        raise
-
-
-@contextlib.contextmanager
-def saving(folder: Path) -> Iterator[Path]:
-    """A folder to write a model into; RunError where it holds a run."""
-    refuse_a_run(folder)
-    make(folder)
-    yield folder
 
 
 def make(folder: Path) -> None:
     """Make a folder that may exist."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"the folder {folder} cannot be made: {error.strerror}; choose another") from error
+    _make(folder)
+    if not folder.is_dir():
+        raise RunError(f"{folder} is a file; choose another folder")
 
 
 def find(name: str | Path) -> Path:
     """The folder of a run, from its path or its name under runs/. RunError, with the nearest name, where there is none."""
     for folder in (Path(name), RUNS / name):
+        settle(folder)
         if (folder / CONFIG).is_file():
             return folder
-    if Path(name).exists():
+    if (there := next((folder for folder in (Path(name), RUNS / name) if folder.exists()), None)) is not None:
         raise RunError(
-            f"{name} is not the folder of a finished set-up: it has no {CONFIG}. If its training never began, start it again"
+            f"{there} is not the folder of a finished set-up: it has no {CONFIG}. If its training never began, start it again"
         )
     known = sorted(path.parent.name for path in RUNS.glob(f"*/{CONFIG}"))
     hint = config.nearest(str(name), known) if known else f"there are no runs in {RUNS.absolute()} yet"
@@ -130,10 +201,7 @@ def read_settings(
     are. RunError where the file is damaged, of another task or version.
     """
     path = folder / CONFIG
-    try:
-        about = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}. Restore it from a copy, or train again") from error
+    about = files.read_json(path)
     found = about.get("schema") if isinstance(about, dict) else None
     if found != schema:
         raise RunError(
@@ -158,10 +226,9 @@ def write_vocabulary(folder: Path, vocabulary: Vocabulary, name: str = VOCABULAR
 def read_vocabulary(folder: Path, name: str = VOCABULARY) -> Vocabulary:
     """What `write_vocabulary` wrote. RunError where the file is missing or damaged."""
     path = folder / name
+    text = files.read_text(path)
     try:
-        return vocabulary_from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Restore it from a copy, or train again") from error
+        return vocabulary_from_json(text)
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
 

@@ -248,8 +248,9 @@ class Lifecycle(ABC):
         try:
             with distributed.group(running.device(self.parts["training"].device)), contextlib.ExitStack() as stack:
                 self._check()
-                with _claimed(how, kept, stack) as folder:
-                    halves, task, notes = self._set_up(data, validation, folder, origin if kept else None)
+                with _claimed(how, kept, stack) as (folder, place):
+                    halves, task, notes = self._set_up(data, validation, folder, place, origin if kept else None)
+                    distributed.wait()  # the place is read by all processes, and gone after this
                 ready = True
                 distributed.wait()
                 self._train(task, folder, how, [*notes, *self.notes(halves, task)], kept, origin)
@@ -262,10 +263,12 @@ class Lifecycle(ABC):
         running.check(self.parts)
         self.check()
 
-    def _set_up(self, data: Any, validation: Any, folder: Path, origin: dict | None) -> tuple[Halves, Task, list[str]]:
-        """All that training needs, in memory and in the folder; config.json comes last."""
+    def _set_up(
+        self, data: Any, validation: Any, folder: Path, place: Path, origin: dict | None
+    ) -> tuple[Halves, Task, list[str]]:
+        """All that training needs, in memory and in `place`, from where it comes into the run's folder as a whole."""
         state, notes, first = self._state, [], distributed.rank() == 0
-        halves = self._data(data, validation, folder)
+        halves = self._data(data, validation, place)
         more, why = self.recipe(halves, state.parts["training"].minutes)
         if more:
             state.parts, notes = self._checked(more), [why]
@@ -278,8 +281,8 @@ class Lifecycle(ABC):
             if origin:
                 about["sources"] = origin | {"paths": sources.stored(origin["paths"], folder)}
             if beginning:
-                runs.write_weights(state.model, folder, step=0, loss=None)
-            self._write(folder, about)
+                runs.write_weights(state.model, place, step=0, loss=None)
+            self._write(place, about)
         return halves, task, notes
 
     def _network(self) -> nn.Module:
@@ -408,13 +411,16 @@ class Lifecycle(ABC):
 
 
 @contextlib.contextmanager
-def _claimed(how: How, kept: bool, stack: contextlib.ExitStack) -> Iterator[Path]:
-    """The folder to train in, the same in every process; where setting it up fails, nothing of it is left."""
-    if not kept:
-        mine = stack.enter_context(tempfile.TemporaryDirectory(prefix="recurra-"))
-        yield Path(distributed.share(mine))
-    elif distributed.rank() == 0:
-        with folders.setting_up(how.out, how.name) as folder:
-            yield Path(distributed.share(str(folder)))
+def _claimed(how: How, kept: bool, stack: contextlib.ExitStack) -> Iterator[tuple[Path, Path]]:
+    """The folder to train in and the place to set it up in, as `folders.setting_up`, the same in every process."""
+    if kept and distributed.rank() == 0:
+        with folders.setting_up(how.out, how.name) as both:
+            yield _shared(both)
     else:
-        yield Path(distributed.share(None))
+        # A temporary folder is its own place: nobody resumes what is in it.
+        yield _shared(both=None if kept else 2 * (stack.enter_context(tempfile.TemporaryDirectory(prefix="recurra-")),))
+
+
+def _shared(both: tuple[str | Path, str | Path] | None) -> tuple[Path, Path]:
+    folder, place = map(Path, distributed.share(both and [str(path) for path in both]))
+    return folder, place

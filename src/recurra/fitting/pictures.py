@@ -23,5 +23,5 @@ def write(figure: Any, path: str | Path) -> Path:
     """Write a matplotlib figure. ConfigError as `check` raises it; RunError where the file cannot be written."""
     path, content = check(path), BytesIO()
     figure.savefig(content, format=path.suffix[1:].lower())
-    files.write(path, content.getvalue())
+    files.write_output(path, content.getvalue())
     return path

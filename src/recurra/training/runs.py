@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import RunError
 from recurra.training import distributed, optimizers, tensors
 from recurra.training.config import TrainingConfig
@@ -99,14 +99,14 @@ def save(run: Run) -> None:
     own = {"totals": run.totals, **_random_states(run.device)}
     own |= {f"carry.{i}": leaf for i, leaf in enumerate(tensors.leaves(run.carry))}
     own |= {f"mark.{kind}": run.marks[kind] for kind in SAVED_MARKS if kind in run.marks}
-    parts = distributed.gather(files.pack(own, {})) if distributed.world() > 1 else [own]
+    parts = distributed.gather(tensorfiles.pack(own, {})) if distributed.world() > 1 else [own]
     if distributed.rank() == 0:
         content = _prefixed("model.", tensors.of_module(run.model))
         content |= _prefixed("optimizer.", tensors.of_optimizer(run.optimizer, run.names))
         if run.average is not None:
             content |= _prefixed("average.", tensors.of_module(run.average))
         for rank, part in enumerate(parts):
-            part = files.unpack(part) if isinstance(part, bytes) else part
+            part = tensorfiles.unpack(part) if isinstance(part, bytes) else part
             content |= _prefixed(f"rank.{rank}.", part)
         about = {
             "schema": _SCHEMA[STATE],
@@ -115,14 +115,14 @@ def save(run: Run) -> None:
             "world": distributed.world(),
             "carry": tensors.skeleton(run.carry),
         }
-        files.write_tensors(run.folder / STATE, content, about)
+        tensorfiles.write(run.folder / STATE, content, about)
     distributed.wait()
 
 
 def restore(run: Run) -> None:
     """Bring a run to where `save` left it. RunError, in one line, where the file does not fit this run."""
     path = run.folder / STATE
-    content, about = files.read_tensors(path, _SCHEMA[STATE])
+    content, about = tensorfiles.read(path, _SCHEMA[STATE])
     _check_fits(path, about, run.config)
     try:
         _put(run, content, about, str(path))
@@ -176,12 +176,17 @@ def save_weights(run: Run) -> None:
 def write_weights(model: nn.Module, folder: Path, step: int | None, loss: float | None) -> None:
     """Write a model's weights as `model.safetensors`, with the step and the loss they were measured at, if any."""
     about = {"schema": _SCHEMA[WEIGHTS], "step": step, "loss": loss}
-    files.write_tensors(folder / WEIGHTS, tensors.of_module(model), about)
+    tensorfiles.write(folder / WEIGHTS, tensors.of_module(model), about)
 
 
 def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:
     """Put the best weights of a run's folder into a model; returns their step and loss. RunError where they do not fit."""
-    content, about = files.read_tensors(folder / WEIGHTS, _SCHEMA[WEIGHTS])
+    if (folder / STATE).exists() and not (folder / WEIGHTS).exists():
+        raise RunError(
+            f"{folder / WEIGHTS} is missing. Resume the run, if it ended before its first evaluation; else restore the file"
+            " from a copy"
+        )
+    content, about = tensorfiles.read(folder / WEIGHTS, _SCHEMA[WEIGHTS])
     tensors.put_into_module(model, content, str(folder / WEIGHTS))
     return about
 

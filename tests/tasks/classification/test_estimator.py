@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from recurra import cells, files
+from recurra import cells, tensorfiles
 from recurra.errors import CellError, ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.nn import Recurrent
 from recurra.tasks.classification import SequenceClassifier
@@ -345,7 +345,7 @@ def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
         SequenceClassifier.resume(tmp_path / "cut")
     SequenceClassifier.resume(tmp_path / "cut", [row.tolist() for row in X], list(y))
     for name, schema in {"model.safetensors": "model/1", "state.safetensors": "state/1"}.items():
-        one, two = (files.read_tensors(tmp_path / run / name, schema)[0] for run in ("whole", "cut"))
+        one, two = (tensorfiles.read(tmp_path / run / name, schema)[0] for run in ("whole", "cut"))
         assert one.keys() == two.keys()
         assert [key for key in one if not torch.equal(one[key], two[key])] == []
 

@@ -7,7 +7,7 @@ import click
 import numpy as np
 import pytest
 
-from recurra import files as written
+from recurra import tensorfiles
 from recurra.cli import classify, frame, tag
 from recurra.errors import DataError
 from recurra.tasks.classification import SequenceClassifier
@@ -197,12 +197,12 @@ def test_classify_goes_on_from_its_files(recurra, tmp_path):
     out = recurra("classify", "a.ts", *TINY[:-1], "--out", "kept")
     assert out == "kept\n"
     assert "Use it:  recurra classify DATA --model kept" in recurra.err
-    before = written.read_tensors(tmp_path / "kept/model.safetensors", "model/1")[0]
+    before = tensorfiles.read(tmp_path / "kept/model.safetensors", "model/1")[0]
     (tmp_path / "kept/model.safetensors").unlink()
     state = tmp_path / "kept/state.safetensors"
     state.unlink()  # as after a stop before the first save
     assert recurra("classify", "--resume", "kept", "-q") == "kept\n"
-    after = written.read_tensors(tmp_path / "kept/model.safetensors", "model/1")[0]
+    after = tensorfiles.read(tmp_path / "kept/model.safetensors", "model/1")[0]
     assert all((before[name] == after[name]).all() for name in before)
     put(tmp_path, "a.ts", HEADER + cases.replace("1,", "9,"))
     recurra("classify", "--resume", "kept", fails=1)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.series import waves
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import ConfigError, DataError, DivergenceError, RunError
 from recurra.fitting import listeners
 from recurra.tasks.forecasting import Forecaster, metrics
@@ -304,7 +304,7 @@ def test_resuming_goes_on_to_the_same_bits(tmp_path):
         Forecaster(**TINY, save_every=1e-9).fit(waves(60, 70), out=tmp_path / "cut", quiet=True, listeners=[listen])
     again = Forecaster.resume(tmp_path / "cut", waves(60, 70), quiet=True)
     for name, schema in ((runs.STATE, "state/1"), (runs.WEIGHTS, "model/1")):
-        a, b = (files.read_tensors(tmp_path / folder / name, schema)[0] for folder in ("whole", "cut"))
+        a, b = (tensorfiles.read(tmp_path / folder / name, schema)[0] for folder in ("whole", "cut"))
         assert all(torch.equal(a[key], b[key]) for key in a)
     assert again.predict().equals(whole.predict())
     with pytest.raises(RunError, match=r"the data is not what .* was fitted on; a run goes on only with the same data"):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import recurra
-from recurra import cells, expr, files
+from recurra import cells, expr, tensorfiles
 from recurra.errors import CellError, ConfigError, DataError, DivergenceError, RunError, VocabularyError
 from recurra.fitting import listeners
 from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
@@ -23,7 +23,7 @@ TINY = {"preset": "tiny", "quiet": True, "batch_size": 4, "window": 16, "sample_
 
 
 def state(folder, name=runs.STATE):
-    return files.read_tensors(folder / name, {runs.STATE: "state/1", runs.WEIGHTS: "model/1"}[name])[0]
+    return tensorfiles.read(folder / name, {runs.STATE: "state/1", runs.WEIGHTS: "model/1"}[name])[0]
 
 
 def same(one, two):
@@ -224,7 +224,7 @@ def _foreign(path):
         ("config.json", _cut, "config.json is damaged"),
         ("config.json", _foreign, "config.json has the format None; this version of Recurra reads 'language/1'"),
         ("vocabulary.json", _cut, "vocabulary.json: .*damaged"),
-        ("vocabulary.json", os.remove, "vocabulary.json cannot be read"),
+        ("vocabulary.json", os.remove, "vocabulary.json is missing"),
         ("model.safetensors", _cut, "model.safetensors is damaged"),
         ("model.safetensors", os.remove, "model.safetensors is missing"),
         ("config.json", os.remove, "it has no config.json"),

@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.config import EncoderConfig
@@ -207,7 +207,7 @@ def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
     with pytest.raises(DataError, match="begun with other sequences or labels"):
         SequenceTagger.resume(tmp_path / "cut", X[::-1], y[::-1])
     SequenceTagger.resume(tmp_path / "cut", X, y)
-    one, two = (files.read_tensors(tmp_path / run / "state.safetensors", "state/1")[0] for run in ("whole", "cut"))
+    one, two = (tensorfiles.read(tmp_path / run / "state.safetensors", "state/1")[0] for run in ("whole", "cut"))
     weights = [key for key in one if key.startswith(("model.", "optimizer."))]
     assert [key for key in weights if not torch.equal(one[key], two[key])] == []
 

@@ -241,7 +241,7 @@ def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path):
     with pytest.raises(RunError, match="the vocabulary is damaged"):
         Translator.load(tmp_path / "saved")
     (tmp_path / "saved/target.json").unlink()
-    with pytest.raises(RunError, match=r"target\.json cannot be read: .*Restore it from a copy"):
+    with pytest.raises(RunError, match=r"target\.json is missing. Restore the file from a copy"):
         Translator.load(tmp_path / "saved")
 
 

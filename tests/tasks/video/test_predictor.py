@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.video_clips import NOISE, clips_in, counting, same
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import ConfigError, DataError, RunError, ShapeError
 from recurra.tasks import video
 from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim
@@ -147,7 +147,7 @@ def weights(model):
 
 def last_weights(folder):
     """The weights after the last step: the best ones also depend on an evaluation where a run was stopped."""
-    content, _ = files.read_tensors(folder / "state.safetensors", "state/1")
+    content, _ = tensorfiles.read(folder / "state.safetensors", "state/1")
     return {name: value for name, value in content.items() if name.startswith(("model.", "optimizer."))}
 
 

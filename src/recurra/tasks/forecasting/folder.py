@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import RunError
 from recurra.fitting import folders
 from recurra.tasks.forecasting.config import CONFIGS
@@ -60,12 +60,12 @@ def write_history(folder: Path, panel: Panel, units: Unit, since: np.ndarray) ->
         "ids": [one.item() if isinstance(one, np.generic) else one for one in panel.ids],
         "static": [[v.item() if isinstance(v, np.generic) else v for v in row] for row in panel.static],
     }
-    files.write_tensors(folder / HISTORY, arrays, about)
+    tensorfiles.write(folder / HISTORY, arrays, about)
 
 
 def read_history(folder: Path) -> tuple[Panel, Unit, np.ndarray]:
     """The end of each series, their units, and how far the state had carried on."""
-    tensors, about = files.read_tensors(folder / HISTORY, _FORMAT)
+    tensors, about = tensorfiles.read(folder / HISTORY, _FORMAT)
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     freq = frequency.parse(about["freq"])
     first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")

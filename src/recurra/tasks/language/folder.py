@@ -32,12 +32,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 def save(model: LanguageModel, folder: str | Path) -> None:
     """Write what `load` needs. RunError where the folder holds another run, or cannot be written."""
-    folder = Path(folder)
-    folders.refuse_a_run(folder)
-    folders.make(folder)
-    folders.write_vocabulary(folder, model.vocabulary)
-    runs.write_weights(model, folder, step=None, loss=None)
-    write_settings(folder, {"model": model.config}, [])
+    with folders.saving(folder) as place:
+        folders.write_vocabulary(place, model.vocabulary)
+        runs.write_weights(model, place, step=None, loss=None)
+        write_settings(place, {"model": model.config}, [])
 
 
 def load(name: str | Path) -> LanguageModel:

@@ -1,6 +1,5 @@
 """From a text to a language model: set a run up, train it, go on with it."""
 
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -96,23 +95,16 @@ def _check_early(parts: dict[str, Any]) -> None:
 
 def _set_up(source, out, parts: dict[str, Any], parent: LanguageModel | None, new_symbols: str, quiet: bool) -> Path:
     """Make a run's folder, with all that training needs, or leave no trace."""
-    new = out is None or not Path(out).exists()
-    folder = folders.new(_name(source)) if out is None else folders.claim(out)
-    try:
+    with folders.setting_up(out, _name(source)) as (folder, place):
         vocabulary = None
         if parent is not None:
             source = gather(source, parts["data"])  # read twice from here on: standard input is there only once
             vocabulary = finetune.grow(parent.vocabulary, source, new_symbols)
         with progress.share("reading the text", quiet) as report:
-            corpus = build_corpus(source, folder, parts["text"], parts["data"], vocabulary, report)
+            corpus = build_corpus(source, place, parts["text"], parts["data"], vocabulary, report)
         if parent is not None:
-            runs.write_weights(finetune.start(parent, corpus.vocabulary, parts), folder, step=0, loss=None)
-        contents.write_settings(folder, parts, corpus.info["sources"])
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not new:
-            folders.make(folder)
-        raise
+            runs.write_weights(finetune.start(parent, corpus.vocabulary, parts), place, step=0, loss=None)
+        contents.write_settings(place, parts, corpus.info["sources"])
     return folder
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra import files
+from recurra import tensorfiles
 from recurra.errors import ConfigError, RunError
 from recurra.fitting import folders
 from recurra.tasks.music.config import CONFIGS
@@ -48,12 +48,12 @@ def write_pieces(folder: Path, parts: dict[str, list[Piece]]) -> None:
         for part, pieces in parts.items()
         for number, piece in enumerate(pieces)
     }
-    files.write_tensors(folder / PIECES, content, {"schema": "pieces/1"})
+    tensorfiles.write(folder / PIECES, content, {"schema": "pieces/1"})
 
 
 def read_pieces(folder: Path, form: Form) -> dict[str, list[Piece]]:
     """The pieces of a run, by part."""
-    content, _ = files.read_tensors(folder / PIECES, "pieces/1")
+    content, _ = tensorfiles.read(folder / PIECES, "pieces/1")
     parts: dict[str, list[Piece]] = {"train": [], "valid": [], "test": []}
     for name in sorted(content, key=lambda name: int(name.split(".")[1])):
         roll = np.unpackbits(content[name].numpy(), axis=1, count=KEYS).astype(bool)

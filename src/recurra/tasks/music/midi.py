@@ -146,5 +146,5 @@ def write_midi(piece: Piece, path: str | Path) -> None:
     track.append(mido.MetaMessage("end_of_track", time=int(len(piece) * tick) - now))
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS)
     file.tracks.append(track)
-    with files.replacing(path) as part:
+    with files.replacing_output(path) as part:
         file.save(part)

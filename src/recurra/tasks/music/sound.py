@@ -29,7 +29,7 @@ def write_wav(piece: Piece, path: str | Path, soundfont: str | Path | None = Non
     with tempfile.TemporaryDirectory() as folder:
         midi = Path(folder, "piece.mid")
         write_midi(piece, midi)
-        with files.replacing(path) as part:
+        with files.replacing_output(path) as part:
             sound = ["-F", str(part), "-T", "wav", "-O", "s16", "-r", "44100", "-g", _GAIN]
             command = [program, "-ni", "-q", *sound, str(font), str(midi)]
             done = subprocess.run(command, capture_output=True, text=True, errors="replace")

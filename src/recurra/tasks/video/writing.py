@@ -25,7 +25,7 @@ def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None
         raise ConfigError(f"`seconds` is {seconds!r}; expected the time of a frame, from 0 to {_LONGEST} seconds")
     frames = _bytes(frames)
     pixels = check(frames, "frames")
-    with files.replacing(path) as part, open(part, "wb") as file:
+    with files.replacing_output(path) as part, open(part, "wb") as file:
         if path.suffix.lower() == ".npy":  # given a name, NumPy adds an ending to E.NPY
             np.save(file, np.asarray(frames), allow_pickle=False)
             return

@@ -46,7 +46,7 @@ def write(frame: Any, path: str | Path) -> None:
     """Write a frame as .csv or .parquet, by the path's ending, whole or not at all."""
     path = writable(path)
     frame = columns.library().from_native(frame, eager_only=True)
-    with files.replacing(path) as part:
+    with files.replacing_output(path) as part:
         frame.write_csv(str(part)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(part))
 
 

@@ -1,0 +1,71 @@
+"""Tensors and a JSON object as one safetensors file, written whole or not at all, with a checksum of both."""
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from recurra import files
+from recurra.errors import RunError
+
+_KEY = "recurra"  # the one metadata entry: JSON with whatever is not a tensor
+
+
+def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Tensors and a JSON object as one safetensors file, whole or not at all."""
+    files.write(path, pack(tensors, about))
+
+
+def pack(tensors: dict[str, Tensor], about: dict[str, Any]) -> bytes:
+    """The bytes of a safetensors file with `about` in its metadata."""
+    tensors = {name: _own(tensor) for name, tensor in tensors.items()}
+    return save(tensors, {_KEY: json.dumps(about | {"crc32": _sum(tensors, about)})})
+
+
+def unpack(data: bytes) -> dict[str, Tensor]:
+    """The tensors that `pack` packed."""
+    return load(data)
+
+
+def _sum(tensors: dict[str, Tensor], about: dict[str, Any]) -> int:
+    # The format notices a file that was cut off, but not a bit that was turned over.
+    total = zlib.crc32(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        total = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
+        if tensor.numel():
+            total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy(), total)
+    return total
+
+
+def _own(tensor: Tensor) -> Tensor:
+    # The format has no views: a tensor that is part of a larger storage is written as a copy.
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.clone() if tensor.untyped_storage().nbytes() != tensor.nbytes else tensor
+
+
+def read(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write` wrote. `schema` is the value that `about["schema"]` must have, such as "state/1".
+
+    Raises RunError, in one line, for a file that is missing, damaged, of another program or of another version.
+    """
+    files.refuse_special(path)
+    if not path.is_file():
+        raise RunError(f"{path} is missing. {files.DAMAGED}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = files.parse_json((file.metadata() or {}).get(_KEY, "null"), path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}). {files.DAMAGED}") from error
+    if not isinstance(about, dict) or "schema" not in about:
+        raise RunError(f"{path} was not written by Recurra; expected a file of a run's folder")
+    if about["schema"] != schema:
+        raise RunError(f"{path} has the format {about['schema']!r}; this version of Recurra reads {schema!r}")
+    if about.pop("crc32", None) != _sum(tensors, about):
+        raise RunError(f"{path} is damaged (its checksum differs). {files.DAMAGED}")
+    return tensors, about
