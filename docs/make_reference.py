@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
-from recurra import cells
+from recurra import cells, expr
 from recurra.cli.frame import group
 from recurra.config import options
 from recurra.expr.compile import generate
+from recurra.expr.ops import CHEAP, COSTLY, ELEMENTWISE, MIDDLE
 from recurra.expr.text import aligned
 from recurra.expr.text import equations as compiled
 from recurra.expr.trace import trace
@@ -110,13 +111,47 @@ def equations() -> str:
     return "\n".join(lines) + "\n"
 
 
+COSTS = {CHEAP: "next to nothing: computed again", MIDDLE: "a division or a root: sometimes kept", COSTLY: "kept"}
+
+
+def operations() -> str:
+    """Every function that a step may call: what it gives, what PyTorch calls it, what training keeps of it."""
+    lines = [
+        "# Operations",
+        "",
+        "Made from the table in `recurra/expr/ops.py`. Besides these a step writes `+ - * / %`, whole powers, comparisons,",
+        "`& | ~` between them.",
+        "",
+        "| function | gives | PyTorch's words for it | for the gradient |",
+        "|---|---|---|---|",
+    ]
+    for row in sorted(ELEMENTWISE.values(), key=lambda row: row.name):
+        arguments = "v" if row.arity == 1 else "a, b"
+        words = sorted({row.torch.rpartition(".")[2] or row.name, *row.names.split()})
+        told = ", ".join(f"`{word}`" for word in words)
+        lines.append(f"| `{row.name}({arguments})` | {row.says} | {told} | {COSTS[row.cost]} |")
+    lines += ["", "Formulas of these:", "", "| function | gives |", "|---|---|"]
+    for name in sorted({*expr.__all__} - {*ELEMENTWISE}):
+        function = getattr(expr, name)
+        told = inspect.getdoc(function).splitlines()[0]
+        form = f"{name}{inspect.signature(function)}".replace("|", "\\|")
+        lines.append(f"| `{form}` | {told} |")
+    return "\n".join(lines) + "\n"
+
+
 def _kept(keep) -> str:
     units, rows = ([f"`{one.name}`" for one in keep if one.per_unit == per_unit] for per_unit in (True, False))
     more = f", and {len(rows)} numbers a row" if rows else ""
     return f"{', '.join(units)} of each unit and step{more}"
 
 
-PAGES = {"settings.md": settings, "tasks.md": tasks, "commands.md": commands, "cells.md": equations}
+PAGES = {
+    "settings.md": settings,
+    "tasks.md": tasks,
+    "commands.md": commands,
+    "cells.md": equations,
+    "operations.md": operations,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

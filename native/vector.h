@@ -5,8 +5,9 @@
 // (no -ffast-math); -ffp-contract=fast gives the fused multiply-add.
 //
 // Float functions are our own. The largest errors over a sweep of all floats, in units in the last place (ulp):
-// sigmoid 2.3, tanh 2.5, exp 1.2, expm1 1.7, log 0.8, log1p 1.5, softplus 2.0, erf 2.5; tests/test_expr_vector.py holds
-// them to it. Denormal results are 0. Double functions, for checking, call the C library lane by lane.
+// sigmoid 2.3, tanh 2.5, exp 1.2, expm1 1.7, log 0.8, log1p 1.5, softplus 2.0, logsigmoid 2.2, erf 2.5, sin and cos 0.6;
+// tests/expr/test_vector.py holds them to it. Denormal results are 0. Double functions, for checking, call the C library
+// lane by lane.
 //
 // Polynomials: least squares in the relative error, reweighted until its ripples are level (Lawson), on Chebyshev points
 // against 30 digits; then rounded to float.
@@ -318,7 +319,9 @@ RECURRA_INLINE Floats log1p(Floats v) {
   return select((u == 1.0f), v, select((v > 0x1p30f) | (u <= 0.0f), log(u), log(u) + lost));
 }
 
-RECURRA_INLINE Floats softplus(Floats v) { return relu(v) + log1p(exp(-abs(v))); }
+// From the limit on v itself, as PyTorch has it: no float tells the two apart there.
+RECURRA_INLINE Floats softplus(Floats v, float) { return relu(v) + log1p(exp(-abs(v))); }
+RECURRA_INLINE Floats logsigmoid(Floats v) { return at_most(v, 0.0f) - log1p(exp(-abs(v))); }
 
 RECURRA_INLINE Floats erf(Floats v) {
   const Floats a = at_most(abs(v), 4.0f), s = a * a;
@@ -340,6 +343,102 @@ RECURRA_INLINE Floats erf(Floats v) {
   return with_sign(select(a < 1.0f, a * p, 1.0f - exp(-q)), v);
 }
 
+// Whole already from 2^23 on.
+RECURRA_INLINE Floats floor(Floats v) {
+  const Floats near = clamp(v, -0x1p23f, 0x1p23f);
+  const Floats whole = __builtin_convertvector(__builtin_convertvector(near, FloatBits), Floats);
+  return select(abs(v) < 0x1p23f, with_sign(select(whole > v, whole - 1.0f, whole), v), v);
+}
+
+RECURRA_INLINE bool everywhere(FloatBits m) {
+  long long part[VECTOR_BYTES / 8], both = -1;
+  __builtin_memcpy(part, &m, sizeof m);
+  for (int k = 0; k < VECTOR_BYTES / 8; ++k) both &= part[k];
+  return both == -1;
+}
+
+// Floats computed in double, one half after the other: where what cancels needs the digits.
+typedef float HalfFloats __attribute__((vector_size(VECTOR_BYTES / 2)));
+RECURRA_INLINE Doubles half(Floats v, int which) {
+  HalfFloats part;
+  __builtin_memcpy(&part, reinterpret_cast<const char*>(&v) + which * sizeof part, sizeof part);
+  return __builtin_convertvector(part, Doubles);
+}
+RECURRA_INLINE void put_half(Floats& v, int which, Doubles part) {
+  const HalfFloats floats = __builtin_convertvector(part, HalfFloats);
+  __builtin_memcpy(reinterpret_cast<char*>(&v) + which * sizeof floats, &floats, sizeof floats);
+}
+
+// sin(v + quarters * pi / 2) for |v| < 2^20: v = n pi / 2 + r with |r| <= pi / 4, pi / 2 in two parts of which n times the
+// first is exact. To 2e-10.
+RECURRA_INLINE Doubles turned(Doubles v, long quarters) {
+  const double magic = 6755399441055744.0;  // 1.5 * 2^52: its last bits then hold n
+  const Doubles t = v * 0.63661977236758134 + magic;
+  const Doubles n = t - magic;
+  const Doubles r = (v - n * 1.5707963267341256) - n * 6.0771005065061922e-11, s = r * r;
+  Doubles sine = all(2.7557319223985893e-06);
+  sine = sine * s - 1.9841269841269841e-04;
+  sine = sine * s + 8.3333333333333333e-03;
+  sine = sine * s - 1.6666666666666667e-01;
+  Doubles cosine = all(-2.7557319223985888e-07);
+  cosine = cosine * s + 2.4801587301587302e-05;
+  cosine = cosine * s - 1.3888888888888889e-03;
+  cosine = cosine * s + 4.1666666666666667e-02;
+  cosine = cosine * s - 0.5;
+  const DoubleBits q = (DoubleBits)t + quarters;
+  const Doubles y = select(-(q & 1), cosine * s + 1.0, sine * s * r + r);
+  return (Doubles)((DoubleBits)y ^ ((q & 2) << 62));
+}
+RECURRA_INLINE Floats sin(Floats v) {
+  Floats y;
+  if (everywhere(abs(v) < 0x1p20f)) {
+    for (int k = 0; k < 2; ++k) put_half(y, k, turned(half(v, k), 0));
+  } else {
+    for (int k = 0; k < LANES<float>; ++k) y[k] = __builtin_sinf(v[k]);
+  }
+  return y;
+}
+RECURRA_INLINE Floats cos(Floats v) {
+  Floats y;
+  if (everywhere(abs(v) < 0x1p20f)) {
+    for (int k = 0; k < 2; ++k) put_half(y, k, turned(half(v, k), 1));
+  } else {
+    for (int k = 0; k < LANES<float>; ++k) y[k] = __builtin_cosf(v[k]);
+  }
+  return y;
+}
+
+// a - floor(a / b) b. In double the product is exact while the quotient has less than 30 bits; else fmod, lane by lane.
+RECURRA_INLINE Floats remainder(Floats a, Floats b) {
+  Floats y;
+  if (everywhere((abs(a / b) < 0x1p29f) & (abs(b) < __builtin_inff()))) {
+    const double magic = 6755399441055744.0;
+    for (int k = 0; k < 2; ++k) {
+      const Doubles x = half(a, k), m = half(b, k), q = x / m, n = (q + magic) - magic;
+      put_half(y, k, x - select(n > q, n - 1.0, n) * m);
+    }
+  } else {
+    for (int k = 0; k < LANES<float>; ++k) {
+      y[k] = __builtin_fmodf(a[k], b[k]);
+      if (y[k] != 0.0f && (y[k] < 0.0f) != (b[k] < 0.0f)) y[k] += b[k];
+    }
+  }
+  return y;
+}
+
+// ---- sums over the units of a row, in place ----
+
+template <class T>
+RECURRA_INLINE void sums_forward(T* p, long units) {
+  double sum = 0;
+  for (long u = 0; u < units; ++u) p[u] = T(sum += p[u]);
+}
+template <class T>
+RECURRA_INLINE void sums_backward(T* p, long units) {
+  double sum = 0;
+  for (long u = units; u-- > 0;) p[u] = T(sum += p[u]);
+}
+
 // ---- double functions ----
 
 #define RECURRA_LANES(NAME)                                                    \
@@ -355,10 +454,23 @@ RECURRA_LANES(log1p)
 RECURRA_LANES(sqrt)
 RECURRA_LANES(tanh)
 RECURRA_LANES(erf)
+RECURRA_LANES(sin)
+RECURRA_LANES(cos)
+RECURRA_LANES(floor)
 #undef RECURRA_LANES
 
 RECURRA_INLINE Doubles sigmoid(Doubles v) { return 1.0 / (1.0 + exp(-v)); }
-// Beyond 20 v itself, as PyTorch has it.
-RECURRA_INLINE Doubles softplus(Doubles v) { return select(v > 20.0, v, relu(v) + log1p(exp(-abs(v)))); }
+RECURRA_INLINE Doubles softplus(Doubles v, double limit) {
+  return select(v > limit, v, relu(v) + log1p(exp(-abs(v))));
+}
+RECURRA_INLINE Doubles logsigmoid(Doubles v) { return at_most(v, 0.0) - log1p(exp(-abs(v))); }
+RECURRA_INLINE Doubles remainder(Doubles a, Doubles b) {
+  Doubles y;
+  for (int k = 0; k < LANES<double>; ++k) {
+    y[k] = __builtin_fmod(a[k], b[k]);
+    if (y[k] != 0.0 && (y[k] < 0.0) != (b[k] < 0.0)) y[k] += b[k];
+  }
+  return y;
+}
 
 }  // namespace recurra

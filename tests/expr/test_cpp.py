@@ -7,6 +7,7 @@ import ctypes
 
 import pytest
 import torch
+from helpers import compiled_step
 from helpers.cells_for_compiling import EVERY
 from helpers.compiled_step import COMPILER, by_autograd, by_cpp, compiled, instruction_sets, random_case
 from helpers.support import assert_close
@@ -53,8 +54,6 @@ def test_step_and_gradient_on_other_instruction_sets(name, march, kind):
 
 
 def test_an_error_of_one_percent_is_seen(monkeypatch):
-    import compiled_step
-
     cell = cells.get("lstm")
     case = random_case(cell, 3, 7)
     want = by_autograd(cell, case)

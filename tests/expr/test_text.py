@@ -68,8 +68,10 @@ def test_errors_are_one_line(show, tmp_path):
     assert (code, out) == (2, "")
     assert "did you mean `lstm`" in told
     assert show("lstm", "--cpp", "--latex")[0] == 2
-    sine = OWN.replace("tanh(x.n + h.n)", "torch.sin(x.n)").replace("import recurra\n", "import recurra, torch\n")
+    sine = OWN.replace("tanh(x.n + h.n)", "torch.sinh(x.n)").replace("import recurra\n", "import recurra, torch\n")
     (tmp_path / "sine.py").write_text(sine)
     code, out, told = show("leaky", file="sine.py")
     assert (code, out, len(told.splitlines())) == (2, "", 1)
-    assert "sine.py:10: `return s.next(h=keep * s.h + (1 - keep) * torch.sin(x.n))`: torch's `sin` is not known" in told
+    assert (
+        "sine.py:10: `return s.next(h=keep * s.h + (1 - keep) * torch.sinh(x.n))`: torch's `sinh` is not known" in told
+    )

@@ -44,18 +44,20 @@ REFUSED = {
     "loop": (lambda self, x, h, s: s.next(h=sum(v for v in x.a)), "a loop over a value"),
     "numpy": (lambda self, x, h, s: s.next(h=np.exp(x.a)), "numpy on a value; use the functions of recurra.expr"),
     "array": (lambda self, x, h, s: s.next(h=x.a * np.ones(3)), "ndarray in arithmetic"),
-    "torch": (lambda self, x, h, s: s.next(h=torch.sin(x.a)), "torch's `sin` is not known to the compiler"),
+    "torch": (lambda self, x, h, s: s.next(h=torch.sinh(x.a)), "torch's `sinh` is not known to the compiler"),
     "in place": (
         lambda self, x, h, s: s.next(h=torch.nn.functional.relu(x.a, inplace=True)),
         r"`relu` that writes into a value; leave inplace and out away",
     ),
-    "method": (lambda self, x, h, s: s.next(h=x.a.cumsum(-1)), r"`\.cumsum` is not known to the compiler"),
+    "method": (lambda self, x, h, s: s.next(h=x.a.cumprod(-1)), r"`\.cumprod` is not known to the compiler"),
     "tensor": (
         lambda self, x, h, s: s.next(h=torch.ones(3) * x.a),
         "a tensor inside the step; declare it in the cell's",
     ),
     "mean": (lambda self, x, h, s: s.next(h=x.a - x.a.mean()), r"write v\.mean\(-1, keepdim=True\)"),
     "product": (lambda self, x, h, s: s.next(h=x.a @ x.b), r"a matrix product.*h\.of\(v\) multiplies v by W_h"),
+    "whole quotient": (lambda self, x, h, s: s.next(h=x.a // x.b), r"`//`.*write floor\(a / b\)"),
+    "remainder": (lambda self, x, h, s: s.next(h=2 % x.b), r"a number % a value.*write remainder\(number, v\)"),
     "power": (lambda self, x, h, s: s.next(h=x.a**0.3), r"a power of 0\.3.*exp\(p \* log\(v\)\)"),
     "condition": (lambda self, x, h, s: s.next(h=expr.where(x.a, x.b, 0)), r"a number where a condition is expected"),
     "clamp": (lambda self, x, h, s: s.next(h=expr.clamp(x.a, x.b)), r"minimum\(maximum\(v, low\), high\)"),
@@ -130,9 +132,9 @@ def test_a_cell_that_cannot_be_compiled_runs():
         gates = "a"
 
         def step(self, x, h, s):
-            return s.next(h=torch.sin(x.a + h.a))
+            return s.next(h=torch.sinh(x.a + h.a))
 
-    with pytest.raises(TraceError, match="torch's `sin`"):
+    with pytest.raises(TraceError, match="torch's `sinh`"):
         trace(Wavy())
     y, _ = Recurrent(Wavy, 3, 4, backend="equations")(torch.randn(5, 2, 3))
     assert y.shape == (5, 2, 4)

@@ -53,6 +53,35 @@ class Rows(Cell):
         return s.next(h=new - expr.row_mean(new), c=s.c / (1 + expr.row_sum(s.c * s.c)) + root, a=shared)
 
 
+class Sums(Cell):
+    """Cumulative sums: of units, of vectors, of a row's number in the gradient, one inside another, across a product."""
+
+    gates = "a b d"
+    states = "h c"
+    vectors = {"p": 0.3}
+
+    def step(self, x, h, s, w):
+        grows = expr.softmax(expr.cumsum(x.a + h.a) * 0.3)
+        over = expr.cumsum(expr.tanh(x.b) * expr.cumsum(w.p)) + expr.row_sum(expr.cumsum(s.c) * 0.1)
+        part = 1 - expr.cumsum(grows)
+        new = expr.tanh(h.of(part * over).d + x.d) + expr.row_mean(expr.cumsum(part))
+        return s.next(h=new * part, c=expr.tanh(over) + grows, a=grows)
+
+
+class Waves(Cell):
+    """Angles, whole parts and remainders, small differences and logarithms."""
+
+    gates = "a b"
+    states = "h c"
+
+    def step(self, x, h, s):
+        turn = expr.sin(x.a) * expr.cos(h.a) + torch.sin(s.h * 3)
+        phase = (x.b + 0.3 * s.c) % 1.5 + expr.remainder(7.3, 2 + expr.abs(h.b)) + expr.remainder(s.h, 0.7 + x.b * x.b)
+        whole = expr.floor(4 * x.b) * 0.1 * x.a + expr.floor(3 * h.b / 0.7) * s.c
+        small = expr.expm1(0.1 * x.a) - expr.log1p(s.c * s.c) + expr.erf(h.a) + expr.logsigmoid(5 * x.b)
+        return s.next(h=turn + small, c=expr.tanh(phase) + 0.1 * whole, a=small)
+
+
 class RowsOfVectors(Cell):
     """Learned vectors alone under costly functions and row operations."""
 
@@ -203,6 +232,8 @@ OWN = [
     Elementwise,
     Corners,
     Rows,
+    Sums,
+    Waves,
     RowsOfVectors,
     OneProduct,
     ThreeProducts,

@@ -49,6 +49,18 @@ def compiled(source: str, march: str = "", extra: tuple[str, ...] = ()) -> ctype
     return ctypes.CDLL(str(file.with_suffix(".so")))
 
 
+@functools.cache
+def joined(cells: tuple, march: str = "") -> dict:
+    """Several cells compiled as one translation unit, quickly: cell → (library, how its functions' names begin)."""
+    parts = ['#include "step.h"\n#include "vector.h"\n']
+    for k, cell in enumerate(cells):
+        body = generate(cell).source.partition('#include "vector.h"\n')[2]
+        parts.append(f"#undef RECURRA_NAME\n#define RECURRA_NAME(name) recurra_{k}_##name")
+        parts.append(f"namespace cell_{k} {{\n{body}\n}}\n")
+    library = compiled("\n".join(parts), march, ("-O1",))
+    return {cell: (library, f"recurra_{k}") for k, cell in enumerate(cells)}
+
+
 # The pointers of step.h's Step, in its order.
 POINTERS = """
     x h state vector next keep gate of cross scratch
@@ -142,10 +154,13 @@ def _or_zero(leaf):
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
 
-def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = True) -> dict:
-    """The same by the generated code, as the core would call it. Without `keep`: no gradients, as in inference."""
+def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = True, made: tuple | None = None) -> dict:
+    """The same by the generated code, as the core would call it. Without `keep`: no gradients, as in inference.
+
+    made: the cell's part of what `joined` gave; None: it is compiled alone.
+    """
     generated = generate(cell)
-    meta, library = generated.meta, compiled(generated.source, march)
+    meta, (library, prefix) = generated.meta, made or (compiled(generated.source, march), "recurra")
     dtype, _ = KINDS[kind]
     arena = Arena(dtype)
     rows, gates, units = case["x"].shape
@@ -190,7 +205,7 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
             for gate in range(gates):
                 if meta.forward_gates[stage] >> gate & 1:
                     h[:, gate] = F.linear(arrays["of"][:, meta.forward_of[stage]], weights[gate], bias[gate])
-        getattr(library, f"recurra_forward_{stage}_{kind}")(ctypes.byref(step))
+        getattr(library, f"{prefix}_forward_{stage}_{kind}")(ctypes.byref(step))
     result = {f"next.{name}": t.clone() for name, t in zip(cell.state_names, lists["next"], strict=True)}
     result |= {f"gate.{name}": arrays["gate"][:, k].clone() for k, name in enumerate(meta.shown_names)}
     if keep:
@@ -209,7 +224,7 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
                 for gate in range(gates):
                     if bits >> gate & 1:
                         dof += arrays["dh"][:, gate] @ weights[gate]
-            getattr(library, f"recurra_backward_{stage}_{kind}")(ctypes.byref(step))
+            getattr(library, f"{prefix}_backward_{stage}_{kind}")(ctypes.byref(step))
         result["dx"] = arrays["dx"]
         if meta.recurrent:
             result["dh"] = arrays["dx"] if meta.merged else arrays["dh"]

@@ -3,8 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
-from recurra.expr.graph import CHEAP, Node
+from recurra.expr.graph import Node
+from recurra.expr.ops import OPS
 from recurra.expr.schedule import Loop, Place, Stage
 
 # No name of a cell may be one of these: C++'s words, and ours in the generated code.
@@ -18,10 +20,8 @@ _KEYWORDS = """
     GATE H KEEP LANES Part Step T V Vec Whole add_to all at at_least at_most clamp each first largest load maximum minimum
     only p per_unit recurra row select store total u units
 """
-_FUNCTIONS = {"relu", "sign", "exp", "expm1", "log", "log1p", "sqrt", "sigmoid", "tanh", "erf", "softplus"} | {"abs"}
-_INFIX = {"add": (1, "+"), "sub": (1, "-"), "mul": (2, "*"), "div": (2, "/")}
-_COMPARE = {"lt": "<", "le": "<=", "eq": "==", "and": "&", "or": "|"}
-_RESERVED = _FUNCTIONS | set(_KEYWORDS.split())
+_CALLED = {name for op in OPS.values() for name in re.findall(r"([a-z]\w*)\(", op.cpp or f"{op.name}(")}
+_RESERVED = _CALLED | set(_KEYWORDS.split())
 _LONGEST = 90
 
 
@@ -139,7 +139,8 @@ class Writer:
             guard = "if (KEEP) " if place.array == "keep_row" else ""
             self.out.append(f"    {guard}{self.arrays.row_number(place)} = first({self._value(node)});")
         head = [f"template <{parameters}>", f"inline void {name}(const recurra::Step<T>* p) {{"]
-        head += ["  using V = recurra::Vec<T>;", "  const long H = p->units;"]
+        head += ["  using V = recurra::Vec<T>;"] if any(re.search(r"\bV\b", line) for line in self.out) else []
+        head += ["  const long H = p->units;"]
         for constant, value in (("units", "T(H)"), ("per_unit", "T(1) / T(H)")):
             if any(re.search(rf"\b{constant}\b", line) for line in self.out):
                 head.append(f"  const V {constant} = all<T>({value});")
@@ -186,7 +187,7 @@ class Writer:
                 self.out.append(f"{inside}const V {self.names(node)} = load({self.arrays.address(place)}, at);{note}")
                 continue
             level, text = self._expression(node)
-            plain = node.op in CHEAP and node not in self.names.known
+            plain = node.cheap and node not in self.names.known
             if plain and uses[node] == 1 and node not in stored and len(text) <= _LONGEST:
                 self.text[node] = (level, text)
                 continue
@@ -205,6 +206,8 @@ class Writer:
                 lowest = "T(-__builtin_inf())"
                 self.out.append(f"{inside}{into} = maximum({into}, only({self._value(argument)}, at, {lowest}));")
         self.out += [f"{indent}}};", f"{indent}each<T>(H, {name});"]
+        for place, node in loop.scans:
+            self.out.append(f"{indent}{node.row.cpp.format(self.arrays.address(place))};")
         self.text = {}
         for node in loop.reductions:
             ending = "all<T>(total({0})) * per_unit" if node.op == "mean" else "all<T>(largest({0}))"
@@ -231,35 +234,26 @@ class Writer:
         return self.text.get(node) or (9, self.names(node))
 
     def _expression(self, node: Node) -> tuple[int, str]:
-        op, args = node.op, node.args
-        if op in _INFIX:
-            level, sign = _INFIX[op]
-            (left_level, left), (right_level, right) = map(self._text, args)
-            left = left if left_level >= level else f"({left})"
-            right = right if right_level > level or (op in ("add", "mul") and right_level == level) else f"({right})"
-            return level, f"{left} {sign} {right}"
-        if op in _COMPARE:
-            return 9, f"({self._value(args[0])} {_COMPARE[op]} {self._value(args[1])})"
-        if op == "not":
-            return 9, f"~{self._value(args[0])}"
-        if op == "neg":
-            level, text = self._text(args[0])
-            return 3, f"-{text}" if level == 9 else f"-({text})"
-        if op == "recip":
-            level, text = self._text(args[0])
-            return 2, f"T(1) / {text}" if level > 2 else f"T(1) / ({text})"
-        if op == "rsqrt":
-            return 2, f"T(1) / sqrt({self._value(args[0])})"
-        if op == "stop":
+        row, args = node.row, node.args
+        if node.op == "stop":
             return self._text(args[0])
-        if op == "where":
-            return 9, f"select({', '.join(map(self._value, args))})"
-        if op == "clamp":
-            low, high, _ = node.value
-            return 9, f"clamp({self._value(args[0])}, {number(low)}, {number(high)})"
-        if op in ("minimum", "maximum") and "const" in (args[0].op, args[1].op):
+        form = row.cpp or f"{row.name}({', '.join(['{}'] * row.arity)})"
+        if row.cpp_number and "const" in (args[0].op, args[1].op):
             limit, v = args if args[0].op == "const" else args[::-1]
-            return 9, f"{'at_most' if op == 'minimum' else 'at_least'}({self._value(v)}, {number(limit.value)})"
-        if op in ("minimum", "maximum") or op in _FUNCTIONS:
-            return 9, f"{op}({', '.join(map(self._value, args))})"
-        raise AssertionError(f"no C++ for {op}")
+            return row.level, row.cpp_number.format(self._value(v), number(limit.value))
+        limits = zip(row.limits, node.value or (), strict=False)
+        operands = [_Operand(*self._text(a), self._value(a)) for a in args]
+        return row.level, form.format(*operands, **{name: number(limit) for name, limit in limits})
+
+
+class _Operand(NamedTuple):
+    """An argument in a row's C++: {} is its value as a vector, {:2} its text, in brackets where it binds more loosely."""
+
+    level: int
+    text: str
+    vector: str
+
+    def __format__(self, level: str) -> str:
+        if not level:
+            return self.vector
+        return self.text if self.level >= int(level) else f"({self.text})"

@@ -1,8 +1,8 @@
 """The gradient of a step, by reverse mode on its graph.
 
-From the gradients of the new states (leaves `dnext`) follow those of everything the step reads. Derivatives are written
-in terms of results where that is cheaper: y (1 - y) for y = σ(v), so that v need not be kept. At corners the conventions
-are torch's: relu and abs have 0 at 0, maximum halves ties, amax shares them, clamp passes at its limits.
+From the gradients of the new states (leaves `dnext`) follow those of everything the step reads. Each operation's own
+derivative is in its row (`ops`), in terms of its result where that is cheaper: y (1 - y) for y = σ(v), so that v need not be
+kept. At corners the conventions are torch's: relu and abs have 0 at 0, maximum halves ties, clamp passes at its limits.
 
 A product `h.of(v)` is the core's: where the graph meets it, the gradient of its gates goes out (`dh`), and the
 gradient of v comes back as a leaf `dof`.
@@ -11,7 +11,7 @@ gradient of v comes back as a leaf `dof`.
 import functools
 from dataclasses import dataclass, field
 
-from recurra.expr.graph import BOOLEAN, Graph, Node, Table, is_const, order
+from recurra.expr.graph import Graph, Node, Table, is_const, order
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +51,8 @@ def differentiate(graph: Graph) -> Gradient:
             if graph.ofs[k] in reach:
                 adjoint.add_once(graph.ofs[k], table.leaf("dof", k))
         elif node.args:
-            for argument, part in _backward(table, node, total):
-                if argument in reach:
+            for argument, part in zip(node.args, node.row.derivative(table, node, total, *node.args), strict=True):
+                if part is not None and argument in reach:
                     adjoint.add(argument, part, of_units=node.kind in ("unit", "vector"))
 
     def leaves(op: str, values) -> tuple[Node | None, ...]:
@@ -76,8 +76,7 @@ def _reach(nodes: list[Node], graph: Graph) -> set[Node]:
     reach = set()
     for node in nodes:
         wanted = node.op in ("x", "h", "a", "of", "state", "vector")
-        passes = node.op not in BOOLEAN and node.op not in ("stop", "sign")
-        if wanted or (passes and any(a in reach for a in node.args)):
+        if wanted or (node.row.derivative and any(a in reach for a in node.args)):
             reach.add(node)
     return reach
 
@@ -109,72 +108,3 @@ class _Adjoints:
             return None
         parts = [self.table.sum(part) if to_sum else part for to_sum, part in have.items()]
         return parts[0] if len(parts) == 1 else self.table.add(*parts)
-
-
-def _backward(t: Table, y: Node, g: Node) -> list[tuple[Node, Node]]:
-    """For y = op(args) and the gradient g of y: the part that each argument gets."""
-    v = y.args[0]
-    one = t.const(1)
-    match y.op:
-        case "add":
-            return [(v, g), (y.args[1], g)]
-        case "sub":
-            return [(v, g), (y.args[1], t.neg(g))]
-        case "neg":
-            return [(v, t.neg(g))]
-        case "mul" if v is y.args[1]:
-            return [(v, t.mul(t.const(2), t.mul(g, v)))]
-        case "mul":
-            return [(v, t.mul(g, y.args[1])), (y.args[1], t.mul(g, v))]
-        case "div":
-            part = t.div(g, y.args[1])
-            return [(v, part), (y.args[1], t.neg(t.mul(part, y)))]
-        case "recip":
-            return [(v, t.neg(t.mul(g, t.mul(y, y))))]
-        case "sqrt":
-            return [(v, t.div(t.mul(t.const(0.5), g), y))]
-        case "rsqrt":
-            return [(v, t.mul(t.const(-0.5), t.mul(g, t.mul(y, t.mul(y, y)))))]
-        case "exp":
-            return [(v, t.mul(g, y))]
-        case "expm1":
-            return [(v, t.mul(g, t.add(y, one)))]
-        case "log":
-            return [(v, t.div(g, v))]
-        case "log1p":
-            return [(v, t.div(g, t.add(v, one)))]
-        case "sigmoid":
-            return [(v, t.mul(g, t.mul(y, t.sub(one, y))))]
-        case "tanh":
-            return [(v, t.mul(g, t.sub(one, t.mul(y, y))))]
-        case "softplus":
-            # torch takes v itself beyond 20.
-            return [(v, t.where(t.binary("lt", t.const(20), v), g, t.mul(g, t.unary("sigmoid", v))))]
-        case "erf":
-            slope = t.mul(t.const(1.1283791670955126), t.unary("exp", t.neg(t.mul(v, v))))
-            return [(v, t.mul(g, slope))]
-        case "relu":
-            return [(v, t.where(t.binary("lt", t.const(0), y), g, t.const(0)))]
-        case "abs":
-            return [(v, t.mul(g, t.unary("sign", v)))]
-        case "clamp":
-            low, high, inside = y.value
-            compare = "lt" if inside else "le"
-            within = t.make("and", t.binary(compare, t.const(low), v), t.binary(compare, v, t.const(high)))
-            return [(v, t.where(within, g, t.const(0)))]
-        case "minimum" | "maximum":
-            a, b = y.args
-            tie, zero = t.where(t.binary("eq", a, b), t.mul(t.const(0.5), g), g), t.const(0)
-            first_loses, second_loses = t.binary("lt", a, b), t.binary("lt", b, a)
-            if y.op == "minimum":
-                first_loses, second_loses = second_loses, first_loses
-            return [(a, t.where(first_loses, zero, tie)), (b, t.where(second_loses, zero, tie))]
-        case "where":
-            zero = t.const(0)
-            return [(y.args[1], t.where(v, g, zero)), (y.args[2], t.where(v, zero, g))]
-        case "mean":
-            return [(v, t.mul(g, t.per_unit))]
-        case "amax":
-            is_largest = t.where(t.binary("eq", v, y), one, t.const(0))
-            return [(v, t.mul(t.div(g, t.sum(is_largest)), is_largest))]
-    raise AssertionError(f"no derivative for {y.op}")

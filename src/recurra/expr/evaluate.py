@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from recurra.expr.graph import Node, order
+from recurra.expr.ops import torch_function
 
 
 def evaluate(nodes: Iterable[Node], leaf: Callable[[Node], Any], units: int) -> list:
@@ -21,31 +22,11 @@ def evaluate(nodes: Iterable[Node], leaf: Callable[[Node], Any], units: int) -> 
 def _value(node: Node, args: list, leaf: Callable[[Node], Any], units: int):
     import torch
 
-    match node.op:
-        case "const":
-            return torch.tensor(node.value, dtype=torch.float64)
-        case "units":
-            return torch.tensor(float(units), dtype=torch.float64)
-        case "per_unit":
-            return torch.tensor(1.0 / units, dtype=torch.float64)
-        case _ if not node.args:
-            return leaf(node)
-        case "neg" | "sub" | "add" | "mul" | "div" | "lt" | "le" | "eq" | "minimum" | "maximum" | "where":
-            return getattr(torch, node.op)(*args)
-        case (
-            "abs" | "sign" | "relu" | "exp" | "expm1" | "log" | "log1p" | "sqrt" | "rsqrt" | "sigmoid" | "tanh" | "erf"
-        ):
-            return getattr(torch, node.op)(*args)
-        case "not" | "and" | "or":
-            return getattr(torch, f"logical_{node.op}")(*args)
-        case "recip":
-            return args[0].reciprocal()
-        case "softplus":
-            return torch.nn.functional.softplus(args[0])
-        case "clamp":
-            return args[0].clamp(*node.value[:2])
-        case "stop":
-            return args[0]
-        case "mean" | "amax":
-            return getattr(args[0], node.op)(-1, keepdim=True)
-    raise AssertionError(f"no value for {node.op}")
+    numbers = {"const": node.value, "units": units, "per_unit": 1 / units}
+    if node.op in numbers:
+        return torch.tensor(float(numbers[node.op]), dtype=torch.float64)
+    if not node.args:
+        return leaf(node)
+    if node.row.run:
+        return node.row.run(torch, node.value, units, *args)
+    return torch_function(node.row)(*args)

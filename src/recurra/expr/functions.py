@@ -1,69 +1,55 @@
-"""Elementwise functions for tensors and symbols alike. On tensors they are PyTorch's own."""
+"""Elementwise functions for tensors, symbols and numbers alike. On tensors they are PyTorch's own.
+
+Those that are operations are made from the table (`ops`); the others are written here.
+"""
 
 from typing import Any
 
-from recurra.expr import symbols
-from recurra.expr.symbols import Symbol
+from recurra.expr import formulas
+from recurra.expr.ops import ELEMENTWISE, Op, fold, torch_function
+from recurra.expr.symbols import Symbol, lift, select
 
 
-def sigmoid(v):
-    """1 / (1 + exp(-v))."""
-    return v.sigmoid()
+def _function(op: Op):
+    """An operation as a function."""
+
+    def one(v):
+        return _apply(op, v)
+
+    def two(a, b):
+        return _apply(op, a, b)
+
+    function = one if op.arity == 1 else two
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = op.says
+    return function
 
 
-def tanh(v):
-    """The hyperbolic tangent."""
-    return v.tanh()
+def _apply(op: Op, *values: Any):
+    """The operation on symbols, tensors or numbers; a number beside a symbol or a tensor is made the same."""
+    for v in values:
+        if isinstance(v, Symbol):
+            first, *others = (lift(v.table, value) for value in values)
+            return first._apply(op.name, *others)
+    tensor = next((v for v in values if not isinstance(v, int | float)), None)
+    if tensor is None:
+        return fold(op.name, values)
+    return torch_function(op)(*(tensor.new_tensor(v) if isinstance(v, int | float) else v for v in values))
 
 
-def relu(v):
-    """v where it is positive, else 0; the derivative at 0 is 0."""
-    return v.relu()
-
-
-def exp(v):
-    """e to the power v."""
-    return v.exp()
-
-
-def log(v):
-    """The natural logarithm."""
-    return v.log()
-
-
-def sqrt(v):
-    """The square root."""
-    return v.sqrt()
-
-
-def rsqrt(v):
-    """1 / sqrt(v)."""
-    return v.rsqrt()
-
-
-def reciprocal(v):
-    """1 / v."""
-    return v.reciprocal()
+globals().update({name: _function(op) for name, op in ELEMENTWISE.items()})
 
 
 def square(v):
     """v * v."""
-    return v.square()
-
-
-def abs(v):
-    """The value without its sign; the derivative at 0 is 0."""
-    return v.abs()
-
-
-def sign(v):
-    """-1, 0 or 1; the derivative is 0 everywhere."""
-    return v.sign()
+    return v * v if isinstance(v, Symbol | int | float) else v.square()
 
 
 def softplus(v, beta: float = 1.0):
     """log(1 + exp(beta v)) / beta: a smooth relu."""
-    return symbols.softplus(v, beta) if isinstance(v, Symbol) else _functional().softplus(v, beta)
+    if isinstance(v, int | float):
+        return fold("softplus", [v * beta]) / beta
+    return formulas.softplus(v, beta) if isinstance(v, Symbol) else _functional().softplus(v, beta)
 
 
 def gelu(v, approximate: str = "none"):
@@ -71,17 +57,17 @@ def gelu(v, approximate: str = "none"):
 
     Hendrycks & Gimpel 2016, arXiv:1606.08415.
     """
-    return symbols.gelu(v, approximate) if isinstance(v, Symbol) else _functional().gelu(v, approximate=approximate)
+    return formulas.gelu(v, approximate) if isinstance(v, Symbol) else _functional().gelu(v, approximate=approximate)
 
 
 def silu(v):
     """v sigmoid(v), also called swish."""
-    return symbols.silu(v) if isinstance(v, Symbol) else _functional().silu(v)
+    return formulas.silu(v) if isinstance(v, Symbol) else _functional().silu(v)
 
 
 def hard_sigmoid(v):
     """A sigmoid of three straight lines, as torch's: (v + 3) / 6 kept between 0 and 1."""
-    return symbols.hard_sigmoid(v) if isinstance(v, Symbol) else _functional().hardtanh(v + 3, 0, 6) / 6
+    return formulas.hard_sigmoid(v) if isinstance(v, Symbol) else _functional().hardtanh(v + 3, 0, 6) / 6
 
 
 def clamp(v, low: float | None = None, high: float | None = None):
@@ -89,22 +75,10 @@ def clamp(v, low: float | None = None, high: float | None = None):
     return v.clamp(low, high)
 
 
-def maximum(a, b):
-    """The larger of two values; one of them may be a number. Where they are equal, each gets half of the gradient."""
-    a, b = _alike(a, b)
-    return a.maximum(b)
-
-
-def minimum(a, b):
-    """The smaller of two values; one of them may be a number. Where they are equal, each gets half of the gradient."""
-    a, b = _alike(a, b)
-    return a.minimum(b)
-
-
 def where(condition, a, b):
     """a where the condition holds, else b: `where(x.i > 0, a, b)`. Either may be a number."""
     if any(isinstance(v, Symbol) for v in (condition, a, b)):
-        return symbols.select(condition, a, b)
+        return select(condition, a, b)
     import torch
 
     return torch.where(condition, a, b)
@@ -116,11 +90,4 @@ def _functional():
     return F
 
 
-def _alike(a: Any, b: Any) -> tuple:
-    """A number beside a tensor or a symbol, made the same."""
-    if isinstance(a, Symbol) or isinstance(b, Symbol):
-        table = (a if isinstance(a, Symbol) else b).table
-        return symbols.lift(table, a), symbols.lift(table, b)
-    if isinstance(a, int | float):
-        return b.new_tensor(a), b
-    return (a, a.new_tensor(b)) if isinstance(b, int | float) else (a, b)
+__all__ = sorted([*ELEMENTWISE, "square", "softplus", "gelu", "silu", "hard_sigmoid", "clamp", "where"])

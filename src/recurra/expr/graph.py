@@ -15,13 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-BOOLEAN = frozenset(("lt", "le", "eq", "not", "and", "or"))
-REDUCTIONS = frozenset(("mean", "amax"))
-COMMUTATIVE = frozenset(("add", "mul", "minimum", "maximum", "eq", "and", "or"))
-# What a value costs to compute again: the rule of `keep` and the loops of `schedule` go by this.
-_PLAIN = ("neg", "add", "sub", "mul", "abs", "sign", "relu", "minimum", "maximum", "clamp", "where", "stop")
-CHEAP = BOOLEAN | frozenset(_PLAIN)
-MIDDLE = frozenset(("div", "recip", "sqrt", "rsqrt"))
+from recurra.expr.ops import CHEAP, LEAF, OPS, Op, fold
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,8 +31,18 @@ class Node:
     """Order of making: arguments have smaller numbers."""
 
     @property
+    def row(self) -> Op:
+        """Its row in the table of operations; a leaf's is LEAF."""
+        return OPS.get(self.op, LEAF)
+
+    @property
     def boolean(self) -> bool:
-        return self.op in BOOLEAN
+        return self.row.boolean
+
+    @property
+    def cheap(self) -> bool:
+        """Whether to compute it again costs next to nothing."""
+        return self.row.cost == CHEAP
 
     def __repr__(self) -> str:
         # One level: a node that is shared would be written out at every use.
@@ -96,7 +100,7 @@ class Table:
 
     def make(self, op: str, *args: Node, value=None, kind: str | None = None) -> Node:
         """The node of this operation, as it stands."""
-        inputs = sorted(args, key=lambda a: a.number) if op in COMMUTATIVE else args
+        inputs = sorted(args, key=lambda a: a.number) if op in OPS and OPS[op].commutative else args
         # By bits: 0.0 and -0.0 differ, and NaN is itself.
         exact = struct.pack("d", value) if op == "const" else value
         key = (op, *(a.number for a in inputs), "=", exact)
@@ -227,11 +231,11 @@ class Table:
 
     def div(self, a: Node, b: Node) -> Node:
         if a.op == b.op == "const":
-            return self.const(_quotient(a.value, b.value))
+            return self.const(fold("div", (a.value, b.value)))
         if b.op == "const" and b.value != 0:
             return self.mul(self.const(1 / b.value), a)
         if is_const(a, 1):
-            return self.unary("recip", b)
+            return self.apply("reciprocal", b)
         if a.op == "neg":
             return self.neg(self.div(a.args[0], b))
         return self.make("div", a, b)
@@ -239,7 +243,7 @@ class Table:
     def power(self, a: Node, exponent: int) -> Node:
         """a to a whole power, by squaring."""
         if exponent < 0:
-            return self.unary("recip", self.power(a, -exponent))
+            return self.apply("reciprocal", self.power(a, -exponent))
         result, square = self.const(1), a
         while exponent:
             if exponent % 2:
@@ -248,16 +252,14 @@ class Table:
             square = self.mul(square, square) if exponent else square
         return result
 
-    def unary(self, op: str, a: Node) -> Node:
-        if a.op == "const":
-            return self.const(_fold(op, a.value))
-        return self.make(op, a)
-
-    def binary(self, op: str, a: Node, b: Node) -> Node:
-        """minimum or maximum; lt, le, eq."""
-        if a.op == b.op == "const" and op in ("minimum", "maximum"):
-            return self.const((min if op == "minimum" else max)(a.value, b.value))
-        return self.make(op, a, b)
+    def apply(self, op: str, *args: Node) -> Node:
+        """An operation by name, simplified."""
+        own = getattr(self, op) if op in _OWN else None
+        if own:
+            return own(*args)
+        if OPS[op].fold and all(a.op == "const" for a in args):
+            return self.const(fold(op, [a.value for a in args]))
+        return self.make(op, *args)
 
     def clamp(self, a: Node, low: float | None, high: float | None, inside: bool = False) -> Node:
         """Between low and high; `inside`: at the limits themselves the derivative is 0, as in hardtanh; else 1."""
@@ -304,22 +306,25 @@ class Table:
     def sum(self, a: Node) -> Node:
         return self.mul(self.units, self.mean(a))
 
+    def cumsum(self, a: Node, op: str = "cumsum") -> Node:
+        """Over the hidden units; a row's number counts once for each."""
+        return self.make(op, a, kind="unit")
+
+    def cumsum_back(self, a: Node) -> Node:
+        return self.cumsum(a, "cumsum_back")
+
     def amax(self, a: Node) -> Node:
         return a if a.kind in ("row", "const") else self.make("amax", a, kind="row")
 
     def again(self, node: Node, args: tuple[Node, ...]) -> Node:
         """The node's operation on other arguments, simplified anew."""
-        match node.op:
-            case "add" | "sub" | "neg" | "mul" | "div" | "where" | "stop" | "mean" | "amax":
-                return getattr(self, node.op)(*args)
-            case "clamp":
-                return self.clamp(*args, *node.value)
-            case "minimum" | "maximum" | "lt" | "le" | "eq":
-                return self.binary(node.op, *args)
-            case "not" | "and" | "or":
-                return self.make(node.op, *args)
-            case _:
-                return self.unary(node.op, *args) if args else node
+        if not args:
+            return node
+        return self.clamp(*args, *node.value) if node.op == "clamp" else self.apply(node.op, *args)
+
+
+_OWN = frozenset(("add", "sub", "neg", "mul", "div", "where", "stop", "mean", "amax", "cumsum", "cumsum_back"))
+"""Operations that are simplified by a method of their own."""
 
 
 def _join(kinds: Iterable[str]) -> str:
@@ -347,29 +352,3 @@ def _leaves_mean(node: Node) -> bool:
     if node.op in ("add", "sub", "neg"):
         return any(_leaves_mean(a) for a in node.args)
     return any(f.kind in ("row", "const") for f in _factors(node))
-
-
-def _quotient(a: float, b: float) -> float:
-    if b:
-        return a / b
-    return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1, b)
-
-
-_FOLD = {
-    "abs": abs,
-    "sign": lambda v: (v > 0) - (v < 0),
-    "relu": lambda v: max(v, 0.0),
-    "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
-    "softplus": lambda v: max(v, 0.0) + math.log1p(math.exp(-abs(v))),
-    "recip": lambda v: _quotient(1.0, v),
-    "rsqrt": lambda v: _quotient(1.0, math.sqrt(v)),
-} | {name: getattr(math, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "erf")}
-
-
-def _fold(op: str, value: float) -> float:
-    try:
-        return float(_FOLD[op](value))
-    except OverflowError:
-        return 0.0 if op == "sigmoid" else math.inf
-    except ValueError:
-        return -math.inf if op == "log" and value == 0 else math.nan

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recurra.expr.differentiate import Gradient
-from recurra.expr.graph import CHEAP, MIDDLE, Node, order
+from recurra.expr.graph import Node, order
+from recurra.expr.ops import CHEAP, MIDDLE
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _free(node: Node) -> bool:
 
 
 def _again(node: Node) -> bool:
-    return node.op in CHEAP or node.op in MIDDLE
+    return node.row.cost in (CHEAP, MIDDLE)
 
 
 def _asked(roots: list[Node], forward: set[Node]) -> list[Node]:
@@ -84,7 +85,7 @@ class _Chosen:
     def settle(self, node: Node) -> None:
         """Keep the node, or what it takes to compute it again."""
         lacking = self.lacking(node)
-        most = len(lacking) if node.boolean else int(node.op in CHEAP)
+        most = len(lacking) if node.boolean else int(node.cheap)
         if sum(n.kind == "unit" for n in lacking) <= most:
             for n in lacking:
                 self.take(n)
@@ -100,6 +101,6 @@ class _Chosen:
         below: dict[Node, None] = {}
         for argument in node.args:
             below |= self.lacking(argument)
-        if node.op in MIDDLE and any(n.kind == "unit" for n in below):
+        if node.row.cost == MIDDLE and any(n.kind == "unit" for n in below):
             return {node: None}
         return below

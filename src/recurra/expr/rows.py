@@ -1,6 +1,6 @@
 """Operations over the hidden units of one batch row: the last axis. Each works on tensors and symbols alike."""
 
-from recurra.expr import symbols
+from recurra.expr import formulas
 from recurra.expr.symbols import Symbol
 
 
@@ -10,7 +10,7 @@ def layer_norm(v, gain, shift, eps: float = 1e-5):
     v: (..., hidden); gain, shift: (hidden,). Ba, Kiros & Hinton 2016, arXiv:1607.06450.
     """
     if isinstance(v, Symbol):
-        return symbols.layer_norm(v, gain, shift, eps)
+        return formulas.layer_norm(v, gain, shift, eps)
     import torch.nn.functional as F
 
     return F.layer_norm(v, v.shape[-1:], gain, shift, eps)
@@ -22,13 +22,18 @@ def rms_norm(v, gain, eps: float = 1e-6):
     v: (..., hidden); gain: (hidden,). Zhang & Sennrich 2019, arXiv:1910.07467.
     """
     if isinstance(v, Symbol):
-        return symbols.rms_norm(v, gain, eps)
+        return formulas.rms_norm(v, gain, eps)
     return v * (v.square().mean(-1, keepdim=True) + eps).rsqrt() * gain
 
 
 def softmax(v):
     """exp(v) / sum of exp(v) over the hidden units of each row; (..., hidden) → the same shape."""
     return v.softmax(-1)
+
+
+def cumsum(v):
+    """The sum of the hidden units up to and with each; (..., hidden) → the same shape."""
+    return v.cumsum(-1)
 
 
 def row_sum(v):
@@ -44,3 +49,6 @@ def row_mean(v):
 def row_max(v):
     """The largest over the hidden units; (..., hidden) → (..., 1). Equal ones share the gradient."""
     return v.amax(-1, keepdim=True)
+
+
+__all__ = ["cumsum", "layer_norm", "rms_norm", "row_max", "row_mean", "row_sum", "softmax"]

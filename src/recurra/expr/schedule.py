@@ -2,10 +2,10 @@
 
 A stage is one function of the generated code; a cell with `h.of` has several, since the core multiplies between them.
 A value is computed in the first stage that needs it. Inside a stage each batch row runs through loops over the units: a
-row operation ends a loop, and what needs its result comes in a later one. Again a value is computed in the first loop
-that needs it. Where a later loop needs it too it is read again if it was an input, computed again if that is cheap and
-its arguments are at hand, read back from where it was written anyway, or else left in `scratch`. What a later stage
-needs goes the same way, through `cross`.
+row operation (a sum, the largest, a cumulative sum) ends a loop, and what needs its result comes in a later one. Again a
+value is computed in the first loop that needs it. Where a later loop needs it too it is read again if it was an input,
+computed again if that is cheap and its arguments are at hand, read back from where it was written anyway, or else left in
+`scratch`. What a later stage needs goes the same way, through `cross`.
 
 What is made of learned vectors alone and costly is computed once a call, before the rows, into `scratch`.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from recurra.expr.graph import CHEAP, REDUCTIONS, Node
+from recurra.expr.graph import Node
 
 
 class Place(NamedTuple):
@@ -39,6 +39,8 @@ class Loop:
     """What the loop loads and computes, in order."""
     reductions: list[Node] = field(default_factory=list)
     stores: list[tuple[Place, Node]] = field(default_factory=list)
+    scans: list[tuple[Place, Node]] = field(default_factory=list)
+    """Cumulative sums: after the loop, in place where their arguments were stored."""
 
 
 @dataclass
@@ -105,12 +107,12 @@ class _Stages:
             todo.extend(node.args)
 
     def _again(self, node: Node) -> bool:
-        return node.boolean or (node.op in CHEAP and node.kind == "unit" and all(map(self._at_hand, node.args)))
+        return node.boolean or (node.cheap and node.kind == "unit" and all(map(self._at_hand, node.args)))
 
     def _at_hand(self, node: Node) -> bool:
         if _trivial(node) or node in self.loads or node in self.crossing:
             return True
-        return node.op in CHEAP and all(map(self._at_hand, node.args))
+        return node.cheap and all(map(self._at_hand, node.args))
 
     def place(self, roots: list[list[tuple[Place, Node]]]) -> list[list[tuple[Place, Node]]]:
         """Every store, by the stage that computes its value; crossing values get a place."""
@@ -159,7 +161,10 @@ class _Loops:
             for node in reductions:
                 if self._level(node) == number + 1:
                     self._need(node.args[0])
-                    self.loops[number].reductions.append(node)
+                    if node.row.ends_loop == "scan":
+                        self._scan(node, self.loops[number])
+                    else:
+                        self.loops[number].reductions.append(node)
             if number == last:
                 for place, node in self.unit_stores:
                     if (place, node) not in stored:
@@ -173,11 +178,16 @@ class _Loops:
             self._row(node)
         for node in sorted(self.rows, key=lambda n: n.number):
             level = self._level(node)
-            if node.op not in REDUCTIONS and node not in self.places and level <= last:
+            if not node.row.ends_loop and node not in self.places and level <= last:
                 self.loops[level].rows.append(node)
         ends = [n for n in sorted(self.rows, key=lambda n: n.number) if self._level(n) > last and n not in reductions]
         row_loads = {n: self.places[n] for n in self.rows if n in self.places}
         return Stage(self.before, self.loops, ends, row_loads, self.row_stores, len(self.scratch))
+
+    def _scan(self, node: Node, loop: Loop) -> None:
+        self.scratch[node] = Place("scratch", len(self.scratch))
+        loop.stores.append((self.scratch[node], node.args[0]))
+        loop.scans.append((self.scratch[node], node))
 
     def _reductions(self, roots: list[Node]) -> list[Node]:
         seen, todo, found = set(), list(roots), []
@@ -186,7 +196,7 @@ class _Loops:
             if node in seen or node in self.places:
                 continue
             seen.add(node)
-            if node.op in REDUCTIONS:
+            if node.row.ends_loop:
                 found.append(node)
             todo.extend(node.args)
         return sorted(found, key=lambda n: n.number)
@@ -197,7 +207,7 @@ class _Loops:
             if node in self.places or not node.args:
                 level = 0
             else:
-                level = max(map(self._level, node.args)) + (node.op in REDUCTIONS)
+                level = max(map(self._level, node.args)) + bool(node.row.ends_loop)
             self.levels[node] = level
         return self.levels[node]
 
@@ -205,7 +215,7 @@ class _Loops:
         if node in self.rows or node.kind == "const":
             return
         self.rows[node] = None
-        if node not in self.places and node.op not in REDUCTIONS:
+        if node not in self.places and not node.row.ends_loop:
             for argument in node.args:
                 self._row(argument)
 
@@ -218,6 +228,8 @@ class _Loops:
         elif node not in loop.steps:
             if node in self.places:
                 loop.loads[node] = self.places[node]
+            elif node.row.ends_loop:  # a cumulative sum; what is one number a row has been dealt with
+                loop.loads[node] = self.scratch[node]
             elif node.kind == "vector" and not _cheap_vector(node):
                 loop.loads[node] = self._once(node)
             elif self.first.get(node, number) < number and not self._again(node, loop):
@@ -230,14 +242,14 @@ class _Loops:
 
     def _again(self, node: Node, loop: Loop) -> bool:
         """Whether to compute the value anew in this loop."""
-        return node.boolean or (node.op in CHEAP and all(self._at_hand(a, loop) for a in node.args))
+        return node.boolean or (node.cheap and all(self._at_hand(a, loop) for a in node.args))
 
     def _at_hand(self, node: Node, loop: Loop) -> bool:
         if node.kind in ("row", "const", "vector") or node in self.places or node in loop.steps:
             return True
-        if node in self.lasting and node in self.first:
+        if (node in self.lasting and node in self.first) or (node.row.ends_loop and node in self.scratch):
             return True
-        return node.op in CHEAP and all(self._at_hand(a, loop) for a in node.args)
+        return node.cheap and all(self._at_hand(a, loop) for a in node.args)
 
     def _stored(self, node: Node) -> Place:
         if node in self.lasting:
@@ -266,4 +278,4 @@ class _Loops:
 
 
 def _cheap_vector(node: Node) -> bool:
-    return not node.args or (node.op in CHEAP and all(map(_cheap_vector, node.args)))
+    return not node.args or (node.cheap and all(map(_cheap_vector, node.args)))

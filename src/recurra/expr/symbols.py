@@ -5,7 +5,6 @@ cannot stand for (a Python `if` on a value, indexing, an unknown function) is a 
 """
 
 import linecache
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 
 from recurra.errors import TraceError
 from recurra.expr.graph import Node, Table
+from recurra.expr.ops import ELEMENTWISE, Op
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _CELLS = os.path.join(os.path.dirname(_HERE), "cells", "base.py")
@@ -66,8 +66,8 @@ class Symbol:
     def _call(self, method: Callable, *others: Any) -> "Symbol":
         return self._new(method(self._number(self), *(self._number(other) for other in others)))
 
-    def _unary(self, op: str) -> "Symbol":
-        return self._new(self.table.unary(op, self._number(self)))
+    def _apply(self, op: str, *others: Any) -> "Symbol":
+        return self._new(self.table.apply(op, self._number(self), *(self._number(other) for other in others)))
 
     def __repr__(self) -> str:
         return f"Symbol({self.node!r})"
@@ -98,6 +98,17 @@ class Symbol:
     def __rtruediv__(self, other):
         return lift(self.table, other) / self
 
+    def __mod__(self, other):
+        return self._apply("remainder", other)
+
+    def __rmod__(self, other):
+        raise refuse("a number % a value, which PyTorch does not differentiate", "write remainder(number, v)")
+
+    def __floordiv__(self, other):
+        raise refuse("`//`, which PyTorch does not differentiate", "write floor(a / b)")
+
+    __rfloordiv__ = __floordiv__
+
     def __neg__(self):
         return self._call(self.table.neg)
 
@@ -118,19 +129,19 @@ class Symbol:
     # comparisons
 
     def __lt__(self, other):
-        return self._call(lambda a, b: self.table.binary("lt", a, b), other)
+        return self._apply("lt", other)
 
     def __le__(self, other):
-        return self._call(lambda a, b: self.table.binary("le", a, b), other)
+        return self._apply("le", other)
 
     def __gt__(self, other):
-        return self._call(lambda a, b: self.table.binary("lt", b, a), other)
+        return lift(self.table, other) < self
 
     def __ge__(self, other):
-        return self._call(lambda a, b: self.table.binary("le", b, a), other)
+        return lift(self.table, other) <= self
 
     def __eq__(self, other):
-        return self._call(lambda a, b: self.table.binary("eq", a, b), other)
+        return self._apply("eq", other)
 
     def __ne__(self, other):
         return ~(self == other)
@@ -147,45 +158,6 @@ class Symbol:
     __rand__, __ror__ = __and__, __or__
 
     # methods, as a tensor has them
-
-    def abs(self):
-        return self._unary("abs")
-
-    def sign(self):
-        return self._unary("sign")
-
-    def relu(self):
-        return self._unary("relu")
-
-    def exp(self):
-        return self._unary("exp")
-
-    def expm1(self):
-        return self._unary("expm1")
-
-    def log(self):
-        return self._unary("log")
-
-    def log1p(self):
-        return self._unary("log1p")
-
-    def sqrt(self):
-        return self._unary("sqrt")
-
-    def rsqrt(self):
-        return self._unary("rsqrt")
-
-    def reciprocal(self):
-        return self._unary("recip")
-
-    def sigmoid(self):
-        return self._unary("sigmoid")
-
-    def tanh(self):
-        return self._unary("tanh")
-
-    def erf(self):
-        return self._unary("erf")
 
     def square(self):
         return self * self
@@ -207,12 +179,6 @@ class Symbol:
 
     def div(self, other):
         return self / other
-
-    def maximum(self, other):
-        return self._call(lambda a, b: self.table.binary("maximum", a, b), other)
-
-    def minimum(self, other):
-        return self._call(lambda a, b: self.table.binary("minimum", a, b), other)
 
     def clamp(self, min=None, max=None):
         if not all(limit is None or isinstance(limit, Real) for limit in (min, max)) or min is max is None:
@@ -246,10 +212,20 @@ class Symbol:
             )
         return self._new(method(self._number(self)))
 
+    def cumsum(self, dim=None):
+        if dim != -1:
+            raise refuse("cumsum over other than the hidden units", "write cumsum(v)")
+        node = self._number(self)
+        if node.kind == "const":
+            raise refuse("a cumsum of a number", "it is of a value with one number for each hidden unit")
+        return self if node.kind == "row" else self._new(self.table.cumsum(node))
+
     def softmax(self, dim=-1):
         if dim != -1:
             raise refuse("softmax over other than the hidden units", "write softmax(v)")
-        return softmax(self)
+        from recurra.expr import formulas
+
+        return formulas.softmax(self)
 
     def float(self):
         return self._call(lambda a: a)
@@ -305,6 +281,22 @@ class Symbol:
         return torchcalls.call(function, args, kwargs or {})
 
 
+def _method(op: Op) -> Callable:
+    """A symbol's method of an operation's name."""
+
+    def method(self, *others):
+        if len(others) != op.arity - 1:
+            raise refuse(f"`{op.name}` with {len(others) + 1} arguments", f"it takes {op.arity}")
+        return self._apply(op.name, *others)
+
+    return method
+
+
+for _op in ELEMENTWISE.values():
+    for _name in (_op.name, *_op.names.split()):
+        setattr(Symbol, _name, _method(_op))
+
+
 def as_node(table: Table, value: Any) -> Node:
     """A symbol's node, or a number's."""
     if isinstance(value, Symbol):
@@ -337,54 +329,3 @@ def select(condition: Any, a: Any, b: Any) -> Symbol:
 
 def _name(value: Any) -> str:
     return repr(value) if isinstance(value, Real | str) else type(value).__name__
-
-
-def _called(name: str, result: Symbol, *args: Any) -> Symbol:
-    """Remember the one word that stands for all of this, for those who read the equations."""
-    if result.node.args and not any(a is None for a in args):
-        result.table.called.setdefault(result.node, (name, tuple(as_node(result.table, a) for a in args)))
-    return result
-
-
-def softplus(v: Symbol, beta: float = 1.0) -> Symbol:
-    return v._unary("softplus") if beta == 1 else (v * beta)._unary("softplus") / beta
-
-
-def gelu(v: Symbol, approximate: str = "none") -> Symbol:
-    if approximate == "tanh":
-        inner = (math.sqrt(2 / math.pi) * (v + 0.044715 * v * v * v)).tanh()
-        return _called("gelu_tanh", 0.5 * v * (1 + inner), v)
-    return _called("gelu", 0.5 * v * (1 + (v * math.sqrt(0.5)).erf()), v)
-
-
-def silu(v: Symbol) -> Symbol:
-    return _called("silu", v * v.sigmoid(), v)
-
-
-def hard_sigmoid(v: Symbol) -> Symbol:
-    return _called("hard_sigmoid", hardtanh(v + 3, 0, 6) / 6, v)
-
-
-def hardtanh(v: Symbol, low: float = -1, high: float = 1) -> Symbol:
-    return v._new(v.table.clamp(v._number(v), low, high, inside=True))
-
-
-def softmax(v: Symbol) -> Symbol:
-    # The largest is taken off so that exp cannot overflow; the result does not depend on it, nor does the gradient.
-    shifted = (v - v.amax(-1, keepdim=True).detach()).exp()
-    return _called("softmax", shifted / shifted.sum(-1, keepdim=True), v)
-
-
-def layer_norm(v: Symbol, gain, shift, eps: float) -> Symbol:
-    apart = v - v.mean(-1, keepdim=True)
-    normal = apart * (apart.square().mean(-1, keepdim=True) + eps).rsqrt()
-    return _called("layer_norm", _affine(normal, gain, shift), v, gain, shift)
-
-
-def rms_norm(v: Symbol, gain, eps: float) -> Symbol:
-    return _called("rms_norm", _affine(v * (v.square().mean(-1, keepdim=True) + eps).rsqrt(), gain, None), v, gain)
-
-
-def _affine(v: Symbol, gain, shift) -> Symbol:
-    v = v if gain is None else v * gain
-    return v if shift is None else v + shift

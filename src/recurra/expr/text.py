@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from recurra.expr.differentiate import Gradient
 from recurra.expr.graph import Graph, Node
 from recurra.expr.keep import order_until
+from recurra.expr.ops import Op
 
 
 @dataclass(frozen=True)
@@ -21,37 +22,23 @@ class Style:
     name: Callable[[str], str]
     """A cell's word."""
     primed: Callable[[str], str]
-    functions: dict[str, str]
-    """Operation → a text with {} for its arguments, where it is not a plain call."""
+    form: Callable[[Op], str]
+    """How an operation is written, with {} for its arguments; "" for a plain call."""
     call: str
     times: str
     fraction: str | None
     """How a quotient is written, or None for a / b."""
-    signs: dict[str, str]
     given: str
     delta: str
 
 
-_COMPARE = {"lt": "<", "le": "≤", "eq": "=", "and": "and", "or": "or"}
-
 UNICODE = Style(
     name=lambda word: word,
     primed=lambda word: f"{word}'",
-    functions={
-        "sigmoid": "σ({})",
-        "sqrt": "√({})",
-        "rsqrt": "1 / √({})",
-        "abs": "|{}|",
-        "amax": "max({})",
-        "recip": "1 / ({})",
-        "where": "where({}, {}, {})",
-        "not": "not ({})",
-        "stop": "stop({})",
-    },
+    form=lambda row: row.text,
     call="{}({})",
     times=" ⊙ ",
     fraction=None,
-    signs=_COMPARE,
     given="∂{}",
     delta="δ{}",
 )
@@ -71,24 +58,10 @@ def _latex_word(word: str) -> str:
 LATEX = Style(
     name=_latex_name,
     primed=lambda word: f"{_latex_name(word)}'",
-    functions={
-        "sigmoid": r"\sigma({})",
-        "tanh": r"\tanh({})",
-        "exp": r"\exp({})",
-        "log": r"\ln({})",
-        "sqrt": r"\sqrt{{{}}}",
-        "rsqrt": r"\frac{{1}}{{\sqrt{{{}}}}}",
-        "abs": r"\lvert {} \rvert",
-        "amax": r"\max({})",
-        "recip": r"\frac{{1}}{{{}}}",
-        "where": r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{else}} \end{{cases}}",
-        "not": r"\lnot ({})",
-        "stop": r"\mathrm{{stop}}({})",
-    },
+    form=lambda row: row.latex,
     call=r"\mathrm{{{}}}({})",
     times=r" \odot ",
     fraction=r"\frac{{{}}}{{{}}}",
-    signs=_COMPARE | {"le": r"\le", "and": r"\land", "or": r"\lor"},
     given=r"\partial {}",
     delta=r"\delta {}",
 )
@@ -178,15 +151,16 @@ class Printer:
         if op == "neg":
             level, text = self._write(args[0])
             return 2, f"-{text if level >= 2 else f'({text})'}"
-        if op in style.signs:
+        form = style.form(node.row)
+        if node.boolean and len(args) == 2:
             left, right = (self._write(a) for a in args)
             least = 1 if op in ("lt", "le", "eq") else 9
-            return 0, f" {style.signs[op]} ".join(t if level >= least else f"({t})" for level, t in (left, right))
+            return 0, f" {form} ".join(t if level >= least else f"({t})" for level, t in (left, right))
         texts = [self.write(a) for a in args]
         if op == "clamp":
             texts += [_number(limit) for limit in node.value[:2]]
-        if op in style.functions:
-            return (1.5 if op in ("recip", "rsqrt") and not style.fraction else 9), style.functions[op].format(*texts)
+        if form:
+            return (1.5 if form.startswith("1 / ") else 9), form.format(*texts)
         return 9, style.call.format(op, ", ".join(texts))
 
     def _list(self, nodes: Iterable[Node]) -> str:

@@ -2,24 +2,23 @@
 
 from typing import Any
 
-from recurra.expr import symbols
+from recurra.expr import formulas
+from recurra.expr.ops import OPS
 from recurra.expr.symbols import Symbol, lift, refuse, select
 
-# Functions that are a symbol's method of the same name ...
-_SAME = """
-    abs sign relu exp expm1 log log1p sqrt rsqrt reciprocal sigmoid tanh erf square pow neg add sub mul div
-    maximum minimum clamp clip detach mean sum amax amin softmax
-"""
-# ... or of another.
-_METHODS = {name: name for name in _SAME.split()} | {
-    "absolute": "abs",
-    "subtract": "sub",
-    "multiply": "mul",
-    "divide": "div",
-    "true_divide": "div",
-    "negative": "neg",
-    "expit": "sigmoid",
-    "sgn": "sign",
+# Functions that are a symbol's method: the table's operations by each of their words, and arithmetic and comparisons.
+_METHODS = {
+    word: row.name
+    for row in OPS.values()
+    for word in (row.name, row.torch.rpartition(".")[2], *row.names.split())
+    if hasattr(Symbol, row.name)
+} | {
+    "square": "square",
+    "pow": "pow",
+    "sum": "sum",
+    "amin": "amin",
+    "detach": "detach",
+    "clip": "clamp",
     "lt": "__lt__",
     "le": "__le__",
     "gt": "__gt__",
@@ -41,7 +40,7 @@ _METHODS = {name: name for name in _SAME.split()} | {
 
 def call(function: Any, args: tuple, kwargs: dict) -> Symbol:
     """What `function` gives for these arguments. TraceError where it is not known."""
-    name = getattr(function, "__name__", str(function))
+    name = getattr(function, "__name__", str(function)).removeprefix("special_")
     if kwargs.get("inplace") or kwargs.get("out") is not None:
         raise refuse(f"`{name}` that writes into a value", "leave inplace and out away: v = f(v)")
     args, kwargs = list(args), {k: v for k, v in kwargs.items() if k not in ("inplace", "_stacklevel", "out")}
@@ -68,17 +67,17 @@ def _softmax(input, dim=-1, **_):
 
 
 def _layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, **_):
-    return symbols.layer_norm(input, weight, bias, eps)
+    return formulas.layer_norm(input, weight, bias, eps)
 
 
 def _rms_norm(input, normalized_shape, weight=None, eps=None):
     if eps is None:
         raise refuse("rms_norm without eps", "give eps, such as 1e-6")
-    return symbols.rms_norm(input, weight, eps)
+    return formulas.rms_norm(input, weight, eps)
 
 
 def _softplus(input, beta=1, threshold=20):
-    smooth = symbols.softplus(input, beta)
+    smooth = formulas.softplus(input, beta)
     # Torch's own threshold is where the two agree to nine digits; another one is meant.
     return smooth if threshold == 20 else select(input * beta > threshold, input, smooth)
 
@@ -94,14 +93,13 @@ def _elu(input, alpha=1.0):
 _OWN = {
     "where": lambda condition, input, other: select(condition, input, other),
     "softplus": _softplus,
-    "gelu": lambda input, approximate="none": symbols.gelu(input, approximate),
-    "silu": symbols.silu,
-    "hardsigmoid": symbols.hard_sigmoid,
-    "hardtanh": lambda input, min_val=-1.0, max_val=1.0: symbols.hardtanh(input, min_val, max_val),
-    "relu6": lambda input: symbols.hardtanh(input, 0, 6),
+    "gelu": lambda input, approximate="none": formulas.gelu(input, approximate),
+    "silu": formulas.silu,
+    "hardsigmoid": formulas.hard_sigmoid,
+    "hardtanh": lambda input, min_val=-1.0, max_val=1.0: formulas.hardtanh(input, min_val, max_val),
+    "relu6": lambda input: formulas.hardtanh(input, 0, 6),
     "leaky_relu": _leaky_relu,
     "elu": _elu,
-    "log_sigmoid": lambda input: -symbols.softplus(-input),
     "softmax": _softmax,
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,

@@ -179,7 +179,7 @@ def _graph(cell: Cell) -> Graph:
         for k, state in enumerate(graph.states):
             if node is state:
                 held, value = (table.leaf("vector", base + 2 * k + part, "vector") for part in (0, 1))
-                new[node] = table.where(table.binary("lt", table.const(0.5), held), value, new[node])
+                new[node] = table.where(table.apply("lt", table.const(0.5), held), value, new[node])
     return Graph(
         cell,
         table,
