@@ -1,4 +1,4 @@
-# make demo | test | quick | lint | bench | docs | clean: each sets up .venv first, when it is missing or out of date.
+# make demo | test | quick | soak | coverage | lint | bench | docs | clean: each sets up .venv first, when it is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
 # A worker a core, a thread a worker; files stay whole, since a page's examples build on each other.
@@ -12,6 +12,13 @@ test: .venv/ready
 
 quick: .venv/ready
 	@$(PYTEST) -m "not slow"
+
+# The long form of every fuzz and fault suite: hours. One worker a core; a test's examples stay in one worker.
+soak: .venv/ready
+	@RECURRA_SOAK=1 $(PYTEST) tests -m "soak or sampled or hypothesis"
+
+coverage: .venv/ready
+	@$(PYTEST) --cov=recurra --cov-report=term:skip-covered
 
 lint: .venv/ready
 	@$(BIN)/ruff check .
@@ -42,4 +49,4 @@ clean:
 	  || { echo "The packages could not be installed: the lines above say why. Check the network and the disk, then run make again."; exit 1; }
 	@touch $@
 
-.PHONY: demo test quick lint format bench docs clean
+.PHONY: demo test quick soak coverage lint format bench docs clean

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import soak
 
+soak.load_profile()
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("soak") and not soak.SOAK:
+            item.add_marker(pytest.mark.skip(reason="runs in `make soak` alone"))
 
 
 @pytest.fixture(params=DEVICES)

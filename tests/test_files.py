@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import torch
+from helpers.soak import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 @given(cut=st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count(40, 800), deadline=None)
 def test_a_file_that_was_cut_off_is_refused(cut, tmp_path_factory):
     path = tmp_path_factory.mktemp("cut") / "x"
     data = tensorfiles.pack(TENSORS, ABOUT)
@@ -49,7 +50,7 @@ def test_a_file_that_was_cut_off_is_refused(cut, tmp_path_factory):
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=count(150, 3000), deadline=None)
 def test_a_turned_bit_anywhere_is_noticed(place, bit, tmp_path_factory):
     path = tmp_path_factory.mktemp("bit") / "x"
     data = bytearray(tensorfiles.pack(TENSORS, ABOUT))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.soak import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,7 +72,7 @@ def test_the_encoding_is_obeyed(tmp_path):
     assert corpus.vocabulary.decode(corpus.ids) == "déjà vu"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=count(60, 1200))
 @given(count=st.integers(2, 300), validation=st.sampled_from([0.0, 0.05, 0.1, 0.5, 0.9]))
 def test_the_last_part_is_kept_for_validation(count, validation):
     try:

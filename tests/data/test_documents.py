@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from helpers.encodings import ENCODINGS
+from helpers.soak import count
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from recurra.data import documents, read_documents, text_document
 from recurra.data.documents import Document
 from recurra.errors import DataError
 
-quick = settings(deadline=None, max_examples=80)
+quick = settings(deadline=None, max_examples=count(80, 1600))
 
 
 @pytest.fixture

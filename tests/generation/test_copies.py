@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.soak import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ def slow_truth(tokens, ids, minimum):
     return max((n for _, n in spans), default=0), len(copied) / max(1, len(tokens))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count(60, 1200), deadline=None)
 @given(
     st.lists(st.integers(0, 2), max_size=14),
     st.lists(st.integers(0, 2), max_size=60),

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from helpers.soak import count
 from helpers.toy_models import LETTERS, Chain, Fixed, Toy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,7 +205,7 @@ def test_nothing_left_to_draw():
         generate(Fixed([0.0, -np.inf]), vocabulary)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count(40, 800), deadline=None)
 @given(
     length=st.integers(1, 20),
     temperature=st.floats(0, 5),

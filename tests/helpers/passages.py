@@ -1,10 +1,11 @@
 """Spans of ids as the tests of streams and windows draw them."""
 
 import numpy as np
+from helpers.soak import count
 from hypothesis import settings
 from hypothesis import strategies as st
 
-quick = settings(deadline=None, max_examples=80)
+quick = settings(deadline=None, max_examples=count(80, 1600))
 counts, batches, spans = st.integers(2, 400), st.integers(1, 40), st.integers(1, 30)
 
 

@@ -2,12 +2,13 @@
 
 import re
 
+from helpers.soak import count
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from recurra.text import TextConfig
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(deadline=None, max_examples=count(60, 1200))
 SAMPLE = "Wär's möglich?\r\n\tJa, 中文も。 “Don't” 👩‍👩‍👧 नमस्ते — e\u0301 x\u00a0y  \n\n"
 CONFIGS = {
     "character": TextConfig(),

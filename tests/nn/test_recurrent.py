@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.soak import count
 from helpers.support import assert_close, random_state, randomise, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,7 +107,7 @@ def test_resets_start_a_new_sequence(cell, bidirectional, backend):
     assert_close(y[:, 1:, :4], layer(x[:, 1:])[0][..., :4], 1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count(40, 800), deadline=None)
 @given(
     st.sampled_from(["rnn", "gru", "lstm"]),
     st.integers(1, 9),

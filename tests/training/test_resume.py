@@ -1,7 +1,6 @@
 """Stopped at any moment, in any way, a run goes on to the same bits."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import training_child
+from helpers.soak import chance, count
 from helpers.training_toy import ToyTask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -108,7 +108,7 @@ def whole(tmp_path_factory):
     ids=lambda changes: "-".join(changes) or "plain",
 )
 @given(crashes=st.lists(st.integers(0, 25), min_size=1, max_size=2), when=st.sampled_from(["step", "before", "after"]))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(8, 160), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_run_that_crashed_anywhere_goes_on_to_the_same_bits(whole, tmp_path_factory, changes, crashes, when):
     folder = tmp_path_factory.mktemp("crashed")
     for crash in crashes:
@@ -157,20 +157,23 @@ def start(folder, pause):
     return subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 def test_killed_at_random_moments_a_run_goes_on_to_the_same_bits(tmp_path):
     """The real thing: processes of their own, killed with SIGKILL while they train and save."""
-    chance, killed = random.Random(), 0
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "killed").mkdir()
-    fit(ToyTask(), training_child.CONFIG, tmp_path / "whole")
-    for _ in range(2):
-        with start(tmp_path / "killed", 0.004) as child:
-            for _ in range(chance.randrange(3, 80)):
-                child.stdout.readline()
-            child.send_signal(signal.SIGKILL)
-            killed += child.wait() == -signal.SIGKILL
-    assert killed == 2
-    outcome = fit(ToyTask(), training_child.CONFIG, tmp_path / "killed")
-    assert outcome["reason"] == "finished"
-    same_runs(tmp_path / "whole", tmp_path / "killed")
+    random, whole = chance(), tmp_path / "whole"
+    whole.mkdir()
+    fit(ToyTask(), training_child.CONFIG, whole)
+    for number in range(count(1, 50)):
+        folder, killed = tmp_path / f"killed-{number}", 0
+        folder.mkdir()
+        for _ in range(2):
+            with start(folder, 0.004) as child:
+                for _ in range(random.randrange(3, 80)):
+                    child.stdout.readline()
+                child.send_signal(signal.SIGKILL)
+                killed += child.wait() == -signal.SIGKILL
+        assert killed == 2
+        outcome = fit(ToyTask(), training_child.CONFIG, folder)
+        assert outcome["reason"] == "finished"
+        same_runs(whole, folder)
