@@ -14,7 +14,7 @@ from recurra import cells, expr
 from recurra.backends.cpu import library
 from recurra.cli.frame import COMMANDS, run
 from recurra.nn import Recurrent
-from recurra.studio import about
+from recurra.studio.views import about
 from recurra.tasks.classification.model import spread
 from recurra.tasks.language import LanguageModel
 

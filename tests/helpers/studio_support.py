@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from starlette.testclient import TestClient
 
-from recurra.studio.app import create_app
+from recurra.studio.server.app import create_app
 from recurra.studio.settings import Limits, StudioConfig
 from recurra.tasks.language import LanguageModel
 from recurra.tasks.language.config import LanguageConfig

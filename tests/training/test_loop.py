@@ -239,6 +239,6 @@ def test_metrics_are_json_even_where_a_loss_is_infinite(tmp_path):
     ("epochs", "epoch", "steps"), [(3, 10, 30), (0, 500, 8 * 500), (0, 100, 20 * 100), (0, 7, 286 * 7), (0, 1, 2000)]
 )
 def test_a_small_data_set_is_read_more_often(epochs, epoch, steps):
-    from recurra.training.loop import _steps
+    from recurra.training.loop import planned_steps
 
-    assert _steps(TrainingConfig(epochs=epochs), epoch) == steps
+    assert planned_steps(TrainingConfig(epochs=epochs), epoch) == steps

@@ -95,8 +95,8 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
         raise ConfigError(f"the studio needs the package {error.name}: pip install 'recurra[studio]'") from None
     import torch
 
-    from recurra.studio.app import create_app
-    from recurra.studio.guard import address
+    from recurra.studio.server.app import create_app
+    from recurra.studio.server.guard import address
 
     port = socket_.getsockname()[1]
     app = create_app(StudioConfig(config.host, port, config.runs, config.limits, config.token))

@@ -2,18 +2,21 @@
 
     create_app(StudioConfig(runs="runs"))     the ASGI application; `recurra studio` serves it
 
-It has no model code of its own: it calls tasks, generation and inside. Training runs in a process of its own.
+It has no model code of its own: it calls tasks, generation and inside. Training runs in a process of its own. Each room
+imports those above it:
 
-    settings  what can be set, and the limits         guard     who may ask, and how much; faults: the words
-    app       the parts put together                  serving   the JSON; shapes: what goes over the wire
-    texts     uploaded texts, by their SHA-256        runs      the folders; describe, history: what one holds
-    launch    from a request to a training            trainer   the process; worker: its other side; events: its news
-    models    models kept open                        writing   text, streamed fairly to many
-    card      what a model would cost; speed          comparisons, about, look
+    settings, shapes, refusal   what can be set, what goes over the wire, and why a request is refused
+    store/    what is on disk:  texts, runs (live: those in training; describe, history: what a folder holds), models
+    jobs/     training:         launch (from a request to a job), trainer (the process), worker (its other side), hub (its
+                                news), comparisons, speed (of this machine; measure: how it is measured)
+    views/    what a page sees: about (the forms), card (what a model costs), writing (text), look (inside a model)
+    server/   HTTP:             app (all of it put together), guard (who may ask), serving, inside (the JSON), events,
+                                faults
+    static/   the page
 
 Names are loaded when first used: the settings need neither PyTorch nor FastAPI.
 """
 
 from recurra import lazy
 
-__all__, __getattr__, __dir__ = lazy.names(__name__, {"settings": "Limits StudioConfig", "app": "create_app"})
+__all__, __getattr__, __dir__ = lazy.names(__name__, {"settings": "Limits StudioConfig", "server.app": "create_app"})

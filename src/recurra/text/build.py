@@ -14,6 +14,12 @@ from recurra.text.vocabulary import EOD, SCHEMA, UNK, Vocabulary
 UNITS = {cls.unit: cls for cls in (characters.Characters, characters.Bytes, words.Words, words.Tokens, bpe.BytePairs)}
 
 
+BYTE_PAIRS = 4096
+"""Tokens of a vocabulary of byte pairs, unless another number is set."""
+WORDS = 10_000
+"""Different words that a text is taken to have before it is read."""
+
+
 def build_vocabulary(chunks: Iterable[str], config: TextConfig | None = None, documents: bool = False) -> Vocabulary:
     """The vocabulary of a text that comes in chunks; memory does not grow with the text.
 
@@ -30,9 +36,21 @@ def build_vocabulary(chunks: Iterable[str], config: TextConfig | None = None, do
     if config.nfc:
         pieces = (unicodedata.normalize("NFC", piece) for piece in pieces)
     if config.unit == "bpe":
-        tokenizer = bpe.learn(pieces, (config.vocabulary_size or 4096) - documents, config.min_count)
+        tokenizer = bpe.learn(pieces, (config.vocabulary_size or BYTE_PAIRS) - documents, config.min_count)
         return bpe.BytePairs(tokenizer, eod=tokenizer.get_vocab_size() if documents else None, nfc=config.nfc)
     return _counted(pieces, config, documents)
+
+
+def expected_size(config: TextConfig, symbols: int) -> int:
+    """How many tokens a vocabulary will have, as far as it is known before the text is read; exact for bytes and, where no
+    option leaves any out, for characters.
+
+    symbols: different characters of the text.
+    """
+    size = {"byte": 256, "character": symbols, "bpe": BYTE_PAIRS}.get(config.unit, WORDS)
+    if config.vocabulary_size is not None:
+        size = config.vocabulary_size if config.unit == "bpe" else min(size, config.vocabulary_size)
+    return size + 256 * (config.unknown == "bytes")
 
 
 def _counted(pieces: Iterable[str], config: TextConfig, documents: bool) -> Vocabulary:

@@ -121,7 +121,7 @@ def fit(
 
 def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run, nn.Module]:
     """A run at its start or where it was left, and the model as this process trains it."""
-    run = runs.new(task.model, config, folder, steps=0 if config.minutes else _steps(config, task.steps))
+    run = runs.new(task.model, config, folder, steps=0 if config.minutes else planned_steps(config, task.steps))
     resumed = (folder / runs.STATE).exists()
     if resumed:
         runs.restore(run)
@@ -151,8 +151,9 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run,
     return run, model
 
 
-def _steps(config: TrainingConfig, epoch: int) -> int:
-    """Steps in a run whose epoch has so many: a small data set is read more often, or it would hardly be learned."""
+def planned_steps(config: TrainingConfig, epoch: int) -> int:
+    """Steps in a run whose epoch has so many, where no time is set: a small data set is read more often, or it would hardly be
+    learned."""
     return config.epochs * epoch or max(EPOCHS, math.ceil(STEPS / epoch)) * epoch
 
 

@@ -1,0 +1,1 @@
+"""Training and measuring, in processes of their own."""

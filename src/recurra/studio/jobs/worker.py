@@ -1,0 +1,104 @@
+"""The training process: `python -m recurra.studio.jobs.worker`. One job in, a line of JSON on stdin; events out, one a line.
+
+A line `stop` on stdin, or its end (the studio is gone), ends the training; what was learned is saved. The events are
+those of `recurra.training.fit`, and {"event": "error", "detail": words} where it fails.
+"""
+
+import contextlib
+import json
+import os
+import runpy
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from recurra.errors import RecurraError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+# What the studio has no use for.
+_SILENT = ("save", "break", "interrupt")
+
+
+def main() -> int:
+    """Do one job; 0 when it is done, 1 when it failed."""
+    # Whatever a library prints must not get between the events.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    if hasattr(os, "nice"):
+        os.nice(10)  # the page comes first
+    job, stopping = json.loads(sys.stdin.readline()), threading.Event()
+    threading.Thread(target=_wait_for_stop, args=(stopping,), daemon=True).start()
+    tell = _teller(events, stopping)
+    try:
+        for file in job["cells"]:
+            runpy.run_path(file, run_name=Path(file).stem)
+        with _alone(job.get("lock")):
+            _JOBS[job["do"]](job, tell, stopping)
+    except (RecurraError, MemoryError) as error:
+        tell({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
+        return 1
+    except Exception as error:
+        tell({"event": "error", "detail": f"{type(error).__name__}: {error}"})
+        raise
+    return 0
+
+
+@contextlib.contextmanager
+def _alone(path: str | None) -> Iterator[None]:
+    """Wait until no other process trains the run: a studio that was killed leaves one that is still saving."""
+    if path is None or fcntl is None:
+        yield
+        return
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        os.unlink(path)
+
+
+def _wait_for_stop(stopping: threading.Event) -> None:
+    sys.stdin.readline()
+    stopping.set()
+
+
+def _teller(events: TextIO, stopping: threading.Event):
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] in _SILENT:
+            return
+        try:
+            events.write(json.dumps(event, ensure_ascii=True) + "\n")
+        except BrokenPipeError:
+            # Nobody listens any more.
+            stopping.set()
+
+    return tell
+
+
+def _train(job: dict[str, Any], tell, stopping: threading.Event) -> None:
+    from recurra.tasks import language
+
+    common = {"quiet": True, "listeners": [tell], "stop": stopping.is_set}
+    language.train(job["source"], job["out"], job["preset"], init_from=job["parent"], **common, **job["settings"])
+
+
+def _resume(job: dict[str, Any], tell, stopping: threading.Event) -> None:
+    from recurra.tasks import language
+
+    language.resume(job["out"], quiet=True, listeners=[tell], stop=stopping.is_set)
+
+
+def _measure(job: dict[str, Any], tell, stopping: threading.Event) -> None:
+    from recurra.studio.jobs.measure import measure
+
+    tell({"event": "measured", "speed": measure(job["cell"])})
+
+
+_JOBS = {"train": _train, "resume": _resume, "measure": _measure}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""HTTP: who may ask, the JSON, and the application put together."""

@@ -1,0 +1,146 @@
+"""A run's folder as the page shows it: read from its settings, its weights' headers and what was measured."""
+
+import json
+import struct
+from datetime import UTC, datetime
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import RunError
+from recurra.fitting.folders import CONFIG, VOCABULARY
+from recurra.fitting.listeners import METRICS, read_metrics
+from recurra.studio.shapes import Run
+from recurra.studio.store import history
+from recurra.tasks.language.folder import read_settings
+from recurra.training.runs import STATE, WEIGHTS
+
+RECORD = "studio.json"
+SOURCES = (CONFIG, RECORD, VOCABULARY, STATE, WEIGHTS, METRICS, "corpus.json")
+"""What a run's description is made of: while none of these changes, neither does that."""
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """A run's folder as the page shows it; an `error` in place of what is damaged."""
+    try:
+        return Run.model_validate(_describe(folder)).model_dump()
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        # A folder that was copied in may hold anything.
+        words = f"its files are damaged: {' '.join(str(error).split())[:300]}"
+        record = {"title": folder.name, "created": _written(folder), "settings": {}}
+        return draft(folder.name, record, {"state": "failed", "error": words})
+
+
+def _describe(folder: Path) -> dict[str, Any]:
+    record, error = read_json(folder / RECORD), None
+    try:
+        parts = {p: vars(s) for p, s in read_settings(folder).items()} if (folder / CONFIG).exists() else {}
+        state, weights = _header(folder / STATE), _header(folder / WEIGHTS)
+    except RunError as problem:
+        parts, state, weights, error = {}, None, None, str(problem)
+    rows = history.clean(read_metrics(folder))
+    corpus, vocabulary = read_json(folder / "corpus.json"), read_json(folder / VOCABULARY)
+    progress = state[1].get("progress", {}) if state else {}
+    shapes = weights[0] if weights else {n: s for n, s in (state[0] if state else {}).items() if n.startswith("model.")}
+    parameters = sum(map(prod, shapes.values()))
+    model = parts.get("model", {})
+    settings = {name: value for part in parts.values() for name, value in part.items()} or record.get("settings", {})
+    step, steps = progress.get("step", 0), progress.get("steps", 0)
+    last = next((row for row in reversed(rows) if row["step"]), None)
+    epoch_steps = last["step"] / last["epoch"] if last and last.get("epoch") else None
+    error = error or record.get("error")
+    return {
+        "id": folder.name,
+        "title": record.get("title") or folder.name,
+        "state": _state(progress, state, weights, error),
+        "error": error,
+        "cell": model.get("cell") or settings.get("cell", ""),
+        "layers": model.get("num_layers") or settings.get("num_layers", 0),
+        "units": model.get("hidden_size") or settings.get("hidden_size", 0),
+        "parameters": parameters or None,
+        "bytes": _size(folder / WEIGHTS) or None,
+        "seed": settings.get("seed"),
+        "settings": settings,
+        "text": {
+            "id": record.get("text"),
+            "corpus": record.get("corpus"),
+            "name": record.get("text_name")
+            or ", ".join(Path(str(name)).name for name in corpus.get("sources", [])[:3]),
+            "characters": corpus.get("characters") or record.get("characters"),
+        },
+        "created": record.get("created") or _written(folder),
+        "seconds": progress.get("seconds", 0.0),
+        "step": step,
+        "steps": steps,
+        "progress": step / steps if steps else 0.0,
+        "epoch": step / epoch_steps if epoch_steps else 0.0,
+        "epochs": steps / epoch_steps if epoch_steps else None,
+        **history.best(rows),
+        "left": None,
+        "parent": record.get("parent"),
+        "group": record.get("group"),
+        "vocabulary": {"unit": vocabulary.get("unit"), "size": len(vocabulary.get("symbols", [])) or None},
+    }
+
+
+def _state(progress, state, weights, error) -> str:
+    if state is None:
+        return "model" if weights and not error else "failed" if error else "stopped"
+    if progress.get("reason") in ("finished", "patience"):
+        return "finished"
+    return "failed" if error else "stopped"
+
+
+def draft(run: str, record: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """A run whose folder is not there yet. record: what studio.json is to hold. facts: what is known beyond that."""
+    settings = record["settings"]
+    found = {name: record.get(name) for name in ("title", "created", "parent", "group")}
+    found |= {
+        "id": run,
+        "state": "waiting",
+        "cell": settings.get("cell", ""),
+        "layers": settings.get("num_layers", 0),
+        "units": settings.get("hidden_size", 0),
+        "seed": settings.get("seed"),
+        "settings": settings,
+        "text": {name: record.get(key) for name, key in _TEXT.items()},
+        "vocabulary": {"unit": settings.get("unit"), "size": None},
+    }
+    return Run.model_validate(found).model_dump() | facts
+
+
+_TEXT = {"id": "text", "corpus": "corpus", "name": "text_name", "characters": "characters"}
+
+
+def _written(folder: Path) -> str:
+    path = folder / CONFIG if (folder / CONFIG).exists() else folder
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
+def _header(path: Path) -> tuple[dict[str, list[int]], dict[str, Any]] | None:
+    """The shapes by name and the words of a safetensors file, without its tensors; None where there is no file."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > 2**26:
+                raise ValueError("its header is too long")
+            header = json.loads(file.read(length))
+        words = json.loads(header.pop("__metadata__", {}).get("recurra", "{}"))
+        return {name: entry["shape"] for name, entry in header.items()}, words
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise RunError(f"{path} is damaged ({error}); restore it from a copy, or train again") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a JSON file; empty where there is none, or something else."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

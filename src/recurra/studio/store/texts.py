@@ -1,0 +1,143 @@
+"""Uploaded texts: kept as UTF-8 under their SHA-256, so that the same text is there once."""
+
+import asyncio
+import codecs
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import AsyncIterable, Callable
+from pathlib import Path
+from typing import Any
+
+from recurra.config import nearest
+from recurra.data.config import DataConfig
+from recurra.data.corpora import CORPORA
+from recurra.errors import DataError
+from recurra.files import write
+from recurra.studio.refusal import Refused
+
+_ID = re.compile(r"[0-9a-f]{64}")
+_START = 300
+
+
+class Texts:
+    """The texts in a folder: `text = await texts.add(chunks, "faust.txt")`, then `texts.path(text["id"])`."""
+
+    def __init__(self, folder: Path, most: int, most_bytes: int, used: Callable[[], set[str]]):
+        """used: the ids of the texts that a run was trained on; the others make room for new ones."""
+        self.folder, self.most, self.most_bytes, self.used = folder, most, most_bytes, used
+        folder.mkdir(parents=True, exist_ok=True)
+
+    async def add(self, chunks: AsyncIterable[bytes], name: str, encoding: str = "utf-8") -> dict[str, Any]:
+        """Keep a text that comes in pieces; what is known of it.
+
+        DataError and ConfigError where it cannot be read; Refused (413) where it is too long, (409) where there are too
+        many. Nothing of it stays then.
+        """
+        DataConfig(encoding=encoding)
+        await asyncio.to_thread(self._make_room)
+        decoder = codecs.getincrementaldecoder(encoding)()
+        digest, size, characters, symbols, start = hashlib.sha256(), 0, 0, set(), ""
+        with tempfile.TemporaryDirectory(dir=self.folder) as place, Path(place, "text").open("w+b") as file:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > self.most_bytes:
+                    raise Refused(413, f"the text is longer than {self.most_bytes:,} bytes; take a part of it")
+                text = _decode(decoder, chunk, encoding, size - len(chunk))
+                if not characters:
+                    text = text.removeprefix("\ufeff")
+                data = _encode(text)
+                file.write(data)
+                digest.update(data)
+                characters, start = characters + len(text), start + text[: _START - len(start)]
+                symbols.update(text)
+            _decode(decoder, b"", encoding, size, final=True)
+            _require_text(characters, symbols)
+            file.flush()
+            found = {
+                "id": digest.hexdigest(),
+                "name": _name(name),
+                "characters": characters,
+                "symbols": len(symbols),
+                "bytes": file.tell(),
+                "start": start,
+            }
+            Path(place, "text").replace(self.folder / f"{found['id']}.txt")
+        write(self.folder / f"{found['id']}.json", json.dumps(found, ensure_ascii=False))
+        return found
+
+    def _make_room(self) -> None:
+        files = sorted(self.folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
+        if len(files) < self.most:
+            return
+        used = self.used()
+        for file in files:
+            if file.stem not in used:
+                file.unlink()
+                file.with_suffix(".txt").unlink(missing_ok=True)
+                return
+        raise Refused(409, f"there are {self.most} texts, which is the limit, each of a run; delete runs first")
+
+    def get(self, text: str) -> dict[str, Any]:
+        """What is known of a text. Refused (404) where there is none."""
+        self.path(text)
+        return json.loads((self.folder / f"{text}.json").read_text("utf-8"))
+
+    def path(self, text: str) -> Path:
+        """A text's file. Refused (404) where there is none, or where the id is no SHA-256."""
+        if not _ID.fullmatch(text) or not (self.folder / f"{text}.json").is_file():
+            raise Refused(404, f"there is no text `{text[:64]}`; send it first: POST /api/texts")
+        return self.folder / f"{text}.txt"
+
+    def source(self, text: str | None, corpus: str | None) -> dict[str, Any]:
+        """Where a text to train on is, and what is known of it: one that was sent, by its id, or a corpus, by its name.
+
+        Refused where there is no such text or corpus (404), the corpus was not fetched (409), or not one of both is given.
+        """
+        if (text is None) == (corpus is None):
+            raise Refused(422, "give either `text`, the id of one that was sent, or `corpus`, the name of one")
+        if text is not None:
+            return self.get(text) | {"source": str(self.path(text)), "corpus": None}
+        if corpus not in CORPORA:
+            raise Refused(404, f"there is no corpus `{corpus}`; {nearest(corpus, CORPORA)}")
+        info = CORPORA[corpus]
+        # The studio stays on this machine: what is not here is fetched on the command line.
+        if not info.embedded and info.local() is None:
+            raise Refused(409, f"the corpus `{corpus}` is not here; fetch it first: recurra corpora --fetch {corpus}")
+        return {"id": None, "corpus": corpus, "name": corpus, "characters": None, "symbols": None, "source": corpus}
+
+
+def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, offset: int, final: bool = False) -> str:
+    try:
+        text = decoder.decode(chunk, final)
+    except UnicodeError as error:
+        place = f" at offset {offset + error.start}" if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(
+            f"the text is not valid {encoding}{place}; name its true encoding, such as latin-1, cp1252 or utf-16"
+        ) from None
+    if "\0" in text:
+        raise DataError("the text looks like a binary file: it has a NUL character; give a text file")
+    return text
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            "the text has half of a surrogate pair, which is no character; name its true encoding"
+        ) from None
+
+
+def _require_text(characters: int, symbols: set[str]) -> None:
+    if characters < 2 or all(symbol.isspace() for symbol in symbols):
+        what = "empty" if not characters else "one character" if characters == 1 else "white space alone"
+        raise DataError(
+            f"the text is {what}; training needs at least 2 characters, and 100,000 for a model worth having"
+        )
+
+
+def _name(name: str) -> str:
+    """A file's name without its folders, short enough to show."""
+    return re.split(r"[/\\]", name.strip())[-1][:100] or "text"

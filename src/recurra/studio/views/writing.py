@@ -1,0 +1,134 @@
+"""Text from a model to many readers at once: each has a turn of some tokens, in the order in which they asked."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from recurra.errors import RecurraError
+from recurra.generation import GenerationConfig, stream
+from recurra.studio.refusal import Refused
+from recurra.studio.settings import Limits
+from recurra.studio.store.models import Models
+
+TURN = 0.02
+"""Seconds of a turn."""
+
+
+class Writers:
+    """Streams of text with a bound on their number: `async for piece in writers.write(...)`."""
+
+    def __init__(self, models: Models, limits: Limits, threads: int):
+        """limits: `generations`, `length` and `prompt` hold here. threads: that write."""
+        self.writing = 0
+        """Texts that are being written."""
+        self._models, self._limits = models, limits
+        # Its queue is first in, first out, which is what makes the turns fair.
+        self._pool = ThreadPoolExecutor(threads, "writer")
+
+    async def begin(self, run: str, prompt: str, settings: dict[str, Any]) -> "Text":
+        """A text that is ready to be written; whatever is wrong is raised here, before the first piece.
+
+        Refused: 422 for a text or a prompt that is too long, 429 where too many are being written. ConfigError and
+        VocabularyError for other settings and prompts that are invalid.
+        """
+        limits = self._limits
+        for name, size, most in (
+            ("length", settings["length"], limits.length),
+            ("prompt", len(prompt), limits.prompt),
+        ):
+            if size > most:
+                raise Refused(422, f"`{name}` is {size:,}; expected at most {most:,} characters")
+        if self.writing >= limits.generations:
+            raise Refused(
+                429, f"{limits.generations} texts are being written, which is the limit; try again in a moment"
+            )
+        self.writing += 1
+        began = time.monotonic()
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._open, run, prompt, settings, began)
+        except BaseException:
+            self.writing -= 1
+            raise
+
+    def _open(self, run: str, prompt: str, settings: dict[str, Any], began: float) -> "Text":
+        model = self._models.load(run)
+        # A model reads as it was trained; and JavaScript, whose numbers have 53 bits, must be able to say the seed.
+        own = {"context": settings["context"] or model.config.context}
+        own |= {"seed": secrets.randbelow(2**32)} if settings["seed"] is None else {}
+        config = GenerationConfig(**settings | own)
+        return Text(stream(model, model.vocabulary, prompt, config), config, began)
+
+    async def turns(self, text: "Text") -> AsyncIterator[list]:
+        """The pieces of a text, a turn at a time; the text counts as being written until this ends."""
+        loop = asyncio.get_running_loop()
+        try:
+            while pieces := await loop.run_in_executor(self._pool, text.turn):
+                yield pieces
+        finally:
+            self.writing -= 1
+
+    async def events(self, text: "Text") -> AsyncIterator[tuple[str, Any]]:
+        """The text as events: `piece`, ..., `end`, each with its data. What fails before the first one is raised."""
+        begun = False
+        try:
+            async for pieces in self.turns(text):
+                shown = [[piece.text, round(piece.probability, 4)] for piece in pieces if piece.text]
+                if shown:
+                    begun = True
+                    yield "piece", {"text": "".join(part for part, _ in shown), "pieces": shown}
+            yield "end", text.summary()
+        except Exception as error:
+            if not begun:
+                raise
+            # The answer has begun, so its status cannot say it.
+            yield "error", {"detail": str(error)}
+            if not isinstance(error, RecurraError):
+                raise
+
+    async def whole(self, text: "Text") -> dict[str, Any]:
+        """The text at once."""
+        parts = [piece.text async for pieces in self.turns(text) for piece in pieces]
+        return {"text": "".join(parts), **text.summary()}
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Text:
+    """A text being written."""
+
+    def __init__(self, pieces, config: GenerationConfig, began: float):
+        self._pieces, self._config, self._began = pieces, config, began
+        self._first, self._characters, self._reason = None, 0, None
+
+    def turn(self) -> list:
+        """The next pieces; empty at the end. The first turn is one token, since somebody waits for it."""
+        if self._first is None:
+            found = list(islice(self._pieces, 1))
+            self._first = time.monotonic() - self._began
+        else:
+            found, ends = [], time.monotonic() + TURN
+            for piece in self._pieces:
+                found.append(piece)
+                if time.monotonic() >= ends:
+                    break
+        for piece in found:
+            self._characters += len(piece.text) if piece.token is not None else 0
+            self._reason = piece.finish
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """How it ended, and what it took."""
+        return {
+            "reason": self._reason,
+            "characters": self._characters,
+            "seconds": round(time.monotonic() - self._began, 3),
+            "first_ms": round(1000 * (self._first or 0.0), 1),
+            "seed": self._config.seed,
+        }

@@ -1,0 +1,95 @@
+"""Several cells trained one after the other, and the sentences on them."""
+
+import pytest
+from helpers.studio_support import TINY, client, events, send, wait
+
+from recurra.studio.jobs import comparisons
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    with client(tmp_path_factory.mktemp("runs")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_on(request):
+    yield
+    if "api" in request.fixturenames:
+        studio = request.getfixturevalue("api").app.state.studio
+        for run in list(studio.trainer.jobs):
+            assert studio.trainer.stop(run, wait=60)
+
+
+@pytest.mark.slow
+def test_cells_are_compared_one_after_the_other(api):
+    body = {"text": send(api), "cells": ["rnn", "gru"], "parameters": 2000, "minutes": 0.02, "settings": TINY}
+    begun = api.post("/api/comparisons", json=body)
+    assert begun.status_code == 201, begun.text
+    group, runs = begun.json()["id"], begun.json()["runs"]
+    waiting = api.get(f"/api/runs/{runs[1]}").json()
+    assert (waiting["state"], waiting["group"], waiting["cell"]) == ("waiting", group, "gru")
+    assert api.delete(f"/api/runs/{runs[1]}").status_code == 409
+    followed = events(api.get(f"/api/runs/{runs[1]}/events").text)
+    assert followed[-1][1]["run"]["state"] == "finished"
+    found = api.get(f"/api/comparisons/{group}").json()
+    assert found["state"] == "finished"
+    assert [row["cell"] for row in found["rows"]] == ["rnn", "gru"]
+    for row in found["rows"]:
+        assert abs(row["parameters"] - 2000) < 120
+        assert row["nats"] > 0
+        assert row["steps"] > 0
+    assert found["words"][0].endswith("seconds.")
+    assert {run["group"] for run in api.get("/api/runs").json()["runs"] if run["id"] in runs} == {group}
+
+
+def test_a_comparison_is_stopped(api):
+    body = {"text": send(api), "cells": ["rnn", "lstm"], "parameters": 2000, "minutes": 5, "settings": TINY}
+    begun = api.post("/api/comparisons", json=body).json()
+    wait(api, begun["runs"][0], "training")
+    found = api.post(f"/api/comparisons/{begun['id']}/stop").json()
+    assert found["state"] == "stopped"
+    assert [row["state"] for row in found["rows"]] == ["stopped", "stopped"]
+    assert found["rows"][1]["nats"] is None
+    assert api.get(f"/api/runs/{begun['runs'][1]}").status_code == 404
+    assert found["words"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"cells": []}, 422, "`cells` is []"),
+        ({"cells": ["lstn"]}, 422, "did you mean `lstm`?"),
+        ({"cells": ["lstm"], "parameters": 10}, 422, "`parameters` is 10, but the embedding and softmax"),
+        ({"cells": ["lstm"], "minutes": -1}, 422, "`minutes` is -1"),
+        ({"cells": ["lstm"], "text": "0" * 64}, 404, "there is no text"),
+        ({"cells": "lstm"}, 422, "`cells` is 'lstm'"),
+    ],
+)
+def test_comparisons_that_cannot_be(api, body, status, words):
+    answer = api.post("/api/comparisons", json={"text": send(api)} | body)
+    assert answer.status_code == status, answer.text
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("id", ["no-such", "compare-99", "compare-1%00", "x" * 101])
+def test_ids_that_are_no_comparisons(api, id):
+    assert api.get(f"/api/comparisons/{id}").status_code in (404, 422)
+    assert api.post(f"/api/comparisons/{id}/stop").status_code in (404, 422)
+
+
+def test_sentences_follow_from_the_numbers():
+    def row(cell, bits, speed, seconds=60.0):
+        return {"cell": cell, "bits": bits, "speed": speed, "seconds": seconds}
+
+    assert comparisons.sentences([row("lstm", 2.0, 100.0)]) == []
+    assert comparisons.sentences([row("rnn", 2.5, 300.0), row("lstm", 2.0, 100.0), row("gru", 2.01, 120.0)]) == [
+        "lstm learned most: 2.000 bits a character in 60 seconds.",
+        "gru came within 1 % of it: on this text the choice hardly matters.",
+        "rnn read 3.0 times as many characters a second as lstm, and ended at 2.500 bits:"
+        " pick it where speed counts more than 25.0 %.",
+        "rnn learned least here: 2.500 bits, 25.0 % more.",
+    ]
+    assert comparisons.sentences([row("rnn", 2.5, None), row("lstm", 2.0, 100.0)])[1] == (
+        "rnn came second with 2.500, 25.0 % more."
+    )

@@ -1,0 +1,21 @@
+"""How fast this machine trains a cell."""
+
+import pytest
+
+from recurra.studio.jobs import speed
+
+
+def test_speed_between_the_measured_sizes():
+    points = [[100, 1e-6], [10_000, 1e-4]]
+    assert speed.seconds_a_token(points, 10) == 1e-6
+    assert speed.seconds_a_token(points, 1000) == pytest.approx(1e-5)
+    assert speed.seconds_a_token(points, 20_000) == pytest.approx(2e-4)
+
+
+@pytest.mark.slow
+def test_this_machines_speed_is_measured_once(tmp_path):
+    speeds = speed.Speeds(tmp_path, [])
+    found = speeds.get("gru", wait=600)
+    assert len(found["points"]) == 3
+    assert all(0 < seconds < 1 for _, seconds in found["points"])
+    assert speed.Speeds(tmp_path, []).get("gru", quiet=False) == found

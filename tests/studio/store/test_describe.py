@@ -1,0 +1,38 @@
+"""A run's folder as the page shows it, whole or damaged."""
+
+import pytest
+from helpers.studio_support import client, save_model
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    save_model(folder / "cats")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def api(home):
+    with client(home) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    "file", ["config.json", "model.safetensors", "vocabulary.json", "studio.json", "metrics.jsonl"]
+)
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"[1]", b'{"schema": "language/1"}', b'{"title": 5, "event": "train", "step": "x"}\n']
+)
+def test_damaged_folders_are_told_of(api, home, file, content):
+    folder = home / "damaged"
+    save_model(folder)
+    (folder / "studio.json").write_text('{"title": "mine"}')
+    (folder / file).write_bytes(content)
+    run = api.get("/api/runs/damaged").json()
+    assert run["state"] in ("model", "failed")
+    assert (run["state"] == "failed") == bool(run["error"])
+    if file in ("config.json", "model.safetensors"):
+        assert run["state"] == "failed"
+    assert "damaged" in [found["id"] for found in api.get("/api/runs").json()["runs"]]
+    assert api.post("/api/runs/damaged/generate", json={"length": 3}).status_code in (200, 409)
+    assert api.delete("/api/runs/damaged").status_code == 204

@@ -1,0 +1,36 @@
+"""Models kept open, and opened again."""
+
+import pytest
+from helpers.studio_support import client, save_model
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    save_model(folder / "cats")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def api(home):
+    with client(home) as found:
+        yield found
+
+
+def test_a_model_whose_weights_changed_is_opened_again(api, home):
+    models = api.app.state.studio.models
+    save_model(home / "changing")
+    first = models.load("changing")
+    assert models.load("changing") is first
+    save_model(home / "changed", cell="gru")
+    (home / "changed").rename(home / "x")
+    for file in (home / "x").iterdir():
+        file.replace(home / "changing" / file.name)
+    (home / "x").rmdir()
+    assert models.load("changing").config.cell == "gru"
+    for n in range(5):
+        save_model(home / f"many-{n}")
+        models.load(f"many-{n}")
+    assert len(models._open) == 3
+    for run in ("changing", *(f"many-{n}" for n in range(5))):
+        api.delete(f"/api/runs/{run}")
