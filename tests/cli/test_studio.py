@@ -53,7 +53,8 @@ def studio(tmp_path):
 
 
 @POSIX
-def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
+@pytest.mark.clock
+def test_it_answers_quickly_while_it_trains(studio):
     api = studio.api
     run = start(api, LONG | {"hidden_size": 64, "batch_size": 32, "window": 64})
     wait(api, run, "training")
@@ -65,6 +66,13 @@ def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
         time.sleep(0.02)
     # On an idle machine the slowest is below 0.1; here other tests take the cores too.
     assert sorted(times)[len(times) // 2] < 0.1
+
+
+@POSIX
+def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
+    api = studio.api
+    run = start(api, LONG | {"hidden_size": 64, "batch_size": 32, "window": 64})
+    wait(api, run, "training")
     with api.stream("GET", f"/api/runs/{run}/events") as stream:
         assert next(stream.iter_lines()) == "event: snapshot"
     code, said = studio.end()
@@ -85,12 +93,10 @@ def test_a_stream_does_not_hold_up_the_end(studio):
     with studio.api.stream("GET", f"/api/runs/{run}/events") as stream:
         lines = stream.iter_lines()
         next(lines)
-        began = time.monotonic()
         studio.process.send_signal(signal.SIGINT)
-        # The stream is closed from the other side.
+        # The stream is closed from the other side; the client's own patience is 30 seconds.
         for _ in lines:
             pass
-    assert time.monotonic() - began < 20
     assert studio.wait()[0] == 0
 
 

@@ -260,6 +260,7 @@ def peak(path, folder, unit):
     return tokens, megabytes
 
 
+@pytest.mark.clock
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc, as Linux has it")
 @pytest.mark.parametrize(
     ("unit", "small", "large"),

@@ -1,7 +1,6 @@
 """Prompt → text, on toy models: what is drawn, where it starts and stops, what it costs, and which calls are refused."""
 
 import gc
-import resource
 import sys
 import threading
 from itertools import pairwise
@@ -171,15 +170,13 @@ class Running(nn.Module):
 
 
 def test_memory_does_not_grow_with_the_length():
-    blocks, resident = [], []
+    blocks = []
     for piece in stream(Running(LETTERS), LETTERS, "ab", length=20_000, seed=1):
         if piece.start in (2_000, 19_000):
             gc.collect()
             blocks.append(sys.getallocatedblocks())
-            resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert piece.start == 19_999
     assert blocks[1] - blocks[0] < 1_000, "Python objects that 17,000 characters left behind"
-    assert resident[1] - resident[0] < 4_000, "KiB that they left behind"
 
 
 def test_a_prompt_the_model_cannot_read_fails_at_once(toy):

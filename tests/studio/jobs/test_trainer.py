@@ -239,15 +239,14 @@ def test_memory_does_not_grow(tmp_path):
 
         generate(20)
         train(2)
-        before, threads = _resident(), threading.active_count()
-        generate(200)
-        train(20)
-        assert _resident() - before < 24 * 2**20
+        before, threads = _objects(), threading.active_count()
+        generate(100)
+        train(10)
+        assert _objects() - before < 1000  # some dozens a run are what its description is made of
         assert threading.active_count() <= threads + 2
         assert not api.app.state.studio.hub._listeners
 
 
-def _resident() -> int:
+def _objects() -> int:
     gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return len(gc.get_objects())
