@@ -5,7 +5,7 @@ import importlib
 import math
 import pkgutil
 import typing
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pytest
@@ -142,3 +142,96 @@ def test_whole_numbers_of_numpy_become_pythons(value):
 def test_what_is_no_whole_number_in_the_range_is_refused(value):
     with pytest.raises(ConfigError, match=r"`beam` is .*; expected 1 to 3"):
         config.whole("beam", value, "1 to 3", 1, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Other:
+    """Settings of another part."""
+
+    mode: Literal["streams", "windows"] = "streams"
+    """What is read: one text in streams,
+    or windows of it."""
+    deep: bool = False
+    """Whether it is deep."""
+    ratio: Annotated[float, Range(above=0)] = 1
+    """A ratio."""
+    path: Annotated[str | None, config.Reads(str.strip)] = None
+    """Where it lies."""
+
+    def __post_init__(self):
+        config.check(self)
+        config.require(self, "ratio", self.ratio < 5, "less than 5")
+
+
+PARTS = {"some": Some, "other": Other}
+
+
+def test_an_option_is_its_field_with_the_sentence_under_it():
+    mode, deep, ratio, path = config.options(Other)
+    assert (mode.name, mode.type, mode.default, mode.choices) == ("mode", str, "streams", ("streams", "windows"))
+    assert mode.help == "What is read: one text in streams,\nor windows of it."
+    assert (deep.type, deep.range, deep.optional) == (bool, None, False)
+    assert (ratio.type, ratio.range) == (float, Range(above=0))
+    assert (path.type, path.optional, path.default) == (str, True, None)
+
+
+def test_a_field_without_a_sentence_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class Silent:
+        size: Count = 1
+
+    with pytest.raises(ConfigError, match="size has no sentence under it; write what it is, with its unit"):
+        config.options(Silent)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"mode": "window"}, "`mode` is 'window'; did you mean `windows`?"),
+        ({"mode": None}, "`mode` is None; expected one of: streams, windows"),
+        ({"deep": 1}, "`deep` is 1; expected bool"),
+        ({"ratio": True}, "`ratio` is True; expected float"),
+        ({"ratio": 5}, "`ratio` is 5; expected less than 5"),
+        ({"path": "a" * 200, "mode": "x" * 200}, f"`mode` is 'x{'x' * 95}...; expected one of: streams, windows"),
+        ({"ratio": 10**5000}, "`ratio` is too large; expected less than 5"),
+    ],
+)
+def test_values_of_another_type_or_choice_are_refused(values, words):
+    with pytest.raises(ConfigError) as caught:
+        Other(**values)
+    assert str(caught.value) == words
+
+
+def test_an_int_passes_for_a_float_and_a_value_is_read_as_its_option_says():
+    assert Other(ratio=2).ratio == 2
+    assert Other(path=" here ").path == "here"
+
+
+def test_a_setting_that_a_class_lacks_is_refused_with_the_nearest():
+    assert config.make(Other, {"mode": "windows"}) == Other("windows")
+    with pytest.raises(ConfigError, match=r"`moda` is not a setting of Other; did you mean `mode`\?"):
+        config.make(Other, {"moda": "streams"})
+    with pytest.raises(ConfigError, match="`x` is not a setting of Other; expected one of: mode, deep, ratio, path"):
+        config.make(Other, {"x": 1})
+
+
+def test_settings_find_their_part_by_name():
+    assert config.homes(PARTS) == {option.name: part for part, cls in PARTS.items() for option in config.options(cls)}
+    made = config.make_parts(PARTS, {"rate": 0.5, "mode": "windows"})
+    assert made == {"some": Some(rate=0.5), "other": Other(mode="windows")}
+    with pytest.raises(ConfigError, match=r"`rat` is not a setting; did you mean `rate`\?"):
+        config.make_parts(PARTS, {"rat": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (dict(value=0), "`beam` is 0; expected a whole number, 1 or more"),
+        (dict(value=10**5000, expected="1 to 3", most=3), "`beam` is too large; expected 1 to 3"),
+        (dict(value=1, least=2, of="lstm"), "lstm: `beam` is 1; expected a whole number, 2 or more"),
+    ],
+)
+def test_a_whole_number_without_words_of_its_own(arguments, words):
+    with pytest.raises(ConfigError) as caught:
+        config.whole("beam", **arguments)
+    assert str(caught.value) == words

@@ -13,7 +13,6 @@ import ast
 import dataclasses
 import functools
 import inspect
-import json
 import math
 import numbers
 import textwrap
@@ -225,7 +224,7 @@ def require(settings: Any, name: str, holds: bool, expected: str) -> None:
     Write the rule so that NaN breaks it: every comparison with NaN is false.
     """
     if not holds:
-        raise ConfigError(f"`{name}` is {getattr(settings, name)!r}; expected {expected}")
+        raise ConfigError(f"`{name}` is {shown(getattr(settings, name))}; expected {expected}")
 
 
 def whole(
@@ -238,7 +237,9 @@ def whole(
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
         owner = f"{of}: " if of else ""
-        raise ConfigError(f"{owner}`{name}` is {value!r}; expected {expected or f'a whole number, {least} or more'}")
+        raise ConfigError(
+            f"{owner}`{name}` is {shown(value)}; expected {expected or f'a whole number, {least} or more'}"
+        )
     return int(value)
 
 
@@ -269,13 +270,3 @@ def make(cls: type, values: dict[str, Any]) -> Any:
         if name not in known:
             raise ConfigError(f"`{name}` is not a setting of {cls.__name__}; {nearest(name, known)}")
     return cls(**values)
-
-
-def to_json(config: Any) -> str:
-    """A settings object as JSON text; `from_json` reads it back."""
-    return json.dumps(dataclasses.asdict(config), indent=2, ensure_ascii=False)
-
-
-def from_json(cls: type, text: str) -> Any:
-    """The settings object that `to_json` wrote; unknown names and wrong types are ConfigErrors."""
-    return make(cls, json.loads(text))
