@@ -1,0 +1,52 @@
+"""The command that trains a language model."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from recurra.tasks import language
+
+
+def test_train_prints_the_folder_and_says_what_to_do_next(beside, home):
+    out = beside("train", "book.txt", "--preset", "tiny", "--out", home / "here")
+    assert out == f"{home}/here\n"
+    assert f"Let it write:  recurra generate {home}/here" in beside.err
+    assert "training for" in beside.err
+    assert "finished" in beside.err
+
+
+def test_epochs_on_the_command_line_win_over_a_files_and_a_presets_minutes(beside, home):
+    (home / "long.json").write_text('{"minutes": 0.02}')
+    flags = ["--hidden-size", 4, "--embedding-size", 4, "--epochs", 1, "-q", "--out"]
+    beside("train", "book.txt", "--config", "long.json", *flags, "of-file")
+    beside("train", "book.txt", "--preset", "demo", *flags, "of-preset")
+    for run in ("of-file", "of-preset"):
+        training = json.loads((home / run / "config.json").read_text("utf-8"))["settings"]["training"]
+        assert (training["epochs"], training["minutes"]) == (1, None)
+
+
+def test_train_resumes_and_starts_from_another(beside):
+    assert beside("train", "--resume", "book-1", "-q") == "runs/book-1\n"
+    out = beside("train", "book.txt", "--init-from", "book-1", "--epochs", 1, "--out", "more", "-q")
+    assert out == "more\n"
+    model = language.load("more")
+    assert model.config.hidden_size == language.load("book-1").config.hidden_size == 32
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_says_how_to_go_on(home):
+    flags = ["--preset", "tiny", "--epochs", "100000", "--out", "endless"]
+    command = [sys.executable, "-m", "recurra", "train", "book.txt", *flags]
+    lines = []
+    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as child:
+        for line in child.stderr:
+            lines.append(line)
+            if line.startswith("training for"):
+                child.send_signal(signal.SIGINT)
+    assert child.returncode == 130
+    assert lines[-1].startswith("recurra: stopped at step ")
+    assert "recurra train --resume endless" in lines[-1]
+    assert (home / "endless/state.safetensors").exists()
