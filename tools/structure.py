@@ -10,9 +10,9 @@ lines           lines of code: without blanks, comments, docstrings and imports.
 maths           a task's modules in MATHS: networks, losses, measures, decoding; `task` is its loop over batches.
 plumbing        all other lines of a task's package: settings, reading the user's data, files of runs, the public class.
 shared plumbing modules of `tasks/` itself, the room `fitting/`, and SHARED, in `training/` or wherever they moved to.
-lifecycle       of the plumbing: `fitting/` and LIFECYCLE_MODULES whole; elsewhere the functions in LIFECYCLE, leading
-                underscores aside: claim a folder, check early, fingerprint, split, seed, build, write settings, train,
-                say how to continue, load, save, resume.
+lifecycle       of the plumbing: `fitting/` (but for SHARED) and LIFECYCLE_MODULES whole; elsewhere the functions in
+                LIFECYCLE, leading underscores aside: claim a folder, check early, fingerprint, split, seed, build,
+                write settings, train, say how to continue, load, save, resume.
 registrations   files outside a task's package that name it: its commands and other modules that import it; every list
                 of tasks (a file that names three or more) in src, pyproject, docs, README, CONTRIBUTING and tests; guide
                 pages that import it. Pages made from the code and CHANGELOG do not count.
@@ -134,7 +134,7 @@ def plumbing(checkout: Checkout) -> dict[str, Counter]:
             count = table.setdefault(package, Counter())
             count[kind] += len(code_lines(source))
             if kind == "plumbing":
-                whole = room == "fitting" or stem in LIFECYCLE_MODULES
+                whole = (room == "fitting" and stem not in SHARED) or stem in LIFECYCLE_MODULES
                 count["lifecycle"] += len(code_lines(source)) if whole else lifecycle_lines(source)
     return table
 

@@ -76,7 +76,7 @@ def test_the_encoding_is_obeyed(tmp_path):
 @given(count=st.integers(2, 300), validation=st.sampled_from([0.0, 0.05, 0.1, 0.5, 0.9]))
 def test_the_last_part_is_kept_for_validation(count, validation):
     try:
-        train = corpus_module._split(count, validation)
+        train = corpus_module.split(count, validation)
     except DataError:
         assert int(count * (1 - validation)) < 2
         return

@@ -31,7 +31,7 @@ def slow_truth(tokens, ids, minimum):
 def test_memorisation_is_exact(tokens, ids, minimum, chunk):
     ids = np.array(ids, np.uint8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copies, "_CHUNK", chunk)
+        patch.setattr(copies, "CHUNK", chunk)
         got = memorisation(tokens, ids, minimum)
     longest, share = slow_truth(tokens, ids, minimum)
     assert got.longest == longest
@@ -46,7 +46,7 @@ def test_memorisation_is_exact(tokens, ids, minimum, chunk):
 
 def test_memorisation_compares_and_does_not_trust_hashes(monkeypatch):
     # A hash that is the same for everything: only the comparison is left.
-    monkeypatch.setattr(copies, "_hashes", lambda v, n, *_: np.zeros(len(v) - n + 1, np.uint64))
+    monkeypatch.setattr(copies, "rolling_hashes", lambda v, n, *_: np.zeros(len(v) - n + 1, np.uint64))
     ids = np.array([1, 2, 3, 4, 5, 6, 7, 8], np.uint16)
     assert memorisation([9, 4, 5, 6, 9], ids, 2) == copies.Memorisation(3, 1, 3, 0.6, 2)
     assert memorisation([9, 9], ids, 2).longest == 0
@@ -58,7 +58,7 @@ def test_memorisation_finds_a_span_in_a_long_text(tmp_path):
     ids[:] = random.integers(0, 60, len(ids))
     tokens = random.integers(0, 60, 2000)
     # Across the border between two pieces of the text.
-    at = copies._CHUNK - 50
+    at = copies.CHUNK - 50
     tokens[700:900] = ids[at : at + 200]
     got = memorisation(tokens, ids)
     assert (got.longest, got.start, got.place, got.share) == (200, 700, at, 0.1)

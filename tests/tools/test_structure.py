@@ -39,7 +39,7 @@ lines"""
 ''',
     "src/recurra/tasks/speech/__init__.py": "",
     "src/recurra/tasks/video/__init__.py": "",
-    "src/recurra/training/progress.py": "bar = 1\n",
+    "src/recurra/fitting/progress.py": "bar = 1\n",
     "src/recurra/nn/options.py": "zoneout = 0\nzoneouts = 0\n",
     "src/recurra/expr/rows.py": "softplus = 1\n",
     "native/core.h": "int softplus();",

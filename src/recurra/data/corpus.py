@@ -130,7 +130,7 @@ def build_corpus(
         with tempfile.TemporaryDirectory(prefix=".corpus-", dir=folder) as place:
             with _written(Path(place, "corpus.bin")) as file:
                 info = _write_ids(file, documents, vocabulary, report)
-            info["train"] = _split(info["count"], data.validation)
+            info["train"] = split(info["count"], data.validation)
             with _written(Path(place, "vocabulary.json")) as file:
                 file.write(vocabulary.to_json().encode())
             with _written(Path(place, "corpus.json")) as file:
@@ -202,7 +202,7 @@ def _write_ids(file, documents: Documents, vocabulary: Vocabulary, report: "_Rep
     }
 
 
-def _split(count: int, validation: float) -> int:
+def split(count: int, validation: float) -> int:
     """How many tokens are trained on. Both parts need 2 tokens; where there are not 4, all are trained on."""
     train = int(count * (1 - validation))
     if count - train < 2:

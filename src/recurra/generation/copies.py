@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-_CHUNK = 2**20
+CHUNK = 2**20
 _TABLE_BITS = 20
 # Any odd number has an inverse modulo 2^64; this one's bits are well spread.
 _BASE = 0xD1342543DE82EF95
@@ -89,8 +89,8 @@ def _places(tokens, starts, ids, length, one=False) -> dict[int, int]:
     found = {}
     if not len(starts) or length > len(ids) or length < 1:
         return found
-    powers, inverses = _powers(min(len(ids), _CHUNK + length - 1))
-    wanted, group = np.unique(_hashes(tokens, length, *_powers(len(tokens)))[starts], return_inverse=True)
+    powers, inverses = _powers(min(len(ids), CHUNK + length - 1))
+    wanted, group = np.unique(rolling_hashes(tokens, length, *_powers(len(tokens)))[starts], return_inverse=True)
     members = [[] for _ in wanted]
     for start, which in zip(starts.tolist(), group.tolist(), strict=True):
         members[which].append(start)
@@ -98,9 +98,9 @@ def _places(tokens, starts, ids, length, one=False) -> dict[int, int]:
     shift = np.uint64(64 - _TABLE_BITS)
     table = np.zeros(2**_TABLE_BITS, bool)
     table[wanted >> shift] = True
-    for at in range(0, len(ids) - length + 1, _CHUNK):
-        block = np.asarray(ids[at : at + _CHUNK + length - 1])
-        hashes = _hashes(block, length, powers, inverses)
+    for at in range(0, len(ids) - length + 1, CHUNK):
+        block = np.asarray(ids[at : at + CHUNK + length - 1])
+        hashes = rolling_hashes(block, length, powers, inverses)
         hits = np.flatnonzero(table[hashes >> shift])
         which = np.minimum(np.searchsorted(wanted, hashes[hits]), len(wanted) - 1)
         same = (wanted[which] == hashes[hits]) & np.array([bool(m) for m in members])[which]
@@ -123,7 +123,7 @@ def _powers(count):
     )
 
 
-def _hashes(values, length, powers, inverses):
+def rolling_hashes(values, length, powers, inverses):
     terms = values.astype(np.uint64) * powers[: len(values)]
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms)])
     return (sums[length:] - sums[:-length]) * inverses[: len(sums) - length]

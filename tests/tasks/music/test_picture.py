@@ -13,7 +13,7 @@ from recurra.tasks.music.piece import Form, Piece
 
 def test_a_picture_takes_the_notes_of_a_key_together():
     axes = Figure().subplots()
-    picture._roll(axes, Piece([[60, 64], [], [60, 65], [60]]), "four notes on three keys")
+    picture.draw_roll(axes, Piece([[60, 64], [], [60, 65], [60]]), "four notes on three keys")
     bars = [path.vertices for collection in axes.collections for path in collection.get_paths()]
     assert len(axes.collections) == 3
     found = sorted((round(b[:, 0].min() * 16), round(b[:, 0].max() * 16), round(b[:, 1].mean())) for b in bars)

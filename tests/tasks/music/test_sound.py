@@ -24,7 +24,7 @@ def fluidsynth(tmp_path, monkeypatch):
     (tmp_path / "font.sf2").write_bytes(b"RIFF\0\0\0\0sfbk...")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.delenv("SOUNDFONT", raising=False)
-    monkeypatch.setattr(sound, "_FOLDERS", (str(tmp_path / "none"),))
+    monkeypatch.setattr(sound, "FOLDERS", (str(tmp_path / "none"),))
     return tmp_path
 
 
@@ -37,8 +37,11 @@ def test_sound_is_fluidsynths(fluidsynth, monkeypatch):
     assert piece.save(fluidsynth / "a.wav", soundfont=fluidsynth / "font.sf2").read_bytes() == b"RIFFsound"
     monkeypatch.setenv("SOUNDFONT", str(fluidsynth / "font.sf2"))
     piece.save(fluidsynth / "b.wav")
-    with pytest.raises(RunError, match=r"fluidsynth could not write .*cannot"):
+    with pytest.raises(RunError, match=r"c\.wav could not be written: No such file or directory"):
         piece.save(fluidsynth / "none/c.wav")
+    (fluidsynth / "bin/fluidsynth").write_text("#!/bin/sh\necho it cannot >&2\n")
+    with pytest.raises(RunError, match=r"fluidsynth could not write .*c\.wav: it cannot"):
+        piece.save(fluidsynth / "c.wav")
     monkeypatch.setenv("PATH", str(fluidsynth / "none"))
     with pytest.raises(ConfigError, match=r"needs the program fluidsynth, which is missing.*apt install"):
         piece.save(fluidsynth / "d.wav")

@@ -25,11 +25,11 @@ def draw(pieces: Piece | dict[str, Piece], path: str | Path) -> Path:
     figure = Figure(figsize=(9, 2.2 + 1.8 * len(pieces)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, piece) in zip(figure.subplots(len(pieces), squeeze=False)[:, 0], pieces.items(), strict=True):
-        _roll(axes, piece.cut(piece.form.steps(_MOST_BARS, "bars")), title)
+        draw_roll(axes, piece.cut(piece.form.steps(_MOST_BARS, "bars")), title)
     return pictures.write(figure, path)
 
 
-def _roll(axes, piece: Piece, title: str) -> None:
+def draw_roll(axes, piece: Piece, title: str) -> None:
     per_bar = piece.form.steps(1, "bars")
     notes = piece.notes()
     keys = sorted({key for _, _, key in notes}) or [60]

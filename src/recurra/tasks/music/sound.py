@@ -12,7 +12,7 @@ from recurra.tasks.music.midi import write_midi
 from recurra.tasks.music.piece import Piece
 
 # Where Debian's packages put their instruments, best first; SOUNDFONT in the environment comes before them.
-_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
+FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
 _NAMES = ("FluidR3_GM.sf2", "default-GM.sf2", "default-GM.sf3", "TimGM6mb.sf2")
 _GAIN = "0.8"  # its own is so low that a chord is hard to hear
 _INSTALL = "On Debian or Ubuntu: sudo apt install fluidsynth fluid-soundfont-gm"
@@ -53,11 +53,11 @@ def _soundfont(asked: str | Path | None) -> Path:
         if not _is_soundfont(Path(asked)):  # FluidSynth would play silence
             raise ConfigError(f"`soundfont` is {str(asked)!r}, which is no soundfont; expected an .sf2 file")
         return Path(asked)
-    for folder in _FOLDERS:
+    for folder in FOLDERS:
         for name in _NAMES:
             if Path(folder, name).is_file():
                 return Path(folder, name)
-    raise ConfigError(f"sound needs a soundfont, the instruments, and none is in {_FOLDERS[0]}. {_INSTALL}")
+    raise ConfigError(f"sound needs a soundfont, the instruments, and none is in {FOLDERS[0]}. {_INSTALL}")
 
 
 def _is_soundfont(path: Path) -> bool:
