@@ -1,11 +1,22 @@
-"""One root for all errors, the builtin each resembles, and the end of an error's sentence."""
+"""One root for all errors, the builtin each resembles, the settings that a message marks, and the end of its sentence."""
 
+import ast
 import errno
+import pickle
+import re
+from pathlib import Path
 
+import click
 import pytest
 
 import recurra
 from recurra import errors
+from recurra.cli.frame import group
+from recurra.config import options
+from recurra.errors import ConfigError, RecurraError, Setting, setting
+from recurra.tasks.language.config import CONFIGS
+
+SOURCE = Path(recurra.__file__).parent
 
 BUILTIN = {
     "ShapeError": ValueError,
@@ -61,3 +72,83 @@ def test_advice_fits_the_cause():
     causes |= {errno.ENOENT: "was deleted or moved", errno.EMFILE: "`ulimit -n`", errno.EPIPE: "Choose another folder"}
     for code, words in causes.items():
         assert words in errors.advice(OSError(code, "no"))
+
+
+def test_a_marked_setting_reads_as_in_python_and_as_the_surface_writes_it():
+    error = ConfigError(f"{setting('stride')} has no effect with {setting('mode', 'streams')}")
+    assert str(error) == "`stride` has no effect with mode='streams'"
+    assert error.written(lambda one: f"<{one.name} {one.value}>") == "<stride > has no effect with <mode streams>"
+    assert error.settings == (Setting("stride", "stride", "", ""), Setting("mode", "mode", "streams", "'streams'"))
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 (our own)
+
+
+def test_a_setting_with_another_name_in_python():
+    error = ConfigError(f"{setting('steps', 3, python='h')} is too long")
+    assert (str(error), error.settings[0].name) == ("h=3 is too long", "steps")
+
+
+def test_a_message_within_another_one_keeps_its_marks():
+    inner = ConfigError(f"{setting('lr')} is 0")
+    outer = RecurraError(f"run 1: {inner.marked}")
+    assert (str(outer), [one.name for one in outer.settings]) == ("run 1: `lr` is 0", ["lr"])
+    assert RecurraError(f"run 1: {inner}").settings == ()
+
+
+@pytest.mark.parametrize("value", ["{lr} \\1 %s", "a\x02b\x1fc\x03d", None, "", "two\nlines"])
+def test_whatever_a_value_holds_is_shown(value):
+    error = ConfigError(f"{setting('prompt', value)} and {setting('lr')}")
+    assert [one.name for one in error.settings] == ["prompt", "lr"]
+    assert error.settings[0].literal == repr(value)
+    assert str(error) == f"prompt={value!r} and `lr`"
+
+
+def command_options() -> set[str]:
+    """The names of the options of all commands, and of the settings of training."""
+    names = {option.name for cls in CONFIGS.values() for option in options(cls)}
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        for one in (command, *getattr(command, "commands", {}).values()):
+            flags = [flag for p in one.params if isinstance(p, click.Option) for flag in p.opts]
+            names |= {flag[2:].replace("-", "_") for flag in flags if flag.startswith("--")}
+    return names
+
+
+def test_every_setting_that_a_message_marks_is_an_option():
+    names, marked = command_options(), set()
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setting":
+                marked |= {(file.name, one.value) for one in node.args[:1] if isinstance(one, ast.Constant)}
+    assert len(marked) > 80
+    assert {(file, name) for file, name in marked if name not in names} == set()
+
+
+# Names that are also options, where a message speaks of something else: arguments of Python's alone, keys of JSON.
+OTHERS = {
+    ("cellfacts.py", "cell"),
+    ("frames.py", "init"),
+    ("launch.py", "epochs"),
+    ("launch.py", "minutes"),
+    ("texts.py", "text"),
+    ("manifest.py", "text"),
+    ("measure.py", "text"),
+    ("metrics.py", "quantiles"),
+    ("moving.py", "speed"),
+    ("runner.py", "text"),
+}
+
+
+def test_no_message_names_an_option_without_a_mark():
+    names, unmarked = command_options(), set()
+    for file in SOURCE.rglob("*.py"):
+        if "cli" in file.parts:
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+                found = re.findall(r"`(\w+)`|(?<![\w.`-])(\w+)='\w", node.value)
+                unmarked |= {(file.name, name) for pair in found for name in pair if name in names}
+    assert unmarked <= OTHERS
+    assert unmarked >= OTHERS, "these speak of nothing any more"

@@ -21,7 +21,7 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from recurra.errors import ConfigError, nearest
+from recurra.errors import ConfigError, nearest, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,13 +179,13 @@ def check_value(option: Option, value: Any) -> None:
     if value is None and option.optional:
         return
     if option.choices and value not in option.choices:
-        raise ConfigError(f"`{option.name}` is {shown(value)}; {nearest(value, option.choices)}")
+        raise ConfigError(f"{setting(option.name)} is {shown(value)}; {nearest(value, option.choices)}")
     if not _is_a(option.type, value):
-        raise ConfigError(f"`{option.name}` is {shown(value)}; expected {_type_words(option)}")
+        raise ConfigError(f"{setting(option.name)} is {shown(value)}; expected {_type_words(option)}")
     numbers_ = [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, int | float)]
     if option.range and not all(number in option.range for number in numbers_):
         finite = ", and finite" * any(abs(number) == math.inf for number in numbers_)
-        raise ConfigError(f"`{option.name}` is {shown(value)}; expected {option.range}{finite}")
+        raise ConfigError(f"{setting(option.name)} is {shown(value)}; expected {option.range}{finite}")
 
 
 def shown(value: Any) -> str:
@@ -224,7 +224,7 @@ def require(settings: Any, name: str, holds: bool, expected: str) -> None:
     Write the rule so that NaN breaks it: every comparison with NaN is false.
     """
     if not holds:
-        raise ConfigError(f"`{name}` is {shown(getattr(settings, name))}; expected {expected}")
+        raise ConfigError(f"{setting(name)} is {shown(getattr(settings, name))}; expected {expected}")
 
 
 def whole(
@@ -238,7 +238,7 @@ def whole(
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
         owner = f"{of}: " if of else ""
         raise ConfigError(
-            f"{owner}`{name}` is {shown(value)}; expected {expected or f'a whole number, {least} or more'}"
+            f"{owner}{setting(name)} is {shown(value)}; expected {expected or f'a whole number, {least} or more'}"
         )
     return int(value)
 

@@ -1,15 +1,70 @@
-"""Every error that Recurra raises on purpose: one root, and the builtin each one resembles still catches it."""
+"""Every error that Recurra raises on purpose: one root, and the builtin each one resembles still catches it.
+
+A message marks the settings that it is about, and whoever shows it writes them in its own way:
+
+    raise ConfigError(f"{setting('stride')} has no effect with {setting('mode', 'streams')}")
+
+In Python that reads "`stride` has no effect with mode='streams'", and in the terminal "--stride has no effect with --mode
+streams". What a message marks also stands in `error.settings`, by name.
+"""
 
 import errno
 import functools
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
+
+# Control characters, which no message has, around the four parts of a mark.
+_MARK = re.compile("\x02(.*?)\x1f(.*?)\x1f(.*?)\x1f(.*?)\x03", re.DOTALL)
+_PARTS = str.maketrans("", "", "\x02\x03\x1f")
+
+
+class Setting(NamedTuple):
+    """A setting that a message is about, perhaps with a value."""
+
+    name: str
+    python: str
+    """What it is called in Python."""
+    value: str
+    """"" where none is named."""
+    literal: str
+    """The value as Python writes it."""
+
+
+def setting(name: str, *value: Any, python: str | None = None) -> str:
+    """The mark of a setting, with or without a value, in an error's message: `setting("top_p")`, `setting("mode", "streams")`.
+
+    name: its option's, with `_` for `-`. python: what the setting is called in Python, where that is another name.
+    """
+    parts = (name, python or name, *((str(value[0]), repr(value[0])) if value else ("", "")))
+    return "\x02" + "\x1f".join(part.translate(_PARTS) for part in parts) + "\x03"
+
+
+def _in_python(one: Setting) -> str:
+    return f"{one.python}={one.literal}" if one.literal else f"`{one.python}`"
 
 
 class RecurraError(Exception):
     """The root: `except recurra.RecurraError` catches whatever Recurra raises on purpose."""
+
+    @property
+    def marked(self) -> str:
+        """The message with its marks, to be made part of another one."""
+        return super().__str__()
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings that the message is about, in its order."""
+        return tuple(Setting(*parts) for parts in _MARK.findall(self.marked))
+
+    def written(self, write: Callable[[Setting], str]) -> str:
+        """The message, with each setting as `write` writes it."""
+        return _MARK.sub(lambda match: write(Setting(*match.groups())), self.marked)
+
+    def __str__(self) -> str:
+        return self.written(_in_python)
 
 
 class ShapeError(RecurraError, ValueError):
@@ -21,7 +76,7 @@ class DtypeError(RecurraError, TypeError):
 
 
 class ConfigError(RecurraError, ValueError):
-    """An option has a value that cannot be, contradicts another one, or would have no effect."""
+    """An option is invalid, contradicts another one, or has no effect."""
 
 
 class CellError(RecurraError, TypeError):

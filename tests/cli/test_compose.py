@@ -108,7 +108,7 @@ def test_slips_are_told_before_the_work(compose, home, monkeypatch):
         (["-m", "songs-1", "--voices", 2, "--min-voices", 3], 2, "--min-voices is 3; expected at most --voices 2"),
         (["-m", "songs-2"], 1, "there is no run 'songs-2'; did you mean `songs-1`?"),
         (["-m", "songs-1", "--to", "a.mp3"], 2, "a.mp3 ends in '.mp3'; expected one of .mid, .midi, .wav, .png"),
-        (["songs", "--steps-per-beat", 0], 2, "--steps-per-beat is 0; expected a number from 1 to 96"),
+        (["songs", "--steps-per-beat", 0], 2, "--steps-per-beat is 0; expected 1 to 96"),
         (["songs", "--voices", 0], 2, "--voices has no effect without --model"),
         (["songs", "--no-keep-prompt"], 2, "--keep-prompt has no effect without --model"),
         (["-m", "songs-1", "--dropout", 0], 2, "--dropout has no effect beside --model"),

@@ -7,8 +7,8 @@ import click
 import pytest
 import torch
 
-from recurra.cli import frame
-from recurra.errors import RunError
+from recurra.cli import frame, options
+from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.training import Interrupted
 
 # Help
@@ -124,7 +124,11 @@ def _too_much() -> Exception:
     ("error", "code", "words"),
     [
         (RunError("first line.\n  second line"), 1, "recurra: error: first line. second line"),
-        (Interrupted("stopped at step 5; go on with `lr`"), 130, "recurra: stopped at step 5; go on with --lr"),
+        (
+            Interrupted(f"stopped at step 5; go on with {setting('lr')}"),
+            130,
+            "recurra: stopped at step 5; go on with --lr",
+        ),
         (Interrupted("stopped", 15), 143, "recurra: stopped"),
         (KeyboardInterrupt(), 130, "recurra: stopped"),
         (OSError(28, "No space left on device", "x.bin"), 1, "error: x.bin: No space left on device"),
@@ -158,11 +162,12 @@ def test_a_reader_that_goes_away_is_no_error():
     assert done.stderr == ""
 
 
-def test_settings_are_called_by_their_options_only_where_there_are_some():
-    parameters = [click.Option(["-o", "--out"]), click.Argument(["text"])]
-    message = "`out` and `text` and `batch_size`, mode='windows' or foo='bar', lr=0.1"
-    said = "--out and `text` and --batch-size, --mode windows or foo='bar', --lr 0.1"
-    assert frame._as_options(message, parameters) == said
+def test_settings_are_called_by_their_options():
+    one, windows, both = setting("out"), setting("mode", "windows"), (setting("grey", True), setting("grey", False))
+    error = ConfigError(f"{one} and `batch_size`, {windows} or {both[0]}, {both[1]}, {setting('init_from', 'a run')}")
+    said = "--out and `batch_size`, --mode windows or --grey, --no-grey, --init-from 'a run'"
+    assert error.written(options.as_option) == said
+    assert frame.explain(DataError(f"read {one}")) == (1, "error: read --out")
 
 
 def written():

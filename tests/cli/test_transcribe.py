@@ -175,7 +175,7 @@ def test_a_missing_microphone_is_one_line(transcribe, monkeypatch):
         ),
         (["a.wav", "--microphone", "--model", "words-1"], 2, "--microphone is the sound"),
         (["words.csv", "--hidden-size", "0"], 2, "--hidden-size is 0; expected 1 or more"),
-        (["words.csv", "--noise", "99"], 2, "--noise is 99.0; expected from -20 to 40 dB"),
+        (["words.csv", "--noise", "99"], 2, "--noise is 99.0; expected -20 to 40 dB"),
         (["new/c.wav", "--model", "words-1"], 1, "there is no file new/c.wav"),
         (["words.csv", "--model", "word-1"], 1, "there is no run 'word-1'; did you mean words-1?"),
         (["none.csv"], 1, "none.csv cannot be read: No such file or directory"),

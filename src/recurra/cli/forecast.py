@@ -1,6 +1,5 @@
 """`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
 
-import contextlib
 import re
 from pathlib import Path
 
@@ -9,19 +8,7 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, table, to_json
-from recurra.errors import RecurraError
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
-
-
-class _Listed(click.ParamType):
-    """One value of a setting that has several, or several with commas between: 7,14."""
-
-    def __init__(self, kind: click.ParamType):
-        self.kind, self.name = kind, kind.name
-
-    def convert(self, value, param, ctx):
-        return tuple(self.kind.convert(part.strip(), param, ctx) for part in value.split(","))
-
 
 _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 
@@ -54,7 +41,7 @@ _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
 @json_option
 @config_option
-@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS)
+@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS, commas=True)
 def command(
     data, out, preset, resume, model, to, steps, known, windows, stride, picture, quiet, as_json, file, **values
 ):
@@ -64,8 +51,6 @@ def command(
     ds, y, and covariates. Without --model it is learned from; with it, it is what the forecasts go on from, by default
     the end of what was learned.
     """
-    listed = {p.name for p in command.params if isinstance(p.type, _Listed)}
-    values = {name: sum(value, ()) if name in listed else value for name, value in values.items()}
     for name, value in {"windows": windows, "stride": stride, "steps": steps}.items():
         if value is not None and value < 1:
             raise click.UsageError(f"--{name} is {value}; expected 1 or more")
@@ -107,8 +92,7 @@ def command(
             shown = forecaster.score(found, frame)
         else:
             ahead = None if known is None else frames.load(known)
-            with _called_known():
-                found = shown = forecaster.predict(steps, ahead, frame=frame)
+            found = shown = forecaster.predict(steps, ahead, frame=frame)
         _show(forecaster, found, shown, to, picture, as_json)
         if model and windows and not quiet:
             click.echo(
@@ -119,21 +103,6 @@ def command(
     click.echo(fitted.folder)
     if not quiet:
         click.echo(f"Forecast with it:  recurra forecast --model {fitted.folder}", err=True)
-
-
-for _parameter in command.params:
-    if _parameter.multiple:
-        _parameter.type = _Listed(_parameter.type)
-
-
-@contextlib.contextmanager
-def _called_known():
-    """In errors, `known` for `future`: in Python this is also the frame, here it is the columns alone."""
-    try:
-        yield
-    except RecurraError as error:
-        error.args = (str(error).replace("`future`", "`known`"), *error.args[1:])
-        raise
 
 
 def _drop(why: str, **options) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from recurra.cli import cellfile
-from recurra.config import nearest, options
-from recurra.errors import CellError, ConfigError, RecurraError
-from recurra.tasks.language.config import CONFIGS
+from recurra.cli.options import as_option
+from recurra.errors import CellError, ConfigError, RecurraError, nearest
 
 COMMANDS = (
     *("train", "generate", "evaluate", "look", "compare", "studio"),
@@ -50,30 +49,9 @@ class Command(click.Command):
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except RecurraError as error:
-            error.args = (_as_options(str(error), self.params), *error.args[1:])
-            if isinstance(error, ConfigError | CellError):
-                # A setting that cannot be, or a cell that there is not, is wrong use.
-                raise click.UsageError(str(error), ctx) from error
-            raise
-
-
-def _as_options(message: str, parameters) -> str:
-    """Settings as they are called here: `top_p` → --top-p, and mode='windows' → --mode windows.
-
-    Those of training are known to every command, since what one tells of is often to be done in the other.
-    """
-    flags = {p.name: max(p.opts, key=len) for p in parameters if isinstance(p, click.Option)}
-    for cls in CONFIGS.values():
-        flags = {o.name: "--" + o.name.replace("_", "-") for o in options(cls)} | flags
-
-    def replace(match):
-        name, value = match["name"] or match["key"], match["value"]
-        if name not in flags:
-            return match[0]
-        return f"{flags[name]} {value}" if value else flags[name]
-
-    return re.sub(r"`(?P<name>\w+)`|\b(?P<key>\w+)='?(?P<value>[\w.+-]+)'?", replace, message)
+        except (ConfigError, CellError) as error:
+            # An invalid setting, or a cell that there is not, is wrong use.
+            raise click.UsageError(error.written(as_option), ctx) from error
 
 
 class Commands(click.Group):
@@ -163,7 +141,8 @@ def explain(error: BaseException) -> tuple[int, str]:
         case RecurraError():
             # Training that was stopped is not a failure, and knows its code.
             code = getattr(error, "exit_code", 1)
-            return code, f"error: {error}" if code == 1 else str(error)
+            message = error.written(as_option)
+            return code, f"error: {message}" if code == 1 else message
         case KeyboardInterrupt() | click.Abort():
             return 130, "stopped"
         case click.ClickException():

@@ -11,20 +11,24 @@ from recurra.cli.options import NewFile, config_option, given, settings_options,
 TITLES = {"model": "Model", "classifier": "Classifier", "tagger": "Tagger", "data": "Data", "training": "Training"}
 
 
-def labelling(configs: dict[str, type], defaults: dict[str, Any]) -> Callable:
+def labelling(
+    configs: dict[str, type],
+    defaults: dict[str, Any],
+    model_help: str = "Label DATA by this run, instead of learning from it.",
+) -> Callable:
     """The options of a command that fits on DATA, or labels it by a fitted run."""
 
     def add(function):
         function = settings_options({TITLES[part]: cls for part, cls in configs.items()}, defaults)(function)
         for option in reversed(_OPTIONS):
             function = option(function)
+        function = click.option("--model", metavar="RUN", help=model_help)(function)
         return config_option(function)
 
     return add
 
 
 _OPTIONS = (
-    click.option("--model", metavar="RUN", help="Label DATA by this run, instead of learning from it."),
     click.option("--to", type=NewFile(), help="With --model: write to this file."),
     click.option("--json", "as_json", is_flag=True, help="With --model: JSON, for programs."),
     click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had."),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import tomllib
 import types
 import typing
@@ -13,24 +14,50 @@ from typing import Any
 import click
 
 from recurra import config
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, Setting
+
+
+def as_option(one: Setting) -> str:
+    """A setting in an error as the terminal has it: --top-p, --mode windows, --no-bidirectional."""
+    flag = "--" + one.name.replace("_", "-")
+    if one.literal in ("True", "False"):
+        return flag if one.literal == "True" else f"--no-{flag[2:]}"
+    return f"{flag} {shlex.quote(one.value)}" if one.literal else flag
 
 
 class _Setting(click.Option):
-    """An option made from a field of a settings class. Not given is None, whatever the default: a file may set it."""
+    """An option made from a field of a settings class. Not given is None, whatever the default: a file may set it.
 
-    def __init__(self, option: config.Option, section: str, start: Any):
+    commas: an option that may be given several times takes several values at once too, with commas between: 7,14.
+    """
+
+    def __init__(self, option: config.Option, section: str, start: Any, commas: bool):
         flag = "--" + option.name.replace("_", "-")
         several = typing.get_origin(option.type) is tuple
         switch = option.type is bool
         super().__init__(
             [f"{flag}/--no-{flag[2:]}" if switch else flag, option.name],
-            type=None if switch else _type(option),
+            type=None if switch else _Listed(_type(option)) if several and commas else _type(option),
             default=None,
             multiple=several,
             help=_help(option, start),
         )
         self.section = section
+
+    def type_cast_value(self, ctx, value):
+        value = super().type_cast_value(ctx, value)
+        return sum(value or (), ()) if isinstance(self.type, _Listed) else value
+
+
+class _Listed(click.ParamType):
+    """One value of a setting that has several, or several with commas between."""
+
+    def __init__(self, kind: Any):
+        self.kind = click.types.convert_type(kind)
+        self.name = self.kind.name
+
+    def convert(self, value, param, ctx):
+        return tuple(self.kind.convert(part.strip(), param, ctx) for part in value.split(","))
 
 
 def _type(option: config.Option) -> Any:
@@ -68,16 +95,21 @@ def _help(option: config.Option, start: Any) -> str:
 
 
 def settings_options(
-    sections: dict[str, type], defaults: Mapping[str, Any] = MappingProxyType({}), leave_out: Collection[str] = ()
+    sections: dict[str, type],
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    leave_out: Collection[str] = (),
+    commas: bool = False,
 ) -> Callable:
     """Add the options of settings classes to a command, by section of its help: {"Training": TrainingConfig}.
 
     defaults: where the task starts from another value than the class, for the help. leave_out: fields without an option.
+    commas: options with several values take them with commas between too, --lags 7,14.
     """
 
     def add(function):
         fields = [(one, title) for title, cls in sections.items() for one in config.options(cls)]
-        made = [_Setting(o, title, defaults.get(o.name, o.default)) for o, title in fields if o.name not in leave_out]
+        fields = [(one, title) for one, title in fields if one.name not in leave_out]
+        made = [_Setting(one, title, defaults.get(one.name, one.default), commas) for one, title in fields]
         # Decorators are read from below, and so are click's parameters.
         function.__click_params__ = [*getattr(function, "__click_params__", []), *reversed(made)]
         return function
@@ -99,7 +131,7 @@ class NewFile(click.Path):
         try:
             return check_place(super().convert(value, parameter, context))
         except ConfigError as error:
-            self.fail(str(error), parameter, context)
+            self.fail(error.written(as_option), parameter, context)
 
 
 def spare(to: Path | None, sources: Iterable[str | Path]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options, spare
+from recurra.cli.options import NewFile, as_option, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, to_json
 from recurra.errors import DataError
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS
@@ -121,7 +121,7 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
             else:
                 transcript = transcriber.transcript(path, beam=beam)
         except DataError as error:
-            failed.append(str(error))  # the others' hours of computing are not lost for it
+            failed.append(error.written(as_option))  # the others' hours of computing are not lost for it
             continue
         found.append({"path": str(path), "said": said, "transcript": transcript})
         if not (as_json or to or stream):

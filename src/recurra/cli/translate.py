@@ -26,7 +26,7 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
     },
 )
 @click.argument("data", nargs=-1)
-@labelling.labelling(CONFIGS, DEFAULTS)
+@labelling.labelling(CONFIGS, DEFAULTS, "Translate DATA by this run, instead of learning from it.")
 @click.option("--swap", is_flag=True, help="The translation stands first in the pairs.")
 @click.option(
     "--beam", type=int, default=1, show_default=True, help="With --model: candidates searched with at a time."
@@ -68,11 +68,6 @@ def command(data, swap, beam, draw, **values):
         return "".join(f"{line}\n" for line in lines)
 
     labelling.run(_translator, CONFIGS, data, values, translate, {"swap": swap})
-
-
-for _option in command.params:
-    if _option.name == "model":
-        _option.help = "Translate DATA by this run, instead of learning from it."
 
 
 def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from recurra.config import Fraction, Range, check
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,15 @@ class DataConfig:
     def __post_init__(self):
         check(self)
         if self.mode == "streams" and self.stride != 1:
-            raise ConfigError(f"`stride` is {self.stride}, which has no effect with mode='streams'; try mode='windows'")
+            raise ConfigError(
+                f"{setting('stride')} is {self.stride}, which has no effect with "
+                f"{setting('mode', 'streams')}; try {setting('mode', 'windows')}"
+            )
         try:
             "a".encode(self.encoding)
             codecs.getincrementaldecoder(self.encoding)
         except (LookupError, ValueError):  # ValueError: a NUL in the name
             raise ConfigError(
-                f"`encoding` is {self.encoding!r}, which this Python does not know; "
+                f"{setting('encoding')} is {self.encoding!r}, which this Python does not know; "
                 "try utf-8, utf-16, latin-1, cp1252, gb18030 or shift_jis"
             ) from None

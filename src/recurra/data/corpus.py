@@ -24,7 +24,7 @@ from recurra import files
 from recurra.data.config import DataConfig
 from recurra.data.documents import Document, Documents
 from recurra.data.files import read_documents
-from recurra.errors import DataError, RunError
+from recurra.errors import DataError, RunError, setting
 from recurra.text.build import build_vocabulary, vocabulary_from_json
 from recurra.text.config import TextConfig
 from recurra.text.vocabulary import Vocabulary
@@ -208,7 +208,9 @@ def split(count: int, validation: float) -> int:
     if count - train < 2:
         return count
     if train < 2:
-        raise DataError(f"validation={validation} leaves {train} of {count} tokens to train on; it needs at least 2")
+        raise DataError(
+            f"{setting('validation', validation)} leaves {train} of {count} tokens to train on; it needs at least 2"
+        )
     return train
 
 

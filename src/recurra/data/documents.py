@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from recurra.errors import DataError
+from recurra.errors import DataError, setting
 
 CHUNK = 1 << 18
 """Bytes that are read at once."""
@@ -77,13 +77,13 @@ class Document:
     def _binary(self, lines: int) -> DataError:
         return DataError(
             f"{self.name} looks like a binary file: it has a NUL character in line {lines + 1}. "
-            "Give a text file, or its true encoding (encoding='utf-16', say)"
+            f"Give a text file, or its true encoding ({setting('encoding', 'utf-16')}, say)"
         )
 
     def _undecodable(self, error: UnicodeError, data: bytes, offset: int, lines: int) -> DataError:
         ways = (
-            "Name the encoding if it is another (encoding='latin-1', 'cp1252', ...), "
-            "or put U+FFFD there with invalid='replace'"
+            f"Name the encoding if it is another ({setting('encoding', 'latin-1')}, 'cp1252', ...), "
+            f"or put U+FFFD there with {setting('invalid', 'replace')}"
         )
         if not isinstance(error, UnicodeDecodeError):  # utf-16 without its mark raises the general one
             return DataError(f"{self.name} is not valid {self.encoding}: {error}. {ways}")
@@ -92,7 +92,7 @@ class Document:
         line = lines + 1 + error.object.count(b"\n", 0, error.start)
         mark = next((name for mark, name in _MARKS.items() if error.object.startswith(mark)), None)
         if mark and offset == 0:
-            ways = f"It begins with the mark of {mark}: say encoding={mark!r}"
+            ways = f"It begins with the mark of {mark}: say {setting('encoding', mark)}"
         return DataError(
             f"{self.name} is not valid {self.encoding}: byte 0x{error.object[error.start]:02X} "
             f"at offset {offset} (line {line}), {error.reason}. {ways}"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 
 IGNORE = -100
 """The target of a padded place; the default `ignore_index` of torch.nn.functional.cross_entropy."""
@@ -133,7 +133,7 @@ def fit(batch_size: int, tokens: int, window: int, world: int = 1) -> int:
     A reduced number is a power of two, so that 1, 2, 4 ... processes cut a text alike; or else their multiple.
     """
     if batch_size % world:
-        raise ConfigError(f"`batch_size` is {batch_size}; expected a multiple of the {world} processes")
+        raise ConfigError(f"{setting('batch_size')} is {batch_size}; expected a multiple of the {world} processes")
     enough = tokens // (8 * window)
     if enough >= batch_size:
         return batch_size

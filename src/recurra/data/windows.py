@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recurra.data.streams import Batch
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 
 
 class Windows:
@@ -40,7 +40,7 @@ class Windows:
         if len(ids) < 2:
             raise DataError(f"the text is {len(ids)} token(s) long; training needs at least 2")
         if batch_size % world:
-            raise ConfigError(f"`batch_size` is {batch_size}; expected a multiple of the {world} processes")
+            raise ConfigError(f"{setting('batch_size')} is {batch_size}; expected a multiple of the {world} processes")
         self.ids, self.stride, self.seed, self.last_only, self.eod = ids, stride, seed, last_only, eod
         self.window = min(window, len(ids) - 1)
         self.count = (len(ids) - 1 - self.window) // stride + 1

@@ -21,7 +21,7 @@ from torch import nn
 
 import recurra
 from recurra import config, files, locks
-from recurra.errors import ConfigError, RunError, advice
+from recurra.errors import ConfigError, RunError, advice, setting
 from recurra.text import Vocabulary, vocabulary_from_json
 from recurra.training import runs
 
@@ -121,7 +121,7 @@ def _refuse_used(folder: Path) -> None:
     if used:
         resumable = CONFIG in used or files.WHOLE in used
         hint = "go on with it by resuming" if resumable else "it has files in it"
-        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with `out`")
+        raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with {setting('out')}")
 
 
 def new(name: str) -> Path:
@@ -134,7 +134,9 @@ def new(name: str) -> Path:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise RunError(f"the folder {folder} cannot be made: {error.strerror}; name another with `out`") from error
+            raise RunError(
+                f"the folder {folder} cannot be made: {error.strerror}; name another with {setting('out')}"
+            ) from error
         else:
             return folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra import files
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError, RunError, setting
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
@@ -79,7 +79,7 @@ def require_tensorboard() -> type:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ConfigError(
-            "`tensorboard` is on, but the package is missing. Install it: pip install 'recurra[tensorboard]'"
+            f"{setting('tensorboard')} is on, but the package is missing. Install it: pip install 'recurra[tensorboard]'"
         ) from error
     return SummaryWriter
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from recurra.errors import ConfigError, DivergenceError
+from recurra.errors import ConfigError, DivergenceError, setting
 from recurra.fitting import listeners as listening
 from recurra.fitting import progress, sources
 from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit
@@ -26,7 +26,9 @@ def device(name: str) -> torch.device:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"`device` is {name!r}, which is not here: {reason}. Try device='auto'") from error
+        raise ConfigError(
+            f"{setting('device')} is {name!r}, which is not here: {reason}. Try {setting('device', 'auto')}"
+        ) from error
     if found.type == "cuda" and found.index is None:
         found = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(found)
@@ -38,7 +40,7 @@ def check(parts: dict[str, Any]) -> None:
     for part in parts.values():
         size, processes = getattr(part, "batch_size", 0), distributed.world()
         if size % processes:
-            raise ConfigError(f"`batch_size` is {size}; expected a multiple of the {processes} processes")
+            raise ConfigError(f"{setting('batch_size')} is {size}; expected a multiple of the {processes} processes")
     if parts["training"].tensorboard:
         listening.require_tensorboard()
 
@@ -92,8 +94,10 @@ def train(
     try:
         return fit(task, config, folder, listeners=[*always, *listeners], stop=stop)
     except Interrupted as error:
-        kept = f"{error}. Continue with: {again}"
-        gone = "stopped, and nothing is kept; with `out` a stopped fit can be resumed"
+        kept = f"{error.marked}. Continue with: {again}"
+        gone = f"stopped, and nothing is kept; with {setting('out')} a stopped fit can be resumed"
         raise Interrupted(kept if again else gone, error.exit_code - 128) from None
     except DivergenceError as error:
-        raise DivergenceError(f"{error}; the last good state is in {folder}" if again else str(error)) from None
+        raise DivergenceError(
+            f"{error.marked}; the last good state is in {folder}" if again else error.marked
+        ) from None

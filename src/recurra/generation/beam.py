@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.generation.config import GenerationConfig
 from recurra.generation.sampling import allowed, collect, prompt_ids
 from recurra.generation.session import Session
@@ -18,7 +18,7 @@ def beam_search(model, vocabulary, prompt: str, config: GenerationConfig) -> lis
     stop string or a document end differ in length, so they are compared by mean log-probability per token.
     """
     if not config.beam:
-        raise ConfigError("`beam` is 0; expected the number of candidates to search with, such as 8")
+        raise ConfigError(f"{setting('beam')} is 0; expected the number of candidates to search with, such as 8")
     ids = prompt_ids(vocabulary, prompt)
     session = Session(model, context=config.context, eod=vocabulary.eod)
     kept, tokens = [_Candidate(Writer(vocabulary, config), int(ids[0, -1]))], ids

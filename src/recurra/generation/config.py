@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from recurra import config
 from recurra.config import Count, Range
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +60,13 @@ class GenerationConfig:
         default = {option.name: option.default for option in config.options(type(self))}
         for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed"):
             if getattr(self, name) != default[name]:
-                raise ConfigError(f"`{name}` has no effect with beam={self.beam}: beam search draws nothing; drop one")
+                raise ConfigError(
+                    f"{setting(name)} has no effect with {setting('beam', self.beam)}: beam search draws nothing; drop one"
+                )
         if self.samples > self.beam:
-            raise ConfigError(f"`samples` is {self.samples}; expected at most beam={self.beam}, the texts it keeps")
+            raise ConfigError(
+                f"{setting('samples')} is {self.samples}; expected at most {setting('beam', self.beam)}, the texts it keeps"
+            )
 
     def temperature_at(self, progress: float) -> float:
         """The temperature at a share of the length: 0 at the first token, 1 at the last."""
@@ -73,7 +77,7 @@ class GenerationConfig:
             first = last = math.nan
         if not (0 <= first < math.inf and 0 <= last < math.inf):
             raise ConfigError(
-                f"`temperature` is {self.temperature!r}; expected a number from 0 up, such as 0.8, or two "
+                f"{setting('temperature')} is {self.temperature!r}; expected a number from 0 up, such as 0.8, or two "
                 "with a colon between them, such as 1.0:0.5, for a schedule"
             )
         return first + (last - first) * progress

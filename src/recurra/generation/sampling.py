@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recurra import config as settings
-from recurra.errors import RunError, VocabularyError
+from recurra.errors import RunError, VocabularyError, setting
 from recurra.generation import samplers
 from recurra.generation.config import GenerationConfig
 from recurra.generation.random import Random, fresh_seed
@@ -34,7 +34,9 @@ def stream(model, vocabulary, prompt: str = "", config: GenerationConfig | None 
     """
     config = _settings(config, options)
     if config.beam:
-        raise settings.ConfigError(f"beam={config.beam} cannot stream: its text is known at the end; use `generate`")
+        raise settings.ConfigError(
+            f"{setting('beam', config.beam)} cannot stream: its text is known at the end; use `generate`"
+        )
     ids = prompt_ids(vocabulary, prompt)
     return _stream(model, vocabulary, prompt, ids, config)
 

@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import torch
 
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError, RunError, setting
 from recurra.nn import select_state
 
 # Where the state is carried, prompts are fed this many tokens at a time: a long one needs no more memory than a short one.
@@ -34,7 +34,8 @@ class Session:
         most = getattr(model, "reads", None)
         if most and not 1 <= context <= most:
             raise ConfigError(
-                f"`context` is {context}; expected 1 to {most}: this model carries no state, it reads its last tokens anew"
+                f"{setting('context')} is {context}; expected 1 to {most}: this model carries no "
+                "state, it reads its last tokens anew"
             )
         self._model, self._context, self._eod = model, context, eod
         self._device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -57,7 +58,7 @@ class Session:
         if not np.isfinite(logits.max(-1)).all():
             raise RunError(
                 "the model's scores are not finite (NaN or infinity), so nothing can be drawn: its weights "
-                "are damaged or its training diverged; load an earlier checkpoint, or train with a lower `lr`"
+                f"are damaged or its training diverged; load an earlier checkpoint, or train with a lower {setting('lr')}"
             )
         return logits
 

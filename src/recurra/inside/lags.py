@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 from recurra.generation.session import evaluating
 from recurra.inside.reading import embedded, encode
 from recurra.tasks.language.model import LanguageModel
@@ -65,11 +65,11 @@ def memory(model: LanguageModel, text: str, lags: int | None = None, *, position
     longest = len(ids) - 2  # one token to predict, one at lag 0
     lags = min(LAGS, max(longest, 1)) if lags is None else lags
     if lags < 1 or positions < 1:
-        raise ConfigError(f"`lags` is {lags} and `positions` {positions}; expected at least 1 of each")
+        raise ConfigError(f"{setting('lags')} is {lags} and `positions` {positions}; expected at least 1 of each")
     first = max(lags, context - 1)  # where a whole stretch has been read
     if first > longest:
         hint = f"; the model reads {context} at a time" if context > lags else ""
-        raise DataError(f"the text has {len(ids)} tokens; lags={lags} takes at least {first + 2}{hint}")
+        raise DataError(f"the text has {len(ids)} tokens; {setting('lags', lags)} takes at least {first + 2}{hint}")
     # Positions of the token before the predicted one.
     ends = np.unique(np.linspace(first, longest, min(positions, longest - first + 1)).astype(np.int64))
     with torch.enable_grad(), evaluating(model):

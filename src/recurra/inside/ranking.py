@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.config import nearest
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.inside.features import FEATURES, Feature, columns
 from recurra.inside.reading import Reading, check_layer, check_state
 
@@ -61,14 +61,16 @@ def rank(
     """
     known = ("variance", "follows", *features)
     if by not in known:
-        raise ConfigError(f"`by` is {by!r}; {nearest(by, known)}")
+        raise ConfigError(f"{setting('by')} is {by!r}; {nearest(by, known)}")
     if limit is not None and limit < 0:
-        raise ConfigError(f"`limit` is {limit}; expected 0 or more units")
+        raise ConfigError(f"{setting('limit')} is {limit}; expected 0 or more units")
     check_layer(reading.units, layer)
     check_state(reading.cell, state)
     table = columns(reading.characters, features)
     if by in features and by not in table:
-        raise ConfigError(f"`by` is {by!r}, which is the same all through this text; take a text where it varies")
+        raise ConfigError(
+            f"{setting('by')} is {by!r}, which is the same all through this text; take a text where it varies"
+        )
     scaled = _standard(np.stack(list(table.values()), 1)) if table else np.zeros((len(reading.characters), 0))
     turned = [np.roll(scaled, turn * len(scaled) // 8, 0) for turn in _TURNS]
     units, chance = [], np.zeros(len(table))

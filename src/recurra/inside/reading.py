@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra import cells
 from recurra.cells import Cell
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.generation.session import evaluating
 from recurra.nn import Recurrent
 from recurra.tasks.language.model import LanguageModel
@@ -161,20 +161,20 @@ def check_place(cell: Cell, units: list[int], layer: int, unit: int, state: str 
     """The state's name, the first one where it is None. ConfigError for a layer, unit or state that is not there."""
     check_layer(units, layer)
     if not 0 <= unit < units[layer]:
-        raise ConfigError(f"`unit` is {unit}; expected 0 to {units[layer] - 1}, the units of layer {layer}")
+        raise ConfigError(f"{setting('unit')} is {unit}; expected 0 to {units[layer] - 1}, the units of layer {layer}")
     return check_state(cell, state) or cell.state_names[0]
 
 
 def check_layer(units: list[int], layer: int | None) -> None:
     """ConfigError for a layer that is not there; None stands for all."""
     if layer is not None and not 0 <= layer < len(units):
-        raise ConfigError(f"`layer` is {layer}; expected 0 to {len(units) - 1}, the layers of the model")
+        raise ConfigError(f"{setting('layer')} is {layer}; expected 0 to {len(units) - 1}, the layers of the model")
 
 
 def check_state(cell: Cell, state: str | None) -> str | None:
     """The name, if it is a state's. ConfigError for another."""
     if state is not None and state not in cell.state_names:
-        raise ConfigError(f"`state` is {state!r}; expected one of {cell!r}'s: {', '.join(cell.state_names)}")
+        raise ConfigError(f"{setting('state')} is {state!r}; expected one of {cell!r}'s: {', '.join(cell.state_names)}")
     return state
 
 
@@ -204,7 +204,7 @@ def _score(model: LanguageModel, hidden: Tensor, ids: np.ndarray, choices: int):
         if not bool(torch.isfinite(logits).all()):
             raise RunError(
                 "the model's scores are not finite (NaN or infinity): its weights are damaged or its training diverged;"
-                " load an earlier checkpoint, or train with a lower `lr`"
+                f" load an earlier checkpoint, or train with a lower {setting('lr')}"
             )
         logs, wanted = logits.log_softmax(-1), targets[at : at + _SCORED]
         losses.append(-logs[: len(wanted)].gather(1, wanted[:, None])[:, 0].cpu())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.config import whole
-from recurra.errors import ConfigError, DtypeError, ShapeError, nearest
+from recurra.errors import ConfigError, DtypeError, ShapeError, nearest, setting
 from recurra.nn.inputs import read_lengths
 
 KINDS = ("additive", "dot", "general", "multi-head")
@@ -64,9 +64,9 @@ class Attention(nn.Module):
             if size is not None:
                 whole(name, size, of="Attention")
         if kind in ("dot", "general") and hidden_size is not None:
-            raise ConfigError(f"Attention: `hidden_size` has no effect with kind={kind!r}; leave it out")
+            raise ConfigError(f"Attention: {setting('hidden_size')} has no effect with kind={kind!r}; leave it out")
         if kind != "multi-head" and heads is not None:
-            raise ConfigError(f"Attention: `heads` has no effect with kind={kind!r}; it is for 'multi-head'")
+            raise ConfigError(f"Attention: {setting('heads')} has no effect with kind={kind!r}; it is for 'multi-head'")
         if kind == "dot" and query_size != key_size:
             raise ConfigError(
                 f"Attention: kind='dot' multiplies queries and states as they are, but query_size is {query_size} and"
@@ -82,7 +82,9 @@ class Attention(nn.Module):
         elif kind == "multi-head":
             self.heads = _HEADS if heads is None else heads
             if size % self.heads:
-                raise ConfigError(f"Attention: `heads` is {self.heads}; expected a divisor of hidden_size, {size}")
+                raise ConfigError(
+                    f"Attention: {setting('heads')} is {self.heads}; expected a divisor of hidden_size, {size}"
+                )
             self.of_query = nn.Linear(query_size, size)
             self.of_key, self.of_value = nn.Linear(key_size, size), nn.Linear(key_size, size)
             self.together = nn.Linear(size, key_size, bias=False)

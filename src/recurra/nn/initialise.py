@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import init
 
 from recurra.cells import Cell
-from recurra.errors import ConfigError, nearest
+from recurra.errors import ConfigError, nearest, setting
 
 
 def _blocks(weight: Tensor, gates: int) -> tuple[Tensor, ...]:
@@ -55,9 +55,13 @@ def check_initialiser(name: str, cell: Cell, bias: bool, forget_bias: float | No
     if name not in INITIALISERS:
         raise ConfigError(f"init is {name!r}; {nearest(name, INITIALISERS)}")
     if forget_bias is not None and not cell.forget:
-        raise ConfigError(f"forget_bias={forget_bias} has no effect: {cell!r} has no forget gate. Leave it out")
+        raise ConfigError(
+            f"{setting('forget_bias', forget_bias)} has no effect: {cell!r} has no forget gate. Leave it out"
+        )
     if forget_bias is not None and cell.forget in cell.gate_names and not bias:
-        raise ConfigError(f"forget_bias={forget_bias} has no effect with bias=False. Leave it out, or set bias=True")
+        raise ConfigError(
+            f"{setting('forget_bias', forget_bias)} has no effect with bias=False. Leave it out, or set bias=True"
+        )
 
 
 @torch.no_grad()

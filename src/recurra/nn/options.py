@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from recurra.cells import Cell, facts
 from recurra.config import whole
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 
 RATES = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout")
 
@@ -36,7 +36,9 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
     if listed:
         widths = list(hidden)
         if layers not in (None, len(widths)):
-            raise ConfigError(f"num_layers={layers} but hidden_size lists {len(widths)} widths; leave num_layers out")
+            raise ConfigError(
+                f"{setting('num_layers', layers)} but hidden_size lists {len(widths)} widths; leave num_layers out"
+            )
         if not widths:
             raise ConfigError("hidden_size is an empty list; give each layer's units")
     else:
@@ -48,7 +50,7 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
         why = "reads its output unit by unit" if facts(cell).whole else "multiplies other vectors by W_h (h.of)"
         raise ConfigError(f"proj_size={proj}: {cell!r} {why}, so its output cannot be projected")
     if proj and proj >= min(widths):
-        raise ConfigError(f"proj_size={proj} must be smaller than hidden_size={min(widths)}")
+        raise ConfigError(f"proj_size={proj} must be smaller than {setting('hidden_size', min(widths))}")
     outputs = [proj or width for width in widths]
     below = [inputs, *[(1 + both) * width for width in outputs[:-1]]]
     return Shape(tuple(below), tuple(widths), tuple(outputs), 1 + both, listed, len(cell.state_names))
@@ -79,15 +81,19 @@ def check_options(layer: Any) -> None:
             )
     if layer.dropout and layer.num_layers == 1:
         raise ConfigError(
-            f"dropout={layer.dropout} has no effect with one layer: it acts between layers. "
+            f"{setting('dropout', layer.dropout)} has no effect with one layer: it acts between layers. "
             "Use output_dropout or input_dropout, or more layers"
         )
     if layer.variational and not (layer.dropout or layer.input_dropout or layer.output_dropout):
         raise ConfigError("variational=True has no effect without dropout, input_dropout or output_dropout")
     if layer.residual and layer.num_layers == 1:
-        raise ConfigError("residual=True has no effect with one layer: it adds each layer's input from the second on")
+        raise ConfigError(
+            f"{setting('residual', True)} has no effect with one layer: it adds each layer's input from the second on"
+        )
     if layer.residual and len(set(layer._shape.outputs)) > 1:
-        raise ConfigError(f"residual=True needs layers of equal width; hidden_size is {layer.hidden_size}")
+        raise ConfigError(
+            f"{setting('residual', True)} needs layers of equal width; hidden_size is {layer.hidden_size}"
+        )
 
 
 def _check_heads(layer: Any) -> None:
@@ -96,12 +102,18 @@ def _check_heads(layer: Any) -> None:
     if heads == 1:
         return
     if not layer.cell.recurrent:
-        raise ConfigError(f"heads={heads} has no effect: {layer.cell!r} has no recurrent matrix. Leave it out")
+        raise ConfigError(
+            f"{setting('heads', heads)} has no effect: {layer.cell!r} has no recurrent matrix. Leave it out"
+        )
     if layer.proj_size:
-        raise ConfigError(f"heads={heads} cannot go with proj_size={layer.proj_size}: a projection mixes the heads")
+        raise ConfigError(
+            f"{setting('heads', heads)} cannot go with proj_size={layer.proj_size}: a projection mixes the heads"
+        )
     for hidden in layer._shape.hidden:
         if hidden % heads:
-            raise ConfigError(f"heads={heads} must divide hidden_size={hidden} into equal parts")
+            raise ConfigError(
+                f"{setting('heads', heads)} must divide {setting('hidden_size', hidden)} into equal parts"
+            )
 
 
 def check_rate(name: str, value: Any) -> None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.config import whole
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import ConfigError, ShapeError, setting
 from recurra.nn.inputs import check_x, read_resets
 from recurra.nn.options import check_rate
 
@@ -53,7 +53,9 @@ class Transformer(nn.Module):
         fitting = [n for n in range(1, _MOST + 1) if hidden_size % n == 0 and (n == 1 or hidden_size // n >= _LEAST)]
         self.heads = heads or fitting[-1]
         if hidden_size % self.heads:
-            raise ConfigError(f"Transformer: `heads` is {heads}; expected a divisor of hidden_size, {hidden_size}")
+            raise ConfigError(
+                f"Transformer: {setting('heads')} is {heads}; expected a divisor of hidden_size, {hidden_size}"
+            )
         self.input_size, self.hidden_size, self.num_layers, self.context = input_size, hidden_size, num_layers, context
         self.input_dropout, self.output_dropout = input_dropout, output_dropout
         self.widen = nn.Linear(input_size, hidden_size) if input_size != hidden_size else nn.Identity()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from recurra import config
 from recurra.config import Count, Range
-from recurra.errors import ConfigError, nearest
+from recurra.errors import ConfigError, nearest, setting
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
 
@@ -56,7 +56,7 @@ class StudioConfig:
     def __post_init__(self):
         config.check(self)
         if not self.token and not is_loopback(self.host):
-            raise ConfigError(f"`host` is {self.host!r}, which others can reach; give a token")
+            raise ConfigError(f"{setting('host')} is {self.host!r}, which others can reach; give a token")
 
 
 def is_loopback(host: str) -> bool:
@@ -85,7 +85,7 @@ def training_settings(given: dict[str, Any], minutes: float | None = None) -> tu
     values = dict(given)
     preset = values.pop("preset", None) or PRESET
     if not isinstance(preset, str) or preset not in PRESETS:
-        raise ConfigError(f"`preset` is {preset!r}; {nearest(preset, PRESETS)}")
+        raise ConfigError(f"{setting('preset')} is {preset!r}; {nearest(preset, PRESETS)}")
     if minutes is not None:
         values["minutes"] = minutes
     names = known()
@@ -94,6 +94,6 @@ def training_settings(given: dict[str, Any], minutes: float | None = None) -> tu
             raise ConfigError(f"`{name!s:.100}` is not a setting; {nearest(name, names)}")
         most = names[name].range and names[name].range.form
         if most is not None and isinstance(value, int | float) and not value <= most:
-            raise ConfigError(f"`{name}` is {config.shown(value)}; expected at most {most:,}")
+            raise ConfigError(f"{setting(name)} is {config.shown(value)}; expected at most {most:,}")
     settings(preset, **values)
     return preset, values

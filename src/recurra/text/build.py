@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from recurra.config import nearest
-from recurra.errors import DataError, RunError
+from recurra.errors import DataError, RunError, setting
 from recurra.text import bpe, characters, words
 from recurra.text.config import TextConfig
 from recurra.text.pieces import whole_words
@@ -67,7 +67,9 @@ def _counted(pieces: Iterable[str], config: TextConfig, documents: bool) -> Voca
     if config.vocabulary_size is not None:
         kept = kept[: max(config.vocabulary_size - len(reserved), 0)]
     if not kept and config.unknown == "unk":
-        raise DataError(f"every {config.unit} would be {UNK}: none occurs {config.min_count} times; lower `min_count`")
+        raise DataError(
+            f"every {config.unit} would be {UNK}: none occurs {config.min_count} times; lower {setting('min_count')}"
+        )
     if config.unit == "character":
         kept.sort()
     return UNITS[config.unit](

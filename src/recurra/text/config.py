@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from recurra.config import Range, check
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,22 @@ class TextConfig:
         check(self)
         least = {"bpe": 258, "byte": 1}.get(self.unit, 1) + 256 * (self.unknown == "bytes")
         if self.vocabulary_size is not None and self.vocabulary_size < least:
-            raise ConfigError(f"`vocabulary_size` is {self.vocabulary_size}; expected {least} or more tokens")
+            raise ConfigError(
+                f"{setting('vocabulary_size')} is {self.vocabulary_size}; expected {least} or more tokens"
+            )
         cut = self.vocabulary_size is not None or self.min_count > 1
         if self.unit in ("byte", "bpe") and self.unknown != "error":
             raise ConfigError(
-                f"`unknown` is {self.unknown!r}, which has no effect with unit={self.unit!r}: it can write any symbol"
+                f"{setting('unknown')} is {self.unknown!r}, which has no effect with "
+                f"{setting('unit', self.unit)}: it can write any symbol"
             )
         if self.unit == "byte" and cut:
-            raise ConfigError("`vocabulary_size` and `min_count` have no effect with unit='byte': it has 256 tokens")
+            raise ConfigError(
+                f"{setting('vocabulary_size')} and {setting('min_count')} have no effect with "
+                f"{setting('unit', 'byte')}: it has 256 tokens"
+            )
         if self.unit in ("character", "word", "token") and cut and self.unknown == "error":
             raise ConfigError(
-                f"`vocabulary_size` and `min_count` leave {self.unit}s out; "
-                "say what becomes of them: unknown='bytes' or unknown='unk'"
+                f"{setting('vocabulary_size')} and {setting('min_count')} leave {self.unit}s out; "
+                f"say what becomes of them: {setting('unknown', 'bytes')} or {setting('unknown', 'unk')}"
             )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from recurra.errors import DtypeError, VocabularyError
+from recurra.errors import DtypeError, VocabularyError, setting
 from recurra.text.pieces import Place, whole_words
 
 SCHEMA = 1
@@ -102,7 +102,8 @@ class Vocabulary:
         raise VocabularyError(
             f"{where}: {name(first)} at {place.after(piece[:offset])} is not in the vocabulary of "
             f"{len(self):,} {self.unit} tokens{more}. "
-            "Leave them out, or train with unknown='bytes', which spells them, or unknown='unk', which marks them"
+            f"Leave them out, or train with {setting('unknown', 'bytes')}, which spells them, or "
+            f"{setting('unknown', 'unk')}, which marks them"
         )
 
     # Ids → text

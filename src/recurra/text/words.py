@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from recurra.errors import DataError
+from recurra.errors import DataError, setting
 from recurra.text.pieces import Place, whole_words
 from recurra.text.vocabulary import Vocabulary, utf8
 
@@ -114,7 +114,8 @@ def count(pieces: Iterable[str], split: Callable[[str], list[str]], limited: boo
             if not limited:
                 raise DataError(
                     f"the text has more than {MOST:,} different words; "
-                    "set a vocabulary_size with unknown='bytes' or unknown='unk', or use unit='bpe'"
+                    f"set a vocabulary_size with {setting('unknown', 'bytes')} or "
+                    f"{setting('unknown', 'unk')}, or use {setting('unit', 'bpe')}"
                 )
             counts = Counter(dict(counts.most_common(MOST // 2)))
     return counts

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError, DivergenceError, nearest
+from recurra.errors import ConfigError, DivergenceError, nearest, setting
 from recurra.training import budget, distributed, optimizers, runs, signals, tensors
 from recurra.training.clock import Clock
 from recurra.training.config import TrainingConfig
@@ -222,7 +222,7 @@ def _monitored(monitor: str, measured: dict[str, float] | None, training: float)
     name = "loss" if monitor == "validation" else monitor
     if name not in measured:
         known = ["validation", "training", *(name for name in measured if name != "loss")]
-        raise ConfigError(f"`monitor` is {monitor!r}; {nearest(monitor, known)}")
+        raise ConfigError(f"{setting('monitor')} is {monitor!r}; {nearest(monitor, known)}")
     return measured[name]
 
 
@@ -259,7 +259,8 @@ def _fall_back(run: Run, tell) -> None:
     if run.progress.falls > FALLS:
         raise DivergenceError(
             f"the loss or its gradient became infinite or NaN {run.progress.falls} times, last at step {step:,} with"
-            f" a learning rate of {lr:.2g}. Start again with a smaller `lr` or `clip`, and look for wild values in the data"
+            f" a learning rate of {lr:.2g}. Start again with a smaller {setting('lr')} or "
+            f"{setting('clip')}, and look for wild values in the data"
         )
     runs.save(run)
     tell("fall", run, fell_at=step, scale=run.progress.scale)

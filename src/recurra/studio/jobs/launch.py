@@ -6,7 +6,7 @@ from typing import Any
 
 from recurra import cells
 from recurra.config import options
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.studio.jobs.trainer import Trainer, can_resume
 from recurra.studio.refusal import Refused
 from recurra.studio.settings import PRESET, training_settings
@@ -103,7 +103,7 @@ def require_size(parts: dict[str, Any], symbols: int, most: int) -> int:
     if count > most:
         raise ConfigError(
             f"the model would have {count:,} parameters; this studio trains up to {most:,}: take a smaller"
-            " `hidden_size`, fewer `num_layers`, or a smaller vocabulary"
+            f" {setting('hidden_size')}, fewer {setting('num_layers')}, or a smaller vocabulary"
         )
     return count
 

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from recurra.config import nearest
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.classification import config, sequences
 from recurra.tasks.classification.base import Examples, SequenceEstimator
 from recurra.tasks.classification.files import read_files
@@ -34,7 +34,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     reader = Reader
     verb = "classify"
     read_files = staticmethod(read_files)
-    labels_hint = "a table needs a column of them, named by `label_column`"
+    labels_hint = f"a table needs a column of them, named by {setting('label_column')}"
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, (sequences, classes), in the order of classes_; rows add up to 1."""
@@ -133,12 +133,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             known = classes.tolist()
             for label, weight in given.items():
                 if label not in known:
-                    raise ConfigError(f"`class_weight` names {label!r}; {nearest(label, known)}")
+                    raise ConfigError(f"{setting('class_weight')} names {label!r}; {nearest(label, known)}")
                 if not (isinstance(weight, Real) and 0 <= weight < np.inf):
-                    raise ConfigError(f"`class_weight` of {label!r} is {weight!r}; expected a number, 0 or more")
+                    raise ConfigError(
+                        f"{setting('class_weight')} of {label!r} is {weight!r}; expected a number, 0 or more"
+                    )
             weights = np.array([given.get(label, 1.0) for label in known])
             if not weights.any():
-                raise ConfigError("`class_weight` is 0 for every class; nothing could be learned")
+                raise ConfigError(f"{setting('class_weight')} is 0 for every class; nothing could be learned")
             return weights
         if given == "balanced":
             return len(targets) / (len(classes) * np.bincount(targets, minlength=len(classes)))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra import cells
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
 from recurra.nn.pooling import Pooling
 from recurra.nn.precision import coarse
@@ -109,7 +109,7 @@ def spread(layers: Recurrent, span: int) -> None:
     keeps, gates = layers.cell.keeps, layers.cell.gate_names
     if not keeps:
         known = ", ".join(name for name in cells.names() if cells.get(name).keeps)
-        raise ConfigError(f"`span` has no effect on {layers.cell!r}; it is for {known}")
+        raise ConfigError(f"{setting('span')} has no effect on {layers.cell!r}; it is for {known}")
     for name, bias in layers.named_parameters():
         if not name.startswith("bias_ih_"):
             continue

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, Range
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
@@ -110,7 +110,9 @@ class ForecastConfig:
             self, "quantiles", len({f"{q:g}" for q in levels}) == len(levels), "numbers that differ in six digits"
         )
         if self.head == "negative-binomial" and self.log:
-            raise ConfigError("`log` cannot go with head='negative-binomial', which counts; drop one")
+            raise ConfigError(
+                f"{setting('log')} cannot go with {setting('head', 'negative-binomial')}, which counts; drop one"
+            )
 
 
 def _words(settings: Any, name: str) -> None:
@@ -141,6 +143,6 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
+        raise ConfigError(f"{setting('preset')} is {preset!r}; {config.nearest(preset, PRESETS)}")
     values = DEFAULTS | PRESETS[preset] | overrides
     return config.make_parts(CONFIGS, values)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recurra.config import whole
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.fitting import folders, running
 from recurra.tasks.forecasting import folder as contents
 from recurra.tasks.forecasting import predicting, setting_up, tables
@@ -298,7 +298,8 @@ class Forecaster:
         h = whole("h", model.horizon if h is None else h, "1 or more steps")
         if model.mode == "direct" and h > model.horizon:
             raise ConfigError(
-                f"`h` is {h}, but the model forecasts {model.horizon} steps at once; fit with horizon={h}, or with"
-                " mode='recursive'"
+                f"{setting('steps', python='h')} is {h}, but the model forecasts {model.horizon} "
+                f"steps at once; fit with {setting('horizon', h)}, or with"
+                f" {setting('mode', 'recursive')}"
             )
         return h

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import NegativeBinomial, StudentT
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.tasks.forecasting.config import ForecastConfig
 
 
@@ -152,7 +152,7 @@ def _stats() -> ModuleType:
     try:
         from scipy import stats
     except ImportError as error:
-        raise ConfigError("quantiles of this `head` need SciPy: pip install 'recurra[forecast]'") from error
+        raise ConfigError(f"quantiles of this {setting('head')} need SciPy: pip install 'recurra[forecast]'") from error
     return stats
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting import folders
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.model import ForecastModel
@@ -25,7 +25,9 @@ def resolve(settings: dict[str, Any], panel: Panel) -> tuple[dict[str, Any], dic
     if held is None:
         held = max(model.horizon, int(np.median(lengths)) // 10)
     if held and held < model.horizon:
-        raise ConfigError(f"`validation` is {held} steps; expected 0, or at least the horizon, {model.horizon}")
+        raise ConfigError(
+            f"{setting('validation')} is {held} steps; expected 0, or at least the horizon, {model.horizon}"
+        )
     notes = [f"{len(panel.ids):,} series of {lengths.min():,} to {lengths.max():,} steps of {panel.freq}"]
     if series.validation is None and lengths.max() < held + _ENOUGH * model.horizon:
         held = 0

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from recurra.data import Batches
-from recurra.errors import DataError
+from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.model import ForecastModel
 from recurra.tasks.forecasting.series.windows import Window, Windows
@@ -66,7 +66,7 @@ def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
     if not len(cuts):
         raise DataError(
             f"the longest series leaves {lengths.max()} steps for training; forecasting {config.horizon} steps needs at"
-            f" least {config.horizon + 1}. Take a smaller `horizon`, or `validation`=0"
+            f" least {config.horizon + 1}. Take a smaller {setting('horizon')}, or {setting('validation', 0)}"
         )
     return np.repeat(np.arange(len(lengths)), [len(part) for part in parts]), cuts
 

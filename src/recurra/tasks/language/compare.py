@@ -10,7 +10,7 @@ import torch
 
 from recurra import cells
 from recurra.data import Documents
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.files import write
 from recurra.fitting.listeners import read_metrics
 from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
@@ -43,8 +43,9 @@ def hidden_size(model: LanguageConfig, cell: str, vocabulary, budget: int) -> in
     unit = 16 if cell == TRANSFORMER else 1
     if parameters(model, cell, vocabulary, unit) > budget:
         raise ConfigError(
-            f"`parameters` is {budget:,}, but the embedding and softmax of {len(vocabulary)} tokens leave nothing for "
-            f"{cell}; give more, or a smaller `embedding_size`"
+            f"{setting('parameters')} is {budget:,}, but the embedding and softmax of "
+            f"{len(vocabulary)} tokens leave nothing for "
+            f"{cell}; give more, or a smaller {setting('embedding_size')}"
         )
     low, high = 1, 2
     while parameters(model, cell, vocabulary, high * unit) <= budget:

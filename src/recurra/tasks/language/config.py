@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from recurra import config
 from recurra.config import Fraction, Range
 from recurra.data.config import DataConfig
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.text.config import TextConfig
 from recurra.training.config import TrainingConfig
@@ -63,10 +63,12 @@ class LanguageConfig:
             config.require(self, "context", self.context >= 1, "1 or more: a transformer carries no state")
             for option in config.options(LanguageConfig):
                 if option.name in _RECURRENT and getattr(self, option.name) != option.default:
-                    raise ConfigError(f"`{option.name}` has no effect on cell='{TRANSFORMER}'; leave it out")
+                    raise ConfigError(
+                        f"{setting(option.name)} has no effect on {setting('cell', TRANSFORMER)}; leave it out"
+                    )
         if self.tie_weights and self.embedding_size != self.hidden_size:
             raise ConfigError(
-                f"`tie_weights` shares one matrix, but embedding_size is {self.embedding_size} and hidden_size"
+                f"{setting('tie_weights')} shares one matrix, but embedding_size is {self.embedding_size} and hidden_size"
                 f" {self.hidden_size}; make them equal"
             )
 
@@ -149,7 +151,7 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"`preset` is {preset!r}; {config.nearest(preset, PRESETS)}")
+        raise ConfigError(f"{setting('preset')} is {preset!r}; {config.nearest(preset, PRESETS)}")
     values = PRESETS[preset] | overrides
     if overrides.get("epochs") and "minutes" not in overrides:
         values["minutes"] = None  # a preset's minutes would take their place
@@ -160,6 +162,7 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     window, model = parts["data"].window, parts["model"]
     if model.cell == TRANSFORMER and window > model.context:
         raise ConfigError(
-            f"`window` is {window}, longer than `context`, {model.context}, which a transformer reads; make them equal"
+            f"{setting('window')} is {window}, longer than {setting('context')}, {model.context}, "
+            "which a transformer reads; make them equal"
         )
     return parts

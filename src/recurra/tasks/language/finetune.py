@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from recurra.data import Document
-from recurra.errors import ConfigError, VocabularyError
+from recurra.errors import ConfigError, VocabularyError, setting
 from recurra.tasks.language import config as settings_of
 from recurra.tasks.language.folder import build, read_settings
 from recurra.tasks.language.model import LanguageModel
@@ -53,7 +53,7 @@ def _refuse_others(overrides: dict[str, Any], kept: dict[str, Any]) -> None:
     for name, value in kept.items():
         if overrides.get(name, value) != value:
             raise ConfigError(
-                f"`{name}` is {overrides[name]!r}, but the model to start from has {value!r}; leave it out"
+                f"{setting(name)} is {overrides[name]!r}, but the model to start from has {value!r}; leave it out"
             )
 
 
@@ -62,8 +62,9 @@ def grow(vocabulary: Vocabulary, documents: list[Document], policy: str) -> Voca
     where there are several."""
     if policy == "unk" and vocabulary.unk is None:
         raise VocabularyError(
-            "new_symbols='unk', but the model to start from has no <unk> token; use 'grow', or train the first model"
-            " with unknown='unk'"
+            f"{setting('new_symbols', 'unk')}, but the model to start from has no <unk> token; use "
+            "'grow', or train the first model"
+            f" with {setting('unknown', 'unk')}"
         )
     if policy != "grow":
         return vocabulary

@@ -8,7 +8,7 @@ import torch
 
 from recurra.config import nearest
 from recurra.data import Corpus, Document, build_corpus, gather, text_document
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError, RunError, setting
 from recurra.fitting import folders, progress, running
 from recurra.fitting import listeners as listening
 from recurra.tasks.language import finetune
@@ -50,7 +50,7 @@ def train(
     parent = contents.load(init_from) if init_from is not None else None
     parts = finetune.settings(parent, preset, overrides) if parent else settings(preset, **overrides)
     if new_symbols not in finetune.POLICIES:
-        raise ConfigError(f"`new_symbols` is {new_symbols!r}; {nearest(new_symbols, finetune.POLICIES)}")
+        raise ConfigError(f"{setting('new_symbols')} is {new_symbols!r}; {nearest(new_symbols, finetune.POLICIES)}")
     source = source if text is None else text_document(text)
     with distributed.group(running.device(parts["training"].device)):
         _check_early(parts)
@@ -76,7 +76,7 @@ def resume(
     parts = contents.read_settings(folder)
     if "training" not in parts:
         raise RunError(
-            f"{folder} holds a saved model, not a run; to train it on: train(..., init_from={str(folder)!r})"
+            f"{folder} holds a saved model, not a run; to train it on: train(..., {setting('init_from', str(folder))})"
         )
     with distributed.group(running.device(parts["training"].device)):
         return _run(folder, parts, quiet, listeners, stop)
@@ -88,7 +88,7 @@ def _check_early(parts: dict[str, Any]) -> None:
         LanguageModel(range(2), parts["model"])
     size, processes = parts["data"].batch_size, distributed.world()
     if size % processes:
-        raise ConfigError(f"`batch_size` is {size}; expected a multiple of the {processes} processes")
+        raise ConfigError(f"{setting('batch_size')} is {size}; expected a multiple of the {processes} processes")
     if parts["training"].tensorboard:
         listening.require_tensorboard()
 

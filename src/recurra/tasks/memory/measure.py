@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra import cells as known
 from recurra.config import make_parts, nearest, whole
-from recurra.errors import ConfigError, DivergenceError
+from recurra.errors import ConfigError, DivergenceError, setting
 from recurra.fitting import folders, running
 from recurra.tasks.memory.config import CONFIGS, DEFAULTS, TRANSFORMER, WITHOUT_EFFECT
 from recurra.tasks.memory.model import MemoryModel
@@ -65,19 +65,21 @@ def bench(
     )
     for name in tasks:
         if name not in PROBLEMS:
-            raise ConfigError(f"`tasks` has {name!r}; {nearest(name, PROBLEMS)}")
+            raise ConfigError(f"{setting('tasks')} has {name!r}; {nearest(name, PROBLEMS)}")
     for cell in cells:
         if cell != TRANSFORMER:
             known.get(cell)
     if steps is not None and minutes is not None:
-        raise ConfigError("`steps` and `minutes` both say how long a run may take; drop one")
+        raise ConfigError(f"{setting('steps')} and {setting('minutes')} both say how long a run may take; drop one")
     if steps is not None:
         whole("steps", steps, "a whole number, 1 or more")
     for name in WITHOUT_EFFECT:
         if name in values:
-            raise ConfigError(f"`{name}` has no effect here, where nothing of a run is kept; leave it out")
+            raise ConfigError(f"{setting(name)} has no effect here, where nothing of a run is kept; leave it out")
     if "epochs" in values:
-        raise ConfigError("`epochs` has no meaning where every example is new; give `steps` or `minutes`")
+        raise ConfigError(
+            f"{setting('epochs')} has no meaning where every example is new; give {setting('steps')} or {setting('minutes')}"
+        )
     parts = make_parts(CONFIGS, DEFAULTS | values | {"epochs": 1, "minutes": minutes})
     runs = [(task, lag, cell) for task in tasks for lag in lags for cell in cells]
     for task, lag, _ in runs:
@@ -91,9 +93,9 @@ def bench(
 
 def _listed(name: str, given: Any) -> list:
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ConfigError(f"`{name}` is {given!r}; expected a list: [{given!r}]")
+        raise ConfigError(f"{setting(name)} is {given!r}; expected a list: [{given!r}]")
     if not (found := list(given)):
-        raise ConfigError(f"`{name}` is empty; leave it out for the default")
+        raise ConfigError(f"{setting(name)} is empty; leave it out for the default")
     return found
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 
 SYMBOLS, ALPHABET = 5, 8  # how many symbols are copied, and of how many kinds they are
 KINDS, DEPTH = 4, 4  # brackets: their kinds, and how deep they nest
@@ -126,4 +126,6 @@ PROBLEMS: dict[str, Problem] = {
 def check_lag(name: str, lag: int) -> None:
     """ConfigError for a lag that a problem cannot have."""
     if isinstance(lag, bool) or not isinstance(lag, Integral) or lag < PROBLEMS[name].shortest:
-        raise ConfigError(f"`lags` has {lag}; {name} needs {PROBLEMS[name].shortest} steps or more, a whole number")
+        raise ConfigError(
+            f"{setting('lags')} has {lag}; {name} needs {PROBLEMS[name].shortest} steps or more, a whole number"
+        )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra import config as settings
 from recurra.config import whole
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.generation.random import fresh_seed
 from recurra.tasks.music.config import CompositionConfig
 from recurra.tasks.music.model import MusicModel
@@ -24,7 +24,7 @@ def compose(model: MusicModel, prompt: Piece | str | Path | None, seed: int | No
     """See `MusicModel.compose`."""
     config = settings.make(CompositionConfig, options)
     if config.prompt_length and prompt is None:
-        raise ConfigError("`prompt_length` has no effect without a prompt; give one, or drop it")
+        raise ConfigError(f"{setting('prompt_length')} has no effect without a prompt; give one, or drop it")
     seed = fresh_seed() if seed is None else seed
     seed = whole("seed", seed, "a whole number from 0 up", 0, 2**63 - 1)
     start = _read(model, prompt, config)

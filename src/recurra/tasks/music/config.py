@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, Range
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
@@ -89,7 +89,9 @@ class CompositionConfig:
     def __post_init__(self):
         config.check(self)
         if self.voices and self.min_voices > self.voices:
-            raise ConfigError(f"`min_voices` is {self.min_voices}; expected at most voices={self.voices}")
+            raise ConfigError(
+                f"{setting('min_voices')} is {self.min_voices}; expected at most {setting('voices', self.voices)}"
+            )
 
 
 CONFIGS = {"data": MusicDataConfig, "model": MusicConfig, "training": TrainingConfig}
@@ -106,5 +108,5 @@ def settings(**overrides) -> dict[str, Any]:
     """
     values = DEFAULTS | overrides
     if values.get("head") == "independent" and "chord_size" in overrides:
-        raise ConfigError("`chord_size` has no effect with head='independent'; drop one")
+        raise ConfigError(f"{setting('chord_size')} has no effect with {setting('head', 'independent')}; drop one")
     return config.make_parts(CONFIGS, values)

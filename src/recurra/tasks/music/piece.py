@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError, ShapeError, nearest
+from recurra.errors import ConfigError, DataError, ShapeError, nearest, setting
 from recurra.fitting import pictures
 
 KEYS, LOWEST = 88, 21
@@ -58,7 +58,7 @@ class Form:
         """A length in "beats", "bars" or "steps" as steps, at least 1: `Form().steps(2, "bars")` is 32."""
         beats = {"beats": 1.0, "bars": 4 * self.metre[0] / self.metre[1], "steps": 1 / self.steps_per_beat}
         if unit not in beats:
-            raise ConfigError(f"`unit` is {unit!r}; {nearest(unit, beats)}")
+            raise ConfigError(f"{setting('unit')} is {unit!r}; {nearest(unit, beats)}")
         return max(1, round(length * beats[unit] * self.steps_per_beat))
 
 

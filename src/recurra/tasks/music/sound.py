@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from recurra import files
-from recurra.errors import ConfigError, RunError
+from recurra.errors import ConfigError, RunError, setting
 from recurra.tasks.music.midi import write_midi
 from recurra.tasks.music.piece import Piece
 
@@ -51,7 +51,7 @@ def _soundfont(asked: str | Path | None) -> Path:
     asked = asked or os.environ.get("SOUNDFONT")
     if asked:
         if not _is_soundfont(Path(asked)):  # FluidSynth would play silence
-            raise ConfigError(f"`soundfont` is {str(asked)!r}, which is no soundfont; expected an .sf2 file")
+            raise ConfigError(f"{setting('soundfont')} is {str(asked)!r}, which is no soundfont; expected an .sf2 file")
         return Path(asked)
     for folder in FOLDERS:
         for name in _NAMES:

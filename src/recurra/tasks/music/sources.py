@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.music.midi import read_midi
 from recurra.tasks.music.piece import Form, Piece, as_roll
 
@@ -60,7 +60,9 @@ def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0
         if len(piece) < 2:
             raise DataError(f"{piece.name} is a single step long; expected 2 or more")
         if piece.form.steps_per_beat != parts[_first(parts)][0].form.steps_per_beat:
-            raise ConfigError("the sources differ in their steps a beat; say `steps_per_beat` for all of them")
+            raise ConfigError(
+                f"the sources differ in their steps a beat; say {setting('steps_per_beat')} for all of them"
+            )
     if not split:
         parts = _put_aside(parts["train"], validation)
     return Pieces(parts, split, _form(parts), notes)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, Range
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
@@ -41,7 +41,8 @@ class SpeechConfig:
         config.check(self)
         if self.bidirectional and self.lookahead != SpeechConfig.lookahead and self.lookahead:
             raise ConfigError(
-                f"`lookahead` is {self.lookahead}, which has no effect with bidirectional=True: the backward layers see"
+                f"{setting('lookahead')} is {self.lookahead}, which has no effect with "
+                f"{setting('bidirectional', True)}: the backward layers see"
                 " all that follows. Leave it out"
             )
 

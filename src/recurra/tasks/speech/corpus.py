@@ -132,7 +132,7 @@ def _at(sound: Any, rate: int, array_rate: int | None, number: int) -> Iterable[
     except DataError as error:
         if isinstance(sound, str | Path):
             raise
-        raise DataError(f"{name(sound, number)}: {error}") from error
+        raise DataError(f"{name(sound, number)}: {error.marked}") from error
 
 
 def _sum(path: Path) -> str:

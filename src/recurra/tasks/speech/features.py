@@ -3,7 +3,7 @@
 import numpy as np
 
 from recurra.config import whole
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import ConfigError, ShapeError, setting
 from recurra.tasks.speech.sound import check_rate, need
 
 FLOOR = -5.0
@@ -29,7 +29,9 @@ class LogMel:
         try:
             self._online = knf.OnlineFbank(options)
         except ValueError as error:  # how many there can be follows from the width of a frame's spectrum
-            raise ConfigError(f"`mels` is {mels}, too many for {rate:,} samples a second; give fewer") from error
+            raise ConfigError(
+                f"{setting('mels')} is {mels}, too many for {rate:,} samples a second; give fewer"
+            ) from error
         self.rate, self.mels, self._given = rate, mels, 0
 
     def feed(self, samples: np.ndarray) -> np.ndarray:

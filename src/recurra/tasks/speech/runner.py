@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.fitting import folders, progress, running
 from recurra.fitting import listeners as listening
 from recurra.tasks.speech import corpus as recordings
@@ -72,7 +72,7 @@ def _check_early(parts: dict[str, Any]) -> None:
         SpeechModel(2, parts["model"])
     size, processes = parts["data"].batch_size, distributed.world()
     if size % processes:
-        raise ConfigError(f"`batch_size` is {size}; expected a multiple of the {processes} processes")
+        raise ConfigError(f"{setting('batch_size')} is {size}; expected a multiple of the {processes} processes")
     if parts["training"].tensorboard:
         listening.require_tensorboard()
 
@@ -94,7 +94,8 @@ def _set_up(examples, valid, parts: dict[str, Any], out: Path | None, name: str,
         ):
             raise DataError(
                 "every recording is too short for its text: a step of"
-                f" {parts['model'].stack * 10} ms can hold one symbol. Try a smaller `stack`, or unit='word'"
+                f" {parts['model'].stack * 10} ms can hold one symbol. Try a smaller "
+                f"{setting('stack')}, or {setting('unit', 'word')}"
             )
         sources = [str(sound) for sound, _ in [*examples, *valid] if isinstance(sound, str | Path)]
         contents.write_settings(folder, parts, sources)

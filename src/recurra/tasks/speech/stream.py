@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.tasks.speech.config import SpeechConfig
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
 from recurra.tasks.speech.features import LogMel, spans, tail
@@ -49,7 +49,7 @@ class Stream:
     def __init__(self, model: SpeechModel, vocabulary: Vocabulary, rate: int, beam: int = 0):
         config = model.config
         if not config.streams:
-            why = "bidirectional=True" if config.bidirectional else "normalise='file'"
+            why = setting("bidirectional", True) if config.bidirectional else setting("normalise", "file")
             raise ConfigError(
                 f"a model with {why} needs the whole recording; use transcribe, or train without it to stream"
             )

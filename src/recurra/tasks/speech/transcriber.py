@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recurra.errors import RunError
+from recurra.errors import RunError, setting
 from recurra.fitting import folders
 from recurra.tasks.speech import folder as contents
 from recurra.tasks.speech import runner
@@ -66,7 +66,7 @@ class Transcriber:
             try:
                 self._take(*runner.train(examples, validation, self.parts, Path(folder, "run"), **options))
             except Interrupted as error:
-                why = "stopped; nothing is kept, as fit had no `out`: a folder from which it could go on"
+                why = f"stopped; nothing is kept, as fit had no {setting('out')}: a folder from which it could go on"
                 raise Interrupted(why, error.exit_code - 128) from None
         self.folder = None
         return self

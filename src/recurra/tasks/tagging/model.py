@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recurra.backends.call import active_steps
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
 from recurra.tasks.classification.config import EncoderConfig
 from recurra.tasks.classification.model import Encoder
@@ -115,5 +115,5 @@ def _crf(classes: int) -> nn.Module:
     try:
         from torchcrf import CRF
     except ImportError as error:
-        raise ConfigError("`crf` needs pytorch-crf. Install it: pip install 'recurra[classify]'") from error
+        raise ConfigError(f"{setting('crf')} needs pytorch-crf. Install it: pip install 'recurra[classify]'") from error
     return CRF(classes)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting import pictures
 
 
@@ -30,7 +30,9 @@ class Alignment(NamedTuple):
         pictures.check(path)
         rows, columns = self.matrix.shape
         if columns < len(self.source):
-            raise ConfigError("a model with attention='none' looks at nothing, so there is nothing to draw")
+            raise ConfigError(
+                f"a model with {setting('attention', 'none')} looks at nothing, so there is nothing to draw"
+            )
         figure = Figure(figsize=(1 + 0.28 * columns, 1 + 0.28 * rows), dpi=120, layout="constrained")
         axes = figure.subplots()
         axes.imshow(self.matrix, cmap="Blues", vmin=0, vmax=1, aspect="equal")

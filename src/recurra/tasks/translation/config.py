@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, Range
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
@@ -39,9 +39,14 @@ class TranslationConfig:
         even = self.hidden_size % 2 == 0
         config.require(self, "hidden_size", even, "an even number: each direction of the encoder has half")
         if self.input_feeding and self.attention == "none":
-            raise ConfigError("`input_feeding` has no effect with attention='none'; there is nothing looked at to feed")
+            raise ConfigError(
+                f"{setting('input_feeding')} has no effect with {setting('attention', 'none')}; "
+                "there is nothing looked at to feed"
+            )
         if self.heads is not None and self.attention != "multi-head":
-            raise ConfigError(f"`heads` has no effect with attention='{self.attention}'; it is for multi-head")
+            raise ConfigError(
+                f"{setting('heads')} has no effect with {setting('attention', self.attention)}; it is for multi-head"
+            )
 
 
 @dataclass(frozen=True)

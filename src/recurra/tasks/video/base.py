@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from recurra.config import make_parts
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.fitting import folders, running
 from recurra.tasks.video.clips import Clips, fingerprint, named, read_clips
 from recurra.tasks.video.config import ClipsConfig
@@ -90,7 +90,7 @@ class VideoModel(ABC):
         data, plain = self.parts["data"], ClipsConfig()
         for name in ("shorter_side", "grey", "every"):
             if getattr(data, name) != getattr(plain, name):
-                raise ConfigError(f"`{name}` has no effect on arrays: it is for frames from files; drop it")
+                raise ConfigError(f"{setting(name)} has no effect on arrays: it is for frames from files; drop it")
 
     def _train(self, folder: Path, given: Given, valid: Given | None, about: dict, listeners, stop, again: str) -> Self:
         """Train in a folder from the beginning, or from where a run was left: `about`, of its config.json, knows its data."""

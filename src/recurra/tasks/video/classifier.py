@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
+from recurra.errors import ConfigError, DataError, DtypeError, ShapeError, setting
 from recurra.tasks.video import config
 from recurra.tasks.video.base import Given, Listeners, VideoModel, held_out
 from recurra.tasks.video.clips import named, read_clips
@@ -35,7 +35,7 @@ class VideoClassifier(VideoModel):
         super().__init__(out=out, quiet=quiet, **given)
         for name in ("crop", "mirror"):
             if getattr(self.parts["data"], name):
-                raise ConfigError(f"`{name}` has no effect on labels: it is for next frames; drop it")
+                raise ConfigError(f"{setting(name)} has no effect on labels: it is for next frames; drop it")
 
     def fit(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import DataError, DtypeError, ShapeError
+from recurra.errors import DataError, DtypeError, ShapeError, setting
 from recurra.tasks.video import files
 from recurra.tasks.video.config import ClipsConfig
 
@@ -32,7 +32,7 @@ def read_clips(X: Any, config: ClipsConfig | None = None, name: str = "X") -> Cl
         if clip.shape[1:] != clips[0].shape[1:]:
             raise ShapeError(
                 f"`{label}` has frames of {_frame(clip)}, but `{labels[0]}` of {_frame(clips[0])}; all clips need frames of"
-                " one size. From files, `shorter_side` and `grey` bring some together"
+                f" one size. From files, {setting('shorter_side')} and {setting('grey')} bring some together"
             )
     return clips
 

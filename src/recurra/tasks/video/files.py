@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.video import whole
 from recurra.tasks.video.config import ClipsConfig
 
@@ -55,7 +55,8 @@ def read(path: Path, config: ClipsConfig) -> np.ndarray:
         if total > MOST:
             raise DataError(
                 f"{path} has more than {len(frames) - 1:,} frames of {_size(frame)}, which is {MOST / 2**30:.0f} GiB of pixels;"
-                " read fewer or smaller ones, with `shorter_side`, `grey` or `every`, or cut it"
+                f" read fewer or smaller ones, with {setting('shorter_side')}, {setting('grey')} or "
+                f"{setting('every')}, or cut it"
             )
     if not frames:
         raise DataError(f"{path} has no frames in it")

@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from recurra.config import whole
-from recurra.errors import DataError
+from recurra.errors import DataError, setting
 from recurra.tasks.video import config
 from recurra.tasks.video.base import Given, Listeners, VideoModel, held_out
 from recurra.tasks.video.clips import Clips, named, read_clips
@@ -79,7 +79,7 @@ class FramePredictor(VideoModel):
         model, seen = self._fitted(), self.parts["model"].seen
         ahead = self._ahead(ahead)
         clips = self._channels(read_clips(X, self.parts["data"]), named(X))
-        _long_enough(clips, named(X), seen, f"seen={seen}")
+        _long_enough(clips, named(X), seen, setting("seen", seen))
         return _grey(np.stack(list(draw(model, [clip[-seen:] for clip in clips], ahead))))
 
     def evaluate(self, X: Any, ahead: int | None = None) -> dict[str, float]:
@@ -91,7 +91,7 @@ class FramePredictor(VideoModel):
         model, seen = self._fitted(), self.parts["model"].seen
         ahead = self._ahead(ahead)
         clips = self._channels(read_clips(X, self.parts["data"]), named(X))
-        _long_enough(clips, named(X), seen + ahead, f"seen={seen} and ahead={ahead}")
+        _long_enough(clips, named(X), seen + ahead, _named(seen, ahead))
         runs = windows(clips, seen + ahead)
         names = ("mse", "ssim") if min(clips[0].shape[1:3]) >= SIDE else ("mse",)
         found: dict[str, list[float]] = {f"{copy}{name}": [] for copy in ("", "copy_") for name in names}
@@ -131,7 +131,7 @@ class FramePredictor(VideoModel):
 
     def _learn(self, given: Given) -> None:
         seen, ahead = self.parts["model"].seen, self.parts["model"].ahead
-        _long_enough(given.clips, given.names, seen + ahead, f"seen={seen} and ahead={ahead}")
+        _long_enough(given.clips, given.names, seen + ahead, _named(seen, ahead))
 
     def _network(self) -> nn.Module:
         return Forecaster(self.frame.channels, self.parts["network"], self.parts["model"])
@@ -142,7 +142,7 @@ class FramePredictor(VideoModel):
             train, held = _split(given.clips, data.validation, model.seen + model.ahead, seed)
         else:
             train, held = given.clips, self._channels(valid.clips, valid.names)
-            _long_enough(held, valid.names, model.seen + model.ahead, f"seen={model.seen} and ahead={model.ahead}")
+            _long_enough(held, valid.names, model.seen + model.ahead, _named(model.seen, model.ahead))
         return FrameTask(self.model, train, held, model, data, seed)
 
 
@@ -160,6 +160,10 @@ def _split(clips: Clips, fraction: float, frames: int, seed: int) -> tuple[Clips
         train.append(clip[: len(clip) - count])
         held += [clip[len(clip) - count :]] if count else []
     return train, held
+
+
+def _named(seen: int, ahead: int) -> str:
+    return f"{setting('seen', seen)} and {setting('ahead', ahead)}"
 
 
 def _long_enough(clips: Clips, names: list[str], frames: int, why: str) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recurra.errors import DataError, nearest
+from recurra.errors import DataError, nearest, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import filling
 from recurra.tasks.forecasting.series.frequency import shown
@@ -71,6 +71,6 @@ def _gap(panel: Panel, s: int, first, config: SeriesConfig) -> int:
     if gap and config.fill == "error":
         raise DataError(
             f"series {name!r} is known up to {shown(last)}, and the rows begin at {shown(first)}: {gap} stamps are missing"
-            " between; give them, or fit with fill='forward', 'linear' or 'zero'"
+            f" between; give them, or fit with {setting('fill', 'forward')}, 'linear' or 'zero'"
         )
     return gap

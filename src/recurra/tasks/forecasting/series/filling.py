@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from recurra.errors import DataError
+from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series.frequency import shown
 from recurra.tasks.forecasting.series.panel import Panel
@@ -22,7 +22,8 @@ def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
         stamp = panel.stamps()[row]
         raise DataError(
             f"series {panel.ids[owner]!r} has no {name!r} at {shown(stamp)} ({missing[:, which].sum()} missing in all);"
-            " say what becomes of missing values: fill='forward', fill='linear' or fill='zero'"
+            f" say what becomes of missing values: {setting('fill', 'forward')}, "
+            f"{setting('fill', 'linear')} or {setting('fill', 'zero')}"
         )
     wait, held = panel.wait.copy(), panel.held.copy()
     for s, (a, b) in enumerate(zip(panel.offsets, panel.offsets[1:], strict=False)):

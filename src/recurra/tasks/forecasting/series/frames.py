@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 
 from recurra import files
-from recurra.errors import ConfigError, DataError
+from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, filling, frequency
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
 from recurra.tasks.forecasting.series.panel import Form, Panel
 
 _SPARSE = 100  # a grid with so many steps for each row that was given is a mistyped stamp
+# In Python the same argument of `predict` that the setting is called by; a command has the two apart.
+_KNOWN = setting("known", python="future")
 _TABLES = (".csv", ".parquet")
 
 
@@ -65,7 +67,7 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
         raise DataError("the frame is empty; expected a row for each stamp")
     has_ids = config.id_col in table.columns
     if not has_ids and config.id_col in config.static:
-        raise DataError(f"there is no column {config.id_col!r} in the frame, and `static` names it")
+        raise DataError(f"there is no column {config.id_col!r} in the frame, and {setting('static')} names it")
     ids, codes = columns.ids(table, config.id_col if has_ids else None)
     stamps, kind = columns.read_stamps(table[config.time_col])
     order = np.lexsort((stamps, codes))
@@ -101,22 +103,22 @@ def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> n
     count = len(panel.ids)
     if not config.future:
         if frame is not None:
-            raise ConfigError("`future` was given, but the model was fitted without future=(...) columns; drop it")
+            raise ConfigError(f"{_KNOWN} was given, but the model was fitted without future=(...) columns; drop it")
         return np.zeros((count * steps, 0))
     if frame is None:
         raise ConfigError(
-            f"the model needs {', '.join(config.future)} for the next {steps} steps; give `future`, a frame with"
+            f"the model needs {', '.join(config.future)} for the next {steps} steps; give {_KNOWN}, a frame with"
             f" {config.time_col} and those columns"
         )
     table = columns.open_frame(frame)
     several = config.id_col in table.columns
     if not several and count > 1:
-        raise DataError(f"`future` has no column {config.id_col!r}, and there are {count} series")
-    columns.have(table, [config.time_col, *config.future], "`future`")
+        raise DataError(f"{_KNOWN} has no column {config.id_col!r}, and there are {count} series")
+    columns.have(table, [config.time_col, *config.future], _KNOWN)
     names, codes = columns.ids(table, config.id_col if several else None)
     stamps, _ = columns.read_stamps(table[config.time_col])
     if stamps.dtype != panel.first.dtype:
-        raise DataError(f"`future` has another type of {config.time_col} than the history has")
+        raise DataError(f"{_KNOWN} has another type of {config.time_col} than the history has")
     values = np.stack([columns.numbers(table, name) for name in config.future], 1)
     known = np.full((count, steps, values.shape[1]), np.nan)
     where = {name: code for code, name in enumerate(names)} if several else {panel.ids[0]: 0}
@@ -130,7 +132,7 @@ def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> n
         if len(missing):
             stamp = panel.freq.stamps(panel.first[s], panel.lengths[s] + missing[:1])
             raise DataError(
-                f"`future` lacks {', '.join(config.future)} of series {name!r} at {shown(stamp[0])}"
+                f"{_KNOWN} lacks {', '.join(config.future)} of series {name!r} at {shown(stamp[0])}"
                 f" ({len(missing)} of {steps} steps are missing)"
             )
     return known.reshape(count * steps, -1)
@@ -144,7 +146,7 @@ def make(content: dict[str, Any], form: Form) -> Any:
 def _fits(freq: Frequency, stamps: np.ndarray, config: SeriesConfig) -> None:
     if (freq.unit == "int") != (stamps.dtype.kind == "i"):
         kind = "whole numbers" if stamps.dtype.kind == "i" else "dates"
-        raise ConfigError(f"`freq` is {str(freq)!r}, but the column {config.time_col!r} holds {kind}")
+        raise ConfigError(f"{setting('freq')} is {str(freq)!r}, but the column {config.time_col!r} holds {kind}")
 
 
 def _no_duplicates(ids, codes, stamps, config: SeriesConfig) -> None:
@@ -165,7 +167,8 @@ def _places(freq: Frequency, series, ids, config: SeriesConfig) -> list[np.ndarr
         if off.any():
             raise DataError(
                 f"series {name!r} has {shown(stamps[off][0])}, which is not a whole number of steps of"
-                f" {freq} after {shown(stamps[0])}; give {'another' if config.freq else '`freq`'}, or bring it to regular steps"
+                f" {freq} after {shown(stamps[0])}; give "
+                f"{'another' if config.freq else setting('freq')}, or bring it to regular steps"
             )
         if (np.diff(places) == 0).any():
             at = np.flatnonzero(np.diff(places) == 0)[0]
@@ -175,12 +178,13 @@ def _places(freq: Frequency, series, ids, config: SeriesConfig) -> list[np.ndarr
             at = np.flatnonzero(np.diff(places) > 1)[0]
             raise DataError(
                 f"series {name!r} misses {missing} stamps at steps of {freq}, first after {shown(stamps[at])};"
-                " say what becomes of them: fill='forward', fill='linear' or fill='zero'"
+                f" say what becomes of them: {setting('fill', 'forward')}, "
+                f"{setting('fill', 'linear')} or {setting('fill', 'zero')}"
             )
         if missing > _SPARSE * len(places):
             raise DataError(
                 f"series {name!r} has {len(places)} rows for {places[-1] + 1:,} steps of {freq}, from"
-                f" {shown(stamps[0])} to {shown(stamps[-1])}; is a stamp mistyped, or `freq` too fine?"
+                f" {shown(stamps[0])} to {shown(stamps[-1])}; is a stamp mistyped, or {setting('freq')} too fine?"
             )
         found.append(places)
     return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError, nearest
+from recurra.errors import ConfigError, DataError, nearest, setting
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400, "W": 7 * 86400}
 _MONTHS = {"MS": 1, "ME": 1, "QS": 3, "QE": 3, "YS": 12, "YE": 12}
@@ -101,7 +101,9 @@ def parse(text: str | int) -> Frequency:
     if unit == "" and count and int(count):
         return Frequency(int(count), "int")
     if unit not in _NAMES or (count and not int(count)):
-        raise ConfigError(f"`freq` is {text!r}; {nearest(unit, _NAMES)} (or a multiple, 15min; or a whole number)")
+        raise ConfigError(
+            f"{setting('freq')} is {text!r}; {nearest(unit, _NAMES)} (or a multiple, 15min; or a whole number)"
+        )
     return Frequency(int(count or 1), unit)
 
 
@@ -112,7 +114,7 @@ def find(series: list[np.ndarray]) -> Frequency:
     """
     steps = np.concatenate([np.diff(stamps).astype(np.int64) for stamps in series])
     if not len(steps):
-        raise DataError("the frequency cannot be found: no series has two stamps; give `freq`")
+        raise DataError(f"the frequency cannot be found: no series has two stamps; give {setting('freq')}")
     sizes, counts = np.unique(steps, return_counts=True)
     if series[0].dtype.kind == "i":
         return Frequency(int(sizes[counts.argmax()]), "int")
@@ -133,10 +135,12 @@ def find(series: list[np.ndarray]) -> Frequency:
     if counts.max() * 2 < len(steps):
         raise DataError(
             f"the stamps are irregular: the commonest step ({_told(step)}) holds for {counts.max() / len(steps):.0%} of them;"
-            " give `freq`, or bring the series to regular steps first"
+            f" give {setting('freq')}, or bring the series to regular steps first"
         )
     if step % 10**9:
-        raise DataError(f"the commonest step between stamps is {step} ns; expected whole seconds, or give `freq`")
+        raise DataError(
+            f"the commonest step between stamps is {step} ns; expected whole seconds, or give {setting('freq')}"
+        )
     unit = next(unit for unit in reversed(_SECONDS) if step // 10**9 % _SECONDS[unit] == 0)
     return Frequency(step // 10**9 // _SECONDS[unit], unit)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.errors import DataError
+from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.series import calendar
 from recurra.tasks.forecasting.series.panel import Panel
@@ -231,7 +231,9 @@ def _logarithm(panel: Panel) -> np.ndarray:
     if (panel.y[known] <= 0).any():
         at = np.flatnonzero(known & (panel.y <= 0))[0]
         name = panel.ids[panel.owners[at]]
-        raise DataError(f"`log` needs values above 0; series {name!r} has {panel.y[at]:g}. Leave `log` out")
+        raise DataError(
+            f"{setting('log')} needs values above 0; series {name!r} has {panel.y[at]:g}. Leave {setting('log')} out"
+        )
     return np.log(np.where(panel.y > 0, panel.y, 1.0))
 
 
@@ -241,6 +243,6 @@ def _counts(panel: Panel) -> None:
         at = np.flatnonzero(wrong & panel.seen)[0]
         name = panel.ids[panel.owners[at]]
         raise DataError(
-            f"head='negative-binomial' counts: values are 0, 1, 2 ...; series {name!r} has {panel.y[at]:g}."
-            " Take another `head`"
+            f"{setting('head', 'negative-binomial')} counts: values are 0, 1, 2 ...; series {name!r} has {panel.y[at]:g}."
+            f" Take another {setting('head')}"
         )
