@@ -123,6 +123,6 @@ def test_the_readmes_code_runs():
     assert names["layer"](names["x"])[0].shape == (5, 3, 128)
     # Training takes minutes, so a stand-in is called: with what the page passes, as the real one would be.
     model = create_autospec(LanguageModel, instance=True)
-    with patch("recurra.tasks.language.runner.train", create_autospec(recurra.train, return_value=model)):
+    with patch("recurra.tasks.language.api.train", create_autospec(recurra.train, return_value=model)):
         exec(train, names)  # noqa: S102 (our own page)
     model.generate.assert_called_once_with("Once upon", 500, temperature=0.8)

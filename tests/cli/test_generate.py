@@ -90,7 +90,7 @@ def test_a_run_of_another_task_is_told(beside, home, arguments):
     (home / "tune").mkdir(exist_ok=True)
     (home / "tune/config.json").write_text('{"schema": "music/1"}')
     beside(*arguments, fails=1)
-    assert "reads 'language/1', and this run is of music" in beside.err
+    assert "reads 'language/2', and this run is of music" in beside.err
     assert beside.err.count("\n") == 1
 
 

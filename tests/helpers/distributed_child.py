@@ -27,7 +27,7 @@ def toy(folder, stop_at, dropout) -> None:
 def language(folder, text) -> None:
     import recurra
 
-    recurra.train(text, out=folder, preset="tiny", batch_size=4, epochs=2)
+    recurra.train(text, out=folder, preset="tiny", batch_size=4, epochs=2, quiet=False)
 
 
 if __name__ == "__main__":

@@ -106,11 +106,13 @@ def build_corpus(
     data: DataConfig | None = None,
     vocabulary: Vocabulary | None = None,
     progress: Callable[[float], None] | None = None,
+    validation: Source | None = None,
 ) -> Corpus:
     """Encode texts into `folder` and open the corpus.
 
     source: a path, the name of a corpus, `-`, a Document (`text_document("...")` makes one), or several of them.
-    vocabulary: encode with this one, and build none. progress: called with the share done, 0 to 1, now and then.
+    vocabulary: encode with this one, and build none. progress: called with the fraction done, 0 to 1, now and then.
+    validation: texts that become the validation part, in place of the end of the others.
 
     DataError where a text cannot be read or is too short; VocabularyError where `vocabulary` lacks a symbol; RunError
     where the folder cannot be written. Files appear whole or not at all.
@@ -118,6 +120,11 @@ def build_corpus(
     folder, text, data = Path(folder), text or TextConfig(), data or DataConfig()
     documents = gather(source, data)
     _require_text(documents)
+    learned = len(documents)
+    if validation is not None:
+        held = gather(validation, data)
+        _require_text(held)
+        documents = documents + held
     several = len(documents) > 1
     passes = 1 if vocabulary or text.unit == "byte" else 2
     report = _Report(progress, passes * sum(d.size for d in documents))
@@ -129,8 +136,8 @@ def build_corpus(
         # All three are on the disk before the first one gets its name: a full disk leaves an older corpus whole.
         with tempfile.TemporaryDirectory(prefix=".corpus-", dir=folder) as place:
             with _written(Path(place, "corpus.bin")) as file:
-                info = _write_ids(file, documents, vocabulary, report)
-            info["train"] = split(info["count"], data.validation)
+                info, ends = _write_ids(file, documents, vocabulary, report)
+            info["train"] = split(info["count"], data.validation) if validation is None else ends[learned - 1]
             with _written(Path(place, "vocabulary.json")) as file:
                 file.write(vocabulary.to_json().encode())
             with _written(Path(place, "corpus.json")) as file:
@@ -174,9 +181,11 @@ def _require_text(documents: Documents):
     )
 
 
-def _write_ids(file, documents: Documents, vocabulary: Vocabulary, report: "_Report") -> dict:
-    """Encode the documents into a file; what corpus.json says about them, but for the split."""
-    digest, count, eod = hashlib.sha256(), 0, vocabulary.eod
+def _write_ids(
+    file: BinaryIO, documents: Documents, vocabulary: Vocabulary, report: "_Report"
+) -> tuple[dict, list[int]]:
+    """Encode the documents into a file; what corpus.json holds about them, but for the split, and where each ends."""
+    digest, count, eod, ends = hashlib.sha256(), 0, vocabulary.eod, []
     end = b"" if eod is None or len(documents) < 2 else vocabulary.dtype.type(eod).tobytes()
     for document in documents:
         for ids in vocabulary.stream(report.watch(document.chunks(), count=True), document.name):
@@ -186,6 +195,7 @@ def _write_ids(file, documents: Documents, vocabulary: Vocabulary, report: "_Rep
         digest.update(end)
         file.write(end)
         count += bool(end)
+        ends.append(count)
     if count < 2:
         raise DataError(f"the text is {count} {vocabulary.unit} token long; training needs at least 2")
     return {
@@ -196,10 +206,15 @@ def _write_ids(file, documents: Documents, vocabulary: Vocabulary, report: "_Rep
         "sha256": digest.hexdigest(),
         "characters": report.characters,
         "documents": len(documents),
-        "sources": [d.name for d in documents[:1000]],
-        "replaced": {d.name: d.replaced for d in documents if d.replaced},
+        "sources": [_known(d.name) for d in documents[:1000]],
+        "replaced": {_known(d.name): d.replaced for d in documents if d.replaced},
         "skipped": dict(documents.skipped),
-    }
+    }, ends
+
+
+def _known(name: str) -> str:
+    # A run may be given away: where its author's files lay is nobody's business.
+    return Path(name).name if os.path.isabs(name) else name
 
 
 def split(count: int, validation: float) -> int:

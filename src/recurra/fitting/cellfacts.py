@@ -11,8 +11,9 @@ from recurra.expr.text import aligned, equations
 from recurra.expr.trace import trace
 
 
-def described(name: Any) -> dict[str, Any] | None:
-    """What a run stores of the cell with this name; None for a built-in cell, and for what is no registered cell."""
+def described(parts: dict[str, Any]) -> dict[str, Any] | None:
+    """What a run with these settings stores of its cell; None for a built-in cell, and for what is no registered cell."""
+    name = _name(parts)
     if name not in cells.names() or name in cells.built_in():
         return None
     cell = cells.get(name)
@@ -32,19 +33,24 @@ def _equations(cell: cells.Cell) -> str:
             return head + repr(cell)
 
 
-def compare(stored: Any, name: str, folder: Path) -> None:
-    """Check the cell registered here against the one that a run was trained with.
+def _name(parts: dict[str, Any]) -> str | None:
+    return next((part.cell for part in parts.values() if hasattr(part, "cell")), None)
+
+
+def compare(stored: Any, parts: dict[str, Any], folder: Path) -> None:
+    """Check the cell registered here against the one that a run with these settings was trained with.
 
     RunError where its equations or numbers are others; CellError, which names --cell-file, where there is none.
     """
     if stored is None:
         return
+    name = _name(parts)
     if name not in cells.names():
         raise CellError(
-            f"{folder} was trained with a cell of its author's own, {name!r}, which is not registered here. Its equations"
-            " stand in config.json. Load its file: recurra --cell-file FILE ..., or recurra.cells.register(name, cell)"
+            f"no cell is called {name!r} here, and {folder} was trained with one of its author's own, whose equations stand"
+            f" in its config.json; register it: recurra.cells.register({name!r}, cell), or recurra --cell-file FILE ..."
         )
-    now = described(name)
+    now = described(parts)
     if not isinstance(stored, dict) or now is None or stored.get("sha256") != now["sha256"]:
         raise RunError(
             f"the cell {name!r} that is registered here has other equations, or other numbers in them, than the one that"

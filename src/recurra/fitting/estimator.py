@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import RunError
-from recurra.fitting import sources
+from recurra.fitting import running, sources
 from recurra.fitting.lifecycle import Lifecycle
 from recurra.fitting.split import Halves, held_out
-from recurra.training import distributed
+from recurra.training import Task, distributed
 
 
 class Estimator(Lifecycle):
@@ -62,11 +62,18 @@ class StoringEstimator(Lifecycle):
     def stored(self, folder: Path) -> Any:
         """What `store` wrote, as `task` takes it."""
 
+    def _again(self, folder: Path, origin: dict | None) -> str:
+        return running.command(self.command, folder)
+
     def _data(self, data: Any, validation: Any, folder: Path) -> Any:
         if distributed.rank() == 0:
             self.store(data, validation, folder)
         distributed.wait()
         return self.stored(folder)
+
+    def _moved(self, data: Any, task: Task, folder: Path) -> tuple[Any, Task]:
+        data = self.stored(folder)
+        return data, self.task(self.model, data)
 
     def _data_again(self, data: Any, validation: Any, folder: Path, origin: dict | None) -> tuple[Any, str]:
         halves = self.stored(folder)

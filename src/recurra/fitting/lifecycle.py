@@ -16,7 +16,7 @@ from torch import nn
 
 from recurra.config import make_parts
 from recurra.errors import DataError, RunError, not_fitted
-from recurra.fitting import cellfacts, folders, learned, listeners, progress, running, sources
+from recurra.fitting import cellfacts, folders, learned, listeners, progress, running, saved, sources
 from recurra.fitting.split import Halves, fingerprint
 from recurra.training import Task, distributed, runs
 
@@ -76,6 +76,8 @@ class Lifecycle(ABC):
     """What `fit` takes, for messages."""
     Learned: ClassVar[type] = learned.Nothing
     """The dataclass that `learn` returns; see `fitting.learned`."""
+    instead: ClassVar[str] = ""
+    """What to do with a saved model in place of resuming it, for a message; begins with its own "; "."""
     need: ClassVar[tuple[str, ...]] = ()
     """The parts of the settings that a folder must have to be opened; default all."""
 
@@ -90,6 +92,10 @@ class Lifecycle(ABC):
     @abstractmethod
     def _data(self, data: Any, validation: Any, folder: Path) -> Halves:
         """What the user handed to `fit`, as `task` takes it. Called in every process; may write files into the folder."""
+
+    def _moved(self, data: Halves, task: Task, folder: Path) -> tuple[Halves, Task]:
+        """The data and the task once all that was written of them stands in the run's folder."""
+        return data, task
 
     @abstractmethod
     def _data_again(self, data: Any, validation: Any, folder: Path, origin: dict | None) -> tuple[Halves, str]:
@@ -253,6 +259,7 @@ class Lifecycle(ABC):
                     distributed.wait()  # the place is read by all processes, and gone after this
                 ready = True
                 distributed.wait()
+                halves, task = self._moved(halves, task, folder)
                 self._train(task, folder, how, [*notes, *self.notes(halves, task)], kept, origin)
         finally:
             if not ready:
@@ -282,7 +289,7 @@ class Lifecycle(ABC):
                 about["sources"] = origin | {"paths": sources.stored(origin["paths"], folder)}
             if beginning:
                 runs.write_weights(state.model, place, step=0, loss=None)
-            self._write(place, about)
+            saved.write(place, self.schema, state.parts, state.learned, **about)
         return halves, task, notes
 
     def _network(self) -> nn.Module:
@@ -290,13 +297,6 @@ class Lifecycle(ABC):
         training = self.parts["training"]
         model = folders.seeded(lambda: self.network(self.parts, self._state.learned), training.seed)
         return model.to(running.device(training.device))
-
-    def _write(self, folder: Path, about: dict[str, Any]) -> None:
-        """Write what `load` needs but the weights."""
-        content = learned.write(self._state.learned, folder)
-        cell = cellfacts.described(next((p.cell for p in self.parts.values() if hasattr(p, "cell")), None))
-        about = about | ({"learned": content} if content else {}) | ({"cell": cell} if cell else {})
-        folders.write_settings(folder, self.schema, self.parts, **about)
 
     def _train(self, task: Task, folder: Path, how: How, notes: list[str], kept: bool, origin: dict | None) -> None:
         state, training = self._state, self.parts["training"]
@@ -306,10 +306,19 @@ class Lifecycle(ABC):
             if event["event"] == "evaluate":
                 state.history.append(event)
 
-        again = running.again(self.command, folder, origin, type(self).__name__, self.takes) if kept else None
+        again = self._again(folder, origin) if kept else None
         options = {"again": again, "quiet": how.quiet, "notes": notes, "stop": how.stop}
         running.train(task, training, folder, listeners=[remember, *how.listeners], **options)
         state.model.eval()
+
+    def _again(self, folder: Path, origin: dict | None) -> str:
+        """The command, or the call, that resumes the run. origin: the files that it was made from, None for data in memory."""
+        if origin is None:
+            return f"{type(self).__name__}.resume({str(folder)!r}, {self.takes})"
+        moved = [
+            path for path in sources.stored(origin["paths"], folder) if path != "-" and not (folder / path).exists()
+        ]
+        return running.command(self.command, folder, origin["paths"] if moved else [])
 
     # Keeping
 
@@ -319,9 +328,7 @@ class Lifecycle(ABC):
         RunError where the folder holds a run, or cannot be written.
         """
         state = self._fitted()
-        with folders.saving(Path(folder)) as place:
-            runs.write_weights(state.model, place, step=None, loss=None)
-            self._write(place, {})
+        saved.save(folder, state.model, self.schema, state.parts, state.learned)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -331,6 +338,7 @@ class Lifecycle(ABC):
         """
         folder = folders.find(folder)
         self, _ = cls._opened(folder)
+        self._state.model = folders.seeded(lambda: self.network(self.parts, self._state.learned), 0)
         runs.load_weights(self._state.model, folder)
         self._state.model.eval()
         return self
@@ -361,47 +369,41 @@ class Lifecycle(ABC):
         paths: where they are now; default where they were. how: as in `resume`.
         """
         folder = folders.find(folder)
-        data = None
-        if paths:
-            _, about = folders.read_settings(folder, cls.schema, cls.configs)
-            reading = {k: v for k, v in about.get("sources", {}).items() if k != "paths"}
-            data = cls.read_files([str(path) for path in paths], **reading)
-        return cls._resume(folder, data, None, How(folder, **how))
+        if not paths:
+            return cls._resume(folder, None, None, How(folder, **how))
+        _, about = folders.read_settings(folder, cls.schema, cls.configs)
+        origin = about.get("sources", {}) | {"paths": [str(path) for path in paths]}
+        return cls._resume(folder, cls.read_files(**origin), None, How(folder, **how), origin)
 
     @classmethod
-    def _resume(cls, folder: str | Path, data: Any, validation: Any, how: How) -> Self:
+    def _resume(cls, folder: str | Path, data: Any, validation: Any, how: How, origin: dict | None = None) -> Self:
         folder = folders.find(folder)
         self, about = cls._opened(folder)
         self._state.quiet = how.quiet
-        if "fingerprint" not in about:
-            raise RunError(f"{folder} holds a saved model, not a run; there is no training to resume")
-        state, training, origin = self._state, self.parts["training"], about.get("sources")
+        if "fingerprint" not in about or "training" not in self.parts:
+            raise RunError(f"{folder} holds a saved model, not a run; there is no training to resume{self.instead}")
+        state, training, origin = self._state, self.parts["training"], origin or about.get("sources")
         with distributed.group(running.device(training.device)):
             self._check()
             halves, mark = self._data_again(data, validation, folder, origin)
-            state.model.to(running.device(training.device))
             if mark != about["fingerprint"]:
                 raise DataError(f"{folder} was trained on other data; a run is resumed only with the same {self.takes}")
+            state.model = self._network()
             if (folder / runs.WEIGHTS).exists() and not (folder / runs.STATE).exists():
-                runs.load_weights(
-                    state.model, folder
-                )  # what a run that starts from another model's weights begins with
+                # It was stopped before its first step, and begins with another model's weights.
+                runs.load_weights(state.model, folder)
             task = self.task(state.model, halves)
-            origin = origin and origin | {"paths": sources.stored(origin["paths"], folder)}
             self._train(task, folder, how, list(self.notes(halves, task)), True, origin)
         return self
 
     @classmethod
     def _opened(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
-        """An estimator with a folder's settings and a network without its weights, and the rest of config.json."""
+        """An estimator with a folder's settings and what it learned, without a network; and the rest of config.json."""
         parts, about = folders.read_settings(folder, cls.schema, cls.configs, need=cls.need or cls.configs)
-        cell = next((part.cell for part in parts.values() if hasattr(part, "cell")), "")
-        cellfacts.compare(about.get("cell"), cell, folder)
+        cellfacts.compare(about.get("cell"), parts, folder)
         self = cls._with({name: value for part in parts.values() for name, value in vars(part).items()})
-        parts = self._checked() | parts
         self._state = State(parts, folder=folder, history=listeners.evaluations(folder))
         self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
-        self._state.model = folders.seeded(lambda: self.network(parts, self._state.learned), parts["training"].seed)
         return self, about
 
     @classmethod

@@ -11,7 +11,7 @@ import torch
 
 from recurra.errors import ConfigError, DivergenceError, setting
 from recurra.fitting import listeners as listening
-from recurra.fitting import progress, sources
+from recurra.fitting import progress
 from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit
 
 
@@ -45,16 +45,13 @@ def check(parts: dict[str, Any]) -> None:
         listening.require_tensorboard()
 
 
-def again(command: str, folder: Path, origin: dict[str, Any] | None, name: str, takes: str) -> str:
-    """The command or call that resumes a run. origin: the files it was made from; None for data in memory."""
-    if origin is None:
-        return f"{name}.resume({str(folder)!r}, {takes})"
+def command(verb: str, folder: Path, data: Iterable[str] = ()) -> str:
+    """The command that resumes a run. data: where its data is, if the run does not know."""
     start = "recurra"
     if distributed.world() > 1:
         start = f"torchrun --nproc-per-node {distributed.world()} -m recurra"
-    moved = [path for path in sources.stored(origin["paths"], folder) if path != "-" and not (folder / path).exists()]
-    where = "".join(f" --data {shlex.quote(path)}" for path in origin["paths"]) if moved else ""
-    return f"{start} {command} --resume {shlex.quote(str(folder))}{where}"
+    where = "".join(f" --data {shlex.quote(path)}" for path in data)
+    return f"{start} {verb} --resume {shlex.quote(str(folder))}{where}"
 
 
 def silent(quiet: bool | None) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from recurra.errors import RunError
-from recurra.fitting.folders import CONFIG, VOCABULARY
+from recurra.fitting.folders import CONFIG, VOCABULARY, read_settings
 from recurra.fitting.listeners import METRICS, read_metrics
 from recurra.studio.shapes import Run
 from recurra.studio.store import history
-from recurra.tasks.language.folder import read_settings
+from recurra.tasks.language.config import CONFIGS, SCHEMA
 from recurra.training.runs import STATE, WEIGHTS
 
 RECORD = "studio.json"
@@ -34,7 +34,11 @@ def describe(folder: Path) -> dict[str, Any]:
 def _describe(folder: Path) -> dict[str, Any]:
     record, error = read_json(folder / RECORD), None
     try:
-        parts = {p: vars(s) for p, s in read_settings(folder).items()} if (folder / CONFIG).exists() else {}
+        parts = (
+            {p: vars(s) for p, s in read_settings(folder, SCHEMA, CONFIGS)[0].items()}
+            if (folder / CONFIG).exists()
+            else {}
+        )
         state, weights = _header(folder / STATE), _header(folder / WEIGHTS)
     except RunError as problem:
         parts, state, weights, error = {}, None, None, str(problem)

@@ -17,7 +17,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "model": "LanguageModel",
         "task": "LanguageTask",
         "measure": "evaluate",
-        "folder": "load",
-        "runner": "resume train",
+        "estimator": "LanguageEstimator",
+        "api": "load resume train",
     },
 )

@@ -13,9 +13,9 @@ from recurra.data import Documents
 from recurra.errors import ConfigError, setting
 from recurra.files import write
 from recurra.fitting.listeners import read_metrics
+from recurra.tasks.language.api import train
 from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
 from recurra.tasks.language.model import LanguageModel
-from recurra.tasks.language.runner import train
 from recurra.text import build_vocabulary
 
 PICTURE = "compare.png"

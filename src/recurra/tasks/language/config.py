@@ -73,6 +73,8 @@ class LanguageConfig:
             )
 
 
+SCHEMA = "language/2"
+
 CONFIGS = {"text": TextConfig, "data": DataConfig, "model": LanguageConfig, "training": TrainingConfig}
 """The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 

@@ -8,8 +8,9 @@ import torch
 
 from recurra.data import Document
 from recurra.errors import ConfigError, VocabularyError, setting
+from recurra.fitting import folders
 from recurra.tasks.language import config as settings_of
-from recurra.tasks.language.folder import build, read_settings
+from recurra.tasks.language.config import CONFIGS, SCHEMA
 from recurra.tasks.language.model import LanguageModel
 from recurra.text import TextConfig, Vocabulary
 
@@ -41,7 +42,7 @@ def settings(parent: LanguageModel, preset: str, overrides: dict[str, Any]) -> d
 
 def _text(parent: LanguageModel) -> dict[str, Any]:
     """How the parent's text was cut into tokens; of a saved model, which does not say, what its vocabulary shows."""
-    kept = read_settings(parent.folder).get("text")
+    kept = folders.read_settings(parent.folder, SCHEMA, CONFIGS)[0].get("text") if parent.folder else None
     if kept:
         return dataclasses.asdict(kept)
     vocabulary = parent.vocabulary
@@ -72,16 +73,14 @@ def grow(vocabulary: Vocabulary, documents: list[Document], policy: str) -> Voca
     return vocabulary.extend(chunks, documents=len(documents) > 1)
 
 
-def start(parent: LanguageModel, vocabulary: Vocabulary, parts: dict[str, Any]) -> LanguageModel:
-    """A model with the parent's weights; rows of symbols that the parent did not know are new."""
-    model = build(vocabulary, parts["model"], parts["training"].seed)
+@torch.no_grad()
+def start(model: LanguageModel, parent: LanguageModel) -> None:
+    """Give a new model its parent's weights; rows of symbols that the parent did not know keep their own."""
     known = len(parent.vocabulary)
-    with torch.no_grad():
-        for (name, new), old in zip(model.named_parameters(), parent.parameters(), strict=True):
-            if name.startswith(("embedding.", "head.")):
-                new[:known] = old
-            else:
-                new.copy_(old)
-        # A symbol that was never seen is as likely as the rarest known one, not as an average one.
-        model.head.bias[known:] = parent.head.bias.min()
-    return model
+    for (name, new), old in zip(model.named_parameters(), parent.parameters(), strict=True):
+        if name.startswith(("embedding.", "head.")):
+            new[:known] = old.to(new.device)
+        else:
+            new.copy_(old)
+    # A symbol that was never seen is as likely as the rarest known one, not as an average one.
+    model.head.bias[known:] = parent.head.bias.min()

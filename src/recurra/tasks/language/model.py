@@ -1,6 +1,7 @@
 """The language model: embedding → recurrent stack, or a transformer → softmax."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,18 @@ from torch import Tensor, nn
 
 from recurra import generation
 from recurra.errors import DtypeError, ShapeError, VocabularyError
+from recurra.fitting import saved
 from recurra.nn import Recurrent, Transformer
 from recurra.nn.precision import coarse
-from recurra.tasks.language.config import TRANSFORMER, LanguageConfig
+from recurra.tasks.language.config import SCHEMA, TRANSFORMER, LanguageConfig
 from recurra.text import Vocabulary
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a language model learns beside its weights."""
+
+    vocabulary: Vocabulary
 
 
 class LanguageModel(nn.Module):
@@ -102,9 +111,7 @@ class LanguageModel(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, vocabulary.json, model.safetensors."""
-        from recurra.tasks.language import folder as contents
-
-        contents.save(self, folder)
+        saved.save(folder, self, SCHEMA, {"model": self.config}, Text(self.vocabulary))
 
 
 def _layers(config: LanguageConfig) -> nn.Module:

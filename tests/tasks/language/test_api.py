@@ -13,8 +13,9 @@ import torch
 
 import recurra
 from recurra import cells, expr, tensorfiles
+from recurra.data import Corpus, text_document
 from recurra.errors import CellError, ConfigError, DataError, DivergenceError, RunError, VocabularyError
-from recurra.fitting import listeners
+from recurra.fitting import folders, listeners
 from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
 from recurra.training import Interrupted, runs
 
@@ -72,13 +73,42 @@ def test_a_cell_of_ones_own_is_taken_as_its_class(tmp_path, cell):
         train(text=TEXT, out=tmp_path / "other", cell=3, **TINY)
 
 
+def leaky(rate):
+    class Leaky(cells.Cell):
+        gates = "n"
+
+        def step(self, x, h, s):
+            return s.next(h=rate * s.h + expr.tanh(x.n + h.n))
+
+    return Leaky
+
+
+def test_a_run_knows_the_equations_of_its_own_cell_and_the_numbers_in_them(tmp_path):
+    with cells.registered({"leaky": leaky(0.5)}):
+        train(text=TEXT, out=tmp_path / "run", epochs=1, cell="leaky", **TINY)
+        load(tmp_path / "run").save(tmp_path / "saved")
+    assert "0.5" in json.loads((tmp_path / "run/config.json").read_text())["cell"]["equations"]
+    for folder in ("run", "saved"):
+        with cells.registered({"leaky": leaky(0.5)}):
+            load(tmp_path / folder)
+        with (
+            cells.registered({"leaky": leaky(0.25)}),
+            pytest.raises(RunError, match="has other equations, or other numbers in them, than the one that"),
+        ):
+            load(tmp_path / folder)
+
+
 def test_a_run_is_a_folder(trained):
     names = (
         "config.json corpus.bin corpus.json loss.png metrics.jsonl model.safetensors state.safetensors vocabulary.json"
     )
     assert sorted(os.listdir(trained)) == names.split()
     about = json.loads((trained / "config.json").read_text())
-    assert (about["recurra"], about["schema"], about["sources"]) == (recurra.__version__, "language/1", ["text"])
+    assert (about["recurra"], about["schema"], about["learned"]) == (
+        recurra.__version__,
+        "language/2",
+        {"vocabulary": True},
+    )
     assert about["settings"]["training"]["epochs"] == 3
     assert (trained / "loss.png").read_bytes().startswith(b"\x89PNG")
 
@@ -109,7 +139,7 @@ def test_a_model_is_saved_and_loaded_elsewhere(trained, tmp_path):
     assert load(tmp_path / "kept").generate("the ", 20, seed=1) == model.generate("the ", 20, seed=1)
     with pytest.raises(RunError, match="holds a training run, which saving a model would break"):
         model.save(trained)
-    with pytest.raises(RunError, match="holds a saved model, not a run; to train it on"):
+    with pytest.raises(RunError, match=r"holds a saved model, not a run; .*start a new run from it"):
         resume(tmp_path / "kept")
 
 
@@ -222,7 +252,7 @@ def _foreign(path):
     ("name", "harm", "words"),
     [
         ("config.json", _cut, "config.json is damaged"),
-        ("config.json", _foreign, "config.json has the format None; this version of Recurra reads 'language/1'"),
+        ("config.json", _foreign, "config.json has the format None; this version of Recurra reads 'language/2'"),
         ("vocabulary.json", _cut, "vocabulary.json: .*damaged"),
         ("vocabulary.json", os.remove, "vocabulary.json is missing"),
         ("model.safetensors", _cut, "model.safetensors is damaged"),
@@ -374,15 +404,42 @@ def test_quiet_is_quiet(tmp_path, capsys):
 
 
 def test_a_failure_leaves_a_folder_that_was_there(tmp_path, monkeypatch):
-    from recurra.tasks.language import folder
-
-    def full(*arguments):
+    def full(*arguments, **about):
         raise RunError("config.json could not be written")
 
-    monkeypatch.setattr(folder, "write_settings", full)
+    monkeypatch.setattr(folders, "write_settings", full)
     with pytest.raises(RunError):
         train(text=TEXT, out=tmp_path, **TINY)
     assert os.listdir(tmp_path) == []
+
+
+def test_validation_data_is_another_text(tmp_path):
+    (tmp_path / "other.txt").write_text("THE QUICK FOX. " * 20)
+    train(text=TEXT, out=tmp_path / "run", validation_data=tmp_path / "other.txt", **TINY)
+    corpus = Corpus.open(tmp_path / "run")
+    assert corpus.vocabulary.decode(corpus.valid[:16]).startswith("THE QUICK FOX. ")
+    assert corpus.vocabulary.decode(corpus.train).rstrip("\n") == TEXT
+    with pytest.raises(DataError, match="the text is empty"):
+        train(text=TEXT, out=tmp_path / "none", validation_data=text_document(""), **TINY)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_tells_nobody_where_its_data_lay(tmp_path, monkeypatch):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/book.txt").write_text(TEXT)
+    train(tmp_path / "secret/book.txt", tmp_path / "elsewhere" / "run", **TINY)
+    written = [path for path in (tmp_path / "elsewhere/run").iterdir() if b"secret" in path.read_bytes()]
+    assert written == []
+    assert json.loads((tmp_path / "elsewhere/run/config.json").read_text())["sources"] == {"paths": ["book.txt"]}
+
+
+def test_data_that_is_named_again_must_be_the_same(trained, tmp_path):
+    (tmp_path / "same.txt").write_text(TEXT)
+    (tmp_path / "other.txt").write_text(TEXT + "!")
+    shutil.copytree(trained, tmp_path / "run")
+    resume(tmp_path / "run", data=tmp_path / "same.txt")
+    with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same text"):
+        resume(tmp_path / "run", data=tmp_path / "other.txt")
 
 
 def test_new_symbols_may_be_an_error(trained, tmp_path):

@@ -1,0 +1,26 @@
+"""A model in a folder: what `load` needs, written whole."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from recurra.fitting import cellfacts, folders, learned
+from recurra.training import runs
+
+
+def save(folder: str | Path, model: nn.Module, schema: str, parts: dict[str, Any], knowledge: Any) -> None:
+    """Write a model's weights, its settings, and what was learned beside them (an object of the task's `Learned`).
+
+    RunError where the folder holds a run, or cannot be written.
+    """
+    with folders.saving(Path(folder)) as place:
+        runs.write_weights(model, place, step=None, loss=None)
+        write(place, schema, parts, knowledge)
+
+
+def write(folder: Path, schema: str, parts: dict[str, Any], knowledge: Any, **about: Any) -> None:
+    """The same but the weights; config.json, which may hold more about the run, comes last."""
+    content, cell = learned.write(knowledge, folder), cellfacts.described(parts)
+    about |= ({"learned": content} if content else {}) | ({"cell": cell} if cell else {})
+    folders.write_settings(folder, schema, parts, **about)

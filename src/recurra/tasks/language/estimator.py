@@ -1,0 +1,107 @@
+"""A text → a language model: what is its own in the lifecycle of a run."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from recurra.config import nearest
+from recurra.data import Corpus, Document, build_corpus, gather
+from recurra.errors import ConfigError, setting
+from recurra.fitting.estimator import StoringEstimator
+from recurra.tasks.language import finetune
+from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
+from recurra.tasks.language.model import LanguageModel, Text
+from recurra.tasks.language.task import LanguageTask
+
+
+class LanguageEstimator(StoringEstimator):
+    """Fits a LanguageModel: `LanguageEstimator(epochs=2).fit("book.txt").model.generate("Once ")`.
+
+    What is fitted on: a file, a folder, the name of a corpus, a Document, or several of them. `recurra.train` is short for it.
+    preset, overrides: a recipe (see PRESETS), and any field of TextConfig, DataConfig, LanguageConfig, TrainingConfig.
+    init_from: a run, or a model, to start from, on another text: its layers and vocabulary are taken over. new_symbols: what
+    becomes of symbols that it does not know: "grow" (they are added), "unk" (its <unk> token) or "error".
+    """
+
+    schema, configs = SCHEMA, CONFIGS
+    command, takes = "train", "text"
+    instead = f"; to train it further, start a new run from it: train(..., {setting('init_from', 'folder')})"
+    Learned, need = Text, ("model",)
+
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        init_from: str | Path | LanguageModel | None = None,
+        new_symbols: str = "grow",
+        **overrides: Any,
+    ):
+        if new_symbols not in finetune.POLICIES:
+            raise ConfigError(f"{setting('new_symbols')} is {new_symbols!r}; {nearest(new_symbols, finetune.POLICIES)}")
+        self.preset, self.new_symbols, self.parent = preset, new_symbols, None
+        if init_from is not None:
+            self.parent = init_from if isinstance(init_from, LanguageModel) else type(self).load(init_from).model
+        super().__init__(**overrides)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        self = super().load(folder)
+        self.model.folder = self.folder
+        return self
+
+    def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        values = (more or {}) | self._settings
+        return finetune.settings(self.parent, self.preset, values) if self.parent else settings(self.preset, **values)
+
+    @classmethod
+    def _with(cls, values: dict[str, Any]) -> Self:
+        self = cls()
+        self._settings = values
+        return self
+
+    @staticmethod
+    def read_files(paths: list[str]) -> list[str]:
+        return paths
+
+    def check(self) -> None:
+        with torch.device("meta"):  # computes nothing; any vocabulary will do
+            LanguageModel(range(2), self.parts["model"])
+
+    def store(self, data: Any, validation: Any, folder: Path) -> None:
+        text, config = self.parts["text"], self.parts["data"]
+        vocabulary = None
+        if self.parent is not None:
+            data = gather(data, config)  # read twice from here on: standard input is there only once
+            vocabulary = finetune.grow(self.parent.vocabulary, data, self.new_symbols)
+        with self.reading("reading the text") as report:
+            build_corpus(data, folder, text, config, vocabulary, report, validation)
+
+    def stored(self, folder: Path) -> Corpus:
+        return Corpus.open(folder)
+
+    def fingerprint(self, data: Corpus) -> str:
+        return f"{data.info['sha256']}-{data.info['train']}"
+
+    def learn(self, data: Corpus) -> Text:
+        return Text(data.vocabulary)
+
+    def network(self, parts: dict[str, Any], learned: Text) -> LanguageModel:
+        return LanguageModel(learned.vocabulary, parts["model"])
+
+    def start(self, model: LanguageModel) -> bool:
+        if self.parent is not None:
+            finetune.start(model, self.parent)
+        return self.parent is not None
+
+    def task(self, model: LanguageModel, data: Corpus) -> LanguageTask:
+        return LanguageTask(model, data, self.parts["data"], self.parts["training"].seed)
+
+    def notes(self, data: Corpus, task: LanguageTask) -> list[str]:
+        return data.notes
+
+
+def name_of(source: Any) -> str:
+    """What a source is called in a run's name: the first of several, the name of a Document."""
+    first = next(iter(source), "") if isinstance(source, list | tuple) else source
+    return first.name if isinstance(first, Document) else str(first)
