@@ -76,6 +76,6 @@ def randomise(layer: torch.nn.Module, scale: float = 0.5) -> torch.nn.Module:
 def random_state(layer, batch: int, dtype=torch.float64) -> Any:
     """A random state of the right shape for a layer with equal widths."""
     directions = layer.num_layers * (1 + layer.bidirectional)
-    shape = layer._shape.states(0)
+    shape = layer.shape.states(0)
     parts = [torch.randn(directions, batch, width, dtype=dtype) for width in shape]
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -1,6 +1,7 @@
 """What a backend is asked to do and what it gives back: one layer, one or both directions, over a whole sequence."""
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,6 +21,52 @@ class Weights(NamedTuple):
     b_h: Tensor | None  # (G*H,)
     w_r: Tensor | None = None  # (P, H) projection of the output
     vectors: dict[str, Tensor] = {}  # learned vectors by name, each (H,)
+
+    def flat(self) -> list[Tensor | None]:
+        """The weights in this order, the vectors last."""
+        w_x, w_h, b_x, b_h, w_r, vectors = self
+        return [w_x, w_h, b_x, b_h, w_r, *vectors.values()]
+
+    def like(self, values: Iterator) -> "Weights":
+        """The same record of other values, taken from an iterator in this order."""
+        return Weights(
+            next(values),
+            next(values),
+            next(values),
+            next(values),
+            next(values),
+            {n: next(values) for n in self.vectors},
+        )
+
+
+class Operands(NamedTuple):
+    """What of a call may have gradients; they come in the same record, None for what has none."""
+
+    x: Tensor
+    weights: list[Weights]  # one for each direction
+    states: list[tuple[Tensor, ...]]  # for each direction, in the cell's order
+    initial: list[tuple[Tensor, ...]]  # likewise; empty without resets
+
+    def flat(self) -> list[Tensor | None]:
+        """All of it in one list, in this order."""
+        found = [self.x]
+        for part in self.weights:
+            found += part.flat()
+        for part in self.states:
+            found += part
+        for part in self.initial:
+            found += part
+        return found
+
+    def like(self, values: Iterable) -> "Operands":
+        """The same record of other values, in the order of `flat`."""
+        values = iter(values)
+        return Operands(
+            next(values),
+            [part.like(values) for part in self.weights],
+            [tuple([next(values) for _ in part]) for part in self.states],
+            [tuple([next(values) for _ in part]) for part in self.initial],
+        )
 
 
 @dataclass

@@ -134,7 +134,7 @@ def _card(module: nn.Module, batch: int, time: int) -> Card:
     total = sum(p.numel() for p in module.parameters())
     operations = sum(_operations(layer) for layer in layers)
     state = sum(
-        sum(layer._shape.states(k)) * layer._shape.directions for layer in layers for k in range(layer.num_layers)
+        sum(layer.shape.states(k)) * layer.shape.directions for layer in layers for k in range(layer.num_layers)
     )
     memory = sum(_memory(layer, time) for layer in layers) * batch
     kept = dict.fromkeys(name for layer in layers for name in _kept(layer))
@@ -166,7 +166,7 @@ def _recurrent(module: nn.Module) -> Iterator[Recurrent]:
 
 def _operations(layer: Recurrent) -> int:
     """One step of one row through all layers and directions."""
-    shape, total = layer._shape, 0
+    shape, total = layer.shape, 0
     for inputs, hidden, output in zip(shape.inputs, shape.hidden, shape.outputs, strict=True):
         products = sum(1 + bool(layer.cell.recurrent) for _ in layer.cell.gate_names)
         multiply_adds = (
@@ -226,7 +226,7 @@ def _memory(layer: Recurrent, time: int) -> float:
     # direction of one layer runs again at a time.
     fine, coarse = _bytes_per_row_and_step(layer, 8), _bytes_per_row_and_step(layer, 16)
     states = 16 * (fine - coarse)
-    piece = every * _bytes_per_row_and_step(layer, 0) / (layer.num_layers * layer._shape.directions)
+    piece = every * _bytes_per_row_and_step(layer, 0) / (layer.num_layers * layer.shape.directions)
     return time * (fine - states / 8 + states / every) + piece
 
 
@@ -249,7 +249,7 @@ def _kept_bytes(layer: Recurrent, batch: int, time: int) -> int:
             kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    like = layer._like()
+    like = layer.like()
     size = (batch, time, layer.input_size) if layer.batch_first else (time, batch, layer.input_size)
     count = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with undrawn(like), torch.inference_mode(False), torch.enable_grad(), count:

@@ -75,7 +75,7 @@ class ConvRecurrent(nn.Module):
     ):
         super().__init__()
         self.cell = cells.get(cell)
-        self._facts = cells.facts(self.cell)
+        self.facts = cells.facts(self.cell)
         self.in_channels, self.hidden_channels = in_channels, hidden_channels
         self.kernel_size = read_kernel(kernel_size)
         self._widths = read_widths(in_channels, hidden_channels, num_layers)
@@ -195,7 +195,7 @@ class ConvRecurrent(nn.Module):
                 old = tuple(torch.where(resets[t], 0, state) for state in old)
             x_t = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
             states = dict(zip(names, old, strict=True))
-            new = cell.step(*cell.arguments(x_t, product, states, learned, self._facts.whole)).states
+            new = cell.step(*cell.arguments(x_t, product, states, learned, self.facts.whole)).states
             ys[t] = new[0] if active is None else torch.where(active[t], new[0], 0)
             if active is not None:
                 new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recurra.config import whole
 from recurra.errors import ConfigError, DtypeError, ShapeError
+from recurra.nn.inputs import check_dense
 from recurra.nn.options import check_rate
 
 
@@ -21,6 +22,7 @@ def read_x(layer: Any, x: Any) -> tuple[Tensor, bool]:
     layout += "channels, height, width)"
     if not isinstance(x, Tensor):
         raise DtypeError(f"{name}: `x` is {type(x).__name__}; expected a tensor {layout}.")
+    check_dense(name, "x", x)
     got = tuple(x.shape)
     if x.dim() not in (4, 5):
         hint = " For one channel: x.unsqueeze(-3)." if x.dim() == 3 else ""
@@ -87,6 +89,7 @@ def read_state(layer: Any, state: Any, x: Tensor, batched: bool) -> list[list[tu
 def _check_state(name: str, label: str, value: Any, want: tuple[int, ...], like: Tensor) -> None:
     if not isinstance(value, Tensor):
         raise DtypeError(f"{name}: `{label}` is {type(value).__name__}; expected a tensor {want}.")
+    check_dense(name, label, value)
     if tuple(value.shape) != want:
         dims = "(layers * directions, batch, hidden, height, width)"
         raise ShapeError(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from recurra.backends.cpu.door import check_storage
 from recurra.errors import DataError, DtypeError, ShapeError
 
 
@@ -60,6 +61,7 @@ def read_ids(
     if not isinstance(ids, Tensor) or ids.dtype not in (torch.int64, torch.int32):
         came = _short(ids) if isinstance(ids, Tensor) else type(ids).__name__
         raise DtypeError(f"{name}: with `embedding`, `x` is ids, torch.int64 {layout}; got {came}.")
+    check_dense(name, "x", ids)
     if ids.dim() not in (1, 2):
         raise ShapeError(
             f"{name}: `x` has {ids.dim()} dimensions {tuple(ids.shape)}; expected ids {layout} or (time,)."
@@ -67,6 +69,7 @@ def read_ids(
     table = embedding.weight if isinstance(embedding, torch.nn.Embedding) else embedding
     if not isinstance(table, Tensor):
         raise DtypeError(f"{name}: `embedding` is {type(embedding).__name__}; expected an nn.Embedding or its weight.")
+    check_dense(name, "embedding", table)
     if table.dim() != 2 or table.shape[1] != size:
         raise ShapeError(
             f"{name}: `embedding` is {tuple(table.shape)}; expected (tokens, {size}).\n"
@@ -112,11 +115,22 @@ def check_ids(name: str, ids: Tensor, tokens: int) -> None:
             )
 
 
+def check_dense(name: str, label: str, tensor: Tensor) -> None:
+    """Raise for a tensor whose numbers do not lie at regular distances (sparse, nested, of oneDNN), or were freed."""
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        kind = "a nested tensor" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        hint = " Pad it and pass `lengths`." if tensor.is_nested else f" Convert it: {label}.to_dense()."
+        raise DtypeError(f"{name}: `{label}` is {kind}; expected a dense tensor.{hint}")
+    if can_be_asked(tensor):
+        check_storage(tensor, label)
+
+
 def check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> None:
     """Raise where a layer's input does not fit: its form, its features, its type, its device."""
     layout = "(batch, time, features)" if batch_first else "(time, batch, features)"
     if not isinstance(x, Tensor):
         raise DtypeError(f"{name}: `x` is {type(x).__name__}; expected a tensor {layout} or (time, features).")
+    check_dense(name, "x", x)
     got = tuple(x.shape)
     if x.dim() not in (2, 3):
         hint = f" Did you mean x.flatten(2), which is {tuple(x.flatten(2).shape)}?" if x.dim() > 3 else ""
@@ -213,6 +227,7 @@ def check_state(
     """Raise where one state's tensor does not fit: its shape, its type. origin: says where the numbers are from."""
     if not isinstance(value, Tensor):
         raise DtypeError(f"{name}: `{label}` is {type(value).__name__}; expected a tensor {want}.")
+    check_dense(name, label, value)
     if value.shape != want:
         dims = "(layers, batch, hidden)" if batched else "(layers, hidden)"
         dims = dims.replace("layers", "layers * directions") if "directions" in origin() else dims

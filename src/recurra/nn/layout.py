@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.backends.call import active_steps
+from recurra.backends.stack import Shape
 from recurra.cells import Cell
 from recurra.errors import DtypeError
 from recurra.nn.inputs import Inputs, check_state
-from recurra.nn.options import Shape
 
 
 class Trace(NamedTuple):

@@ -1,32 +1,14 @@
 """A recurrent layer's options, checked: what cannot be, and what would have no effect, is an error."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from recurra.backends.stack import Shape
 from recurra.cells import Cell, facts
 from recurra.config import whole
 from recurra.errors import ConfigError, setting
 
 RATES = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout")
-
-
-class Shape(NamedTuple):
-    """Widths of a stack: for each layer what it reads, its units, and what one direction gives."""
-
-    inputs: tuple[int, ...]
-    hidden: tuple[int, ...]
-    outputs: tuple[int, ...]
-    directions: int
-    listed: bool  # widths came as a list, so states do too
-    count: int  # states of the cell
-
-    def suffixes(self, layer: int) -> list[str]:
-        """The ends of a layer's weight names, as in torch.nn: l0, l0_reverse."""
-        return [f"l{layer}", f"l{layer}_reverse"][: self.directions]
-
-    def states(self, layer: int) -> tuple[int, ...]:
-        """The width of each of the cell's states: the first is the output, and may be projected."""
-        return (self.outputs[layer], *[self.hidden[layer]] * (self.count - 1))
 
 
 def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: bool, proj: int) -> Shape:
@@ -90,7 +72,7 @@ def check_options(layer: Any) -> None:
         raise ConfigError(
             f"{setting('residual', True)} has no effect with one layer: it adds each layer's input from the second on"
         )
-    if layer.residual and len(set(layer._shape.outputs)) > 1:
+    if layer.residual and len(set(layer.shape.outputs)) > 1:
         raise ConfigError(
             f"{setting('residual', True)} needs layers of equal width; hidden_size is {layer.hidden_size}"
         )
@@ -109,7 +91,7 @@ def _check_heads(layer: Any) -> None:
         raise ConfigError(
             f"{setting('heads', heads)} cannot go with proj_size={layer.proj_size}: a projection mixes the heads"
         )
-    for hidden in layer._shape.hidden:
+    for hidden in layer.shape.hidden:
         if hidden % heads:
             raise ConfigError(
                 f"{setting('heads', heads)} must divide {setting('hidden_size', hidden)} into equal parts"

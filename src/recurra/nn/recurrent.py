@@ -18,15 +18,17 @@ from torch import Tensor, nn
 from recurra import cells
 from recurra.backends.call import Call, Weights, active_steps
 from recurra.backends.choice import Choice, check_name, choose
+from recurra.backends.cpu.door import check_storage
+from recurra.backends.cpu.stack import FastPath, looked_up
+from recurra.backends.stack import Shape, Stack
 from recurra.cells import Cell
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, ShapeError
 from recurra.nn import dropout as drop
 from recurra.nn import pieces
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import Inputs, can_be_asked, check_finite, check_ids, read_ids, read_inputs
+from recurra.nn.inputs import Inputs, can_be_asked, check_finite, check_ids, only_looks_up, read_ids, read_inputs
 from recurra.nn.layout import give_output, give_states, give_trace, read_states
-from recurra.nn.options import Shape, check_options, read_shape, read_zoneout
-from recurra.nn.prepared import Prepared
+from recurra.nn.options import check_options, read_shape, read_zoneout
 
 
 class Recurrent(nn.Module):
@@ -92,9 +94,8 @@ class Recurrent(nn.Module):
     ):
         super().__init__()
         self.cell = cells.get(cell)
-        self._facts = cells.facts(self.cell)
         shape = read_shape(self.cell, input_size, hidden_size, num_layers, bidirectional, proj_size)
-        self._shape = shape
+        self.facts, self.shape = cells.facts(self.cell), shape
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, len(shape.hidden)
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.dropout, self.proj_size, self.residual = float(dropout), proj_size, residual
@@ -108,12 +109,14 @@ class Recurrent(nn.Module):
         check_initialiser(init, self.cell, bias, forget_bias)
         self._make_weights(shape, {"device": device, "dtype": dtype})
         self.reset_parameters()
-        self._prepared = Prepared()
+        self._fast = FastPath()
 
     def _make_weights(self, shape: Shape, kind: dict) -> None:
         gates, cell = len(self.cell.gate_names), self.cell
-        self._names = {}  # for each layer and direction the names of its Weights, None for what it has not
+        self._names: list[list[Weights]] = []  # as Stack.names
+        self._sizes: dict[str, tuple[int, ...]] = {}  # of every parameter
         for layer, (inputs, hidden, output) in enumerate(zip(shape.inputs, shape.hidden, shape.outputs, strict=True)):
+            self._names.append([])
             for suffix in shape.suffixes(layer):
                 sizes = {"weight_ih": (gates * hidden, inputs)}
                 if cell.recurrent:
@@ -128,8 +131,9 @@ class Recurrent(nn.Module):
                 if self.learn_initial:
                     sizes |= {f"initial_{n}": (w,) for n, w in zip(cell.state_names, shape.states(layer), strict=True)}
                 names = [f"{name}_{suffix}" if name in sizes else None for name in cells.WEIGHTS]
-                self._names[suffix] = names, [(name, f"{name}_{suffix}") for name in cell.vectors]
+                self._names[-1].append(Weights(*names, {name: f"{name}_{suffix}" for name in cell.vectors}))
                 for name, size in sizes.items():
+                    self._sizes[f"{name}_{suffix}"] = size
                     setattr(self, f"{name}_{suffix}", nn.Parameter(torch.empty(size, **kind)))
 
     def reset_parameters(self) -> None:
@@ -138,7 +142,7 @@ class Recurrent(nn.Module):
         if forget is None and self.init == "recommended" and self._can_open_forget_gate():
             forget = 1.0
         for layer in range(self.num_layers):
-            for suffix in self._shape.suffixes(layer):
+            for suffix in self.shape.suffixes(layer):
                 end = f"_{suffix}"
                 named = {k.removesuffix(end): p for k, p in self.named_parameters(recurse=False) if k.endswith(end)}
                 initialise(named, self.cell, self.init, forget, self.heads)
@@ -172,10 +176,10 @@ class Recurrent(nn.Module):
         Returns y as x is laid out, with hidden_size (or proj_size) features a direction, and the state after the last step.
         """
         if lengths is None and resets is None and not (return_states or return_gates):
-            plain = self._prepared.run(self, x, state, embedding)
+            plain = self._run_fast(x, state, embedding)
             if plain is not None:
                 return plain
-        given = self._read(x, embedding, lengths, resets)
+        stack, given = self.stack(), self._read(x, embedding, lengths, resets)
         states = self._states_before(state, given)
         self._check_trace(return_gates)
         y, ended, kept = given.x, [], []
@@ -183,16 +187,16 @@ class Recurrent(nn.Module):
         for layer in range(self.num_layers):
             if layer:
                 y = drop.inputs(y, self.dropout, self.training, self.variational)
-            call = self._call(layer, y, states[layer], given, return_states, return_gates)
+            call = self._call(stack, layer, y, states[layer], given, return_states, return_gates)
             ran = pieces.run(call, self.backend, self.checkpoint_every)
             y = ran.y + y if self.residual and layer else ran.y
             ended.append(ran.states)
             kept.append((ran.kept_states, ran.kept_gates))
         y = drop.inputs(y, self.output_dropout, self.training, self.variational)
-        result = give_output(y, given, self.batch_first), give_states(ended, self.cell, self._shape, given)
+        result = give_output(y, given, self.batch_first), give_states(ended, self.cell, self.shape, given)
         if not (return_states or return_gates):
             return result
-        return *result, give_trace(kept, self._shape, given, self.batch_first)
+        return *result, give_trace(kept, self.shape, given, self.batch_first)
 
     def explain(
         self,
@@ -210,12 +214,12 @@ class Recurrent(nn.Module):
         Takes what `forward` takes; without x, asks for one batch row of two steps.
         """
         if x is None:
-            x = self._like().new_zeros(2, 1, self.input_size)
+            x = self.like().new_zeros(2, 1, self.input_size)
             x = x.transpose(0, 1) if self.batch_first else x
-        given = self._read(x, embedding, lengths, resets)
+        stack, given = self.stack(), self._read(x, embedding, lengths, resets)
         states = self._states_before(state, given)
-        with drop.undrawn(self._like()):
-            return choose(self._call(0, given.x, states[0], given, return_states, return_gates), self.backend)
+        with drop.undrawn(self.like()):
+            return choose(self._call(stack, 0, given.x, states[0], given, return_states, return_gates), self.backend)
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
@@ -224,9 +228,9 @@ class Recurrent(nn.Module):
     def all_weights(self) -> list[list[nn.Parameter]]:
         """For each layer and direction its weights, as torch.nn's layers list them."""
         return [
-            [w for w in self._weights(layer, suffix)[:5] if w is not None]
-            for layer in range(self.num_layers)
-            for suffix in self._shape.suffixes(layer)
+            [w for w in direction._replace(vectors={}).flat() if w is not None]
+            for layer in self.stack().weights
+            for direction in layer
         ]
 
     def extra_repr(self) -> str:
@@ -252,7 +256,8 @@ class Recurrent(nn.Module):
         shown += [f"zoneout={self.zoneout}"] if self.zoneout else []
         return ", ".join(shown)
 
-    def _like(self) -> Tensor:
+    def like(self) -> Tensor:
+        """A tensor of the type and on the device that the layers compute in."""
         return self.weight_ih_l0
 
     @property
@@ -260,7 +265,7 @@ class Recurrent(nn.Module):
         return type(self).__name__
 
     def _read(self, x: Any, embedding: Any, lengths: Any, resets: Any) -> Inputs:
-        form = self.input_size, self.batch_first, self._like()
+        form = self.input_size, self.batch_first, self.like()
         if embedding is not None:
             given = read_ids(self._name, x, embedding, lengths, resets, *form)
         else:
@@ -278,31 +283,60 @@ class Recurrent(nn.Module):
             check_finite(self._name, x)
         return given._replace(x=x)
 
-    def _weights(self, layer: int, suffix: str) -> Weights:
-        names, vectors = self._names[suffix]
-        # By attribute and not from the parameters: a parametrised weight is computed there.
-        found = [name and getattr(self, name) for name in names]
-        return Weights(*found, {vector: getattr(self, name) for vector, name in vectors})
+    def stack(self) -> Stack:
+        """The layers as they are now, for whatever runs them. Raises ShapeError for a weight that was replaced by another
+        shape, or whose storage was freed or shrunk."""
+        weights = [[one.like(map(self._weight, one.flat())) for one in layer] for layer in self._names]
+        return Stack(self.cell, self.facts, self.shape, self._names, weights)
+
+    def _weight(self, name: str | None) -> Tensor | None:
+        if name is None:
+            return None
+        weight = getattr(self, name)  # not from the parameters: a parametrised weight is computed there
+        if weight.shape != self._sizes[name]:
+            raise ShapeError(
+                f"{self._name}: `{name}` is {tuple(weight.shape)}; the layer was made for {self._sizes[name]}. "
+                "Make a new layer for other widths."
+            )
+        if can_be_asked(weight):
+            check_storage(weight, name)
+        return weight
+
+    def _run_fast(self, x: Any, state: Any, embedding: Any) -> tuple[Tensor, Any] | None:
+        """What `forward` returns, by the fast path; None where an option stands between the layers and their equations, or
+        the call is not plain."""
+        if self.training and (
+            self.input_dropout or self.dropout or self.output_dropout or self.recurrent_dropout or self.weight_dropout
+        ):
+            return None
+        if self.zoneout or self.residual or self.learn_initial or self.backend not in ("auto", "cpu"):
+            return None
+        if embedding is not None:
+            only = isinstance(embedding, nn.Embedding) and only_looks_up(embedding)
+            x = looked_up(x, embedding.weight if only else embedding)
+        return self._fast.run(self, self._parameters, x, state)
 
     def _initial(self, layer: int, batch: int, like: Tensor) -> list[tuple[Tensor, ...]]:
         """The states that a sequence starts from, for each direction: learned, or zeros."""
-        names, widths = self.cell.state_names, self._shape.states(layer)
+        names, widths = self.cell.state_names, self.shape.states(layer)
         if self.learn_initial:
             return [
                 tuple(getattr(self, f"initial_{name}_{suffix}").expand(batch, -1) for name in names)
-                for suffix in self._shape.suffixes(layer)
+                for suffix in self.shape.suffixes(layer)
             ]
-        return [tuple(like.new_zeros(batch, width) for width in widths) for _ in self._shape.suffixes(layer)]
+        return [tuple(like.new_zeros(batch, width) for width in widths) for _ in self.shape.suffixes(layer)]
 
-    def _call(self, layer: int, x: Tensor, states: list, given: Inputs, keep_states: bool, keep_gates: bool) -> Call:
+    def _call(
+        self, stack: Stack, layer: int, x: Tensor, states: list, given: Inputs, keep_states: bool, keep_gates: bool
+    ) -> Call:
         batch, training = x.shape[1], self.training
-        weights = [self._weights(layer, suffix) for suffix in self._shape.suffixes(layer)]
+        weights = stack.weights[layer]
         if self.weight_dropout:
             weights = [w._replace(w_h=drop.elements(w.w_h, self.weight_dropout, training)) for w in weights]
-        widths = self._shape.states(layer)
+        widths = self.shape.states(layer)
         return Call(
             self.cell,
-            self._facts,
+            self.facts,
             x,
             weights,
             states,
@@ -319,10 +353,10 @@ class Recurrent(nn.Module):
     def _states_before(self, state: Any, given: Inputs) -> list[list[tuple[Tensor, ...]]]:
         if state is None:
             return [self._initial(layer, given.x.shape[1], given.like) for layer in range(self.num_layers)]
-        return read_states(self._name, state, self.cell, self._shape, given)
+        return read_states(self._name, state, self.cell, self.shape, given)
 
     def _check_trace(self, return_gates: bool) -> None:
-        if return_gates and not self._facts.shown:
+        if return_gates and not self.facts.shown:
             raise ConfigError(
                 f"{self._name}: return_gates has no effect: {self.cell!r} names no gate in s.next(...). "
                 f"Name them there, such as s.next(..., {self.cell.gate_names[0]}=...)."

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch.utils.checkpoint import checkpoint
 
 from recurra import cells
-from recurra.backends.cpu import abi, build, execute, layer, library, operator
+from recurra.backends.cpu import abi, build, execute, library, operator
 from recurra.cells import Cell
 from recurra.errors import BackendError, CompileWarning
 from recurra.expr import sigmoid, tanh
@@ -39,11 +39,12 @@ def make(cell="lstm", *sizes, **options):
 
 
 def work_of(layer_, x, **options):
-    """The operator's arguments for a layer's first call."""
-    given_ = layer_._read(x, *(options.get(name) for name in ("embedding", "lengths", "resets")))
-    states = layer_._states_before(None, given_)
-    keep = options.get("return_states", False), options.get("return_gates", False)
-    return layer.work(layer_._call(0, given_.x, states[0], given_, *keep))
+    """The kernel's arguments for a layer's first call."""
+    seen, run_layer = [], operator.layer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operator, "layer", lambda work, *form: seen.append(work) or run_layer(work, *form))
+        layer_(x, **options)
+    return seen[0]
 
 
 X = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0))
@@ -64,10 +65,8 @@ WORKS = {
 }
 
 
-def leaf(part):
-    if isinstance(part, list):
-        return [leaf(tensor) for tensor in part]
-    return part.detach().requires_grad_(part.requires_grad)
+def leaf(tensor):
+    return None if tensor is None else tensor.detach().requires_grad_(tensor.requires_grad)
 
 
 @pytest.mark.parametrize("case", WORKS)
@@ -75,10 +74,9 @@ def test_opcheck(case, monkeypatch):
     # What is kept has padding that is never written; the check compares every output's every number.
     monkeypatch.setattr(execute.memory, "room", lambda room: torch.zeros(room, dtype=torch.uint8))
     work = WORKS[case](X.clone().requires_grad_())
-    leaves = {name: leaf(getattr(work, name)) for name in ("x", "weights", "states", "initial")}
-    work = work._replace(**leaves)
+    work = work._replace(operands=work.operands.like(map(leaf, work.operands.flat())))
     assert work.train
-    checked = torch.library.opcheck(torch.ops.recurra.layer.default, tuple(work))
+    checked = torch.library.opcheck(torch.ops.recurra.layer.default, operator.arguments(work))
     assert set(checked.values()) == {"SUCCESS"}
 
 
@@ -86,9 +84,9 @@ def test_opcheck(case, monkeypatch):
 def test_the_operator_gives_what_the_short_way_gives(case):
     x = X.clone().requires_grad_()
     work = WORKS[case](x)
-    inputs = [t for t in operator.inputs(work) if t.requires_grad]
+    inputs = [t for t in work.operands.flat() if t is not None and t.requires_grad]
     results = []
-    for out in (operator.layer(work), torch.ops.recurra.layer(*work)[:-1]):
+    for out in (operator.layer(work).flat(), torch.ops.recurra.layer(*operator.arguments(work))[:-1]):
         loss = sum(part.double().pow(2).sum() for part in out)
         results.append([list(out), torch.autograd.grad(loss, inputs)])
     assert_close(*results, 1e-6 if work.io != abi.BF16 else 0.02)

@@ -1,8 +1,10 @@
 """The fused CPU backend: a cell's equations, compiled, inside the time loop of a C++ core.
 
     layer       the backend: `why_not` and `run`, from a Call to the operator's arguments and back
-    operator    the torch.library operator, its gradient, and the short way past the dispatcher
+    operator    the torch.library operator, its gradient, and the fast path past the dispatcher
+    stack       the fast path through a whole stack of layers
     execute     tensors → the core's structures → results
+    door        what is checked of every tensor before its address is taken
     memory      what is kept for the gradient, used again
     library     a cell and the core, loaded
     abi         native/step.h and native/core.h, as ctypes sees them

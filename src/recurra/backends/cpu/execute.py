@@ -1,46 +1,107 @@
 """Tensors → the core's structures → results: one call of a layer, forward and backward, past autograd and dispatcher.
 
-`Work` is one call, flat: what the operator takes. Numbers inside the core are float32, float64 where x is; other types are
-converted on the way in, results and gradients on the way out.
+Numbers inside the core are float32, float64 where x is; other types are converted on the way in, results and gradients on the
+way out. Every tensor goes in and out by `door`.
 """
 
 import functools
+from collections.abc import Iterable, Sequence
 from ctypes import addressof, c_double
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from recurra.backends.cpu import abi, library, memory
+from recurra.backends.call import Operands, Weights
+from recurra.backends.cpu import abi, door, library, memory
 from recurra.backends.cpu.library import Made
+from recurra.cells import WEIGHTS
 
 IO = {torch.float32: abi.F32, torch.bfloat16: abi.BF16, torch.float64: abi.F64}
 DTYPES = {io: dtype for dtype, io in IO.items()}
-NAMES = ("w_x", "w_h", "b_x", "b_h", "w_r")
+MATRICES = Weights._fields[:-1]  # as abi.Direction calls them
+GRADIENTS = [(name, f"d{name}") for name in MATRICES]
+LABELS = [dict(zip(MATRICES, [name + end for name in WEIGHTS], strict=True)) for end in ("", "_reverse")]
+"""What error messages call the weights of each direction."""
 
 
 class Work(NamedTuple):
-    """One call. D directions, S states; lists run over directions first."""
+    """One call of the compiled kernel. D directions, S states."""
 
     cell: str  # key of the compiled cell
     io: int  # type of x and y: abi.F32, BF16, F64
-    present: int  # bit k: the weights hold NAMES[k]
-    directions: int
     threads: int
     keep_states: bool
     keep_gates: bool
     train: bool  # keep what the backward pass needs
     batch_major: bool  # y lies batch first in memory
-    shares: list[float]  # zoneout in evaluation: for each direction and state; else empty
-    x: Tensor  # (T, B, I), or with tokens the table (V, G*H)
-    weights: list[Tensor]  # for each direction those of NAMES that are present, then the vectors
-    states: list[Tensor]  # D*S, each (B, H); the first of a direction (B, P)
+    operands: Operands  # x (T, B, I), or with tokens the table (V, G*H)
     lengths: Tensor | None
     resets: Tensor | None
-    initial: list[Tensor]  # D*S or empty
     masks: list[Tensor]  # D or empty
-    zones: list[Tensor]  # D*S or empty; (T, B, H) bool
+    zones: list[tuple[Tensor, ...]]  # for each direction and state (T, B, H) bool; or empty
+    shares: list[tuple[float, ...]]  # zoneout in evaluation: for each direction and state; or empty
     tokens: Tensor | None  # (T, B) int64
+
+    @property
+    def directions(self) -> int:
+        return len(self.operands.weights)
+
+    def flat(self) -> list[Tensor | None]:
+        """Every tensor of the call."""
+        zones = [zone for direction in self.zones for zone in direction]
+        return [*self.operands.flat(), self.lengths, self.resets, *self.masks, *zones, self.tokens]
+
+    def like(self, values: Iterable) -> "Work":
+        """The same call with other values in the place of its tensors, in the order of `flat`."""
+        values = iter(values)
+        return self.holding(
+            self.operands.like(values),
+            next(values),
+            next(values),
+            [next(values) for _ in self.masks],
+            [tuple([next(values) for _ in direction]) for direction in self.zones],
+            next(values),
+        )
+
+    def formed(self, form: "Work") -> "Work":
+        """The same call with the tensors of another."""
+        return self.holding(form.operands, form.lengths, form.resets, form.masks, form.zones, form.tokens)
+
+    def holding(self, operands: Operands, lengths, resets, masks: list, zones: list, tokens) -> "Work":
+        """The same call with these tensors. (`_replace` takes three times as long.)"""
+        cell, io, threads, keep_states, keep_gates, train, batch_major, _, _, _, _, _, shares, _ = self
+        switches = threads, keep_states, keep_gates, train, batch_major
+        return Work(cell, io, *switches, operands, lengths, resets, masks, zones, shares, tokens)
+
+
+class Results(NamedTuple):
+    """What a call gives, or their gradients: None for zero."""
+
+    y: Tensor | None  # (T, B, D*P)
+    states: list[tuple[Tensor | None, ...]]  # after the last step: for each direction and state
+    kept_states: list[tuple[Tensor | None, ...]]  # (T, B, H) each, on request
+    kept_gates: list[tuple[Tensor | None, ...]]  # likewise, for each gate that the cell shows
+
+    def flat(self) -> list[Tensor | None]:
+        found = [self.y]
+        for part in (*self.states, *self.kept_states, *self.kept_gates):
+            found += part
+        return found
+
+
+def results(work: Work, values: Sequence) -> Results:
+    """The values of `Results.flat` as the record again."""
+    states, each = len(work.operands.states[0]), range(work.directions)
+    first = 1 + states * work.directions
+    second = first + states * work.directions * work.keep_states
+    shown = (len(values) - second) // work.directions
+
+    def parts(start: int, count: int) -> list[tuple]:
+        return [tuple(values[start + d * count : start + (d + 1) * count]) for d in each]
+
+    kept_states = parts(first, states) if work.keep_states else []
+    return Results(values[0], parts(1, states), kept_states, parts(second, shown) if work.keep_gates else [])
 
 
 class Sizes(NamedTuple):
@@ -52,105 +113,143 @@ class Sizes(NamedTuple):
     units: int
     outputs: int
     heads: int
-    per: int  # weights of one direction
 
     def widths(self, states: int) -> list[int]:
         return [self.outputs, *[self.units] * (states - 1)]
 
 
-@functools.lru_cache(maxsize=64)
-def _places(present: int) -> dict[str, int]:
-    """The place of each of NAMES that is present among one direction's weights."""
-    return {name: k for k, name in enumerate(name for bit, name in enumerate(NAMES) if present >> bit & 1)}
-
-
 def sizes(work: Work, made: Made) -> Sizes:
     """The sizes of a call; the weights tell the units, the projection, the heads."""
-    time, batch = (work.x if work.tokens is None else work.tokens).shape[:2]
-    weights, places, inputs = work.weights, _places(work.present), work.x.shape[-1]
-    units = (inputs if work.tokens is not None else weights[places["w_x"]].shape[0]) // made.meta.gates
+    x, tokens, one = work.operands.x, work.tokens, work.operands.weights[0]
+    time, batch = (x if tokens is None else tokens).shape[:2]
+    inputs = x.shape[-1]
+    units = (inputs if tokens is not None else one.w_x.shape[0]) // made.meta.gates
     outputs, heads = units, 1
-    if "w_r" in places:
-        outputs = weights[places["w_r"]].shape[0]
-    elif "w_h" in places:
-        heads = units // weights[places["w_h"]].shape[1]
-    return Sizes(time, batch, inputs, units, outputs, heads, len(weights) // work.directions)
+    if one.w_r is not None:
+        outputs = one.w_r.shape[0]
+    elif one.w_h is not None:
+        heads = max(units // max(one.w_h.shape[-1], 1), 1)
+    return Sizes(time, batch, inputs, units, outputs, heads)
+
+
+@functools.lru_cache(maxsize=256)
+def _weight_shapes(gates: int, inputs: int, units: int, outputs: int, heads: int) -> dict[str, tuple[int, ...]]:
+    rows = gates * units
+    return {
+        "w_x": (rows, inputs),
+        "w_h": (rows, outputs // heads),
+        "b_x": (rows,),
+        "b_h": (rows,),
+        "w_r": (outputs, units),
+    }
 
 
 class Structures:
     """The core's structures for one call, and whatever must live as long as they do."""
 
-    def __init__(self, work: Work, made: Made):
+    def __init__(self, work: Work, made: Made, like: "Structures | None" = None):
+        """like: those of a call on the same weights, which the caller has seen to be as they were."""
         self.work, self.made = work, made
-        self.size = size = sizes(work, made)
-        self.held: list = []
         self.number = torch.float64 if work.io == abi.F64 else torch.float32
-        threads = 1 if library.forked() else work.threads
-        self.call = call = abi.Call(
-            made.addresses[work.io],
-            work.io,
-            *size[:6],
-            work.directions,
-            threads,
-        )
-        call.parallel = library.parallel()
-        if work.tokens is None:
-            x = work.x
-            if x.stride(2) != 1 and size.inputs > 1:
-                x = x.contiguous()
-                self.held.append(x)
-            call.x, (call.x_time, call.x_row, _) = x.data_ptr(), x.stride()
+        if like is None:
+            self.held: list = []
+            self.size = size = sizes(work, made)
+            self.call = call = abi.Call(made.addresses[work.io], work.io, *size, work.directions)
+            call.parallel = library.parallel()
+            for d in range(work.directions):
+                self._weights(d)
+            self.weights = _lasting(work)
         else:
-            call.x, call.table_rows = self.pointer(work.x), work.x.shape[0]
-            call.tokens, (call.x_time, call.x_row) = work.tokens.data_ptr(), work.tokens.stride()
+            self.held = [like]
+            self.call = call = abi.Call.from_buffer_copy(like.call)
+            call.time, call.batch = (work.operands.x if work.tokens is None else work.tokens).shape[:2]
+            self.size = size = like.size._replace(time=call.time, batch=call.batch)
+            self.weights = like.weights
+        call.threads = 1 if library.forked() else work.threads
+        steps = (size.time, size.batch)
+        if work.tokens is None:
+            x = door.by_step(work.operands.x, "x", (*steps, size.inputs), DTYPES[work.io])
+            call.x, (call.x_time, call.x_row, _) = self.address(x, work.operands.x), x.stride()
+        else:
+            call.x, call.table_rows = (
+                self.pointer(work.operands.x, "table", work.operands.x.shape),
+                len(work.operands.x),
+            )
+            tokens = door.by_step(work.tokens, "ids", steps, torch.int64)
+            call.tokens, (call.x_time, call.x_row) = self.address(tokens, work.tokens), tokens.stride()
         if work.lengths is not None:
-            call.lengths = self.pointer(work.lengths, torch.int64)
+            call.lengths = self.pointer(work.lengths, "lengths", (size.batch,), torch.int64)
         if work.resets is not None:
-            call.resets = self.pointer(work.resets, torch.bool)
+            call.resets = self.pointer(work.resets, "resets", steps, torch.bool)
         for d in range(work.directions):
             self._direction(d)
 
+    def _weights(self, d: int) -> None:
+        size, to, weights, labels = self.size, self.call.direction[d], self.work.operands.weights[d], LABELS[d]
+        shapes = _weight_shapes(self.made.meta.gates, size.inputs, size.units, size.outputs, size.heads)
+        for name in MATRICES:
+            weight = getattr(weights, name)
+            if weight is not None:
+                setattr(to, name, self.pointer(weight, labels[name], shapes[name]))
+        if weights.vectors:
+            unit = (size.units,)
+            to.vectors = self.array([self.pointer(v, name, unit) for name, v in weights.vectors.items()])
+
     def _direction(self, d: int) -> None:
-        work, to = self.work, self.call.direction[d]
-        states, vectors, per = self.made.meta.states, self.made.meta.vectors, self.size.per
-        weights = work.weights[d * per : (d + 1) * per] if work.directions > 1 else work.weights
-        for name, place in _places(work.present).items():
-            setattr(to, name, self.pointer(weights[place]))
-        if vectors:
-            to.vectors = self.array([self.pointer(vector) for vector in weights[per - vectors :]])
-        mine = slice(d * states, (d + 1) * states)
-        to.state = self.array([self.pointer(s) for s in work.states[mine]])
-        if work.initial:
-            to.initial = self.array([self.pointer(s) for s in work.initial[mine]])
+        work, size, to, end = self.work, self.size, self.call.direction[d], "_reverse" if d else ""
+        names = self.made.cell.state_names
+        to.state = self.states(work.operands.states[d], names, "0" + end)
+        if work.operands.initial:
+            to.initial = self.states(work.operands.initial[d], [f"initial_{name}" for name in names], end)
         if work.masks:
-            to.mask = self.pointer(work.masks[d])
+            to.mask = self.pointer(work.masks[d], "mask" + end, (size.batch, size.outputs))
         if work.zones:
-            to.zoneout = self.array([self.pointer(zone, torch.bool) for zone in work.zones[mine]])
+            steps = (size.time, size.batch)
+            each = zip(work.zones[d], size.widths(len(names)), strict=True)
+            to.zoneout = self.array([self.pointer(zone, "zoneout", (*steps, w), torch.bool) for zone, w in each])
         if work.shares:
-            shares = abi.array_of(c_double, states)(*work.shares[mine])
+            shares = abi.array_of(c_double, len(names))(*work.shares[d])
             self.held.append(shares)
             to.zone_share = addressof(shares)
+
+    def states(
+        self, states: tuple[Tensor | None, ...], names: Iterable[str], end: str, lead: tuple[int, ...] = ()
+    ) -> int:
+        """The address of an array of addresses, one for each state; null where a state is None."""
+        size, pointers = self.size, []
+        width = size.outputs  # of the first; the others have one number a unit
+        for state, name in zip(states, names, strict=True):
+            label = name + end
+            pointers.append(None if state is None else self.pointer(state, label, (*lead, size.batch, width)))
+            width = size.units
+        return self.array(pointers)
 
     def for_backward(self) -> "Structures | None":
         """The same without the call's tensors, to be used again on the way back; None where it made copies of its own,
         which are not worth their memory until then."""
-        if any(isinstance(part, Tensor) for part in self.held):
-            return None
-        self.addresses, self.work = _addresses(self.work), None
+        for part in self.held:
+            if isinstance(part, Tensor):
+                return None
+        self.others, self.work = _passing(self.work), None
         return self
 
     def again(self, work: Work) -> bool:
-        """Whether `work` has its tensors where they were; a hook may have moved what autograd saved."""
+        """Whether `work` has its tensors where and as they were; a hook may have moved what autograd saved."""
         self.work = work
-        return _addresses(work) == self.addresses
+        return _passing(work) == self.others and _lasting(work) == self.weights
 
-    def pointer(self, tensor: Tensor, dtype: torch.dtype | None = None) -> int:
+    def pointer(self, tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> int:
         """The address of a tensor's numbers, dense and in the arithmetic's type."""
-        dtype = dtype or self.number
-        if tensor.dtype != dtype or not tensor.is_contiguous():
-            tensor = tensor.to(dtype).contiguous()
-            self.held.append(tensor)
-        return tensor.data_ptr()
+        read = door.dense(tensor, label, shape, dtype or self.number)
+        if read is not tensor:
+            self.held.append(read)
+        return read.data_ptr()
+
+    def address(self, read: Tensor, came: Tensor) -> int:
+        """The address of a tensor that may be a copy of the one that came."""
+        if read is not came:
+            self.held.append(read)
+        return read.data_ptr()
 
     def array(self, pointers: list[int | None]) -> int:
         """The address of an array of addresses."""
@@ -158,27 +257,34 @@ class Structures:
         self.held.append(made)
         return addressof(made)
 
-    def room(self, tensors: list[Tensor | None]) -> int:
+    def room(self, tensors: Iterable[Tensor | None]) -> int:
+        """The address of an array of addresses to write to."""
         return self.array([None if t is None else t.data_ptr() for t in tensors])
 
 
-def _addresses(work: Work) -> list[int]:
-    single = [t for t in (work.x, work.lengths, work.resets, work.tokens) if t is not None]
-    return [
-        t.data_ptr() for part in (single, work.weights, work.states, work.initial, work.masks, work.zones) for t in part
-    ]
+def _lasting(work: Work) -> list:
+    """What is seen of the weights."""
+    return door.state_of([weight for one in work.operands.weights for weight in one.flat() if weight is not None])
 
 
-def structures(work: Work) -> Structures:
-    """The core's structures for a call, without room for its results."""
-    return Structures(work, library.by_key(work.cell))
+def _passing(work: Work) -> list:
+    """What is seen of a call's other tensors."""
+    x, _, states, initial = work.operands
+    tensors = [x, work.lengths, work.resets, work.tokens, *work.masks]
+    for part in (*states, *initial, *work.zones):
+        tensors += part
+    return door.state_of([tensor for tensor in tensors if tensor is not None])
 
 
-def forward(work: Work, bound: bool = False, packed: Structures | None = None) -> list[Tensor]:
-    """y (T, B, D*P), the last states, then on request all states and all gates of each direction, and with `train` at the
-    end what the backward pass needs, (n,) bytes.
+def structures(work: Work, like: Structures | None = None) -> Structures:
+    """The core's structures for a call, without room for its results. like: as `Structures` takes it."""
+    return Structures(work, library.by_key(work.cell) if like is None else like.made, like)
 
-    bound: make that as large as `keep_bytes` says, not as large as these lengths ask. packed: the call's structures, if made.
+
+def forward(work: Work, bound: bool = False, packed: Structures | None = None) -> tuple[Results, Tensor | None]:
+    """The results, and with `train` what the backward pass needs, (n,) bytes.
+
+    bound: make that as large as `keep_bytes` says, not as large as these lengths need. packed: the call's structures, if made.
     """
     packed = packed or structures(work)
     made = packed.made
@@ -187,46 +293,48 @@ def forward(work: Work, bound: bool = False, packed: Structures | None = None) -
     out = DTYPES[work.io]
     y = empty_y(work, size)
     call.y, (call.y_time, call.y_row) = y.data_ptr(), y.stride()[:2]
-    results = [[], [], []]
     keep = None
     if work.train:
-        asked = made.core.keep_bytes(addressof(call))
-        room = keep_bytes(work, size, made) // work.directions if bound else -(-asked // 64) * 64
-        assert room >= asked, "keep_bytes is not an upper bound"
+        needed = made.core.keep_bytes(addressof(call))
+        room = keep_bytes(work, size, made) // work.directions if bound else -(-needed // 64) * 64
+        assert room >= needed, "keep_bytes is not an upper bound"
         keep = memory.room(work.directions * room)
+    done, steps = Results(y, [], [], []), (size.time, size.batch)
     for d in range(work.directions):
         to = call.direction[d]
-        last = [torch.empty(size.batch, width, dtype=number) for width in size.widths(states)]
+        last = [door.empty((size.batch, width), number) for width in size.widths(states)]
         to.last = packed.room(last)
-        results[0] += last
+        done.states.append(last)
         if work.keep_states:
-            kept = [torch.empty(size.time, size.batch, width, dtype=number) for width in size.widths(states)]
+            kept = [door.empty((*steps, width), number) for width in size.widths(states)]
             to.trace_states = packed.room(kept)
-            results[1] += kept
+            done.kept_states.append(kept)
         if work.keep_gates:
-            kept = [torch.empty(size.time, size.batch, size.units, dtype=number) for _ in range(made.meta.shown)]
+            kept = [door.empty((*steps, size.units), number) for _ in range(made.meta.shown)]
             to.trace_gates = packed.room(kept)
-            results[2] += kept
+            done.kept_gates.append(kept)
         if keep is not None:
             to.keep = keep.data_ptr() + d * room
-    call_core(made.core.forward, call)
-    given = [t if t.dtype == out else t.to(out) for part in results for t in part]
-    return [y, *given, *([] if keep is None else [keep])]
+    call_core(made.core.forward, addressof(call))
+    if out != number:
+        done = results(work, [t.to(out) for t in done.flat()])
+    return done, keep
 
 
 def empty_y(work: Work, size: Sizes) -> Tensor:
     """Room for y, its memory batch first or time first."""
     width, dtype = work.directions * size.outputs, DTYPES[work.io]
+    like = work.operands.x
     if work.batch_major:
-        return work.x.new_empty_strided((size.time, size.batch, width), (width, size.time * width, 1), dtype=dtype)
-    return work.x.new_empty((size.time, size.batch, width), dtype=dtype)
+        return like.new_empty_strided((size.time, size.batch, width), (width, size.time * width, 1), dtype=dtype)
+    return like.new_empty((size.time, size.batch, width), dtype=dtype)
 
 
 def _check(work: Work, size: Sizes) -> None:
-    """Numbers that the core uses as addresses. The layer has told more kindly, but not where it was compiled."""
+    """Numbers that the core uses as addresses. The layer checks them with better messages, but not where it was compiled."""
     for name, values, low, high in (
         ("lengths", work.lengths, 0, size.time),
-        ("ids", work.tokens, 0, work.x.shape[0] - 1),
+        ("ids", work.tokens, 0, work.operands.x.shape[0] - 1),
     ):
         if values is not None:
             least, most = (int(v) for v in values.aminmax())
@@ -234,95 +342,81 @@ def _check(work: Work, size: Sizes) -> None:
                 raise IndexError(f"`{name}` go from {least} to {most}; expected {low} to {high}")
 
 
-def call_core(function, call: abi.Call) -> None:
-    """Run one of the core's functions; it tells only whether memory ran out."""
-    if function(addressof(call)):
+def call_core(function, address: int) -> None:
+    """Run one of the core's functions on the call at this address; it reports only whether memory ran out."""
+    if function(address):
         raise torch.OutOfMemoryError("Recurra's kernel: memory ran out")
 
 
-_ON_REQUEST = ("dtrace_states", "dx", "dw_x", "dw_h", "db_x", "db_h", "dw_r")
-
-
 def backward(
-    work: Work,
-    keep: Tensor,
-    gradients: list[Tensor | None],
-    wanted: list[bool],
-    packed: Structures | None = None,
-) -> list[Tensor | None]:
-    """Gradients of x, each weight, each state and each initial state, in this order; None where not wanted.
+    work: Work, keep: Tensor, gradients: Results, wanted: Sequence[bool], packed: Structures | None = None
+) -> Operands:
+    """Gradients of the operands, in the same record; None where not wanted.
 
-    gradients: of y, of each last state and of each traced state; None for zero. packed: the forward call's structures.
+    gradients: of the results. wanted: for each of `Operands.flat`. packed: the forward call's structures, if they hold.
     """
-    if packed is None or not packed.again(work):
-        packed = structures(work)
-    made, lasting = packed.made, len(packed.held)
-    size, call, states, vectors = packed.size, packed.call, made.meta.states, made.meta.vectors
-    dy, *rest = gradients
+    packed = packed or structures(work)
+    lasting, call, size, number = len(packed.held), packed.call, packed.size, packed.number
+    door.check(keep, "keep")
     call.dy = None
-    if dy is not None:
-        out = DTYPES[work.io]
-        if dy.dtype != out or (dy.stride(2) != 1 and dy.shape[2] > 1):
-            dy = dy.to(out).contiguous()
+    if gradients.y is not None:
+        shape = (size.time, size.batch, work.directions * size.outputs)
+        dy = door.by_step(gradients.y, "gradient of y", shape, DTYPES[work.io])
         packed.held.append(dy)
         call.dy, (call.dy_time, call.dy_row) = dy.data_ptr(), dy.stride()[:2]
-    dlast, dtrace = rest[: work.directions * states], rest[work.directions * states :]
-    room = keep.numel() // work.directions
-    wants = iter(wanted)
-    want_x = next(wants)
-    want_weights = [next(wants) for _ in work.weights]
-    want_states = [next(wants) for _ in work.states]
-    want_initial = [next(wants) for _ in work.initial]
-    dxs, d_weights, d_states, d_initial = [], [], [], []
-
-    def like(tensor: Tensor, want: bool) -> Tensor | None:
-        return torch.empty(tensor.shape, dtype=packed.number) if want else None
-
-    def given(tensors: list[Tensor | None]) -> int:
-        return packed.array([None if t is None else packed.pointer(t) for t in tensors])
-
-    for d in range(work.directions):
-        to, mine = call.direction[d], slice(d * states, (d + 1) * states)
-        for name in _ON_REQUEST:  # an earlier backward pass over the same graph may have asked for more
-            setattr(to, name, None)
-        to.keep = keep.data_ptr() + d * room
-        to.dlast = given(dlast[mine])
-        if dtrace:
-            to.dtrace_states = given(dtrace[mine])
-        if want_x:
-            dxs.append(empty_dx(work, size, packed.number))
-            to.dx = dxs[-1].data_ptr()
-        span = slice(d * size.per, (d + 1) * size.per)
-        grads = [like(w, want) for w, want in zip(work.weights[span], want_weights[span], strict=True)]
-        for name, place in _places(work.present).items():
-            if grads[place] is not None:
-                setattr(to, f"d{name}", grads[place].data_ptr())
-        if to.db_h and not to.db_x:  # a merged cell's core computes it there, and copies
-            packed.held.append(torch.empty(made.meta.gates * size.units, dtype=packed.number))
-            to.db_x = packed.held[-1].data_ptr()
-        if vectors:
-            to.dvectors = packed.room(grads[size.per - vectors :])
-        d_weights += grads
-        ds = [like(s, want) for s, want in zip(work.states[mine], want_states[mine], strict=True)]
-        to.dstate = packed.room(ds)
-        d_states += ds
-        if work.initial:
-            di = [like(s, want) for s, want in zip(work.initial[mine], want_initial[mine], strict=True)]
-            to.dinitial = packed.room(di)
-            d_initial += di
-    call_core(made.core.backward, call)
+    operands = work.operands.flat()
+    # Of x each direction has its own.
+    rooms = [None, *(door.empty(t.shape, number) if w else None for t, w in zip(operands[1:], wanted[1:], strict=True))]
+    found = work.operands.like(rooms)
+    dxs = [empty_dx(work, size, number) if wanted[0] else None for _ in range(work.directions)]
+    for d, dx in enumerate(dxs):
+        to = call.direction[d]
+        to.keep = keep.data_ptr() + d * (keep.numel() // work.directions)
+        to.dx = None if dx is None else dx.data_ptr()
+        _take_gradients(packed, d, gradients)
+        _give_gradients(packed, d, found)
+    call_core(packed.made.core.backward, addressof(call))
     del packed.held[lasting:]
     packed.work = None
-    dx = None if not dxs else dxs[0] if len(dxs) == 1 else dxs[0].add_(dxs[1])
-    found = [dx, *d_weights, *d_states, *d_initial]
-    inputs = [work.x, *work.weights, *work.states, *work.initial]
-    return [g if g is None or g.dtype == t.dtype else g.to(t.dtype) for g, t in zip(found, inputs, strict=True)]
+    dx = dxs[0] if len(dxs) == 1 or dxs[0] is None else dxs[0].add_(dxs[1])
+    rooms[0] = dx
+    if any(g is not None and g.dtype is not t.dtype for g, t in zip(rooms, operands, strict=True)):
+        rooms = [g if g is None or g.dtype is t.dtype else g.to(t.dtype) for g, t in zip(rooms, operands, strict=True)]
+        return found.like(rooms)
+    return Operands(dx, found.weights, found.states, found.initial)
+
+
+def _take_gradients(packed: Structures, d: int, gradients: Results) -> None:
+    """Hand the core the gradients of one direction's states."""
+    to, names = packed.call.direction[d], packed.made.cell.state_names
+    to.dlast = packed.states(gradients.states[d], names, " of the gradient")
+    if gradients.kept_states:
+        to.dtrace_states = packed.states(gradients.kept_states[d], names, " of the gradient", (packed.size.time,))
+
+
+def _give_gradients(packed: Structures, d: int, found: Operands) -> None:
+    """Hand the core the room for one direction's gradients.
+
+    Everything is set anew: an earlier backward pass over the same graph may have wanted more.
+    """
+    to, weights = packed.call.direction[d], found.weights[d]
+    for name, field in GRADIENTS:
+        gradient = getattr(weights, name)
+        setattr(to, field, None if gradient is None else gradient.data_ptr())
+    if to.db_h and not to.db_x:  # a merged cell's core computes it there, and copies
+        packed.held.append(door.empty(weights.b_h.shape, packed.number))
+        to.db_x = packed.held[-1].data_ptr()
+    if weights.vectors:
+        to.dvectors = packed.room(weights.vectors.values())
+    to.dstate = packed.room(found.states[d])
+    if found.initial:
+        to.dinitial = packed.room(found.initial[d])
 
 
 def empty_dx(work: Work, size: Sizes, number: torch.dtype) -> Tensor:
     if work.tokens is not None:  # the core adds to it
-        return torch.zeros(work.x.shape, dtype=number)
-    return torch.empty(size.time, size.batch, size.inputs, dtype=DTYPES[work.io])
+        return torch.zeros(work.operands.x.shape, dtype=number, device="cpu")
+    return door.empty((size.time, size.batch, size.inputs), DTYPES[work.io])
 
 
 def keep_bytes(work: Work, size: Sizes, made: Made):
@@ -332,24 +426,26 @@ def keep_bytes(work: Work, size: Sizes, made: Made):
     """
     # A layer's widths are fixed; int() says so where they are symbols too.
     widths = int(size.inputs), int(size.units), int(size.outputs), int(size.heads)
-    each, rows = _keep_rates(work.cell, work.io, work.present, bool(work.masks), *widths)
+    projected, masked = work.operands.weights[0].w_r is not None, bool(work.masks)
+    each, rows = _keep_rates(work.cell, work.io, projected, masked, *widths)
     padding = 64 * 14 * (work.threads + 1)  # up to a cache line for each of the arrays of each thread's rows
     room = size.time * size.batch * each + size.batch * rows + padding
     return work.directions * ((room + 63) // 64 * 64)
 
 
 @functools.lru_cache(maxsize=256)
-def _keep_rates(cell: str, io: int, present: int, masked: bool, inputs: int, units: int, outputs: int, heads: int):
+def _keep_rates(
+    cell: str, io: int, projected: bool, masked: bool, inputs: int, units: int, outputs: int, heads: int
+) -> tuple[int, int]:
     """Bytes kept for each step of a row, and for each row."""
     made, batch = library.by_key(cell), 64  # so many rows fill whole cache lines in every type
 
-    def ask(time: int) -> int:
+    def kept(time: int) -> int:
         call = abi.Call(made.addresses[io], io, time, batch, inputs, units, outputs, heads, 1, 1)
-        for k, name in enumerate(NAMES):
-            setattr(call.direction[0], name, 64 if present >> k & 1 else None)  # only looked at for being there
-        call.direction[0].mask = 64 if masked else None
+        to = call.direction[0]  # only looked at for being there
+        to.w_r, to.mask = 64 if projected else None, 64 if masked else None
         return made.core.keep_bytes(addressof(call))
 
-    one, two = ask(1), ask(2)
+    one, two = kept(1), kept(2)
     each = two - one
     return -(-each // batch), max(0, -(-(one - each) // batch))

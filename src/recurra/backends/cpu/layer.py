@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.backends import equations
-from recurra.backends.call import Call, Ran, is_transformed
+from recurra.backends.call import Call, Operands, Ran, is_transformed
 from recurra.backends.cpu import library, operator
-from recurra.backends.cpu.execute import IO, NAMES, Work
+from recurra.backends.cpu.execute import IO, Results, Work
 from recurra.backends.cpu.library import Unavailable
 from recurra.cells import Cell
 
@@ -53,11 +53,9 @@ def _dtype(x: Tensor) -> torch.dtype:
 def _trains(call: Call) -> bool:
     if not torch.is_grad_enabled():
         return False
-    parts = [call.x if call.embedding is None else call.embedding]
-    for direction in (*call.weights, *call.states, *call.initial):
-        parts += [part for part in direction[:5] if part is not None]
-    parts += [v for one in call.weights for v in one.vectors.values()]
-    return any(part.requires_grad for part in parts)
+    x = call.x if call.embedding is None else call.embedding
+    operands = Operands(x, call.weights, call.states, call.initial).flat()
+    return any(part is not None and part.requires_grad for part in operands)
 
 
 def _constant(function):
@@ -97,42 +95,29 @@ def _threads() -> int:
 
 def work(call: Call) -> Work:
     """The call as the operator takes it."""
-    tokens, x, present = None, call.x, 0
+    x, weights, tokens = call.x, call.weights, None
+    batch_major = x.stride(0) < x.stride(1)
+    io = IO[_dtype(x if call.embedding is None else call.embedding)]
     if call.embedding is None:
         x = x if x.dtype == _dtype(x) else x.to(_dtype(x))
-        io, batch_major = IO[x.dtype], x.stride(0) < x.stride(1)
     else:
-        io, batch_major = IO[_dtype(call.embedding)], x.stride(0) < x.stride(1)
-        tokens, x = call.x.long(), _table(call)
-    weights = []
-    for one in call.weights:
-        used = one if tokens is None else one._replace(w_x=None, b_x=None)
-        weights += [w for w in used[:5] if w is not None]
-        weights += [used.vectors[name] for name in call.cell.vectors]
-        present = sum(1 << k for k in range(len(NAMES)) if used[k] is not None)
-    zones, shares = [], []
-    for direction in call.zoneout or []:
-        for zone in direction:
-            (zones if isinstance(zone, Tensor) else shares).append(zone)
+        tokens, x, weights = x.long(), _table(call), [one._replace(w_x=None, b_x=None) for one in weights]
+    zoneout = call.zoneout or []
+    drawn = bool(zoneout) and isinstance(zoneout[0][0], Tensor)
     return Work(
         _cell_key(call.cell),
         io,
-        present,
-        len(call.weights),
         _threads(),
         call.keep_states,
         call.keep_gates,
         _trains(call),
         batch_major,
-        shares,
-        x,
-        weights,
-        [state for direction in call.states for state in direction],
+        Operands(x, weights, call.states, call.initial if call.resets is not None else []),
         call.lengths,
         call.resets,
-        [state for direction in call.initial for state in direction] if call.resets is not None else [],
         call.mask or [],
-        zones,
+        zoneout if drawn else [],
+        [] if drawn else zoneout,
         tokens,
     )
 
@@ -146,16 +131,9 @@ def _table(call: Call) -> Tensor:
         return F.linear(call.embedding.to(number), one.w_x.to(number), bias)
 
 
-def _ran(call: Call, results: list[Tensor]) -> Ran:
+def _ran(call: Call, made: Results) -> Ran:
     """The operator's results as a backend gives them."""
-    directions, names = len(call.weights), call.cell.state_names
-    rest = iter(results)
-    y = next(rest)
-    states = [tuple([next(rest) for _ in names]) for _ in range(directions)]
-    kept_states, kept_gates = [], []
-    if call.keep_states:
-        kept_states = [{name: next(rest) for name in names} for _ in range(directions)]
-    if call.keep_gates:
-        shown = _shown(call.cell).split()
-        kept_gates = [{name: next(rest) for name in shown} for _ in range(directions)]
-    return Ran(y, states, kept_states, kept_gates)
+    kept_states = [dict(zip(call.cell.state_names, part, strict=True)) for part in made.kept_states]
+    shown = _shown(call.cell).split() if call.keep_gates else []
+    kept_gates = [dict(zip(shown, part, strict=True)) for part in made.kept_gates]
+    return Ran(made.y, made.states, kept_states, kept_gates)

@@ -26,7 +26,7 @@ def room(size: int) -> Tensor:
     """(size,) uint8, not cleared; its memory is used again once the tensor and all that share it are gone."""
     global _requests
     if size < SMALL or size > LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
-        return torch.empty(size, dtype=torch.uint8)
+        return torch.empty(size, dtype=torch.uint8, device="cpu")
     with _lock:
         _requests += 1
         free = [entry for entry in _blocks if _is_free(entry)]

@@ -1,7 +1,7 @@
-"""The torch.library operator `recurra::layer`, its gradient `recurra::layer_backward`, and the short way past both.
+"""The torch.library operator `recurra::layer`, its gradient `recurra::layer_backward`, and the fast path past both.
 
-torch.compile, torch.export and whatever else looks at operators sees one node a layer. A plain eager call takes the short
-way, an autograd.Function or nothing at all: the dispatcher's Python side costs more than a small layer's single step.
+torch.compile, torch.export and whatever else looks at operators sees one node a layer. A plain eager call takes the fast
+path, an autograd.Function or nothing at all: the dispatcher's Python side costs more than a small layer's single step.
 
 A second derivative runs the equations on what was saved: exact, and as slow as they are.
 """
@@ -10,42 +10,43 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from recurra.backends.call import Call, Weights
+from recurra.backends.call import Call, Operands, Weights
 from recurra.backends.cpu import execute, library
-from recurra.backends.cpu.execute import NAMES, Work
+from recurra.backends.cpu.execute import MATRICES, Results, Work
 from recurra.errors import BackendError
 
 _STATIC = (
-    "str cell, int io, int present, int directions, int threads, bool keep_states, bool keep_gates, bool train, "
+    "str cell, int io, str present, int directions, int threads, bool keep_states, bool keep_gates, bool train, "
     "bool batch_major, float[] shares"
 )
 _TENSORS = (
-    "Tensor x, Tensor[] weights, Tensor[] states, Tensor? lengths, Tensor? resets, Tensor[] initial, Tensor[] masks, "
+    "Tensor x, Tensor[] weights, Tensor[] states, Tensor[] initial, Tensor? lengths, Tensor? resets, Tensor[] masks, "
     "Tensor[] zones, Tensor? tokens"
 )
 SCHEMA = f"({_STATIC}, {_TENSORS}) -> Tensor[]"
 BACKWARD_SCHEMA = f"({_STATIC}, {_TENSORS}, Tensor keep, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
+_COUNT = SCHEMA.count(",") + 1  # arguments of the operator
 
 _PLAIN = (Tensor, torch.nn.Parameter)
 
 
-def layer(work: Work) -> list[Tensor]:
-    """Run one layer: what `execute.forward` gives, without what it keeps."""
-    tensors = inputs(work)
+def layer(work: Work, like: execute.Structures | None = None) -> Results:
+    """Run one layer: what `execute.forward` gives, without what it keeps.
+
+    like: the structures of a call of the same form on the same weights, as they are now.
+    """
+    tensors = work.operands.flat()
     if torch.compiler.is_compiling() or not _is_plain(tensors):
-        out = torch.ops.recurra.layer(*work)
-        return out[:-1] if work.train else out
-    return list(_Layer.apply(work, *tensors)) if work.train else execute.forward(work)
+        out = torch.ops.recurra.layer(*arguments(work))
+        return execute.results(work, out[:-1] if work.train else out)
+    if work.train:
+        return execute.results(work, _Layer.apply(work, like, *tensors))
+    return execute.forward(work, packed=execute.structures(work, like))[0]
 
 
-def inputs(work: Work) -> list[Tensor]:
-    """Those of the tensors that have gradients, in the order that `execute.backward` gives them in."""
-    return [work.x, *work.weights, *work.states, *work.initial]
-
-
-def _is_plain(tensors: list[Tensor]) -> bool:
+def _is_plain(tensors: list[Tensor | None]) -> bool:
     """Whether these are ordinary tensors that nothing looks over."""
-    return torch._C._len_torch_dispatch_stack() == 0 and all(type(t) in _PLAIN for t in tensors)
+    return torch._C._len_torch_dispatch_stack() == 0 and all(t is None or type(t) in _PLAIN for t in tensors)
 
 
 def is_forward_ad() -> bool:
@@ -54,69 +55,102 @@ def is_forward_ad() -> bool:
 
 
 class _Layer(torch.autograd.Function):
-    """The short way with gradients. `work` comes whole, and its tensors with gradients once more, for autograd to see."""
+    """The fast path with gradients. `work` comes whole, and its operands once more, for autograd to see."""
 
     @staticmethod
-    def forward(ctx, work: Work, *tensors: Tensor):
-        packed = execute.structures(work)
-        *results, keep = execute.forward(work, packed=packed)
+    def forward(ctx, work: Work, like: execute.Structures | None, *tensors: Tensor | None):
+        packed = execute.structures(work, like)
+        made, keep = execute.forward(work, packed=packed)
         ctx.set_materialize_grads(False)
-        ctx.packed, ctx.work = packed.for_backward(), _save(ctx, work, keep)
-        return tuple(results)
+        saved = work.flat()  # where hooks (checkpointing, offloading) see them
+        ctx.save_for_backward(*saved, keep)
+        ctx.work = work.like([None] * len(saved)) if like is None else work.formed(like.work)
+        ctx.packed = packed.for_backward()
+        return tuple(made.flat())
 
     @staticmethod
     def backward(ctx, *gradients: Tensor | None):
-        work, keep = _restore(ctx)
-        wanted = ctx.needs_input_grad[1:]
+        *saved, keep = ctx.saved_tensors
+        work, wanted = ctx.work.like(saved), ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():  # create_graph=True: the gradient itself is to be differentiated
-            return None, *_by_equations(work, gradients, wanted)
-        return None, *execute.backward(work, keep, list(gradients), list(wanted), ctx.packed)
+            return None, None, *_by_equations(work, gradients, wanted)
+        packed = ctx.packed if ctx.packed is not None and ctx.packed.again(work) else None
+        found = execute.backward(work, keep, execute.results(work, gradients), wanted, packed)
+        return None, None, *found.flat()
 
 
-_TENSOR_FIELDS = ("x", "weights", "states", "lengths", "resets", "initial", "masks", "zones", "tokens")
+def arguments(work: Work) -> tuple:
+    """The work as the operator takes it: lists of tensors run over directions first."""
+    x, weights, states, initial = work.operands
+    names = [name for name in MATRICES if getattr(weights[0], name) is not None]
+    listed = [[*(getattr(one, name) for name in names), *one.vectors.values()] for one in weights]
+    static = (
+        work.cell,
+        work.io,
+        " ".join(names),
+        work.directions,
+        work.threads,
+        work.keep_states,
+        work.keep_gates,
+        work.train,
+    )
+    tensors = (
+        x,
+        _all(listed),
+        _all(states),
+        _all(initial),
+        work.lengths,
+        work.resets,
+        work.masks,
+        _all(work.zones),
+        work.tokens,
+    )
+    return *static, work.batch_major, _all(work.shares), *tensors
 
 
-def _save(ctx, work: Work, keep: Tensor) -> Work:
-    """Save every tensor where hooks (checkpointing, offloading) see it; → the work with each one's place instead."""
-    tensors: list[Tensor] = []
-    places = {}
-    for name in _TENSOR_FIELDS:
-        part = getattr(work, name)
-        if isinstance(part, Tensor):
-            places[name] = len(tensors)
-            tensors.append(part)
-        elif part:
-            places[name] = slice(len(tensors), len(tensors) + len(part))
-            tensors += part
-    ctx.save_for_backward(*tensors, keep)
-    return work._replace(**places)
+def _all(parts) -> list:
+    return [value for part in parts for value in part]
 
 
-def _restore(ctx) -> tuple[Work, Tensor]:
-    *tensors, keep = ctx.saved_tensors
-    places = {name: getattr(ctx.work, name) for name in _TENSOR_FIELDS}
-    return ctx.work._replace(
-        **{name: tensors[place] for name, place in places.items() if isinstance(place, int | slice)}
-    ), keep
+def from_arguments(
+    cell, io, present, directions, threads, keep_states, keep_gates, train, batch_major, shares, x, weights, states, initial,
+    lengths, resets, masks, zones, tokens,
+) -> Work:  # fmt: skip
+    """The work that `arguments` came from."""
+    names, vectors = present.split(), library.by_key(cell).cell.vectors
+    blank = Weights(None, None, None, None)
+
+    def parts(listed: list) -> list[tuple]:
+        count = len(listed) // directions
+        return [tuple(listed[d * count : (d + 1) * count]) for d in range(directions)] if listed else []
+
+    ones = []
+    for part in parts(weights):
+        values = iter(part)
+        named = {name: next(values) for name in names}
+        ones.append(blank._replace(**named, vectors=dict(zip(vectors, values, strict=True))))
+    operands = Operands(x, ones, parts(states), parts(initial))
+    switches = threads, keep_states, keep_gates, train, batch_major
+    return Work(cell, io, *switches, operands, lengths, resets, masks, parts(zones), parts(shares), tokens)
 
 
-def _by_equations(work: Work, gradients, wanted) -> list[Tensor | None]:
-    """The gradients as the equations give them, with a graph of their own."""
+def _by_equations(work: Work, gradients, wanted: list[bool]) -> list[Tensor | None]:
+    """The operands' gradients as the equations give them, with a graph of their own."""
     from recurra.backends import equations
 
     # Views: where one input was computed from another, its gradient must not flow on into the other here.
-    seen = [t.view_as(t) for t in inputs(work)]
-    ran = equations.run(_as_call(work, seen))
-    results = [ran.y, *(s for direction in ran.states for s in direction)]
-    results += [s for direction in ran.kept_states for s in direction.values()]
-    pairs = [(r.to(g.dtype), g) for r, g in zip(results, gradients, strict=True) if g is not None]
-    asked = [t for t, want in zip(seen, wanted, strict=True) if want]
-    if not pairs or not asked:
+    seen = [None if t is None else t.view_as(t) for t in work.operands.flat()]
+    ran = equations.run(_as_call(work, work.operands.like(seen)))
+    made = [ran.y, *(s for direction in ran.states for s in direction)]
+    made += [s for direction in ran.kept_states for s in direction.values()]
+    pairs = [(r.to(g.dtype), g) for r, g in zip(made, gradients, strict=True) if g is not None]
+    inputs = [t for t, want in zip(seen, wanted, strict=True) if want]
+    if not pairs or not inputs:
         return [None] * len(seen)
     found = iter(
         torch.autograd.grad(
             [r for r, _ in pairs],
-            asked,
+            inputs,
             [g for _, g in pairs],
             create_graph=True,
             allow_unused=True,
@@ -126,54 +160,40 @@ def _by_equations(work: Work, gradients, wanted) -> list[Tensor | None]:
     return [next(found) if want else None for want in wanted]
 
 
-def _as_call(work: Work, tensors: list[Tensor]) -> Call:
-    """The work as a Call again, on these tensors in place of its own, in the core's arithmetic."""
+def _as_call(work: Work, operands: Operands) -> Call:
+    """The work as a Call again, on these operands in place of its own, in the core's arithmetic."""
     from recurra.cells import facts
 
     cell = library.by_key(work.cell).cell
-    number = torch.float64 if work.x.dtype == torch.float64 else torch.float32
-    given = iter([t.to(number) for t in tensors])
-    x, weights = next(given), [next(given) for _ in work.weights]
-    states, initial = [next(given) for _ in work.states], [next(given) for _ in work.initial]
-    per, count = len(weights) // work.directions, len(cell.state_names)
-    names = [name for k, name in enumerate(NAMES) if work.present >> k & 1]
-    ones = []
-    for d in range(work.directions):
-        mine = weights[d * per : (d + 1) * per]
-        named = dict(zip(names, mine, strict=False))
-        vectors = dict(zip(cell.vectors, mine[len(names) :], strict=True))
-        ones.append(Weights(*(named.get(name) for name in NAMES), vectors))
+    number = torch.float64 if operands.x.dtype == torch.float64 else torch.float32
+    x, weights, states, initial = operands.like([None if t is None else t.to(number) for t in operands.flat()])
     if work.tokens is not None:  # the table's rows are the products already
         x = x[work.tokens]
-        ones = [one._replace(w_x=torch.eye(x.shape[-1], dtype=number)) for one in ones]
-
-    def by_direction(values: list) -> list:
-        return [tuple(values[d * count : (d + 1) * count]) for d in range(work.directions)]
-
-    zones = work.zones or work.shares
+        weights = [one._replace(w_x=torch.eye(x.shape[-1], dtype=number, device="cpu")) for one in weights]
     return Call(
         cell,
         facts(cell),
         x,
-        ones,
-        by_direction(states),
+        weights,
+        states,
         lengths=work.lengths,
         resets=work.resets,
-        initial=by_direction(initial) if initial else [],
+        initial=initial,
         mask=[m.to(number) for m in work.masks] or None,
-        zoneout=by_direction(zones) if zones else None,
+        zoneout=work.zones or work.shares or None,
         keep_states=work.keep_states,
     )
 
 
-def _op(*arguments) -> list[Tensor]:
-    return execute.forward(Work(*arguments), bound=True)
+def _op(*given) -> list[Tensor]:
+    made, keep = execute.forward(from_arguments(*given), bound=True)
+    return [*made.flat(), *([] if keep is None else [keep])]
 
 
-def _op_fake(*arguments) -> list[Tensor]:
-    work = Work(*arguments)
+def _op_fake(*given) -> list[Tensor]:
+    work = from_arguments(*given)
     made = library.by_key(work.cell)
-    size, x = execute.sizes(work, made), work.x
+    size, x = execute.sizes(work, made), work.operands.x
     y, count = execute.empty_y(work, size), made.meta.states
     widths = size.widths(count) * work.directions
     results = [y, *(y.new_empty((size.batch, width)) for width in widths)]
@@ -189,28 +209,34 @@ def _op_fake(*arguments) -> list[Tensor]:
 
 def _op_setup(ctx, inputs, output) -> None:
     ctx.set_materialize_grads(False)
-    ctx.work = _save(ctx, Work(*inputs), output[-1])
+    work = from_arguments(*inputs)
+    tensors = work.flat()
+    ctx.save_for_backward(*tensors, output[-1])
+    ctx.work = work.like([None] * len(tensors))
 
 
 def _op_gradient(ctx, gradients):
-    work, keep = _restore(ctx)
-    wanted = [True] * len(inputs(work))
-    found = torch.ops.recurra.layer_backward(*work, keep, list(gradients[:-1]), wanted)
-    x, rest = found[0], found[1:]
-    weights, rest = rest[: len(work.weights)], rest[len(work.weights) :]
-    states, initial = rest[: len(work.states)], rest[len(work.states) :]
+    *saved, keep = ctx.saved_tensors
+    work = ctx.work.like(saved)
+    wanted = [t is not None for t in work.operands.flat()]
+    found = iter(torch.ops.recurra.layer_backward(*arguments(work), keep, list(gradients[:-1]), wanted))
+    x, weights, states, initial = work.operands.like([next(found) if want else None for want in wanted])
+    lists = [w for one in weights for w in one.flat() if w is not None], _all(states), _all(initial)
+    masks, zones = ([None] * len(part) for part in (work.masks, _all(work.zones)))
     statics = [*[None] * 9, None if work.shares else []]  # an empty list is taken for one of tensors
-    return *statics, x, weights, states, None, None, initial, [None] * len(work.masks), [None] * len(work.zones), None
+    return *statics, x, *lists, None, None, masks, zones, None
 
 
-def _op_backward(*arguments) -> list[Tensor]:
-    *work, keep, gradients, wanted = arguments
-    return execute.backward(Work(*work), keep, list(gradients), list(wanted))
+def _op_backward(*given) -> list[Tensor]:
+    work, (keep, gradients, wanted) = from_arguments(*given[:_COUNT]), given[_COUNT:]
+    found = execute.backward(work, keep, execute.results(work, gradients), wanted)
+    return [gradient for gradient in found.flat() if gradient is not None]
 
 
-def _op_backward_fake(*arguments) -> list[Tensor]:
-    work = Work(*arguments[: len(Work._fields)])
-    return [work.x.new_empty(t.shape) if k == 0 else t.new_empty(t.shape) for k, t in enumerate(inputs(work))]
+def _op_backward_fake(*given) -> list[Tensor]:
+    work = from_arguments(*given[:_COUNT])
+    first, *rest = work.operands.flat()
+    return [first.new_empty(first.shape), *(t.new_empty(t.shape) for t in rest if t is not None)]
 
 
 def _op_twice(ctx, *gradients):

@@ -1,4 +1,4 @@
-"""The short way through a stack gives what the long way gives, sees every change of the layer, and leaves alone what is
+"""The fast path through a stack gives what the general path gives, sees every change of the layer, and leaves alone what is
 not plain."""
 
 import copy
@@ -13,7 +13,6 @@ from torch.nn.utils import parametrizations, prune
 from recurra import cells
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.nn import LSTM, Recurrent
-from recurra.nn.prepared import Prepared
 
 FORMS = [
     {},
@@ -28,41 +27,41 @@ FORMS = [
 
 @pytest.fixture
 def ways(monkeypatch):
-    """Both ways: `short(layer, *arguments)` fails where the call took the long one."""
+    """Both ways: `fast(layer, *arguments)` fails where the call took the general one."""
     taken = []
-    run = Prepared.run
+    run = Recurrent._run_fast
 
     def watched(self, *arguments):
         taken.append(run(self, *arguments))
         return taken[-1]
 
-    monkeypatch.setattr(Prepared, "run", watched)
+    monkeypatch.setattr(Recurrent, "_run_fast", watched)
 
-    def short(layer, *arguments, **named):
+    def fast(layer, *arguments, **named):
         result = layer(*arguments, **named)
-        assert taken[-1] is not None, "the long way was taken"
+        assert taken[-1] is not None, "the general path was taken"
         return result
 
-    def long(layer, *arguments, **named):
+    def general(layer, *arguments, **named):
         with monkeypatch.context() as patch:
-            patch.setattr(Prepared, "run", lambda *_: None)
+            patch.setattr(Recurrent, "_run_fast", lambda *_: None)
             return layer(*arguments, **named)
 
-    return short, long, taken
+    return fast, general, taken
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize("cell", cells.names())
 @torch.inference_mode()
 def test_both_ways_give_the_same(cell, form, ways):
-    short, long, _ = ways
+    fast, general, _ = ways
     layer = Recurrent(cell, 5, 7, init="torch", **form)
     state, dtype = None, form.get("dtype", torch.float32)
     for time, batch in [(1, 1), (6, 3), (1, 3), (4, 1)]:
         x = torch.randn((batch, time, 5) if form.get("batch_first") else (time, batch, 5), dtype=dtype)
         state = None if state is None or state_batch(state) != batch else state
-        assert_same(short(layer, x, state), long(layer, x, state))
-        y, state = short(layer, x, state)
+        assert_same(fast(layer, x, state), general(layer, x, state))
+        y, state = fast(layer, x, state)
 
 
 def state_batch(state):
@@ -82,13 +81,13 @@ def parts(state):
 
 @torch.no_grad()
 def test_projection_heads_and_embedding(ways):
-    short, long, _ = ways
+    fast, general, _ = ways
     for layer in (LSTM(5, 8, proj_size=3, num_layers=2), Recurrent("gru", 5, 8, heads=4)):
-        assert_same(short(layer, torch.ones(3, 2, 5)), long(layer, torch.ones(3, 2, 5)))
+        assert_same(fast(layer, torch.ones(3, 2, 5)), general(layer, torch.ones(3, 2, 5)))
     table, layer = torch.nn.Embedding(50, 5), LSTM(5, 8)
     ids = torch.randint(50, (4, 3))
     for embedding in (table, table.weight):
-        assert_same(short(layer, ids, embedding=embedding), long(layer, ids, embedding=embedding))
+        assert_same(fast(layer, ids, embedding=embedding), general(layer, ids, embedding=embedding))
     with pytest.raises(DataError, match="go from 0 to 50; expected 0 to 49"):
         layer(torch.tensor([[0, 50]]), embedding=table)
 
@@ -96,7 +95,7 @@ def test_projection_heads_and_embedding(ways):
 @pytest.mark.parametrize("form", [*FORMS, {"residual": True, "num_layers": 2}], ids=str)
 @pytest.mark.parametrize("cell", cells.names())
 def test_both_ways_train_the_same(cell, form, ways):
-    short, long, taken = ways
+    fast, general, taken = ways
     layer = Recurrent(cell, 7 if "residual" in form else 5, 7, **form)
     sizes, dtype = ((2, 4) if form.get("batch_first") else (4, 2)), form.get("dtype", torch.float32)
     x = torch.randn(*sizes, layer.input_size, dtype=dtype, requires_grad=True)
@@ -105,8 +104,8 @@ def test_both_ways_train_the_same(cell, form, ways):
     state = [part.clone().requires_grad_() for part in parts(state)]
     inputs, found = [x, *state, *layer.parameters()], []
     for way in (
-        layer if "residual" in form else lambda *given: short(layer, *given),
-        lambda *given: long(layer, *given),
+        layer if "residual" in form else lambda *given: fast(layer, *given),
+        lambda *given: general(layer, *given),
     ):
         for start in (None, state[0] if len(state) == 1 else tuple(state)):
             y, ended = way(x, start)
@@ -120,10 +119,10 @@ def test_both_ways_train_the_same(cell, form, ways):
 
 
 def test_a_second_derivative_and_checkpointing_on_both_ways(ways):
-    short, long, taken = ways
+    fast, general, taken = ways
     layer, x = LSTM(5, 7).double(), torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
     seconds = []
-    for way in (short, long):
+    for way in (fast, general):
         (first,) = torch.autograd.grad(way(layer, x)[0].square().sum(), x, create_graph=True)
         seconds.append(torch.autograd.grad(first.square().sum(), [x, *layer.parameters()]))
     for one, other in zip(*seconds, strict=True):
@@ -191,12 +190,12 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @torch.no_grad()
 def test_every_change_of_the_layer_is_seen(change, ways):
-    short, long, _ = ways
+    fast, general, _ = ways
     layer, x = LSTM(5, 7).eval(), torch.randn(3, 2, 5)
-    before = short(layer, x)[0]
+    before = fast(layer, x)[0]
     change(layer)
     x = x.to(layer.weight_ih_l0.dtype)
-    found, wanted = layer(x), long(layer, x)
+    found, wanted = layer(x), general(layer, x)
     assert_same(found, wanted)
     if change is not run_elsewhere:
         assert not torch.allclose(found[0].float(), before, atol=1e-6) or change is convert
@@ -247,12 +246,12 @@ def test_a_sum_beyond_the_floats_is_no_infinity():
 
 @torch.no_grad()
 def test_states_that_lie_apart_in_memory(ways):
-    _, long, _ = ways
+    _, general, _ = ways
     layer, x = LSTM(5, 7), torch.randn(3, 2, 5)
     state = tuple(torch.randn(7, 2, 1).permute(2, 1, 0) for _ in range(2))
-    assert_same(layer(x, state), long(layer, x, state))
+    assert_same(layer(x, state), general(layer, x, state))
     strided = torch.randn(3, 2, 10)[..., ::2]
-    assert_same(layer(strided), long(layer, strided))
+    assert_same(layer(strided), general(layer, strided))
 
 
 @torch.no_grad()
@@ -260,19 +259,19 @@ def test_copies_and_pickles_have_nothing_ready():
     layer, x = LSTM(5, 7), torch.randn(3, 2, 5)
     y, _ = layer(x)
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):  # noqa: S301 (our own bytes)
-        assert twin._prepared._free == []
+        assert twin._fast.free == []
         twin.weight_hh_l0.mul_(3)
         assert not torch.allclose(twin(x)[0], y)
         assert torch.equal(layer(x)[0], y)
 
 
 def test_training_after_inference(ways):
-    short, _, _ = ways
+    fast, _, _ = ways
     layer, x = LSTM(5, 7, num_layers=2), torch.randn(4, 3, 5)
     for batch in (3, 2, 3):
         with torch.inference_mode():
-            y, _ = short(layer, x[:, :batch])
-        trained, _ = short(layer, x[:, :batch])
+            y, _ = fast(layer, x[:, :batch])
+        trained, _ = fast(layer, x[:, :batch])
         assert_close(trained, y, 0)
         trained.sum().backward()
 
@@ -296,7 +295,7 @@ def test_threads_that_overlap():
     for thread in threads:
         thread.join()
     assert not wrong
-    assert 1 <= len(layer._prepared._free) <= 5
+    assert 1 <= len(layer._fast.free) <= 5
 
 
 class Scaled(torch.nn.Embedding):
