@@ -95,7 +95,7 @@ def main() -> int:
         found = curves[kind] = by_length(model, fresh["words"])
         groups = [[right for n, one in found.items() if a <= n <= b for right in one] for a, b in GROUPS]
         shares = [f"{100 * sum(right) / len(right):.1f}" for right in groups]
-        size = sum(p.numel() for p in model.model_.parameters())
+        size = sum(p.numel() for p in model.model.parameters())
         report.row(
             kind,
             f"{size:,}",

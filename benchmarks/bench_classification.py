@@ -2,7 +2,7 @@
 
     python benchmarks/bench_classification.py                            the quick rows, some minutes on two cores
     python benchmarks/bench_classification.py sequential permuted        MNIST pixel by pixel: each a quarter of an hour
-    python benchmarks/bench_classification.py sequential --runs runs     the same, kept: the same command goes on after a stop
+    python benchmarks/bench_classification.py sequential --runs runs     the same, kept: the same command resumes after a stop
     python benchmarks/bench_classification.py authors --picture a.png    draws the attention over words
 
 Real data is read from RECURRA_DATA. Settings were picked by judgement, without a search; a test part is read once, at
@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from pairs import header
+from recurra.tasks.classification.sequences import held_out
 from report import Report, arguments, row_of
 
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
-from recurra.tasks.classification.sequences import held_out
 from recurra.tasks.tagging import SequenceTagger, span_f1
 
 DATA = Path(os.environ.get("RECURRA_DATA", Path(__file__).parents[2] / "shared/data"))
@@ -55,7 +55,7 @@ def surnames():
     X, y = read_files(DATA / "names")
     pairs = sorted(set(zip(X, y.tolist(), strict=True)))
     X, y = [name for name, _ in pairs], np.array([kind for _, kind in pairs])
-    return [([X[i] for i in part], y[part]) for part in held_out(y, 0.2, seed=0)]
+    return [([X[i] for i in part], y[part]) for part in held_out(len(y), 0.2, 0, y)]
 
 
 BOOKS = {"Shakespeare": "tinyshakespeare/input.txt", "Tolstoy": "war_and_peace/warpeace_input.txt"}
@@ -141,16 +141,16 @@ QUICK = [name for name in ROWS if not name.startswith(("sequential", "permuted")
 
 
 def fitted(name: str, settings: dict, seed: int, train, runs: Path | None):
-    """The estimator of a row, fitted; with `runs`, in a folder there, and gone on with where that exists."""
+    """The estimator of a row, fitted; with `runs`, in a folder there, resumed where that exists."""
     estimator = SequenceTagger if name.startswith("unspaced") else SequenceClassifier
     out = runs and runs / f"{name}-{seed}"
     if out and (out / "state.safetensors").exists():
         return estimator.resume(out, *train, quiet=False)
-    return estimator(seed=seed, out=out, quiet=runs is None, **settings).fit(*train)
+    return estimator(seed=seed, **settings).fit(*train, out=out, quiet=runs is None)
 
 
 def picture(model: SequenceClassifier, texts: list[str], labels: list[str], path: Path) -> None:
-    """Passages with each word's background as dark as its share of the attention."""
+    """Passages with each word's background as dark as its part of the attention."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -174,7 +174,7 @@ def picture(model: SequenceClassifier, texts: list[str], labels: list[str], path
 def main() -> None:
     parser = arguments(__doc__, threads=2)
     parser.add_argument("rows", nargs="*", type=row_of(ROWS), help=f"default: the quick ones, {', '.join(QUICK)}")
-    parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and go on with those that are there")
+    parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and resume those that are there")
     parser.add_argument("--picture", type=Path, help="draw the attention of the row authors into this file")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -198,7 +198,7 @@ def main() -> None:
             model = fitted(name, settings, seed, train, options.runs)
             scores.append(100 * model.score(*test))
         minutes = (time.perf_counter() - began) / 60 / seeds
-        size = f"{sum(p.numel() for p in model.model_.parameters()):,}"
+        size = f"{sum(p.numel() for p in model.model.parameters()):,}"
         cell = "bidirectional " * model.bidirectional + model.cell
         form = ", ".join([cell, "crf" if settings.get("crf") else getattr(model, "pooling", "steps")])
         each = " ".join(f"{score:.2f}" for score in scores)

@@ -25,7 +25,7 @@ from recurra.tasks.language.config import CONFIGS, PRESETS
 
 FOLDER = Path(__file__).parent / "reference"
 TITLES = {"text": "Text", "data": "Data", "model": "Model", "training": "Training", "generation": "Generation"}
-TASKS = ("forecasting", "classification", "tagging", "speech", "video", "music", "translation", "memory")
+TASKS = ("forecasting", "sequences", "classification", "tagging", "speech", "video", "music", "translation", "memory")
 NAMES = "Made from the code. In Python by these names, as options with `-` for `_`."
 
 

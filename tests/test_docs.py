@@ -15,8 +15,8 @@ from recurra.backends.cpu import library
 from recurra.cli.frame import COMMANDS, run
 from recurra.nn import Recurrent
 from recurra.studio.views import about
-from recurra.tasks.classification.model import spread
 from recurra.tasks.language import LanguageModel
+from recurra.tasks.sequences.encoder import spread
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))

@@ -14,7 +14,7 @@ ROOT = Path(recurra.__file__).parent
 LAZY = ["recurra", "recurra.text", "recurra.data", "recurra.generation", "recurra.training", "recurra.tasks.language"]
 LAZY += ["recurra.inside", "recurra.studio"]
 LAZY += [f"recurra.tasks.{task}" for task in ("forecasting", "classification", "tagging", "speech", "music", "video")]
-LAZY += ["recurra.tasks.translation", "recurra.tasks.memory"]
+LAZY += ["recurra.tasks.translation", "recurra.tasks.memory", "recurra.tasks.sequences"]
 
 
 @pytest.mark.parametrize("package", LAZY)

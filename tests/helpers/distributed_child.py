@@ -1,7 +1,9 @@
-"""Run by test_distributed under torchrun: trains the toy, or a language model, as one of several processes."""
+"""Run by test_distributed under torchrun: trains the toy, or a model of any task, as one of several processes."""
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import torch
 from helpers.training_toy import ToyTask
 
@@ -12,8 +14,6 @@ CONFIG = TrainingConfig(epochs=4, lr=2e-2, evaluate_every=10)
 
 
 def toy(folder, stop_at, dropout) -> None:
-    from pathlib import Path
-
     with distributed.group(torch.device("cpu")):
         task = ToyTask(rank=distributed.rank(), world=distributed.world(), dropout=float(dropout))
         count = iter(range(1000))
@@ -30,6 +30,51 @@ def language(folder, text) -> None:
     recurra.train(text, out=folder, preset="tiny", batch_size=4, epochs=2, quiet=False)
 
 
+def _labelled():
+    random = np.random.default_rng(0)
+    X = [random.normal(size=(int(random.integers(2, 12)), 3)) for _ in range(100)]
+    return X, [int(row[:, 0].sum() > 0) for row in X], random.uniform(0.5, 2.0, 100)
+
+
+def classification():
+    from recurra.tasks.classification import SequenceClassifier
+
+    return SequenceClassifier(**SMALL, pooling="attention", class_weight="balanced"), _labelled()
+
+
+def tagging():
+    from recurra.tasks.tagging import SequenceTagger
+
+    X, _, weights = _labelled()
+    return SequenceTagger(**SMALL), (X, [(row[:, 0] > 0).astype(int) for row in X], weights)
+
+
+def tagging_by_a_random_field():
+    from recurra.tasks.tagging import SequenceTagger
+
+    random = np.random.default_rng(0)
+    X = [["".join(random.choice(list("abc"), 3)) for _ in range(random.integers(1, 8))] for _ in range(100)]
+    model = SequenceTagger(**SMALL, crf=True, character_size=4)
+    return model, (X, [["ab"["a" in word] for word in row] for row in X])
+
+
+SMALL = {"hidden_size": 8, "dropout": 0.0, "batch_size": 8, "epochs": 2, "validation": 0.2}
+"""80 examples to learn from: twenty steps."""
+TASKS = {one.__name__: one for one in (classification, tagging, tagging_by_a_random_field)}
+"""Task → an estimator of twenty steps, without dropout, and what its `fit` takes: of unequal lengths, where it has lengths."""
+
+
+def task(name, folder, stop_at) -> None:
+    """Fit in a new folder, or resume the run that it holds. stop_at: stop at this call of `stop`; -1: never."""
+    model, data = TASKS[name]()
+    count = iter(range(1000))
+    how = {"quiet": True, "stop": lambda: next(count) == int(stop_at)}
+    if Path(folder).exists():
+        type(model).resume(folder, *data, **how)
+    else:
+        model.fit(*data, out=folder, **how)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"toy": toy, "language": language}[sys.argv[1]](*sys.argv[2:])
+    {"toy": toy, "language": language, "task": task}[sys.argv[1]](*sys.argv[2:])

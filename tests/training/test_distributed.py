@@ -86,6 +86,21 @@ def test_a_language_model_trains_in_two_processes_as_in_one(tmp_path):
     assert recurra.load(tmp_path / "two").generate("the ", 20, temperature=0).startswith("the ")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", distributed_child.TASKS)
+def test_every_task_trains_in_two_processes_as_in_one_and_resumes(name, tmp_path):
+    one, two, broken = (tmp_path / folder for folder in ("one", "two", "broken"))
+    distributed_child.task(name, one, -1)
+    torchrun("task", name, two, -1)
+    assert len(losses(one)) == len(losses(two)) == 20
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    torchrun("task", name, broken, 7)
+    assert 0 < state(broken)[1]["progress"]["step"] < 20
+    torchrun("task", name, broken, -1)
+    (a, _), (b, _) = state(two), state(broken)
+    assert [key for key in a if key.startswith(("model.", "optimizer.")) and not torch.equal(a[key], b[key])] == []
+
+
 def test_alone_every_exchange_is_what_it_was_given():
     assert distributed.world() == 1
     assert distributed.rank() == 0

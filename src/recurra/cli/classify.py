@@ -39,7 +39,9 @@ def command(data, text_column, label_column, **values):
     reading = {"text_column": text_column, "label_column": label_column}
 
     def label(fitted, data, as_json):
-        X, y = fitted.read_files(data, **reading)
+        from recurra.tasks.classification.files import read_files
+
+        X, y = read_files(data, **reading)
         # A blank line has no label, but keeps its row: line by line the output is that of the input.
         there = [number for number, one in enumerate(X) if len(one)]
         found = fitted.predict_proba([X[number] for number in there])

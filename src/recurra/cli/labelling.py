@@ -8,7 +8,14 @@ import click
 
 from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 
-TITLES = {"model": "Model", "classifier": "Classifier", "tagger": "Tagger", "data": "Data", "training": "Training"}
+TITLES = {
+    "model": "Model",
+    "pooling": "Texts and pooling",
+    "classifier": "Classifier",
+    "tagger": "Tagger",
+    "data": "Data",
+    "training": "Training",
+}
 
 
 def labelling(

@@ -47,6 +47,8 @@ class State:
     folder: Path | None = None
     history: list[dict] = field(default_factory=list)
     quiet: bool | None = True
+    examples: Any = None
+    """Some of the held-out data, for `report`."""
 
 
 class Report(NamedTuple):
@@ -243,6 +245,7 @@ class Lifecycle(ABC):
 
         paths, reading: what `read_files` takes. out: default runs/<name>-<number>.
         """
+        make_parts(cls.configs, cls.defaults | settings)  # an error in a setting comes before the reading
         paths, self = [str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
         how = How(out, quiet, listeners, stop, folders.name_of(paths[0]))
         return self._fit(cls.read_files(paths, **(reading or {})), None, how, {"paths": paths} | (reading or {}))

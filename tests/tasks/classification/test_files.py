@@ -206,7 +206,7 @@ def test_classify_goes_on_from_its_files(recurra, tmp_path):
     assert all((before[name] == after[name]).all() for name in before)
     put(tmp_path, "a.ts", HEADER + cases.replace("1,", "9,"))
     recurra("classify", "--resume", "kept", fails=1)
-    assert "begun with other sequences or labels" in recurra.err
+    assert "was trained on other data" in recurra.err
 
 
 def test_tag_from_a_file_to_labels(recurra, tmp_path):

@@ -6,6 +6,7 @@ from helpers.series import ramps
 
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.tasks.classification import SequenceClassifier
+from recurra.tasks.classification.task import class_weights
 
 TINY = {"hidden_size": 8, "bidirectional": False, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
 
@@ -17,17 +18,18 @@ def test_rare_classes_count_more_when_balanced():
     plain = SequenceClassifier(epochs=10, **TINY).fit(X, y)
     balanced = SequenceClassifier(epochs=10, class_weight="balanced", validation=0.0, **TINY).fit(X, y)
     assert balanced.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.1
-    assert balanced.model_.class_weights.tolist() == pytest.approx([200 / (2 * 190), 200 / (2 * 10)])
-    given = SequenceClassifier(epochs=1, class_weight={1: 5.0}, **TINY).fit(X, y)
-    assert given.model_.class_weights.tolist() == [1, 5]
-    assert given.class_weight == {1: 5.0}
+    assert class_weights("balanced", np.arange(2), y).tolist() == pytest.approx([200 / (2 * 190), 200 / (2 * 10)])
+    assert class_weights((("b", 5.0),), np.array(["a", "b"]), y).tolist() == [1, 5]
+    by_label = SequenceClassifier(epochs=10, class_weight={1: 10.0, 0: 10 / 19}, validation=0.0, **TINY).fit(X, y)
+    assert by_label.class_weight == {1: 10.0, 0: 10 / 19}
+    assert np.allclose(by_label.predict_proba(X), balanced.predict_proba(X), atol=1e-3)
 
 
 def test_a_batch_of_a_class_that_does_not_count_changes_nothing():
     X, y = ramps(20)
     settings = TINY | {"batch_size": 1, "epochs": 1, "class_weight": {"down": 0.0}}
     model = SequenceClassifier(**settings).fit(X, y)
-    assert np.isfinite(model.history_[-1]["loss"])
+    assert np.isfinite(model.history[-1]["loss"])
     assert (model.predict(X) == "up").all()
 
 
@@ -45,16 +47,16 @@ def test_an_example_counts_as_its_weight_says():
     told = y == "up"  # what is told of the others is wrong
     held = [SequenceClassifier(**TINY | {"epochs": 4, "validation": 0.5}).fit(X, labels, sample_weight=told * 1.0)
             for labels in (y, np.where(told, y, "down"))]  # fmt: skip
-    assert held[0].history_[-1]["loss"] == held[1].history_[-1]["loss"]
+    assert held[0].history[-1]["loss"] == held[1].history[-1]["loss"]
 
 
 def test_weights_belong_to_the_data_of_a_run(tmp_path):
     X, y = ramps()
     settings, weights = TINY | {"epochs": 2}, np.linspace(0, 1, len(y))
-    whole = SequenceClassifier(out=tmp_path / "run", **settings).fit(X, y, sample_weight=weights)
+    whole = SequenceClassifier(**settings).fit(X, y, sample_weight=weights, out=tmp_path / "run")
     again = SequenceClassifier.resume(tmp_path / "run", X, y, sample_weight=weights)
     assert np.array_equal(whole.predict_proba(X), again.predict_proba(X))
-    with pytest.raises(DataError, match="begun with other sequences or labels"):
+    with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same X, y"):
         SequenceClassifier.resume(tmp_path / "run", X, y)
 
 
@@ -77,11 +79,13 @@ def test_weights_by_label_are_kept(tmp_path):
     """For a run that is killed before its first state is written, and for a fit of what was loaded."""
     X, y = ramps()
     settings = TINY | {"epochs": 1, "class_weight": {np.str_("up"): np.float32(3)}}
-    model = SequenceClassifier(out=tmp_path / "run", **settings).fit(X, y)
+    model = SequenceClassifier(**settings).fit(X, y, out=tmp_path / "run")
     model.set_params(class_weight=None).save(tmp_path / "saved")
     for folder in ("run", "saved"):
         assert SequenceClassifier.load(tmp_path / folder).class_weight == {"up": 3.0}
-    (tmp_path / "run/state.safetensors").unlink()
+    for name in ("state", "model"):
+        (tmp_path / f"run/{name}.safetensors").unlink()
     again = SequenceClassifier.resume(tmp_path / "run", X, y)
-    assert again.model_.class_weights.tolist() == [1, 3]
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    alike = SequenceClassifier(**settings | {"class_weight": None}).fit(X, y)
+    assert not np.allclose(again.predict_proba(X), alike.predict_proba(X), atol=1e-3)

@@ -15,7 +15,8 @@ from sklearn.model_selection import cross_val_score
 from recurra import tensorfiles
 from recurra.errors import ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.tasks.classification import SequenceClassifier
-from recurra.tasks.classification.config import EncoderConfig
+from recurra.tasks.sequences.config import EncoderConfig
+from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.tagging import SequenceTagger, Tagger, TaggerConfig, span_f1, spans
 from recurra.tasks.tagging.conll import read_conll
 
@@ -33,7 +34,7 @@ def sentences(count=120, seed=0):
 def fitted(tmp_path_factory):
     """A run with a random field and spelled words, not to be changed."""
     out = tmp_path_factory.mktemp("fitted") / "run"
-    return SequenceTagger(crf=True, character_size=8, epochs=8, out=out, **TINY).fit(*sentences())
+    return SequenceTagger(crf=True, character_size=8, epochs=8, **TINY).fit(*sentences(), out=out)
 
 
 def same(one, two):
@@ -92,9 +93,20 @@ def test_words_never_seen_are_known_by_their_letters():
 # The random field
 
 
+def network(classes, crf=False):
+    config = EncoderConfig(hidden_size=4)
+    return Tagger(classes, config, TaggerConfig(crf=crf), Encoder(2, config, tokens=False))
+
+
+def mean(model, scores, lengths, targets, weights=None):
+    weights = torch.ones(scores.shape[1]) if weights is None else weights
+    total, count = model.losses(scores, lengths, targets, weights)
+    return (total / count).item()
+
+
 def field(classes=3):
     torch.manual_seed(0)
-    model = Tagger(2, classes, EncoderConfig(hidden_size=4), TaggerConfig(crf=True)).eval()
+    model = network(classes, crf=True).eval()
     for parameter in model.crf.parameters():
         torch.nn.init.normal_(parameter)
     return model
@@ -122,15 +134,15 @@ def test_the_field_is_what_adding_up_all_paths_gives():
             for k in range(3):
                 want = sum(p for p, path in zip(chance, paths, strict=True) if path[t] == k)
                 assert shares[t, b, k].item() == pytest.approx(want.item(), abs=1e-5)
-    assert model.loss(scores, lengths, targets).item() == pytest.approx(total.item() / 6, rel=1e-5)
+    assert mean(model, scores, lengths, targets) == pytest.approx(total.item() / 6, rel=1e-5)
 
 
 def test_without_the_field_padding_counts_for_nothing():
-    model = Tagger(2, 3, EncoderConfig(hidden_size=4), TaggerConfig())
+    model = network(3)
     scores, targets = torch.randn(4, 2, 3), torch.zeros(4, 2, dtype=torch.int64)
     scores[2:, 1] = 1e6
     want = -torch.cat([scores[:, 0], scores[:2, 1]]).log_softmax(1)[:, 0].mean()
-    assert model.loss(scores, torch.tensor([4, 2]), targets).item() == pytest.approx(want.item())
+    assert mean(model, scores, torch.tensor([4, 2]), targets) == pytest.approx(want.item())
 
 
 def test_words_may_come_in_arrays_and_columns_of_frames():
@@ -148,13 +160,12 @@ def test_words_may_come_in_arrays_and_columns_of_frames():
 
 @pytest.mark.parametrize("crf", [False, True])
 def test_a_sequence_counts_as_its_weight_says(crf):
-    model = Tagger(4, 3, EncoderConfig(hidden_size=4), TaggerConfig(crf=crf))
+    model = network(3, crf)
     scores, targets, lengths = torch.randn(5, 3, 3), torch.randint(3, (5, 3)), torch.tensor([5, 2, 4])
     chosen = torch.tensor([0, 2, 2])
-    got = model.loss(scores, lengths, targets, torch.tensor([1.0, 0.0, 2.0]))
-    want = model.loss(scores[:, chosen], lengths[chosen], targets[:, chosen])
-    assert got.item() == pytest.approx(want.item())
-    assert model.loss(scores, lengths, targets, torch.zeros(3)).item() == 0
+    got = mean(model, scores, lengths, targets, torch.tensor([1.0, 0.0, 2.0]))
+    assert got == pytest.approx(mean(model, scores[:, chosen], lengths[chosen], targets[:, chosen]))
+    assert [part.item() for part in model.losses(scores, lengths, targets, torch.zeros(3))] == [0, 0]
 
 
 # Spans
@@ -183,28 +194,28 @@ def test_spans():
 
 
 def test_a_fit_is_a_folder_that_opens_again(fitted, tmp_path):
-    assert {"characters.json", "vocabulary.json", "config.json"} <= set(os.listdir(fitted.folder_))
+    assert {"characters.json", "vocabulary.json", "config.json"} <= set(os.listdir(fitted.folder))
     X = [*sentences(seed=2)[0], ["unheard", "of", "ĳ"]]
-    again = SequenceTagger.load(fitted.folder_)
+    again = SequenceTagger.load(fitted.folder)
     assert same(again.predict(X), fitted.predict(X))
     again.save(tmp_path / "kept")
     assert same(SequenceTagger.load(tmp_path / "kept").predict(X), fitted.predict(X))
-    changed = SequenceTagger.load(fitted.folder_).set_params(hidden_size=4, character_size=0)
+    changed = SequenceTagger.load(fitted.folder).set_params(hidden_size=4, character_size=0)
     changed.save(tmp_path / "changed")
     assert same(SequenceTagger.load(tmp_path / "changed").predict(X), fitted.predict(X))
-    with pytest.raises(RunError, match=r"'tagging/1'; .* reads 'classification/1', and this run is of tagging"):
-        SequenceClassifier.load(fitted.folder_)
+    with pytest.raises(RunError, match=r"'tagging/2'; .* reads 'classification/2', and this run is of tagging"):
+        SequenceClassifier.load(fitted.folder)
 
 
 def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
     X, y = sentences()
     settings = TINY | {"crf": True, "character_size": 4, "dropout": 0.2, "epochs": 4}
-    SequenceTagger(out=tmp_path / "whole", **settings).fit(X, y)
+    SequenceTagger(**settings).fit(X, y, out=tmp_path / "whole")
     count = []
     stop = lambda: len(count) >= 2  # noqa: E731
-    model = SequenceTagger(out=tmp_path / "cut", **settings).fit(X, y, listeners=[_counter(count)], stop=stop)
-    assert model.history_[-1]["epoch"] < 4
-    with pytest.raises(DataError, match="begun with other sequences or labels"):
+    model = SequenceTagger(**settings).fit(X, y, out=tmp_path / "cut", listeners=[_counter(count)], stop=stop)
+    assert model.history[-1]["epoch"] < 4
+    with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same X, y"):
         SequenceTagger.resume(tmp_path / "cut", X[::-1], y[::-1])
     SequenceTagger.resume(tmp_path / "cut", X, y)
     one, two = (tensorfiles.read(tmp_path / run / "state.safetensors", "state/1")[0] for run in ("whole", "cut"))

@@ -1,85 +1,54 @@
-"""The settings of labelling: the model, the data, and the training's own defaults."""
+"""The settings of classification."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from numbers import Real
+from typing import Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
-from recurra.fitting.cellname import CellName
+from recurra.errors import ConfigError, setting
+from recurra.tasks.sequences.config import DEFAULTS, EncoderConfig, ManyToOneConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
-    """Numbers, or the embeddings of tokens → recurrent stack."""
-
-    cell: CellName = "gru"
-    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
-    hidden_size: Count = 128
-    """Units of each recurrent layer, in each direction."""
-    num_layers: Count = 1
-    """Recurrent layers, one above the other."""
-    bidirectional: bool = True
-    """Also read each sequence from its end."""
-    embedding_size: Count = 64
-    """Length of each token's vector, in units; sequences of numbers have none."""
-    dropout: Fraction = 0.2
-    """Part of the units left out between the layers, and before the scores, while training."""
-    input_dropout: Fraction = 0.0
-    """Part of the inputs' numbers left out while training."""
-    recurrent_dropout: Fraction = 0.0
-    """Part of the units left out on the way to the next step while training, the same ones in a whole sequence."""
-    zoneout: Fraction = 0.0
-    """Chance that a unit keeps its last value for a step while training."""
-    init: str = "recommended"
-    """How the recurrent weights start, by name: recommended (Glorot, orthogonal) or torch (PyTorch's own)."""
-    span: Annotated[int, Range(above=2, also=0, words="{} steps")] = 0
-    """Steps to remember from the start: biases of the gates that keep the memory start spread up to it (chrono). 0 = off."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """What the recurrent layers multiply in; bfloat16 is up to twice as fast where the processor has it, a little coarser."""
-
-    def __post_init__(self):
-        config.check(self)
-
-
-@dataclass(frozen=True)
 class ClassifierConfig:
-    """Texts → tokens; and states of an encoder → pooling → dropout → softmax."""
+    """One vector of a sequence → dropout → softmax."""
 
-    pooling: Literal["last", "mean", "max", "attention"] = "max"
-    """How the steps become one vector: the last one, the mean, the largest value of each unit, or learned weights."""
-    unit: Literal["character", "byte", "word", "bpe"] = "character"
-    """What a token of a text is: a character, a byte of UTF-8, a word or sign, or a byte pair."""
     class_weight: Literal["balanced"] | None = None
-    """balanced: a class counts more the rarer it is, n / (classes · its examples). Left out: every example counts the same."""
+    """balanced: a class counts more the rarer it is, n / (classes · its examples). Left out: every example counts the same.
+    In Python also a dict, label → weight."""
 
     def __post_init__(self):
-        config.check(self)
+        if isinstance(self.class_weight, Mapping | tuple | list):
+            object.__setattr__(self, "class_weight", _pairs(self.class_weight))
+        else:
+            config.check(self)
 
 
-@dataclass(frozen=True)
-class SequencesConfig:
-    """How sequences are read, put aside and put together."""
-
-    lowercase: bool = False
-    """Read texts in small letters."""
-    min_count: Count = 1
-    """How often a character, word or byte pair must occur to get a token of its own; the others share <unk>."""
-    vocabulary_size: Annotated[int | None, Range(1, words="{} tokens")] = None
-    """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
-    standardise: Literal["features", "sequence", "none"] = "features"
-    """Scale numbers to mean 0 and deviation 1: each feature over the training part, each feature of each sequence, or not."""
-    validation: Fraction = 0.1
-    """Part of the examples, of each class, held out to choose the best weights and to stop early; 0 = none."""
-    batch_size: Count = 32
-    """Sequences in a batch."""
-
-    def __post_init__(self):
-        config.check(self)
+def _pairs(weights: Any) -> tuple[tuple[Any, float], ...]:
+    """Weights by label as pairs: JSON has no keys but texts."""
+    pairs = weights.items() if isinstance(weights, Mapping) else map(tuple, weights)
+    return tuple((_plain(label), _weight(label, weight)) for label, weight in pairs)
 
 
-CONFIGS = {"model": EncoderConfig, "classifier": ClassifierConfig, "data": SequencesConfig, "training": TrainingConfig}
-"""The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+def _plain(label: Any) -> Any:
+    return label.item() if hasattr(label, "item") else label
 
-DEFAULTS: dict[str, Any] = {"lr": 3e-3, "weight_decay": 0.01, "average": 0.99}
-"""Where labelling starts from other values than the classes above: sets are smaller than texts, and runs shorter."""
+
+def _weight(label: Any, weight: Any) -> float:
+    if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
+        raise ConfigError(f"{setting('class_weight')} of {label!r} is {weight!r}; expected a number, 0 or more")
+    return float(weight)
+
+
+CONFIGS = {
+    "model": EncoderConfig,
+    "pooling": ManyToOneConfig,
+    "classifier": ClassifierConfig,
+    "data": SequencesConfig,
+    "training": TrainingConfig,
+}
+"""The parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+
+__all__ = ["CONFIGS", "DEFAULTS", "ClassifierConfig"]

@@ -1,7 +1,6 @@
 """SequenceClassifier: one label for each sequence, as a scikit-learn classifier."""
 
-from numbers import Real
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -10,93 +9,77 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from recurra.config import nearest
-from recurra.errors import ConfigError, DataError, setting
-from recurra.tasks.classification import config, sequences
-from recurra.tasks.classification.base import Examples, SequenceEstimator
+from recurra.errors import DataError, setting
+from recurra.fitting.split import Halves
+from recurra.tasks.classification import config
 from recurra.tasks.classification.files import read_files
-from recurra.tasks.classification.model import Classifier
-from recurra.tasks.classification.reader import Reader, find_classes, refuse_mixed
-from recurra.tasks.classification.task import ClassificationTask, read
+from recurra.tasks.classification.task import ClassificationTask, class_weights
+from recurra.tasks.sequences import rows
+from recurra.tasks.sequences.estimator import ManyToOneEstimator
+from recurra.tasks.sequences.labels import find_classes, numbers_of, refuse_mixed
+from recurra.tasks.sequences.reader import Reader
 
 
-class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+@dataclass(frozen=True, kw_only=True)
+class Classes(Reader):
+    """What a classifier learns beside its weights."""
+
+    classes: np.ndarray
+    """The labels, sorted."""
+
+
+class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
     """A label for each sequence: `SequenceClassifier(epochs=20).fit(X, y).predict(X)`.
 
     X: texts; arrays (steps,) or (steps, features) of any lengths; or one array (sequences, steps) or (sequences, steps,
-    features). y: a label each, numbers or texts. Parameters: the fields of ClassifierConfig, SequencesConfig and
-    TrainingConfig; `out`, a new folder to keep the run in; `quiet`. class_weight may also be a dict, label → weight.
+    features). y: a label each, numbers or texts. Parameters: the fields of EncoderConfig, ManyToOneConfig, ClassifierConfig,
+    SequencesConfig and TrainingConfig. class_weight may also be a dict, label → weight.
     """
 
-    configs = config.CONFIGS
-    defaults = config.DEFAULTS
-    schema = "classification/1"
-    reader = Reader
-    verb = "classify"
-    read_files = staticmethod(read_files)
-    labels_hint = f"a table needs a column of them, named by {setting('label_column')}"
+    schema, configs, defaults = "classification/2", config.CONFIGS, config.DEFAULTS
+    command = "classify"
+    Learned = Classes
+
+    # fmt: off
+    def __init__(
+        self, *,
+        cell="gru", hidden_size=128, num_layers=1, bidirectional=True, embedding_size=64, dropout=0.2,
+        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, init="recommended", span=0, precision="float32",
+        pooling="max", unit="character",
+        class_weight=None,
+        lowercase=False, min_count=1, vocabulary_size=None, standardise="features", validation=0.1, batch_size=32,
+        epochs=0, minutes=None, optimizer="adamw", lr=3e-3, schedule="one-cycle", warmup=0.1, beta1=0.9, beta2=0.99,
+        weight_decay=0.01, clip=1.0, average=0.99, monitor="validation", patience=0, evaluate_every=0, sample_every=0,
+        save_every=60.0, seed=1, device="auto", tensorboard=False,
+    ):
+        self._set(locals())
+    # fmt: on
+
+    @staticmethod
+    def read_files(paths: list[str], **reading: Any) -> tuple[list[Any], np.ndarray]:
+        X, y = read_files(paths, **reading)
+        if y is None:
+            raise DataError(
+                f"{paths[0]} has no labels to learn from; a table needs a column of them, named by {setting('label_column')}"
+            )
+        return X, y
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels, sorted. NotFittedError before `fit`."""
+        return self.learned.classes
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, (sequences, classes), in the order of classes_; rows add up to 1."""
-        model = self._fitted()
-        rows = self.reader_.rows(sequences.read(X))
-        found = np.empty((len(rows), len(self.classes_)))
-        with torch.no_grad():
-            for numbers, logits in read(model, rows):
-                found[numbers] = logits.double().softmax(1).cpu().numpy()
-        return found
+        return torch.as_tensor(self._scores(X)).softmax(1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label of each sequence, (sequences,)."""
-        best = self.predict_proba(X).argmax(1)
+        best = self._scores(X).argmax(1)
         return self.classes_[best]
 
-    def step_weights(self, X: Any) -> list[np.ndarray]:
-        """How much each step counted, (steps,) for each sequence, 1 in all: the attention, where that is the pooling.
-
-        Of texts a step is a token; `tokens` lists them.
-        """
-        model = self._fitted()
-        rows = self.reader_.rows(sequences.read(X))
-        found: list[Any] = [None] * len(rows)
-        with torch.no_grad():
-            for numbers, (_, weights) in read(model, rows, return_weights=True):
-                for number, row in zip(numbers, weights.cpu().numpy(), strict=True):
-                    found[number] = row[: len(rows[number])]
-        return found
-
-    def tokens(self, texts: list[str]) -> list[list[str]]:
-        """The tokens that texts are read as: `tokens(["to be, or"])` → [["to", "be", ",", "or"]] where unit is "word"."""
-        self._fitted()
-        vocabulary = self.reader_.vocabulary
-        if vocabulary is None:
-            raise DataError("`tokens` is of texts, but the model was fitted on arrays of numbers")
-        return [
-            [vocabulary.tokens[id].strip() or " " for id in row] for row in self.reader_.rows(sequences.read(texts))
-        ]
-
-    def _values(self) -> dict[str, Any]:
-        values = super()._values()
-        # A dict is of labels, not a setting of a kind.
-        return values | {"class_weight": None} if isinstance(self.class_weight, dict) else values
-
-    def _kept(self) -> dict[str, Any]:
-        if not isinstance(self.class_weight, dict):
-            return {}
-        # JSON has no keys but texts: pairs.
-        return {"class_weight": [[np.asarray(label).item(), float(w)] for label, w in self.class_weight.items()]}
-
-    @classmethod
-    def _described(cls, folder: Path) -> tuple[Self, dict[str, Any], dict[str, Any]]:
-        estimator, parts, about = super()._described(folder)
-        if "class_weight" in about:
-            estimator.class_weight = dict(about["class_weight"])
-        return estimator, parts, about
-
-    def _check(self, X: Any, y: Any, name: str) -> tuple[Any, np.ndarray]:
-        X = sequences.read(X, name)
-        if y is None:
-            raise DataError("fit requires y to be passed, but the target y is None")
+    def checked(self, X: Any, y: Any, name: str) -> tuple[Any, np.ndarray]:
+        X = rows.read(X, name)
         if isinstance(y, list | tuple):
             refuse_mixed(y)
         try:
@@ -108,43 +91,24 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             raise DataError(f"`{name}` has {len(X)} sequences and `y` {len(y)} labels: inconsistent numbers of samples")
         return X, y
 
-    def _classes(self, y: np.ndarray) -> np.ndarray:
-        return find_classes(y)
-
-    def _strata(self, y: np.ndarray) -> np.ndarray:
+    def strata(self, y: np.ndarray) -> np.ndarray:
+        find_classes(y)  # also refuses labels that cannot be compared
         return y
 
-    def _model(self, reader: Reader, parts: dict[str, Any]) -> Classifier:
-        tokens = reader.vocabulary is not None
-        unknown = reader.vocabulary.unk if tokens else None
-        return Classifier(
-            reader.inputs, len(reader.classes), parts["model"], parts["classifier"].pooling, tokens, unknown
-        )
+    def aims(self, data: Halves) -> dict[str, Any]:
+        return {"classes": find_classes(data.train.y)}  # all of them: of no class everything is held out
 
-    def _prepare(self, model: Classifier, reader: Reader, train: Examples, parts: dict[str, Any]) -> None:
-        if reader.vocabulary is None and parts["data"].standardise == "features":
-            model.encoder.scale(*sequences.scales(train.rows))
-        model.class_weights.copy_(torch.as_tensor(self._weights(reader.classes, train.targets)))
+    def outputs(self, learned: Classes) -> int:
+        return len(learned.classes)
 
-    def _weights(self, classes: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """(classes,): how much an example of each counts."""
-        given = self.class_weight
-        if isinstance(given, dict):
-            known = classes.tolist()
-            for label, weight in given.items():
-                if label not in known:
-                    raise ConfigError(f"{setting('class_weight')} names {label!r}; {nearest(label, known)}")
-                if not (isinstance(weight, Real) and 0 <= weight < np.inf):
-                    raise ConfigError(
-                        f"{setting('class_weight')} of {label!r} is {weight!r}; expected a number, 0 or more"
-                    )
-            weights = np.array([given.get(label, 1.0) for label in known])
-            if not weights.any():
-                raise ConfigError(f"{setting('class_weight')} is 0 for every class; nothing could be learned")
-            return weights
-        if given == "balanced":
-            return len(targets) / (len(classes) * np.bincount(targets, minlength=len(classes)))
-        return np.ones(len(classes))
+    def targets(self, y: np.ndarray) -> np.ndarray:
+        return numbers_of(self.classes_, y)
 
-    def _task(self, model: Classifier, train: Examples, valid: Examples, parts: dict[str, Any]) -> ClassificationTask:
-        return ClassificationTask(model, train, valid, parts["data"], parts["training"].seed)
+    def batches(self, model: Any, train: Any, *rest: Any) -> ClassificationTask:
+        weights = class_weights(self.parts["classifier"].class_weight, self.classes_, train.targets)
+        return ClassificationTask(model, train, *rest, class_weights=weights)
+
+    @classmethod
+    def _with(cls, settings: dict[str, Any]) -> Self:
+        pairs = settings.get("class_weight")
+        return super()._with(settings | ({"class_weight": dict(pairs)} if isinstance(pairs, tuple) else {}))

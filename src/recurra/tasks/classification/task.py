@@ -1,68 +1,45 @@
-"""Classification as a task for the training loop: its batches, its loss, its measures."""
+"""Classification as a task for the training loop: its loss, its measure."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recurra.data import Batches
-from recurra.tasks.classification.base import Examples
-from recurra.tasks.classification.config import SequencesConfig
-from recurra.tasks.classification.model import Classifier
-from recurra.tasks.classification.sequences import together
-from recurra.training import Task, distributed
-
-READ = 256
-"""Sequences in a batch where nothing is learned."""
+from recurra.errors import ConfigError, nearest, setting
+from recurra.tasks.sequences.task import SequencesTask
 
 
-class ClassificationTask(Task):
-    """One label for each sequence (see `recurra.training.Task`)."""
+class ClassificationTask(SequencesTask):
+    """One label for each sequence. class_weights: (classes,) how much an example of each counts."""
 
-    unit = "sequences"
+    def __init__(self, *given: Any, class_weights: np.ndarray):
+        super().__init__(*given)
+        self.class_weights = torch.as_tensor(class_weights, dtype=torch.float32, device=self.model.device)
 
-    def __init__(self, model: Classifier, train: Examples, valid: Examples, data: SequencesConfig, seed: int):
-        self.model, self.train, self.valid = model, train, valid
-        lengths = [len(row) for row in train.rows]
-        lengths = lengths if len(set(lengths)) > 1 else None
-        rank, world = distributed.rank(), distributed.world()
-        self.batches = Batches(len(train.rows), data.batch_size, seed, lengths, rank, world)
-        self.steps = len(self.batches)
+    def losses(self, scores: Tensor, lengths: Tensor | None, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        weights = weights * self.class_weights[targets]
+        return (F.cross_entropy(scores, targets, reduction="none") * weights).sum(), weights.sum()
 
-    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-        numbers = self.batches.batch(epoch, index)
-        device = self.model.device
-        x, lengths = together([self.train.rows[i] for i in numbers], device)
-        targets = torch.as_tensor(self.train.targets[numbers], device=device)
-        return x, lengths, targets, torch.as_tensor(self.train.weights[numbers], device=device)
-
-    def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
-        x, lengths, targets, weights = batch
-        weights = weights * self.model.class_weights[targets]
-        return weighted(model(x, lengths), targets, weights), None, len(targets)
-
-    def evaluate(self, model: Classifier) -> dict[str, float]:
-        if not len(self.valid.rows):
-            return {}
-        logits = torch.zeros(len(self.valid.rows), len(model.class_weights))
-        for numbers, found in read(model, self.valid.rows):
-            logits[numbers] = found.cpu()
-        targets = torch.as_tensor(self.valid.targets)
-        loss = weighted(logits, targets, torch.as_tensor(self.valid.weights) * model.class_weights.cpu()[targets])
-        return {"loss": loss.item(), "accuracy": (logits.argmax(1) == targets).double().mean().item()}
+    def right(self, scores: Tensor, lengths: Tensor | None, targets: Tensor) -> tuple[float, float]:
+        return (scores.argmax(1) == targets).sum().item(), len(targets)
 
 
-def weighted(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The mean cross-entropy by the weight of each example, (); 0 where none of them counts."""
-    total = weights.sum()
-    return (F.cross_entropy(logits, targets, reduction="none") * weights).sum() / torch.where(total > 0, total, 1.0)
+def class_weights(chosen: Any, classes: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(classes,): how much an example of each counts. chosen: "balanced", None, or pairs of a label and its weight.
 
-
-def read(model: Classifier, rows, **options) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """What the model says of rows, in batches of like length: numbers of the rows, and the result for them."""
-    order = np.argsort([len(row) for row in rows], kind="stable")
-    for start in range(0, len(order), READ):
-        numbers = order[start : start + READ]
-        yield numbers, model(*together([rows[i] for i in numbers], model.device), **options)
+    ConfigError for a label that is no class, and where no class counts.
+    """
+    if chosen is None:
+        return np.ones(len(classes))
+    if chosen == "balanced":
+        return len(targets) / (len(classes) * np.bincount(targets, minlength=len(classes)))
+    known, weights = classes.tolist(), dict(chosen)
+    for label in weights:
+        if label not in known:
+            raise ConfigError(f"{setting('class_weight')} names {label!r}; {nearest(label, known)}")
+    found = np.array([weights.get(label, 1.0) for label in known])
+    if not found.any():
+        raise ConfigError(f"{setting('class_weight')} is 0 for every class; nothing could be learned")
+    return found

@@ -1,12 +1,11 @@
-"""The settings of tagging; those of the encoder and the data are classification's."""
+"""The settings of tagging."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from recurra import config
 from recurra.config import Range
-from recurra.tasks.classification.config import DEFAULTS as CLASSIFIER_DEFAULTS
-from recurra.tasks.classification.config import EncoderConfig, SequencesConfig
+from recurra.tasks.sequences.config import DEFAULTS, EncoderConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
 
 
@@ -26,5 +25,4 @@ class TaggerConfig:
 CONFIGS = {"model": EncoderConfig, "tagger": TaggerConfig, "data": SequencesConfig, "training": TrainingConfig}
 """The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 
-DEFAULTS: dict[str, Any] = CLASSIFIER_DEFAULTS
-"""Where tagging starts from other values than the classes above."""
+__all__ = ["CONFIGS", "DEFAULTS", "TaggerConfig"]

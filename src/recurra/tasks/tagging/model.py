@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from recurra.backends.call import active_steps
 from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
-from recurra.tasks.classification.config import EncoderConfig
-from recurra.tasks.classification.model import Encoder
+from recurra.tasks.sequences.config import EncoderConfig
+from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.tagging.config import TaggerConfig
 
 EMBEDDING = 32
@@ -20,24 +20,18 @@ EMBEDDING = 32
 class Tagger(nn.Module):
     """Scores of labels: `scores = model(x, lengths)`; x (time, batch, features), or ids → (time, batch, classes).
 
+    encoder: of words and, where there are characters, 2 · character_size features beside them.
     characters: how many there are, where words are read by them too (Lample et al. 2016, arXiv:1603.01360); x is then
     (time, batch, 1 + longest): the word, then its characters, filled up with -1.
     With a conditional random field the scores are its emissions (Huang, Xu & Yu 2015, arXiv:1508.01991).
     """
 
     def __init__(
-        self,
-        inputs: int,
-        classes: int,
-        config: EncoderConfig,
-        tagger: TaggerConfig,
-        tokens: bool = False,
-        characters: int = 0,
+        self, classes: int, config: EncoderConfig, tagger: TaggerConfig, encoder: Encoder, characters: int = 0
     ):
         super().__init__()
-        size = tagger.character_size if characters else 0
-        self.encoder = Encoder(inputs, config, tokens, unknown=0 if tokens else None, more=2 * size)
-        if size:
+        self.encoder, size = encoder, tagger.character_size
+        if characters:
             self.characters = nn.Embedding(characters, EMBEDDING)
             self.speller = Recurrent(config.cell, EMBEDDING, size, bidirectional=True, init=config.init)
         else:
@@ -67,17 +61,17 @@ class Tagger(nn.Module):
         last = state[0] if isinstance(state, tuple) else state
         return last.transpose(0, 1).flatten(1)[which].unflatten(0, characters.shape[:2])
 
-    def loss(self, scores: Tensor, lengths: Tensor | None, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The mean negative log-likelihood a step, in nats; targets (time, batch); weights (batch,) of the rows, default 1."""
+    def losses(self, scores: Tensor, lengths: Tensor | None, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The negative log-likelihood of all steps, in nats, and how many count; targets (time, batch); weights (batch,)."""
         active = _active(scores, lengths)
-        weights = scores.new_ones(scores.shape[1]) if weights is None else weights
         counts = active * weights
         if self.crf is None:
             losses = F.cross_entropy(scores[active], targets[active], reduction="none") * counts[active]
         else:
             losses = -self.crf(scores, targets, active, reduction="none") * weights
-        total = counts.sum()
-        return losses.sum() / torch.where(total > 0, total, 1.0)
+            # Rows of one step use no transitions, but several processes wait for the gradient of every parameter.
+            losses = losses + 0.0 * self.crf.transitions.sum()
+        return losses.sum(), counts.sum()
 
     def decode(self, scores: Tensor, lengths: Tensor | None) -> Iterator[Tensor]:
         """The best labels of each row, (steps,): the best path of the random field, else each step's best."""

@@ -2,20 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping, Set
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from recurra.errors import DataError, DtypeError, ShapeError
-from recurra.fitting import folders
-from recurra.tasks.classification import sequences
-from recurra.tasks.classification.reader import Reader, refuse_mixed
+from recurra.tasks.sequences import rows
+from recurra.tasks.sequences.config import SequencesConfig
+from recurra.tasks.sequences.labels import refuse_mixed
+from recurra.tasks.sequences.reader import Reader
 from recurra.text.characters import Characters
 from recurra.text.vocabulary import UNK
 from recurra.text.words import Words
 
-CHARACTERS = "characters.json"
 LONGEST = 24
 """Characters of a word that are read; of a longer one its first and last twelve."""
 
@@ -26,7 +26,7 @@ def read(X: Any, name: str = "X") -> Any:
         X = X.to_numpy()
     if not isinstance(X, str | Mapping | Set) and hasattr(X, "__len__") and len(X) and _is_words(X[0]):
         return [_words(row, f"{name}[{i}]") for i, row in enumerate(X)]
-    return sequences.read(X, name)
+    return rows.read(X, name)
 
 
 def _is_words(row: Any) -> bool:
@@ -44,36 +44,36 @@ def _words(row: Any, where: str) -> list[str]:
     return list(map(str, words))  # NumPy's are another type, which no vocabulary keeps
 
 
-class TagReader(Reader):
-    """Words or numbers → rows, labels → numbers.
+@dataclass(frozen=True, kw_only=True)
+class Tags(Reader):
+    """What a tagger learns beside its weights.
 
-    vocabulary: of words. characters: of their characters, None where words are known by name alone. A row of words is
-    (steps,) ids, or with characters (steps, 1 + LONGEST): the word, then its characters, filled up with -1.
+    A row of words is (steps,) ids, or with characters (steps, 1 + LONGEST): the word, then its characters, filled up with -1.
     """
 
+    classes: np.ndarray
+    """The labels, sorted."""
     characters: Characters | None = None
+    """Those of words; None where words are known by name alone."""
+
+    kind = "words"
 
     @classmethod
-    def learn(cls, X: Any, classes: np.ndarray, parts: dict[str, Any]) -> Self:
-        data = parts["data"]
+    def learn(cls, X: Any, data: SequencesConfig, spelled: bool, **more: Any) -> Self:
+        """From the sequences to train on, as `read` gives them. spelled: words are read by their characters too."""
         if not isinstance(X[0], list):
-            return cls(data, classes, features=X[0].shape[1])
+            return super().learn(X, data, "word", **more)
         words = Counter(_plain(word, data) for row in X for word in row)
         known = sorted((w for w, n in words.items() if n >= data.min_count), key=lambda w: (-words[w], w))
-        reader = cls(data, classes, vocabulary=Words([UNK, *known[: data.vocabulary_size]], unk=0))
-        if parts["tagger"].character_size:
-            reader.characters = Characters([UNK, *sorted({c for row in X for word in row for c in word})], unk=0)
-        return reader
+        vocabulary = Words([UNK, *known[: data.vocabulary_size]], unk=0)
+        letters = [UNK, *sorted({c for row in X for word in row for c in word})]
+        return cls(vocabulary=vocabulary, characters=Characters(letters, unk=0) if spelled else None, **more)
 
-    def rows(self, X: Any) -> Any:
-        words = isinstance(X[0], list)
-        if words != (self.vocabulary is not None):
-            kinds = ("words", "arrays of numbers")
-            raise DtypeError(f"`X` holds {kinds[not words]}, but the model was fitted on {kinds[words]}")
-        return [self._row(row) for row in X] if words else super().rows(X)
+    def encoded(self, X: list[list[str]], data: SequencesConfig) -> list[np.ndarray]:
+        return [self._row(words, data) for words in X]
 
-    def _row(self, words: list[str]) -> np.ndarray:
-        ids = np.array([self.vocabulary.index.get(_plain(word, self.data), 0) for word in words], np.int64)
+    def _row(self, words: list[str], data: SequencesConfig) -> np.ndarray:
+        ids = np.array([self.vocabulary.index.get(_plain(word, data), 0) for word in words], np.int64)
         if self.characters is None:
             return ids
         row = np.full((len(words), 1 + LONGEST), -1, np.int64)
@@ -84,37 +84,16 @@ class TagReader(Reader):
             row[number, 1 : 1 + len(word)] = [self.characters.index.get(character, 0) for character in word]
         return row
 
-    def targets(self, labels: list[np.ndarray]) -> list[np.ndarray]:
-        """Each row's labels as numbers of classes, (steps,) int64. DataError for one that is no class."""
-        if not labels:
-            return []
-        found = super().targets(np.concatenate(labels))
-        return np.split(found, np.cumsum([len(row) for row in labels])[:-1])
 
-    def save(self, folder: Path) -> None:
-        super().save(folder)
-        if self.characters is not None:
-            folders.write_vocabulary(folder, self.characters, CHARACTERS)
-
-    @classmethod
-    def load(cls, folder: Path, about: dict[str, Any], parts: dict[str, Any]) -> Self:
-        reader = super().load(folder, about, parts)
-        if reader.vocabulary is not None and parts["tagger"].character_size:
-            reader.characters = folders.read_vocabulary(folder, CHARACTERS)
-        return reader
-
-
-def _plain(word: str, data: Any) -> str:
+def _plain(word: str, data: SequencesConfig) -> str:
     return word.lower() if data.lowercase else word
 
 
 def check_labels(X: Any, y: Any, name: str) -> list[np.ndarray]:
     """Labels of each step, as many as there are steps. DataError, ShapeError where they are not."""
-    if y is None:
-        raise DataError("fit requires y to be passed, but the target y is None")
     if len(X) != len(y):
         raise DataError(f"`{name}` has {len(X)} sequences and `y` {len(y)}: inconsistent numbers of samples")
-    rows = []
+    checked = []
     for i, (steps, labels) in enumerate(zip(X, y, strict=True)):
         if isinstance(labels, list | tuple):
             refuse_mixed(labels)
@@ -123,6 +102,6 @@ def check_labels(X: Any, y: Any, name: str) -> list[np.ndarray]:
             raise ShapeError(
                 f"`y[{i}]` is {row.shape}; expected ({len(steps)},), a label for each step of `{name}[{i}]`"
             )
-        rows.append(row)
-    refuse_mixed([row.flat[0].item() if row.dtype != object else row.flat[0] for row in rows if row.size])
-    return rows
+        checked.append(row)
+    refuse_mixed([row.flat[0].item() if row.dtype != object else row.flat[0] for row in checked if row.size])
+    return checked

@@ -1,4 +1,4 @@
-"""Sequences → scores of classes."""
+"""Sequences → recurrent states."""
 
 from typing import Any
 
@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from recurra import cells
 from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
-from recurra.nn.pooling import Pooling
 from recurra.nn.precision import coarse
-from recurra.tasks.classification.config import EncoderConfig
+from recurra.tasks.sequences.config import EncoderConfig
 
 
 class Encoder(nn.Module):
@@ -18,21 +17,31 @@ class Encoder(nn.Module):
 
     inputs: features of a step, or tokens of the vocabulary where `tokens` is True. unknown: the id of the token for all
     that is not in the vocabulary; its vector starts at zero, and stays there where the training part has none of them.
-    more: features that come beside an embedding.
+    more: features that come beside an embedding. mean, deviation: (inputs,) what numbers are scaled by; None: they are not.
 
     Returns states (time, batch, `size`), zero past each row's length.
     """
 
-    def __init__(self, inputs: int, config: EncoderConfig, tokens: bool, unknown: int | None = None, more: int = 0):
+    def __init__(
+        self,
+        inputs: int,
+        config: EncoderConfig,
+        tokens: bool,
+        unknown: int | None = None,
+        more: int = 0,
+        mean: Any = None,
+        deviation: Any = None,
+    ):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(inputs, config.embedding_size) if tokens else None
         if tokens and unknown is not None:
             nn.init.zeros_(self.embedding.weight.data[unknown])
         width = (config.embedding_size if tokens else inputs) + more
-        # Scales are kept with the weights: a fitted model reads numbers as they come.
-        self.register_buffer("mean", torch.zeros(width) if not tokens else None)
-        self.register_buffer("deviation", torch.ones(width) if not tokens else None)
+        # Here, and not where sequences are read: a fitted model takes numbers as they come. They are stored with what was
+        # learned beside the weights, and once is enough.
+        self.register_buffer("mean", None if mean is None else torch.as_tensor(mean), persistent=False)
+        self.register_buffer("deviation", None if mean is None else torch.as_tensor(deviation), persistent=False)
         self.layers = Recurrent(
             config.cell,
             width,
@@ -50,53 +59,14 @@ class Encoder(nn.Module):
         if config.span:
             spread(self.layers, config.span)
 
-    def scale(self, mean: Any, deviation: Any) -> None:
-        """Set what numbers are read in terms of: (features,) each."""
-        self.mean.copy_(torch.as_tensor(mean))
-        self.deviation.copy_(torch.as_tensor(deviation))
-
     def forward(self, x: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        if self.embedding is None:
+        if self.mean is not None:
             x = (x - self.mean) / self.deviation
         with coarse(x, self.config.precision == "bfloat16"):
             if self.embedding is None or beside is not None:
                 x = x if self.embedding is None else torch.cat([self.embedding(x), beside], 2)
                 return self.layers(x, lengths=lengths)[0].float()
             return self.layers(x, lengths=lengths, embedding=self.embedding)[0].float()
-
-
-class Classifier(nn.Module):
-    """Scores of classes: `logits = model(x, lengths)`; x (time, batch, features) or ids (time, batch) → (batch, classes)."""
-
-    def __init__(
-        self,
-        inputs: int,
-        classes: int,
-        config: EncoderConfig,
-        pooling: str = "max",
-        tokens: bool = False,
-        unknown: int | None = None,
-    ):
-        super().__init__()
-        self.encoder = Encoder(inputs, config, tokens, unknown)
-        self.pooling = Pooling(pooling, self.encoder.size, bidirectional=config.bidirectional)
-        self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(self.encoder.size, classes)
-        nn.init.xavier_uniform_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-        self.register_buffer("class_weights", torch.ones(classes))
-
-    @property
-    def device(self) -> torch.device:
-        return self.head.weight.device
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None, return_weights: bool = False):
-        """The scores; with return_weights also each step's share of the pooled vector, (batch, time)."""
-        states = self.encoder(x, lengths)
-        if return_weights:
-            pooled, weights = self.pooling(states, lengths, return_weights=True)
-            return self.head(self.dropout(pooled)), weights
-        return self.head(self.dropout(self.pooling(states, lengths)))
 
 
 @torch.no_grad()

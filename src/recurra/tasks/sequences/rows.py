@@ -1,16 +1,13 @@
 """What users call sequences → rows that a model reads: arrays of numbers, or ids of tokens; and what cannot be one."""
 
-import hashlib
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from recurra.data import pad
 from recurra.errors import DataError, DtypeError, ShapeError
-from recurra.tasks.classification.config import SequencesConfig
+from recurra.tasks.sequences.config import SequencesConfig
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 Rows = Sequence[np.ndarray]
@@ -159,26 +156,18 @@ def encode(texts: list[str], vocabulary: Vocabulary, config: SequencesConfig) ->
 
 
 def scale_each(rows: Rows) -> list[np.ndarray]:
-    """Every feature of every sequence at mean 0 and deviation 1; a constant one at 0."""
+    """Every feature of every sequence at mean 0 and standard deviation 1; a constant one at 0."""
     return [(row - row.mean(0)) / np.maximum(row.std(0), 1e-6) for row in rows]
 
 
 def scales(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each feature over all steps of all sequences, (features,) float32; constant ones have 1."""
+    """Mean and standard deviation of each feature over all steps, (features,) float32; a constant one has 1."""
     steps = sum(len(row) for row in rows)
     mean = sum(row.sum(0, dtype=np.float64) for row in rows) / steps
     variance = sum(np.square(row - mean).sum(0, dtype=np.float64) for row in rows) / steps
     deviation = np.sqrt(variance)
     deviation = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, 1.0)
     return mean.astype(np.float32), deviation.astype(np.float32)
-
-
-def together(rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Rows as one batch, time first: `x, lengths`; lengths is None where all are equal, and nothing needs masking."""
-    if len({len(row) for row in rows}) == 1:
-        return torch.as_tensor(np.stack(list(rows), 1), device=device), None
-    x, lengths = pad(rows)
-    return x.transpose(0, 1).to(device), lengths.to(device)
 
 
 def weights(given: Any, count: int) -> np.ndarray:
@@ -200,28 +189,3 @@ def weights(given: Any, count: int) -> np.ndarray:
     if not found.any():
         raise DataError("every `sample_weight` is zero; nothing could be learned")
     return found
-
-
-def held_out(targets: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the examples to train on, and of those put aside: of each class `fraction`, but never all of it.
-
-    targets: (examples,) class of each. `train, valid = held_out(targets, 0.1, seed=1)`, both sorted.
-    """
-    random, chosen = np.random.default_rng(seed), []
-    for kind in np.unique(targets):
-        members = random.permutation(np.flatnonzero(targets == kind))
-        chosen.append(members[: min(round(fraction * len(members)), len(members) - 1)])
-    valid = np.sort(np.concatenate(chosen))
-    return np.setdiff1d(np.arange(len(targets)), valid), valid
-
-
-def fingerprint(*parts: Any) -> str:
-    """A hash of sequences and labels: the same data gives the same, in whatever form it came."""
-    total = hashlib.sha256()
-    for part in parts:
-        for row in part if part is not None else ():
-            data = row.encode() if isinstance(row, str) else repr(row).encode() if not hasattr(row, "tobytes") else None
-            data = row.tobytes() if data is None else data
-            total.update(len(data).to_bytes(8, "little") + data)
-        total.update(b"\0" * 8)
-    return total.hexdigest()

@@ -1,0 +1,249 @@
+"""What the estimators of sequences share: scikit-learn's interface on the lifecycle of `recurra.fitting`."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+
+from recurra.errors import ConfigError, DataError
+from recurra.fitting.estimator import Estimator
+from recurra.fitting.lifecycle import How, Listener, Report
+from recurra.fitting.split import Halves, fingerprint, held_out
+from recurra.tasks.sequences import rows
+from recurra.tasks.sequences.encoder import Encoder
+from recurra.tasks.sequences.many_to_one import ManyToOne
+from recurra.tasks.sequences.reader import Reader
+from recurra.tasks.sequences.task import Examples, SequencesTask, by_length
+
+try:
+    from sklearn.base import BaseEstimator
+except ImportError as error:
+    raise ConfigError("scikit-learn is missing. Install it: pip install 'recurra[classify]'") from error
+
+SHOWN = 64
+"""Held-out sequences that are kept for `report`."""
+
+
+class Labelled(NamedTuple):
+    """What a user fits on: sequences, their labels or targets, and how much each sequence counts."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+
+    def take(self, numbers: np.ndarray) -> Self:
+        """Some of the sequences."""
+        return Labelled(*(v[numbers] if isinstance(v, np.ndarray) else [v[i] for i in numbers] for v in self))
+
+
+class SequenceEstimator(BaseEstimator, Estimator):
+    """A scikit-learn estimator: its parameters are the fields of `configs`, written out in the `__init__` of each class.
+
+    `__init__` only sets attributes: `self._set(locals())`; values are checked by `fit`.
+    """
+
+    takes = "X, y"
+    Learned: ClassVar[type[Reader]]
+
+    # The task's own
+
+    @abstractmethod
+    def checked(self, X: Any, y: Any, name: str) -> tuple[Any, Any]:
+        """Sequences and labels in one form. DataError, DtypeError, ShapeError. name: of the argument."""
+
+    @abstractmethod
+    def targets(self, y: Any) -> Any:
+        """Labels that `checked` gave as numbers, as `batches` takes them."""
+
+    @abstractmethod
+    def batches(
+        self, model: torch.nn.Module, train: Examples, valid: Examples, batch_size: int, seed: int
+    ) -> SequencesTask:
+        """What the training loop calls."""
+
+    def strata(self, y: Any) -> np.ndarray | None:
+        """(sequences,) the kind of each: of each kind the same fraction is held out. None: they are all alike."""
+        return None
+
+    # The lifecycle's hooks
+
+    def read(self, data: Any, name: str) -> Labelled:
+        data = Labelled(*data)
+        if data.y is None:
+            raise DataError("fit requires y to be passed, but the target y is None")
+        X, y = self.checked(data.X, data.y, name)
+        return Labelled(X, y, rows.weights(data.sample_weight, len(X)))
+
+    def split(self, data: Labelled) -> Halves:
+        validation, seed = self.parts["data"].validation, self.parts["training"].seed
+        return Halves(*map(data.take, held_out(len(data.X), validation, seed, self.strata(data.y))))
+
+    def fingerprint(self, data: Halves) -> str:
+        # One array and a list of its rows are the same data.
+        return fingerprint([[list(part) for part in half] for half in (data.train, data.valid)])
+
+    def task(self, model: torch.nn.Module, data: Halves) -> SequencesTask:
+        self._state.examples = data.valid.take(np.arange(min(SHOWN, len(data.valid.X))))
+        train, valid = map(self._examples, (data.train, data.valid))
+        return self.batches(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
+
+    def _examples(self, data: Labelled) -> Examples:
+        if not len(data.X):
+            return Examples([], [], data.sample_weight)
+        return Examples(self.learned.rows(data.X, self.parts["data"]), self.targets(data.y), data.sample_weight)
+
+    def encoder(self, parts: dict[str, Any], learned: Reader, more: int = 0) -> Encoder:
+        """A new encoder of the sequences that `learned` knows. more: features beside the embedding."""
+        unknown = None if learned.vocabulary is None else learned.vocabulary.unk
+        scales = {"mean": learned.mean, "deviation": learned.deviation}
+        return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more, **scales)
+
+    def report(self) -> Report:
+        score, _, command = super().report()
+        examples = self._fitted().examples
+        lines = self.examples(examples) if examples is not None and len(examples.X) else []
+        return Report(score, lines, command.replace(" --model", " DATA --model"))
+
+    def examples(self, data: Labelled, most: int = 3) -> list[str]:
+        """Lines of held-out sequences: some that are right, some that are wrong."""
+        right, wrong = [], []
+        for x, want, found in zip(data.X, data.y, self.predict(data.X), strict=True):
+            same = np.array_equal(want, found)
+            line = f"{_shown(x)} → {_shown(found)}" + ("" if same else f"; it is {_shown(want)}")
+            (right if same else wrong).append(line)
+        return [*(f"right: {line}" for line in right[:most]), *(f"wrong: {line}" for line in wrong[:most])]
+
+    # scikit-learn's interface
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        out: str | Path | None = None,
+        quiet: bool | None = None,
+        listeners: Iterable[Listener] = (),
+        stop: Callable[[], bool] | None = None,
+    ) -> Self:
+        """Learn from labelled sequences, anew each time.
+
+        sample_weight: (sequences,) how much each counts in the loss, 0 or more; default 1.
+        validation_data: (X, y) to choose the best weights by, in place of the part `validation` of the sequences.
+        out: a new folder to keep the run in; default none is kept. quiet: show nothing; default: progress is shown on a
+        terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
+
+        ConfigError for invalid settings, DataError, ShapeError and DtypeError for data that cannot be used, RunError where
+        the folder is in use or cannot be written, Interrupted after Ctrl-C.
+        """
+        return self._fit(Labelled(X, y, sample_weight), validation_data, How(out, quiet, listeners, stop))
+
+    @classmethod
+    def resume(
+        cls,
+        folder: str | Path,
+        X: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        quiet: bool | None = None,
+        listeners: Iterable[Listener] = (),
+        stop: Callable[[], bool] | None = None,
+    ) -> Self:
+        """Continue a fit that was stopped, to the bits it would have had: `SequenceClassifier.resume(folder, X, y)`.
+
+        X, y, sample_weight, validation_data: the same as they were; others are a DataError. Left out, they are read again
+        from the files that the run was made from. A finished run is only opened.
+        RunError where the folder is damaged, holds no run, or its data is not found.
+        """
+        data = None if X is None else Labelled(X, y, sample_weight)
+        return cls._resume(folder, data, validation_data, How(folder, quiet, listeners, stop))
+
+    @property
+    def n_features_in_(self) -> int:
+        """Numbers per step. AttributeError before `fit`, and of texts."""
+        if self.learned.features is None:
+            raise AttributeError("`n_features_in_` is of numbers, but the model was fitted on texts")
+        return self.learned.features
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._state is not None and self._state.model is not None
+
+    def _set(self, parameters: dict[str, Any]) -> None:
+        """Keep what `__init__` was called with, as it is."""
+        vars(self).update((name, value) for name, value in parameters.items() if name != "self")
+
+    def _given(self) -> dict[str, Any]:
+        """The parameters that differ from their defaults."""
+        settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
+        return {name: value for name, value in settings.items() if not _same(value, defaults[name])}
+
+
+class ManyToOneEstimator(SequenceEstimator):
+    """Estimators that give a sequence one label, or one target."""
+
+    @abstractmethod
+    def outputs(self, learned: Reader) -> int:
+        """Numbers that the network gives each sequence."""
+
+    @abstractmethod
+    def aims(self, data: Halves) -> dict[str, Any]:
+        """What `Learned` stores of the labels, by field."""
+
+    def learn(self, data: Halves) -> Reader:
+        parts = self.parts
+        return self.Learned.learn(data.train.X, parts["data"], parts["pooling"].unit, **self.aims(data))
+
+    def network(self, parts: dict[str, Any], learned: Reader) -> ManyToOne:
+        return ManyToOne(self.outputs(learned), parts["model"], parts["pooling"].pooling, self.encoder(parts, learned))
+
+    def step_weights(self, X: Any) -> list[np.ndarray]:
+        """How much each step counted, (steps,) for each sequence, 1 in all: the attention, where that is the pooling.
+
+        Of texts a step is a token; `tokens` lists them.
+        """
+        weights: dict[int, np.ndarray] = {}
+        for numbers, lengths, (_, counted) in self._read(X, return_weights=True):
+            parts = zip(numbers, lengths, counted.cpu().numpy(), strict=True)
+            weights |= {int(number): row[:steps] for number, steps, row in parts}
+        return [weights[number] for number in range(len(weights))]
+
+    def tokens(self, texts: list[str]) -> list[list[str]]:
+        """The tokens that texts are read as: `tokens(["to be, or"])` → [["to", "be", ",", "or"]] where unit is "word"."""
+        vocabulary = self.learned.vocabulary
+        if vocabulary is None:
+            raise DataError("`tokens` is of texts, but the model was fitted on arrays of numbers")
+        ids = self.learned.rows(rows.read(texts), self.parts["data"])
+        return [[vocabulary.tokens[id].strip() or " " for id in row] for row in ids]
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """What the network gives each sequence, (sequences, outputs) float64."""
+        parts = list(self._read(X))
+        scores = np.empty((sum(len(numbers) for numbers, _, _ in parts), self.outputs(self.learned)))
+        for numbers, _, found in parts:
+            scores[numbers] = found.double().cpu().numpy()
+        return scores
+
+    @torch.no_grad()
+    def _read(self, X: Any, **options: Any) -> Iterator[tuple[np.ndarray, list[int], Any]]:
+        """Numbers of sequences, their lengths, and what the network gives them, in batches of like length."""
+        model, made = self.model, self.learned.rows(rows.read(X), self.parts["data"])
+        for numbers, x, lengths in by_length(made, model.device):
+            yield numbers, [len(made[i]) for i in numbers], model(x, lengths, **options)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and one == other
+
+
+def _shown(value: Any, most: int = 60) -> str:
+    """A sequence, or its labels, in a line."""
+    if isinstance(value, np.ndarray) and value.ndim == 2:
+        return f"{value.shape[0]} steps"
+    text = " ".join(map(str, value)) if isinstance(value, list | np.ndarray) and np.ndim(value) else str(value)
+    return text if len(text) <= most else text[: most - 3] + "..."

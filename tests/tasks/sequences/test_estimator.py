@@ -1,0 +1,82 @@
+"""What every estimator of sequences keeps of scikit-learn's rules, and reports."""
+
+import ast
+import inspect
+
+import numpy as np
+import pytest
+from helpers.series import ramps
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+
+from recurra.config import options
+from recurra.errors import NotFittedError
+from recurra.fitting import running
+from recurra.tasks.classification import SequenceClassifier
+from recurra.tasks.sequences.estimator import Labelled
+from recurra.tasks.tagging import SequenceTagger
+
+ESTIMATORS = [SequenceClassifier, SequenceTagger]
+TINY = {"hidden_size": 8, "lr": 2e-2, "average": 0.0, "epochs": 2, "batch_size": 16}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_parameters_are_written_out_and_are_the_settings(estimator):
+    assert "__signature__" not in vars(estimator.__init__)
+    tree = ast.parse(inspect.getsource(inspect.getmodule(estimator)))
+    written = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    names = [argument.arg for argument in written[-1].args.kwonlyargs]
+    want = {one.name: one.default for cls in estimator.configs.values() for one in options(cls)} | estimator.defaults
+    assert names == list(want)
+    assert estimator().get_params() == want
+    changed = estimator(hidden_size=3, seed=0)
+    assert vars(changed) == want | {"hidden_size": 3, "seed": 0}, "only attributes, as they came"
+    assert clone(changed).get_params() == changed.get_params()
+    assert changed.set_params(cell="lstm").settings["cell"] == "lstm"
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_nothing_is_there_before_a_fit(estimator):
+    model = estimator()
+    for name in ("model", "learned", "history", "folder", "classes_", "n_features_in_"):
+        assert not hasattr(model, name)
+        with pytest.raises(NotFittedError, match=rf"this {estimator.__name__} is not fitted yet; call fit\(X, y\)"):
+            getattr(model, name)
+    with pytest.raises(SklearnNotFittedError):
+        model.predict([[1.0]])
+
+
+def test_texts_have_no_number_of_features():
+    model = SequenceClassifier(**TINY).fit(["one", "two"] * 5, ["a", "b"] * 5)
+    with pytest.raises(AttributeError, match="`n_features_in_` is of numbers, but the model was fitted on texts"):
+        model.n_features_in_  # noqa: B018 (the look-up is what is tested)
+
+
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch, capfd):
+    SequenceClassifier(**TINY).fit(*ramps(20))
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(running, "silent", lambda quiet: quiet is True)
+    SequenceClassifier(**TINY).fit(*ramps(20))
+    assert "finished after" in capfd.readouterr().err
+
+
+def test_one_array_and_its_rows_are_the_same_data(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(20, 5, 2)), np.array([0, 1] * 10)
+    SequenceClassifier(**TINY).fit(X, y, out=tmp_path / "run")
+    SequenceClassifier.resume(tmp_path / "run", list(X), y.tolist(), np.ones(20))
+
+
+def test_the_report_shows_what_is_right_and_what_is_wrong(tmp_path):
+    texts, labels = ["good film", "bad film", "good", "bad"] * 20, ["yes", "no"] * 40
+    model = SequenceClassifier(unit="word", **TINY | {"epochs": 15}).fit(texts, labels, out=tmp_path / "run")
+    score, examples, command = model.report()
+    assert score.keys() == {"accuracy", "validation_loss"}
+    assert command == f"recurra classify DATA --model {tmp_path / 'run'}"
+    assert len(examples) == 3
+    assert all(line in ("right: good film → yes", "right: good → yes", "right: bad film → no", "right: bad → no")
+               for line in examples)  # fmt: skip
+    wrong = model.examples(Labelled(["bad"], np.array(["yes"])))
+    assert wrong == ["wrong: bad → no; it is yes"]
+    assert SequenceClassifier.load(tmp_path / "run").report().examples == []
+    tagger = SequenceTagger(**TINY).fit([["a", "b"], ["b", "a"]] * 20, [["x", "y"], ["y", "x"]] * 20)
+    assert any(line.endswith(("a b → x y", "b a → y x")) for line in tagger.report().examples)
