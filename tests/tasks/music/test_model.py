@@ -10,7 +10,7 @@ from recurra.errors import ConfigError, RecurraError, RunError
 from recurra.tasks import music
 from recurra.tasks.music import chord
 from recurra.tasks.music.config import MusicConfig
-from recurra.tasks.music.folder import read_pieces
+from recurra.tasks.music.corpus import read_pieces
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.piece import Form, Piece
 from recurra.training import Interrupted
@@ -172,7 +172,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch):
 
 
 def test_a_run_keeps_its_pieces_and_loads_as_it_was(trained, tmp_path):
-    parts = read_pieces(trained.folder, trained.form)
+    parts = read_pieces(trained.folder).parts
     assert sorted(len(piece) for piece in parts["train"] + parts["valid"]) == list(range(24, 32))
     assert len(parts["valid"]) == 1
     trained.save(tmp_path / "saved")
@@ -184,18 +184,18 @@ def test_a_run_keeps_its_pieces_and_loads_as_it_was(trained, tmp_path):
     with pytest.raises(RunError, match="holds a saved model, not a run"):
         music.resume(tmp_path / "saved")
     config = json.loads((tmp_path / "saved/config.json").read_text("utf-8"))
-    config["form"]["steps_per_beat"] = 0
+    config["learned"]["form"]["steps_per_beat"] = 0
     (tmp_path / "saved/config.json").write_text(json.dumps(config))
-    with pytest.raises(RunError, match="`form` in it is not as expected"):
+    with pytest.raises(RunError, match=r"config\.json is damaged: `steps_per_beat` is 0; expected"):
         music.load(tmp_path / "saved")
-    (tmp_path / "saved/config.json").write_text('{"schema": "language/1"}')
+    (tmp_path / "saved/config.json").write_text('{"schema": "language/2"}')
     with pytest.raises(RunError, match="this run is of language"):
         music.load(tmp_path / "saved")
 
 
 def test_without_validation_the_training_loss_decides(tmp_path):
     model = music.train([scale(9), scale(8)], tmp_path / "run", epochs=1, validation=0.0, **TINY)
-    assert len(read_pieces(model.folder, model.form)["train"]) == 2
+    assert len(read_pieces(model.folder).parts["train"]) == 2
 
 
 # Pictures and sound

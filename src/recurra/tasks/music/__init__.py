@@ -7,7 +7,7 @@
 
     piece    a piano roll and its tempo             midi, sound    files of notes, files of sound
     sources  files and folders → pieces, in parts   chord          which keys sound together: two heads
-    model, task, runner, compose                    the model, its training, its playing
+    model, task, estimator, compose                 the model, its training, its playing
 
 Names are loaded when first used: the settings need no PyTorch.
 """
@@ -24,7 +24,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "midi": "read_midi",
         "model": "MusicModel",
         "measure": "evaluate",
-        "folder": "load",
-        "runner": "resume train",
+        "estimator": "MusicEstimator",
+        "api": "load resume train",
     },
 )

@@ -94,6 +94,8 @@ class CompositionConfig:
             )
 
 
+SCHEMA = "music/2"
+
 CONFIGS = {"data": MusicDataConfig, "model": MusicConfig, "training": TrainingConfig}
 """The three parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 

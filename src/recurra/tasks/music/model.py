@@ -1,5 +1,6 @@
 """The music model: 88 keys → recurrent stack → the keys of the next step."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,19 @@ from torch import Tensor, nn
 
 from recurra import cells
 from recurra.errors import ShapeError
+from recurra.fitting import saved
 from recurra.nn import Recurrent
 from recurra.tasks.music.chord import HEADS
-from recurra.tasks.music.config import MusicConfig
+from recurra.tasks.music.config import SCHEMA, MusicConfig
 from recurra.tasks.music.piece import KEYS, Form, Piece
+
+
+@dataclass(frozen=True)
+class Music:
+    """What a music model learns beside its weights."""
+
+    form: Form
+    """What most pieces have: the grid, the tempo, the metre, the instrument."""
 
 
 class MusicModel(nn.Module):
@@ -69,9 +79,7 @@ class MusicModel(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, model.safetensors."""
-        from recurra.tasks.music import folder as contents
-
-        contents.save(self, folder)
+        saved.save(folder, self, SCHEMA, {"model": self.config}, Music(self.form))
 
 
 def _recurrent_dropout(config: MusicConfig) -> float:

@@ -34,13 +34,17 @@ class MusicTask(Task):
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         numbers = self.batches.batch(epoch, index)
-        random = np.random.default_rng((self.seed, epoch, index, distributed.rank()))
-        rolls = [transposed(self.passages[n], int(random.integers(*self.rooms[n], endpoint=True))) for n in numbers]
-        return measure.batch(rolls, self.model.device)
+        return measure.batch([self._moved(epoch, int(number)) for number in numbers], self.model.device)
+
+    def _moved(self, epoch: int, number: int) -> np.ndarray:
+        # By its number and the epoch alone: several processes move a passage as one would.
+        random = np.random.default_rng((self.seed, epoch, number))
+        return transposed(self.passages[number], int(random.integers(*self.rooms[number], endpoint=True)))
 
     def loss(self, model: torch.nn.Module, batch: tuple[Tensor, Tensor], carry) -> tuple[Tensor, None, int]:
         nats, _ = measure.step_nats(model, *batch)
-        return nats.mean(), None, len(nats)
+        count = distributed.mean_of(len(nats))
+        return nats.sum() / count, None, round(float(count))
 
     def evaluate(self, model: MusicModel) -> dict[str, float]:
         if not self.valid:

@@ -1,0 +1,68 @@
+"""Music models in one call: train, resume, load."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from recurra.fitting.lifecycle import How
+from recurra.tasks.music.estimator import MusicEstimator
+from recurra.tasks.music.model import MusicModel
+from recurra.tasks.music.piece import file_name
+
+
+def train(
+    source: Any,
+    out: str | Path | None = None,
+    *,
+    validation_data: Any = None,
+    quiet: bool | None = None,
+    listeners: Iterable[Callable[[dict], None]] = (),
+    stop: Callable[[], bool] | None = None,
+    **overrides,
+) -> MusicModel:
+    """Train a model on music: `model = train("songs/", minutes=10)`; then `model.compose().save("new.mid")`.
+
+    source: a MIDI file, a folder of them, a .json or .mat file of piano rolls, Pieces, a dict of parts, or a list of those.
+    out: a new folder for the run; default runs/<name>-<number>, which becomes `model.folder`.
+    validation_data: other pieces, to choose the best weights by. overrides: any field of MusicDataConfig, MusicConfig,
+    TrainingConfig. quiet: show nothing; default: progress is shown on a terminal and in a notebook. listeners, stop: as in
+    `recurra.training.fit`.
+
+    Returns the model with the best weights, ready to compose.
+    Raises ConfigError for invalid settings, DataError for music that cannot be read, RunError where files cannot be written
+    or the training cannot continue, Interrupted after Ctrl-C.
+    """
+    several = list(source) if isinstance(source, list | tuple) else [source]
+    named = bool(several) and all(isinstance(one, str | Path) for one in several)
+    how = How(out, quiet, listeners, stop, file_name(Path(several[0]).stem) if named else "music")
+    origin = {"paths": [str(one) for one in several]} if named else None
+    return _opened(MusicEstimator(**overrides)._fit(source, validation_data, how, origin))
+
+
+def resume(
+    folder: str | Path,
+    *,
+    data: Any = None,
+    quiet: bool | None = None,
+    listeners: Iterable[Callable[[dict], None]] = (),
+    stop: Callable[[], bool] | None = None,
+) -> MusicModel:
+    """Continue a run that was stopped, to the bits it would have had: `resume("runs/songs-1")`.
+
+    A finished run is only opened. The folder holds the pieces; data: the same again, to be compared with them.
+    RunError, in one line, where the folder is damaged or not a run's.
+    """
+    return _opened(MusicEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop))
+
+
+def load(name: str | Path) -> MusicModel:
+    """Open a model, on the CPU and ready to compose: `load("runs/songs-1")`, or `load("songs-1")`.
+
+    RunError, in one line, for a folder that is missing, damaged or of another task.
+    """
+    return MusicEstimator.load(name).model
+
+
+def _opened(estimator: MusicEstimator) -> MusicModel:
+    estimator.model.folder = estimator.folder
+    return estimator.model

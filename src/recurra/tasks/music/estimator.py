@@ -1,0 +1,79 @@
+"""Pieces → a music model: what is its own in the lifecycle of a run."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from recurra.errors import DataError
+from recurra.fitting.estimator import StoringEstimator
+from recurra.fitting.split import fingerprint
+from recurra.tasks.music.config import CONFIGS, DEFAULTS, SCHEMA, settings
+from recurra.tasks.music.corpus import read_pieces, write_pieces
+from recurra.tasks.music.model import Music, MusicModel
+from recurra.tasks.music.sources import Pieces, read
+from recurra.tasks.music.task import MusicTask
+
+
+class MusicEstimator(StoringEstimator):
+    """Fits a MusicModel: `MusicEstimator(epochs=20).fit("songs/").model.compose()`; `music.train` is short for it.
+
+    What is fitted on: a MIDI file, a folder of them, a .json or .mat file of piano rolls, Pieces, a dict of parts, or a list
+    of those. settings: any field of MusicDataConfig, MusicConfig and TrainingConfig.
+    """
+
+    schema, configs, defaults = SCHEMA, CONFIGS, DEFAULTS
+    command, takes = "compose", "pieces"
+    Learned, need = Music, ("model",)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        self = super().load(folder)
+        self.model.folder = self.folder
+        return self
+
+    def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        return settings(**(more or {}) | self._settings)
+
+    @classmethod
+    def _with(cls, values: dict[str, Any]) -> Self:
+        self = cls()
+        self._settings = values
+        return self
+
+    @staticmethod
+    def read_files(paths: list[str]) -> list[str]:
+        return paths
+
+    def check(self) -> None:
+        with torch.device("meta"):  # computes nothing, and shows what the layers refuse
+            MusicModel(self.parts["model"])
+
+    def store(self, data: Any, validation: Any, folder: Path) -> None:
+        config = self.parts["data"]
+        pieces = read(data, config.steps_per_beat, config.validation if validation is None else 0.0)
+        if validation is not None:
+            held = read(validation, config.steps_per_beat)
+            pieces.parts["valid"] = [piece for part in held.parts.values() for piece in part]
+            pieces.notes += held.notes
+        if not pieces.parts["train"]:
+            raise DataError("there is no piece to train on: the part `train` is empty")
+        write_pieces(folder, pieces)
+
+    def stored(self, folder: Path) -> Pieces:
+        return read_pieces(folder)
+
+    def fingerprint(self, data: Pieces) -> str:
+        return fingerprint([[piece.roll for piece in data.parts[part]] for part in ("train", "valid")])
+
+    def learn(self, data: Pieces) -> Music:
+        return Music(data.form)
+
+    def network(self, parts: dict[str, Any], learned: Music) -> MusicModel:
+        return MusicModel(parts["model"], learned.form)
+
+    def task(self, model: MusicModel, data: Pieces) -> MusicTask:
+        return MusicTask(model, data.parts, self.parts["data"], self.parts["training"].seed)
+
+    def notes(self, data: Pieces, task: MusicTask) -> list[str]:
+        return data.notes
