@@ -48,16 +48,20 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
     rows = json.loads(recurra("sales.csv", "--model", "sales-1", "--json"))["forecasts"]
     assert rows[0]["ds"] == "2024-01-03 22:00:00"
     assert recurra("--resume", "sales-1", "-q") == "runs/sales-1\n"
+    (tmp_path / "sales.csv").rename(tmp_path / "moved.csv")
+    recurra("--resume", "sales-1", fails=1)
+    assert "sales.csv, which is not where it was; name it: recurra forecast --resume runs/sales-1 --data" in recurra.err
+    assert recurra("--resume", "sales-1", "--data", "moved.csv", "-q") == "runs/sales-1\n"
 
 
 def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
     recurra("sales.csv", *FLAGS, "--quantiles", "0.2,0.8", "--lags", "3, 12", "--past", "p,f", "-q")
-    made = Forecaster.load("sales-1").settings
+    made = Forecaster.load("sales-1").parts
     assert made["model"].quantiles == (0.2, 0.8)
     assert made["model"].lags == (3, 12)
     assert made["series"].past == ("p", "f")
     recurra("sales.csv", *FLAGS, "--quantiles", 0.2, "--quantiles", 0.8, "-q")
-    assert Forecaster.load("sales-2").settings["model"].quantiles == (0.2, 0.8)
+    assert Forecaster.load("sales-2").parts["model"].quantiles == (0.2, 0.8)
 
 
 def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
@@ -88,6 +92,7 @@ def test_the_commands_mistakes(recurra, tmp_path):
         (("sales.csv", "--to", "x.csv"), 2, "without --model or --windows, DATA is learned from; drop --to"),
         (("--model", "x", "--horizon", 3), 2, "--model forecasts with the run as it is; drop --horizon"),
         (("sales.csv", "--resume", "x"), 2, "--resume goes on with the run as it is; drop DATA"),
+        (("sales.csv", "--data", "x.csv"), 2, "--data is for --resume; name a table to learn from without it"),
         (("sales.csv", "--stride", 3), 2, "--stride has no effect without --windows"),
         (("sales.csv", "--windows", 0), 2, "--windows is 0; expected 1 or more"),
         (("sales.csv", "--windows", 2, "--stride", 0), 2, "--stride is 0; expected 1 or more"),

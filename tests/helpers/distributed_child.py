@@ -58,9 +58,21 @@ def tagging_by_a_random_field():
     return model, (X, [["ab"["a" in word] for word in row] for row in X])
 
 
+def forecasting():
+    from helpers.series import waves
+
+    from recurra.tasks.forecasting import Forecaster
+
+    # Values are missing, so that the two halves of a batch do not count alike.
+    frame = waves(80, 20, 60)
+    frame.loc[np.random.default_rng(0).random(len(frame)) < 0.3, "y"] = np.nan
+    sizes = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 10, "epoch_steps": 2}
+    return Forecaster(fill="forward", **sizes), (frame,)
+
+
 SMALL = {"hidden_size": 8, "dropout": 0.0, "batch_size": 8, "epochs": 2, "validation": 0.2}
 """80 examples to learn from: twenty steps."""
-TASKS = {one.__name__: one for one in (classification, tagging, tagging_by_a_random_field)}
+TASKS = {one.__name__: one for one in (classification, tagging, tagging_by_a_random_field, forecasting)}
 """Task → an estimator of twenty steps, without dropout, and what its `fit` takes: of unequal lengths, where it has lengths."""
 
 

@@ -1,6 +1,5 @@
 """`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
 
-import re
 from pathlib import Path
 
 import click
@@ -22,13 +21,20 @@ _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
         "the next steps, as a table": "recurra forecast --model runs/sales-1 --to next.csv --picture next.png",
         "from newer rows, without learning again": "recurra forecast newer.csv --model runs/sales-1",
         "how good it is on the last four windows, fitted before them": "recurra forecast sales.csv --horizon 28 --windows 4",
-        "go on with a run that was stopped": "recurra forecast --resume runs/sales-1",
+        "resume a run that was stopped": "recurra forecast --resume runs/sales-1",
+        "resume it where the table has moved": "recurra forecast --resume runs/sales-1 --data moved/sales.csv",
     },
 )
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
 @click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]")
 @click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
+@click.option(
+    "--data",
+    "moved",
+    type=click.Path(path_type=Path),
+    help="With --resume: where the run's table is now, if it has moved.",
+)
 @click.option("--model", metavar="RUN", help="Forecast with this run instead of learning.")
 @click.option("--to", type=NewFile(), help="With --model: write the forecasts here, .csv or .parquet.")
 @click.option("--steps", type=int, help="With --model: steps to forecast.  [default: the run's horizon]")
@@ -43,7 +49,7 @@ _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
 @config_option
 @settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS, commas=True)
 def command(
-    data, out, preset, resume, model, to, steps, known, windows, stride, picture, quiet, as_json, file, **values
+    data, out, preset, resume, moved, model, to, steps, known, windows, stride, picture, quiet, as_json, file, **values
 ):
     """Forecast time series.
 
@@ -73,6 +79,8 @@ def command(
         raise click.UsageError(
             "--windows scores what is past, where DATA itself has the columns known ahead; drop --known"
         )
+    if moved and not resume:
+        raise click.UsageError("--data is for --resume; name a table to learn from without it: recurra forecast TABLE")
     if stride and not windows:
         raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
     from recurra.fitting import pictures
@@ -99,7 +107,10 @@ def command(
                 "honest where the run was fitted on rows before these windows; --model took it as it is", err=True
             )
         return
-    fitted = Forecaster.resume(resume, quiet=quiet) if resume else _fit(data, out, preset, settings, quiet)
+    if resume:
+        fitted = Forecaster.resume_files(resume, [moved] if moved else None, quiet=quiet)
+    else:
+        fitted = Forecaster.from_files(data, out, quiet=quiet, **{"preset": preset or "default", **settings})
     click.echo(fitted.folder)
     if not quiet:
         click.echo(f"Forecast with it:  recurra forecast --model {fitted.folder}", err=True)
@@ -110,24 +121,6 @@ def _drop(why: str, **options) -> None:
     if beside:
         flags = ", ".join(name if name == "DATA" else "--" + name.replace("_", "-") for name in beside)
         raise click.UsageError(f"{why}; drop {flags}")
-
-
-def _fit(data: Path, out, preset, settings, quiet):
-    from recurra.fitting import folders
-    from recurra.tasks.forecasting import Forecaster
-    from recurra.tasks.forecasting.series import frames
-
-    forecaster = Forecaster(**{"preset": preset or "default", **settings})
-    frame = frames.load(data)
-    new = out is None
-    folder = folders.new(re.sub(r"\W+", "-", data.stem) or "series") if new else out
-    try:
-        return forecaster.fit(frame, folder, quiet=quiet, sources=[str(data.absolute())])
-    except Exception:
-        # A folder that nothing came to stand in is left to nobody.
-        if new and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
 
 
 def _show(forecaster, found, shown, to, picture, as_json) -> None:

@@ -221,6 +221,24 @@ def read_settings(
     return parts, {name: value for name, value in about.items() if name not in ("schema", "recurra")}
 
 
+def as_set(parts: dict[str, Any], left: Any, folder: Path) -> dict[str, Any]:
+    """Settings by name as the user set them. parts: as they are in force. left: those of them that the data settled.
+
+    RunError where `left`, as config.json has it, is damaged.
+    """
+    values = {field: value for part in parts.values() for field, value in vars(part).items()}
+    try:
+        if unknown := left.keys() - values.keys():
+            raise ConfigError(f"{min(unknown)!r} is not a setting")
+        user = [
+            dataclasses.replace(part, **{field: left[field] for field in vars(part).keys() & left.keys()})
+            for part in parts.values()
+        ]
+    except (ConfigError, TypeError, AttributeError) as error:
+        raise RunError(f"{folder / CONFIG} is damaged: {error}. Restore it from a copy, or train again") from error
+    return {name: value for part in user for name, value in vars(part).items()}
+
+
 def write_vocabulary(folder: Path, vocabulary: Vocabulary, name: str = VOCABULARY) -> None:
     files.write(folder / name, vocabulary.to_json())
 

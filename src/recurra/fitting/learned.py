@@ -1,14 +1,15 @@
 """What a task learns from its data beside the weights, in a run's folder: vocabularies as files, the rest in config.json.
 
-It is a dataclass, `Learned` of the task. Its fields may be vocabularies (source: Vocabulary → source.json), arrays,
-numbers, texts, lists of those and other dataclasses.
+It is a dataclass, `Learned` of the task. Its fields may be vocabularies (source: Vocabulary → source.json), parts that are
+files of their own (`Filed`), arrays, numbers, texts, lists of those and other dataclasses.
 """
 
 import dataclasses
 import types
 import typing
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,13 +23,28 @@ class Nothing:
     """Of a task that learns nothing but weights."""
 
 
+class Filed(ABC):
+    """A part of `Learned` that is too large for config.json: a file in the run's folder, named as its field."""
+
+    @abstractmethod
+    def write(self, path: Path) -> None:
+        """Write it, whole or not at all. path: the folder and the field's name, to which an ending is added."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, path: Path) -> Self:
+        """What `write` wrote. RunError, in one line, where it is missing or damaged."""
+
+
 def write(learned: Any, folder: Path) -> dict[str, Any]:
-    """Write the vocabularies of `learned` into a folder; the rest of it as JSON holds it, for config.json."""
+    """Write the parts of `learned` that are files into a folder; the rest of it as JSON holds it, for config.json."""
     content = {}
     for field in dataclasses.fields(learned):
         value = getattr(learned, field.name)
         if isinstance(value, Vocabulary):
             folders.write_vocabulary(folder, value, f"{field.name}.json")
+        if isinstance(value, Filed):
+            value.write(folder / field.name)
         content[field.name] = _packed(value)
     return content
 
@@ -47,7 +63,7 @@ def read(cls: type, content: Any, folder: Path) -> Any:
 
 
 def _packed(value: Any) -> Any:
-    if isinstance(value, Vocabulary):
+    if isinstance(value, Vocabulary | Filed):
         return True
     if dataclasses.is_dataclass(value):
         return {field.name: _packed(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -67,6 +83,8 @@ def _unpacked(kind: Any, value: Any, folder: Path, name: str = "") -> Any:
         return _unpacked(kinds[0], value, folder, name) if len(kinds) == 1 else value
     if isinstance(kind, type) and issubclass(kind, Vocabulary):
         return folders.read_vocabulary(folder, f"{name}.json")
+    if isinstance(kind, type) and issubclass(kind, Filed):
+        return kind.read(folder / name)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         if not isinstance(value, dict) or value.keys() != hints.keys():

@@ -245,8 +245,8 @@ class Lifecycle(ABC):
 
         paths, reading: what `read_files` takes. out: default runs/<name>-<number>.
         """
-        make_parts(cls.configs, cls.defaults | settings)  # an error in a setting comes before the reading
         paths, self = [str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
+        self._checked()  # an error in a setting comes before the reading
         how = How(out, quiet, listeners, stop, folders.name_of(paths[0]))
         return self._fit(cls.read_files(paths, **(reading or {})), None, how, {"paths": paths} | (reading or {}))
 
@@ -292,7 +292,7 @@ class Lifecycle(ABC):
                 about["sources"] = origin | {"paths": sources.stored(origin["paths"], folder)}
             if beginning:
                 runs.write_weights(state.model, place, step=0, loss=None)
-            saved.write(place, self.schema, state.parts, state.learned, **about)
+            saved.write(place, self.schema, state.parts, state.learned, **about, **self._left_open())
         return halves, task, notes
 
     def _network(self) -> nn.Module:
@@ -300,6 +300,12 @@ class Lifecycle(ABC):
         training = self.parts["training"]
         model = folders.seeded(lambda: self.network(self.parts, self._state.learned), training.seed)
         return model.to(running.device(training.device))
+
+    def _left_open(self) -> dict[str, Any]:
+        """For config.json: the settings as the user left them, by name, where the data settled them otherwise."""
+        user, fitted = self.settings, [item for part in self.parts.values() for item in vars(part).items()]
+        left = {name: user[name] for name, value in fitted if value != user[name]}
+        return {"open": left} if left else {}
 
     def _train(self, task: Task, folder: Path, how: How, notes: list[str], kept: bool, origin: dict | None) -> None:
         state, training = self._state, self.parts["training"]
@@ -331,7 +337,7 @@ class Lifecycle(ABC):
         RunError where the folder holds a run, or cannot be written.
         """
         state = self._fitted()
-        saved.save(folder, state.model, self.schema, state.parts, state.learned)
+        saved.save(folder, state.model, self.schema, state.parts, state.learned, **self._left_open())
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -404,7 +410,7 @@ class Lifecycle(ABC):
         """An estimator with a folder's settings and what it learned, without a network; and the rest of config.json."""
         parts, about = folders.read_settings(folder, cls.schema, cls.configs, need=cls.need or cls.configs)
         cellfacts.compare(about.get("cell"), parts, folder)
-        self = cls._with({name: value for part in parts.values() for name, value in vars(part).items()})
+        self = cls._with(folders.as_set(parts, about.get("open", {}), folder))
         self._state = State(parts, folder=folder, history=listeners.evaluations(folder))
         self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
         return self, about

@@ -9,14 +9,17 @@ from recurra.fitting import cellfacts, folders, learned
 from recurra.training import runs
 
 
-def save(folder: str | Path, model: nn.Module, schema: str, parts: dict[str, Any], knowledge: Any) -> None:
+def save(
+    folder: str | Path, model: nn.Module, schema: str, parts: dict[str, Any], knowledge: Any, **about: Any
+) -> None:
     """Write a model's weights, its settings, and what was learned beside them (an object of the task's `Learned`).
 
+    about: anything else for config.json.
     RunError where the folder holds a run, or cannot be written.
     """
     with folders.saving(Path(folder)) as place:
         runs.write_weights(model, place, step=None, loss=None)
-        write(place, schema, parts, knowledge)
+        write(place, schema, parts, knowledge, **about)
 
 
 def write(folder: Path, schema: str, parts: dict[str, Any], knowledge: Any, **about: Any) -> None:

@@ -42,3 +42,13 @@ def test_measures_refuse_other_shapes():
         metrics.mae([1, 2, 3], [1, 2])
     with pytest.raises(ShapeError, match=r"crps: `quantiles` is \(1, 2\); expected \(\.\.\., 3\)"):
         metrics.crps([1.0], [[1.0, 2.0]], [0.1, 0.5, 0.9])
+
+
+def test_m4_hourly_seasonal_naive_has_the_published_figures(real_data):
+    """13.912 and 1.193 in the competition's own sheet."""
+    train, test = ([[float(c.strip('"')) for c in line.split(",")[1:] if c.strip('"')] for line in
+                    real_data(f"m4/Hourly-{part}.csv").read_text().splitlines()[1:]] for part in ("train", "test"))  # fmt: skip
+    forecasts = [(history[-24:] * 2) for history in train]
+    smape = np.mean([metrics.smape(y, f) for y, f in zip(test, forecasts, strict=True)])
+    mase = np.mean([metrics.mase(y, f, h, 24) for y, f, h in zip(test, forecasts, train, strict=True)])
+    assert (round(smape, 3), round(mase, 3)) == (13.912, 1.193)

@@ -12,7 +12,7 @@ from recurra.tasks.forecasting import baselines, predicting
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.model import ForecastModel
 from recurra.tasks.forecasting.series import frames
-from recurra.tasks.forecasting.series.windows import Unit, Windows, describe
+from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, describe
 
 
 @pytest.mark.parametrize("mode", ["direct", "recursive"])
@@ -25,7 +25,7 @@ def test_a_forecast_does_not_depend_on_anything_after_its_cut_but_what_is_known_
     model = ForecastModel(config, 1, 1, 0).eval()
 
     def ahead(panel):
-        windows = Windows(panel, config, describe(index_panel(40)), calendared=False)
+        windows = SeriesWindows(panel, config, describe(index_panel(40)), calendared=False)
         return predicting.forecast(model, windows, np.array([0]), np.array([30]), 5, seed=1)
 
     later = np.arange(40) >= 30
@@ -46,12 +46,12 @@ def test_a_window_that_begins_in_a_filled_gap_reads_what_was_known_then(mode):
     frame = pl.DataFrame({"ds": np.arange(40), "y": y, "p": y}).with_columns(pl.col("y", "p").fill_nan(None))
     later = frame.with_columns(pl.when(pl.col("ds") >= 33).then(777.0).otherwise(pl.col("y", "p")).name.keep())
     config = ForecastConfig(horizon=5, mode=mode, lags=(3,), season=3, input_size=8, samples=20)
-    about = {"past": [[0.0, 1.0]], "known": [], "static": []}
+    covariates = Covariates([[0.0, 1.0]], [], [])
 
     def windows(data):
         series = SeriesConfig(past=("p",), fill="linear")
-        return Windows(
-            frames.read(data, series)[0], config, about, calendared=False, units=Unit(np.zeros(1), np.ones(1))
+        return SeriesWindows(
+            frames.read(data, series)[0], config, covariates, calendared=False, scales=Scale(np.zeros(1), np.ones(1))
         )
 
     one, two, zero = windows(frame), windows(later), np.zeros(1, np.int64)

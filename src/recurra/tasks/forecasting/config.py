@@ -37,8 +37,9 @@ class SeriesConfig:
     """What becomes of missing stamps and values: an error that names them, the value before, a line across, or 0."""
     calendar: bool = True
     """Give the model the hour, weekday, day of the month and day of the year, as far as the stamps have them."""
-    validation: Annotated[int | None, Range(0)] = None
-    """Steps at the end of each series kept out of training, to pick the best weights. Not set = a tenth, at least a horizon."""
+    validation: Annotated[float | None, Range(0)] = None
+    """Steps at the end of each series held out to choose the best weights, 1 or more, or a fraction of the median series.
+    Not set = a tenth; at least a horizon in both cases. 0 = none."""
     batch_size: Count = 128
     """Windows in a training step."""
     epoch_steps: Count = 200
@@ -49,6 +50,9 @@ class SeriesConfig:
             _words(self, name)
         config.check(self)
         used = [self.id_col, self.time_col, self.target_col, *self.past, *self.future]
+        validation = self.validation
+        held = validation is None or validation < 1 or float(validation).is_integer()
+        config.require(self, "validation", held, "a fraction below 1, or a whole number of steps")
         for name in {name for name in used if used.count(name) > 1}:
             raise ConfigError(f"the column {name!r} is named twice; each column has one use")
         for field in ("id_col", "time_col", "target_col"):

@@ -1,128 +1,173 @@
 """Forecaster: fit, predict, cross-validate, update, plot, save and load, on frames."""
 
-import copy
 import dataclasses
-import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from recurra.config import whole
-from recurra.errors import ConfigError, DataError, RunError, setting
-from recurra.fitting import folders, running
-from recurra.tasks.forecasting import folder as contents
-from recurra.tasks.forecasting import predicting, setting_up, tables
-from recurra.tasks.forecasting.config import settings
-from recurra.tasks.forecasting.series import appending, frames
+from recurra.errors import ConfigError, DataError, setting
+from recurra.fitting.estimator import Estimator
+from recurra.fitting.lifecycle import Report
+from recurra.fitting.parameters import Parameters
+from recurra.fitting.split import Halves, fingerprint
+from recurra.tasks.forecasting import predicting, settling, tables
+from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, settings
+from recurra.tasks.forecasting.heads import HEADS
+from recurra.tasks.forecasting.history import Facts, facts_of, kept
+from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.series import appending, calendar, frames, frequency
 from recurra.tasks.forecasting.series.frequency import shown
-from recurra.tasks.forecasting.series.panel import Form, Panel
-from recurra.tasks.forecasting.series.windows import Unit, Windows
+from recurra.tasks.forecasting.series.panel import Form, Panel, Series
+from recurra.tasks.forecasting.series.windows import Scale, SeriesWindows
 from recurra.tasks.forecasting.task import ForecastTask
-from recurra.training import runs
 
 
-class Forecaster:
+class Forecaster(Parameters, Estimator):
     """Forecasts many series with one recurrent network: `Forecaster(horizon=12, freq="MS").fit(frame).predict()`.
 
     horizon: steps to forecast. freq: steps between stamps, "h", "D", "MS", 1 ...; default is found.
-    preset, overrides: a recipe (see PRESETS), and any field of SeriesConfig, ForecastConfig, TrainingConfig.
-    Frames are pandas, polars or pyarrow, and forecasts come as the kind that they are made from.
+    preset: a recipe of PRESETS, and with it the value of each setting whose default is None here and not in its class.
+    The others are the fields of SeriesConfig, ForecastConfig and TrainingConfig, and parameters as scikit-learn has them.
 
-    Raises ConfigError for settings that cannot be.
+    `fit`, `score` and the others take a frame with a row for each series and stamp: pandas, polars or pyarrow, with columns
+    unique_id (left out for one series), ds, y, and the covariates named in the settings. Forecasts come as the same kind.
+
+    ConfigError for invalid settings.
     """
 
-    def __init__(self, horizon: int = 24, freq: str | int | None = None, *, preset: str = "default", **overrides):
-        freq = None if freq is None else str(freq)
-        self.settings = settings(preset, horizon=horizon, freq=freq, **overrides)
-        self.folder: Path | None = None
-        self.model = None
+    schema, configs, defaults = "forecasting/2", CONFIGS, DEFAULTS
+    command, takes = "forecast", "frame"
+    Learned = Facts
 
-    def __repr__(self) -> str:
-        state = "not fitted" if self.model is None else f"fitted on {len(self._panel.ids)} series"
-        model = self.settings["model"]
-        return f"Forecaster({model.cell}, horizon={model.horizon}, mode={model.mode!r}, head={model.head!r}: {state})"
-
-    def fit(
+    def __init__(
         self,
-        frame: Any,
-        out: str | Path | None = None,
+        horizon: int = 24,
+        freq: str | int | None = None,
         *,
-        quiet: bool = False,
-        listeners: Iterable[Callable[[dict], None]] = (),
-        stop: Callable[[], bool] | None = None,
-        sources: Iterable[str] = (),
-    ) -> "Forecaster":
-        """Learn from a frame with a row for each series and stamp: `model.fit(frame)`; returns itself.
+        preset: str = "default",
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+        past: str | Iterable[str] = (),
+        future: str | Iterable[str] = (),
+        static: str | Iterable[str] = (),
+        fill: str = "error",
+        calendar: bool = True,
+        validation: float | None = None,
+        batch_size: int | None = None,
+        epoch_steps: int | None = None,
+        input_size: int | None = None,
+        mode: str = "direct",
+        head: str = "quantiles",
+        quantiles: Iterable[float] = (0.1, 0.5, 0.9),
+        samples: int = 200,
+        scaling: str = "window",
+        log: bool = False,
+        season: int | None = None,
+        lags: Iterable[int] = (),
+        cell: Any = "lstm",
+        hidden_size: int | None = None,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        decoder_size: int | None = None,
+        epochs: int | None = None,
+        minutes: float | None = None,
+        optimizer: str = "adamw",
+        lr: float | None = None,
+        schedule: str = "one-cycle",
+        warmup: float = 0.1,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        weight_decay: float = 0.01,
+        clip: float = 1.0,
+        average: float = 0.99,
+        monitor: str = "validation",
+        patience: int = 0,
+        evaluate_every: int = 0,
+        sample_every: int = 0,
+        save_every: float = 60.0,
+        seed: int = 1,
+        device: str = "auto",
+        tensorboard: bool = False,
+    ):
+        self._keep(locals())
 
-        frame: columns unique_id (left out for one series), ds, y and the covariates named in the settings.
-        out: a new folder for the run; default a temporary one. quiet, listeners, stop: as in `recurra.training.fit`.
-        sources: where the frame came from, kept in config.json.
-        Raises DataError for a frame that cannot be used, RunError where the folder cannot be written or the training
-        cannot go on, Interrupted after Ctrl-C.
-        """
-        panel, form = frames.read(frame, self.settings["series"])
-        return self._fit(panel, form, out, quiet, listeners, stop, sources)
+    def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
+        values = (more or {}) | self._given()
+        if "freq" in values:
+            values["freq"] = str(values["freq"])
+        return settings(**values)
 
-    def _fit(self, panel: Panel, form: Form, out=None, quiet=True, listeners=(), stop=None, sources=()) -> "Forecaster":
-        device = running.device(self.settings["training"].device)
-        parts, about, notes = setting_up.resolve(self.settings, panel)
-        about["sources"] = list(sources)
-        model, units = setting_up.build(parts, about), setting_up.units(parts, about, panel)
-        # What cannot be learned from is refused here, before there is a folder.
-        task = setting_up.task(model, parts, about, panel, units)
-        folder = self._temporary() if out is None else folders.claim(out)
-        contents.write(folder, parts, about, form)
-        self._open(folder, parts, about, form, model)
-        self._set_history(panel, units)
-        contents.write_history(folder, self._panel, self._units, self._carried.since)
-        return self._run(task, notes, device, quiet, listeners, stop, kept=out is not None)
+    # The lifecycle
 
-    def _temporary(self) -> Path:
-        """A folder that is gone when the forecaster is."""
-        folder = tempfile.mkdtemp(prefix="recurra-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
+    @staticmethod
+    def read_files(paths: list[str]) -> Any:
+        if len(paths) > 1:
+            raise DataError(
+                f"{len(paths)} tables were named; a forecaster learns from one: join them, with an id column"
+            )
+        return frames.load(paths[0])
 
-    @classmethod
-    def resume(
-        cls,
-        folder: str | Path,
-        frame: Any = None,
-        *,
-        quiet: bool = False,
-        listeners: Iterable[Callable[[dict], None]] = (),
-        stop: Callable[[], bool] | None = None,
-    ) -> "Forecaster":
-        """Go on with a run that was stopped, to the bits it would have had: `Forecaster.resume("runs/load-1", frame)`.
+    def check(self) -> None:
+        # A head may need a package.
+        HEADS[self.parts["model"].head](self.parts["model"])
 
-        frame: the data as it was; default the file that the run was made from. RunError where it is another.
-        """
-        model = cls._opened(folder)
-        if frame is None:
-            if not model._about["sources"]:
-                raise RunError(f"{folder} does not say where its data came from; give the frame")
-            frame = frames.load(model._about["sources"][0])
-        panel, _ = frames.read(frame, model.settings["series"], model._panel.freq)
-        if panel.fingerprint() != model._about["fingerprint"]:
-            raise RunError(f"the data is not what {folder} was fitted on; a run goes on only with the same data")
-        device = running.device(model.settings["training"].device)
-        model._set_history(panel, model._units)
-        task = setting_up.task(model.model, model.settings, model._about, panel, model._units)
-        return model._run(task, [], device, quiet, listeners, stop)
+    def _data(self, data: Any, validation: Any, folder: Path) -> Halves:
+        if validation is not None:
+            raise ConfigError(
+                "`validation_data` has no use here: the end of each series is held out;"
+                f" {setting('validation')} says how many steps"
+            )
+        return super()._data(data, None, folder)
 
-    def _run(self, task: ForecastTask, notes, device, quiet, listeners, stop, kept=True) -> "Forecaster":
-        training = self.settings["training"]
-        self.model.to(device)
-        again = f"recurra forecast --resume {self.folder}" if kept else None
-        running.train(
-            task, training, self.folder, again=again, quiet=quiet, notes=notes, listeners=listeners, stop=stop
-        )
-        self.model.eval()
-        return self
+    def read(self, data: Any, name: str) -> Series:
+        return data if isinstance(data, Series) else frames.read(data, self.parts["series"])
+
+    def split(self, data: Series) -> Halves:
+        # What is held out are steps of the same series: the windows of both parts read the history before them.
+        return Halves(data, None)
+
+    def fingerprint(self, data: Halves) -> str:
+        return fingerprint(data.train.panel)
+
+    def settle(self, data: Halves) -> dict[str, Any]:
+        return settling.settled(self.parts, data.train.panel)
+
+    def learn(self, data: Halves) -> Facts:
+        return facts_of(*data.train, self.parts)
+
+    def network(self, parts: dict[str, Any], learned: Facts) -> ForecastModel:
+        series, covariates = parts["series"], learned.covariates
+        circles = 2 * len(calendar.names(frequency.parse(series.freq))) if series.calendar else 0
+        known = len(covariates.known) + circles
+        return ForecastModel(parts["model"], len(covariates.past), known, covariates.static_size)
+
+    def task(self, model: ForecastModel, data: Halves) -> ForecastTask:
+        series, windows = self.parts["series"], self._windows(data.train.panel)
+        return ForecastTask(model, windows, series, series.validation, self.parts["training"].seed)
+
+    def notes(self, data: Halves, task: ForecastTask) -> list[str]:
+        return settling.notes(self.parts, data.train.panel, self.validation)
+
+    def report(self) -> Report:
+        """The sMAPE of the last steps that were held out, a horizon of each series, beside that of the naive forecasts."""
+        facts, steps, usual = self.learned, self.parts["model"].horizon, super().report()
+        panel = facts.history.panel
+        have = np.flatnonzero(panel.lengths > steps)
+        if not self.parts["series"].validation or not len(have):
+            return usual
+        panel = panel.select(have)
+        scales = Scale(*(part[have] for part in facts.history.scales))
+        series, cuts = np.arange(len(have)), panel.lengths - steps
+        values = predicting.forecast(self.model, self._windows(panel, scales), series, cuts, steps, seed=0)
+        made = tables.forecasts(self.parts, facts.form, panel, series, cuts, values, truth=True)
+        score = tables.smapes(self.parts, made)
+        return Report(score, [], usual.next)
+
+    # Forecasts
 
     def predict(self, h: int | None = None, future: Any = None, *, frame: Any = None, seed: int = 0) -> Any:
         """Forecasts of the next steps: `model.predict(12)` → a frame with `forecast`, `q0.1` ..., `naive`, `seasonal_naive`.
@@ -131,23 +176,22 @@ class Forecaster:
         each series and step. frame: other series, or a newer history, to forecast from in place of the fitted one's end;
         the forecasts come in its form. Without names in it, a series is the fitted one where its values are the same.
         seed: of the sampled paths, which are drawn for all series at once, so that one alone gets others at the same seed.
-        Raises ConfigError for an h that cannot be, DataError for frames that do not fit.
+        ConfigError for an invalid h, DataError for frames that do not fit, NotFittedError before `fit`.
         """
-        steps = self._steps(h)
-        panel, form, carried, units = self._panel, self._form, self._carried, self._units
+        steps, facts = self._steps(h), self.learned
+        panel, form, scales, carried = facts.history.panel, facts.form, None, facts.history.carried
         if frame is not None:
-            (panel, form), carried = frames.read(frame, self.settings["series"], self._panel.freq), None
-            units = self._units_for(panel, panel, form)
-        known = frames.read_future(future, self.settings["series"], panel, steps)
-        windows = self._windows(panel.extended(steps, known), units)
+            (panel, form), carried = frames.read(frame, self.parts["series"]), None
+            scales = self._scales_for(panel, panel, form)
+        known = frames.read_future(future, self.parts["series"], panel, steps)
+        windows = self._windows(panel.extended(steps, known), scales)
         series, cuts = np.arange(len(panel.ids)), panel.lengths
         start = None
         if carried is not None:
-            if carried.state is None:
-                self._read_all()
-            start = carried.state, carried.unit(windows, cuts)
+            self._carry()
+            start = carried.state, carried.scale(windows, cuts)
         values = predicting.forecast(self.model, windows, series, cuts, steps, seed, start)
-        return tables.forecasts(self.settings, form, panel, series, cuts, values)
+        return tables.forecasts(self.parts, form, panel, series, cuts, values)
 
     def cross_validate(
         self,
@@ -157,69 +201,57 @@ class Forecaster:
         h: int | None = None,
         *,
         fit: bool = True,
-        quiet: bool = True,
+        quiet: bool | None = None,
         seed: int = 0,
     ) -> Any:
         """Forecasts from several points of the past, beside what came: `model.cross_validate(frame, windows=4, step=24)`.
 
         windows: cutoffs per series, the last one h steps before its end. step: steps between them; default h.
-        fit: fit a copy on what is before the first cutoff, so that nothing of it is known; False takes this model as
+        fit: fit a clone on what is before the first cutoff, so that nothing of it is known; False takes this model as
         it is, which is honest only where it was fitted on earlier rows. Returns `predict`'s columns with `cutoff`, the
-        last stamp known, and the target. Raises DataError where a series is too short.
+        last stamp known, and the target. quiet: as in `fit`. DataError where a series is too short.
         """
-        step = h or self.settings["model"].horizon if step is None else step
+        model = type(self)(**self.get_params()) if fit else self
+        if not fit:
+            self._fitted()
+        steps = model._steps(h)
+        step = steps if step is None else step
         windows, step = whole("windows", windows, "1 or more"), whole("step", step, "1 or more")
-        panel, form = frames.read(frame, self.settings["series"], self._panel.freq if self.model and not fit else None)
-        steps = self._steps(h, fitted=not fit)
+        panel, form = frames.read(frame, model.parts["series"])
         first = panel.lengths - steps - step * (windows - 1)
-        if (first < 2).any():
-            name, length = panel.ids[int(first.argmin())], panel.lengths[first.argmin()]
-            raise DataError(
-                f"series {name!r} has {length} steps; {windows} windows of {steps}, {step} apart, need at least"
-                f" {length - first.min() + 2}"
-            )
-        before = panel.cut(first)
-        empty = np.bincount(before.owners, before.seen, len(panel.ids)) == 0
-        if empty.any():
-            s = int(empty.argmax())
-            raise DataError(
-                f"series {panel.ids[s]!r} has no value before {shown(panel.at(np.array([s]), first[[s]])[0])}, where the"
-                " forecasts begin; take fewer windows, or leave it out"
-            )
-        model = self
+        before = _before(panel, first, f"{windows} windows of {steps}, {step} apart")
         if fit:
-            model = copy.copy(self)
-            model._fit(before, form, quiet=quiet)
+            model.fit(Series(before, form), quiet=quiet)
         series = np.repeat(np.arange(len(panel.ids)), windows)
         cuts = (first[:, None] + step * np.arange(windows)).reshape(-1)
-        seen = model._windows(panel, model._units_for(before, panel, form))
+        seen = model._windows(panel, model._scales_for(before, panel, form))
         values = predicting.forecast(model.model, seen, series, cuts, steps, seed)
-        return tables.forecasts(model.settings, form, panel, series, cuts, values, truth=True)
+        return tables.forecasts(model.parts, form, panel, series, cuts, values, truth=True)
 
     def score(self, cv: Any, frame: Any) -> Any:
         """How good cross-validated forecasts are: a row for the model, naive and seasonal naive, a column a measure.
 
-        cv: from `cross_validate`. frame: the same that it was given; MASE is scaled by what is before each cutoff.
+        cv: from `cross_validate`. frame: the one it was made from; MASE is scaled by what is before each cutoff.
         smape and mase are means over windows, as in the M4 competition; coverage is that of the outermost quantiles.
         """
-        panel, form = frames.read(frame, self.settings["series"], None if self.model is None else self._panel.freq)
-        return tables.scores(self.settings, form, panel, cv)
+        panel, form = frames.read(frame, self.parts["series"])
+        return tables.scores(self.parts, form, panel, cv)
 
-    def update(self, rows: Any) -> "Forecaster":
+    def update(self, rows: Any) -> Self:
         """Take in new rows, which follow the known ones, and move the state on, without fitting again; returns itself.
 
         rows: a frame as for `fit`, of some or all series; static columns are not needed. DataError for rows that are
         known already, leave a gap that `fill` does not cover, or belong to a series the model does not know.
         """
-        self._need_fit()
-        if self._carried.state is None:
-            self._read_all()
-        config = dataclasses.replace(self.settings["series"], static=())
-        more = appending.follow(self._panel, frames.read(rows, config, self._panel.freq, filled=False)[0], config)
-        self._panel = self._panel.joined(more)
+        facts = self._fitted().learned
+        self._carry()
+        past, config = facts.history, dataclasses.replace(self.parts["series"], static=())
+        more = appending.follow(past.panel, frames.read(rows, config, past.panel.freq, filled=False).panel, config)
+        panel = past.panel.joined(more)
         with predicting.inference():
-            self._carried.read(self.model, self._windows(self._panel), more.lengths)
-        self._panel = self._panel.tail(setting_up.kept(self.settings["model"]))
+            past.carried.read(self.model, self._windows(panel), more.lengths)
+        panel = panel.tail(kept(self.parts["model"]))
+        self._state.learned = dataclasses.replace(facts, history=dataclasses.replace(past, panel=panel))
         return self
 
     def plot(
@@ -233,73 +265,50 @@ class Forecaster:
         from recurra.tasks.forecasting import picture
 
         forecasts = self.predict() if forecasts is None else forecasts
-        return picture.draw(self.settings, None if self.model is None else self._panel, forecasts, path, ids, history)
+        panel = None if self._state is None else self.learned.history.panel
+        return picture.draw(self.parts, panel, forecasts, path, ids, history)
 
-    def save(self, folder: str | Path) -> None:
-        """Write what `load` needs into a folder: config.json, model.safetensors, history.safetensors."""
-        self._need_fit()
-        folder = Path(folder)
-        folders.refuse_a_run(folder)
-        folders.make(folder)
-        runs.write_weights(self.model, folder, step=None, loss=None)
-        contents.write_history(folder, self._panel, self._units, self._carried.since)
-        contents.write(folder, self.settings, self._about, self._form)
+    def _windows(self, panel: Panel, scales: Scale | None = None) -> SeriesWindows:
+        """Windows of a panel. scales: of its series; default those of the series that were fitted on."""
+        facts = self._state.learned
+        scales = facts.history.scales if scales is None else scales
+        return SeriesWindows(panel, self.parts["model"], facts.covariates, self.parts["series"].calendar, scales)
 
-    @classmethod
-    def load(cls, folder: str | Path) -> "Forecaster":
-        """Open a fitted forecaster, on the CPU: `Forecaster.load("runs/load-1")`, or `Forecaster.load("load-1")`.
+    def _scales_for(self, before: Panel, panel: Panel, form: Form) -> Scale:
+        """The scales of series that may be new, from what is before the forecasts. panel: with what came after, too."""
+        facts, parts = self.learned, self.parts
+        measured = SeriesWindows(before, parts["model"], facts.covariates, parts["series"].calendar).scales
+        return facts.history.scales_of(panel, measured, form.has_ids and facts.form.has_ids)
 
-        RunError, in one line, for a folder that is missing, damaged or of another task.
-        """
-        self = cls._opened(folder)
-        runs.load_weights(self.model, self.folder)
-        self.model.eval()
-        return self
+    def _carry(self) -> None:
+        """Compute the state after each series' last value, where that has not been done."""
+        past = self.learned.history
+        if past.carried.state is None:
+            with predicting.inference():
+                past.carried.read(self.model, self._windows(past.panel))
 
-    @classmethod
-    def _opened(cls, folder: str | Path) -> "Forecaster":
-        """All but the weights, which a run has only after its first evaluation."""
-        self, folder = cls.__new__(cls), folders.find(folder)
-        self._open(folder, *contents.read(folder))
-        panel, units, since = contents.read_history(folder)
-        self._set_history(panel, units, since)
-        return self
-
-    def _open(self, folder: Path, parts: dict[str, Any], about: dict[str, Any], form: Form, model=None) -> None:
-        self.settings, self._about, self._form, self.folder = parts, about, form, folder
-        self.model = model or setting_up.build(parts, about)
-
-    def _set_history(self, panel: Panel, units, since: np.ndarray | None = None) -> None:
-        self._panel = panel.tail(setting_up.kept(self.settings["model"]))
-        self._units = units
-        self._carried = predicting.Carried(np.zeros(len(panel.ids), np.int64) if since is None else since)
-
-    def _windows(self, panel: Panel, units: Unit | None = None) -> Windows:
-        about, calendar = self._about["about"], self.settings["series"].calendar
-        return Windows(panel, self.settings["model"], about, calendar, units or self._units)
-
-    def _units_for(self, history: Panel, whole: Panel, form: Form) -> Unit:
-        """The units of series that may be new, from a history. whole: with what came after, to know the series by."""
-        own = setting_up.units(self.settings, self._about | {"held": 0}, history)
-        return setting_up.units_of(self._units, self._panel, own, whole, form.has_ids and self._form.has_ids)
-
-    def _read_all(self) -> None:
-        with predicting.inference():
-            self._carried.read(self.model, self._windows(self._panel))
-
-    def _need_fit(self) -> None:
-        if self.model is None:
-            raise ConfigError("the forecaster is not fitted; call fit(frame) first, or load one")
-
-    def _steps(self, h: int | None, fitted: bool = True) -> int:
-        if fitted:
-            self._need_fit()
-        model = self.settings["model"]
+    def _steps(self, h: int | None) -> int:
+        model = self.parts["model"]
         h = whole("h", model.horizon if h is None else h, "1 or more steps")
         if model.mode == "direct" and h > model.horizon:
             raise ConfigError(
-                f"{setting('steps', python='h')} is {h}, but the model forecasts {model.horizon} "
-                f"steps at once; fit with {setting('horizon', h)}, or with"
-                f" {setting('mode', 'recursive')}"
+                f"{setting('steps', python='h')} is {h}, but the model forecasts {model.horizon} steps at once;"
+                f" fit with {setting('horizon', h)}, or with {setting('mode', 'recursive')}"
             )
         return h
+
+
+def _before(panel: Panel, first: np.ndarray, wanted: str) -> Panel:
+    """What is before the first cutoff of each series, (S,). DataError where nothing can be learned from it."""
+    if (first < 2).any():
+        name, length = panel.ids[int(first.argmin())], panel.lengths[first.argmin()]
+        raise DataError(f"series {name!r} has {length} steps; {wanted}, need at least {length - first.min() + 2}")
+    before = panel.cut(first)
+    empty = np.bincount(before.owners, before.seen, len(panel.ids)) == 0
+    if empty.any():
+        s = int(empty.argmax())
+        raise DataError(
+            f"series {panel.ids[s]!r} has no value before {shown(panel.at(np.array([s]), first[[s]])[0])}, where the"
+            " forecasts begin; take fewer windows, or leave it out"
+        )
+    return before

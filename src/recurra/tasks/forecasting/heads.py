@@ -1,7 +1,7 @@
-"""What is forecast for a step: quantiles, or the parameters of a distribution. All in the units of the window.
+"""What is forecast for a step: quantiles, or the parameters of a distribution. All on the scale of the window.
 
-A head reads `size` raw numbers a step and a base, the value to start from, and makes parameters of them. `start` is
-what the raw numbers begin at: a spread of about a third of a unit around the base.
+A head reads raw numbers of each step, as many as `start` has, with a base, the value to start from, and the size of the
+window's scale, and makes parameters of them. The raw numbers begin at `start`: a spread of about a third of the scale.
 """
 
 from types import ModuleType
@@ -22,7 +22,7 @@ class Mean:
     def __init__(self, config: ForecastConfig):
         self.start = torch.zeros(1)
 
-    def read(self, raw: Tensor, base: Tensor, unit: Tensor) -> Any:
+    def read(self, raw: Tensor, base: Tensor, size: Tensor) -> Any:
         return raw[..., 0] + base
 
     def loss(self, mean: Tensor, target: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class Quantiles:
         self.levels = torch.tensor(sorted({*config.quantiles, 0.5}))
         self.start = 0.3 * torch.special.ndtri(self.levels)
 
-    def read(self, raw: Tensor, base: Tensor, unit: Tensor) -> Any:
+    def read(self, raw: Tensor, base: Tensor, size: Tensor) -> Any:
         return raw + base[..., None]
 
     def loss(self, found: Tensor, target: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class Gaussian:
     def __init__(self, config: ForecastConfig):
         self.start = torch.tensor([0.0, -1.0])
 
-    def read(self, raw: Tensor, base: Tensor, unit: Tensor) -> Any:
+    def read(self, raw: Tensor, base: Tensor, size: Tensor) -> Any:
         return raw[..., 0] + base, _positive(raw[..., 1])
 
     def loss(self, found: Any, target: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Student(_Distribution):
 
     start = torch.tensor([0.0, -1.0, 0.0])
 
-    def read(self, raw: Tensor, base: Tensor, unit: Tensor) -> Any:
+    def read(self, raw: Tensor, base: Tensor, size: Tensor) -> Any:
         return raw[..., 0] + base, _positive(raw[..., 1]), 2.0 + F.softplus(raw[..., 2] + 2.0)
 
     def distribution(self, found: Any) -> StudentT:
@@ -128,8 +128,8 @@ class Counts(_Distribution):
 
     start = torch.tensor([0.0, -2.0])
 
-    def read(self, raw: Tensor, base: Tensor, unit: Tensor) -> Any:
-        return unit * F.softplus(raw[..., 0] + base), _positive(raw[..., 1]), unit.expand_as(base)
+    def read(self, raw: Tensor, base: Tensor, size: Tensor) -> Any:
+        return size * F.softplus(raw[..., 0] + base), _positive(raw[..., 1]), size.expand_as(base)
 
     def distribution(self, found: Any) -> NegativeBinomial:
         mean, dispersion, _ = found
@@ -138,8 +138,8 @@ class Counts(_Distribution):
     def loss(self, found: Any, target: Tensor) -> Tensor:
         return super().loss(found, (target * found[2]).round())
 
-    def exact(self, levels, mean, dispersion, unit):
-        return _stats().nbinom.ppf(levels, 1 / dispersion, 1 / (1 + mean * dispersion)) / unit
+    def exact(self, levels, mean, dispersion, size):
+        return _stats().nbinom.ppf(levels, 1 / dispersion, 1 / (1 + mean * dispersion)) / size
 
     def sample(self, found: Any) -> Tensor:
         return super().sample(found) / found[2]

@@ -74,7 +74,7 @@ class ForecastModel(nn.Module):
     def paths(
         self, state, read: Tensor, near: Tensor, known: Tensor, static: Tensor, size: Tensor, count: int
     ) -> Tensor:
-        """Paths sampled one step at a time, the state carried: (count, H, B), in units. For recursive mode.
+        """Paths sampled one step at a time, the state carried: (count, H, B), on the window's scale. For recursive mode.
 
         read, near, known: the steps ahead, their values still unknown; what is drawn takes its place in them.
         """

@@ -13,15 +13,13 @@ from recurra.tasks.forecasting.tables import MODELS, quantile_names
 _MOST = 4  # series in a picture unless they are named
 
 
-def draw(
-    settings: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, ids=None, history: int | None = None
-):
+def draw(parts: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, ids=None, history: int | None = None):
     """A matplotlib Figure with a panel a series; written to `path` if that is given. panel: the history, if any."""
     # Not pyplot: its state, and the choice of a window system, are the user's.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    config = settings["series"]
+    config = parts["series"]
     present = columns.names(forecasts)
     # A frame that holds no forecasts is refused here.
     for name in MODELS:
@@ -39,7 +37,7 @@ def draw(
         rows = slice(None) if names is None else names == name
         content = {c: columns.values(forecasts, c)[rows] for c in present if c not in (config.id_col, config.time_col)}
         stamps = columns.stamps(forecasts, config.time_col)[rows]
-        _series(axes, panel, name, stamps, content, settings, history)
+        _series(axes, panel, name, stamps, content, parts, history)
         axes.set_title(str(name), loc="left", fontsize=10)
         if k == 0:
             axes.legend(loc="upper left", fontsize=8, ncols=3)
@@ -49,16 +47,16 @@ def draw(
 
 
 def _series(
-    axes, panel: Panel | None, name, stamps: np.ndarray, content: dict[str, np.ndarray], settings, history
+    axes, panel: Panel | None, name, stamps: np.ndarray, content: dict[str, np.ndarray], parts, history
 ) -> None:
     alone = panel is not None and len(panel.ids) == 1
     if panel is not None and (alone or name in panel.ids):
         one = panel.select([0 if alone else panel.ids.index(name)])
-        one = one.tail(history or 3 * settings["model"].horizon)
+        one = one.tail(history or 3 * parts["model"].horizon)
         before = one.stamps() <= (stamps.min() if "cutoff" not in content else stamps.max())
         values = np.where(one.seen, one.y, np.nan)
         axes.plot(one.stamps()[before], values[before], color="0.25", lw=1, label="history")
-    truth = content.get(settings["series"].target_col)
+    truth = content.get(parts["series"].target_col)
     # Windows of a cross-validation are drawn one by one, so that no line joins them.
     cuts = content.get("cutoff", np.zeros(len(stamps)))
     for k, cut in enumerate(np.unique(cuts)):
@@ -75,7 +73,7 @@ def _series(
             label=None if k else "seasonal naive",
         )
         axes.plot(stamps[rows], content["forecast"][rows], color="tab:blue", lw=1.5, label=None if k else "forecast")
-        bands = quantile_names(settings)
+        bands = quantile_names(parts)
         for low, high in zip(bands[: len(bands) // 2], bands[::-1], strict=False):
             axes.fill_between(
                 stamps[rows],

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recurra.nn import map_state
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.series.windows import Unit, Windows
+from recurra.tasks.forecasting.series.windows import Scale, SeriesWindows
 
 _SERIES, _ROWS = 512, 16384  # at once: series read, paths drawn
 
@@ -26,8 +26,8 @@ def inference(seed: int = 0) -> Iterator[None]:
 class Carried:
     """The state of every series after its last value: `read` starts it anew or moves it on by the rows that are new.
 
-    A state begins `input_size` steps back, as in training, and its unit is that stretch's. When it has carried on for as
-    many steps again, it begins anew from the newest `input_size` steps, in their unit. So it depends on the values and
+    A state begins `input_size` steps back, as in training, and its scale is that stretch's. When it has carried on for as
+    many steps again, it begins anew from the newest `input_size` steps, on their scale. So it depends on the values and
     on where it first began, not on how many rows came at a time.
     """
 
@@ -35,8 +35,8 @@ class Carried:
         self.since = since  # (S,) steps carried on from where a training window would have ended
         self.state: Any = None
 
-    def read(self, model: ForecastModel, windows: Windows, fresh: np.ndarray | None = None) -> Unit:
-        """Read what is new, (S,) rows at the end of each series; None reads all from the start. Returns the units."""
+    def read(self, model: ForecastModel, windows: SeriesWindows, fresh: np.ndarray | None = None) -> Scale:
+        """Read what is new, (S,) rows at the end of each series; None reads all from the start. Returns the scales."""
         length, lengths = model.config.input_size, windows.panel.lengths
         if fresh is None or self.state is None:
             begin, anew = lengths - length - self.since, np.ones(len(lengths), bool)
@@ -45,17 +45,19 @@ class Carried:
             self.since = (self.since + fresh) % length
             begin = np.where(anew, lengths - length - self.since, lengths - fresh)
         everything = np.arange(len(lengths))
-        unit = windows.unit(everything, lengths - self.since)
+        scale = windows.scale(everything, lengths - self.since)
         kept = torch.from_numpy(~anew).to(model.device)[:, None]
         state = map_state(lambda part: part * kept, self.state)
-        self.state = _read(model, windows, begin, lengths, unit, state)
-        return unit
+        self.state = _read(model, windows, begin, lengths, scale, state)
+        return scale
 
-    def unit(self, windows: Windows, lengths: np.ndarray) -> Unit:
-        return windows.unit(np.arange(len(lengths)), lengths - self.since)
+    def scale(self, windows: SeriesWindows, lengths: np.ndarray) -> Scale:
+        return windows.scale(np.arange(len(lengths)), lengths - self.since)
 
 
-def _read(model: ForecastModel, windows: Windows, begin: np.ndarray, end: np.ndarray, unit: Unit, state: Any) -> Any:
+def _read(
+    model: ForecastModel, windows: SeriesWindows, begin: np.ndarray, end: np.ndarray, scale: Scale, state: Any
+) -> Any:
     """The state after reading each series from begin to end."""
     found = []
     for at in range(0, len(begin), _SERIES):
@@ -63,33 +65,33 @@ def _read(model: ForecastModel, windows: Windows, begin: np.ndarray, end: np.nda
         counts = end[some] - begin[some]
         places = begin[some, None] + np.arange(max(counts.max(), 1))
         series = np.arange(at, at + len(counts))
-        x = torch.from_numpy(windows.read(series, places, end[some], Unit(*(part[some] for part in unit))))
+        x = torch.from_numpy(windows.read(series, places, end[some], Scale(*(part[some] for part in scale))))
         before = map_state(lambda part, some=some: part[:, some], state)
         _, after = model.layers(x.to(model.device), before, lengths=torch.from_numpy(counts))
         found.append(after)
     return map_state(lambda *parts: torch.cat(parts, 1), found[0], *found[1:])
 
 
-def fresh(model: ForecastModel, windows: Windows, series: np.ndarray, cuts: np.ndarray) -> tuple[Any, Unit]:
-    """The state after the `input_size` steps before each cut, and the units: for windows anywhere in the series."""
-    unit = windows.unit(series, cuts)
+def fresh(model: ForecastModel, windows: SeriesWindows, series: np.ndarray, cuts: np.ndarray) -> tuple[Any, Scale]:
+    """The state after the `input_size` steps before each cut, and the scales: for windows anywhere in the series."""
+    scale = windows.scale(series, cuts)
     places = cuts[:, None] + np.arange(-model.config.input_size, 0)
-    x = torch.from_numpy(windows.read(series, places, cuts, unit))
-    return model.layers(x.to(model.device))[1], unit
+    x = torch.from_numpy(windows.read(series, places, cuts, scale))
+    return model.layers(x.to(model.device))[1], scale
 
 
 def forecast(
     model: ForecastModel,
-    windows: Windows,
+    windows: SeriesWindows,
     series: np.ndarray,
     cuts: np.ndarray,
     steps: int,
     seed: int,
-    carried: tuple[Any, Unit] | None = None,
+    carried: tuple[Any, Scale] | None = None,
 ) -> np.ndarray:
-    """Point forecast and quantiles, (B, steps, 1 + quantiles), in the values' own units.
+    """Point forecast and quantiles, (B, steps, 1 + quantiles), as the series have them.
 
-    windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: states and units
+    windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: states and scales
     to go on from; default is reading the `input_size` steps before each cut.
     """
     recursive = model.config.mode == "recursive"
@@ -99,31 +101,33 @@ def forecast(
         for at in range(0, len(series), size):
             some = slice(at, at + size)
             if carried is None:
-                state, unit = fresh(model, windows, series[some], cuts[some])
+                state, scale = fresh(model, windows, series[some], cuts[some])
             else:
                 state = map_state(lambda part, some=some: part[:, some], carried[0])
-                unit = Unit(*(part[some] for part in carried[1]))
-            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, unit))
+                scale = Scale(*(part[some] for part in carried[1]))
+            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, scale))
     values = np.concatenate(found) if found else np.zeros((0, steps, 1))
     return np.exp(values) if model.config.log else values
 
 
-def _ahead(model: ForecastModel, windows: Windows, series, cuts, steps: int, state: Any, unit: Unit) -> np.ndarray:
+def _ahead(
+    model: ForecastModel, windows: SeriesWindows, series, cuts, steps: int, state: Any, scale: Scale
+) -> np.ndarray:
     config = model.config
     places = cuts[:, None] + np.arange(steps)
     device = model.device
-    near = torch.from_numpy(windows.near(series, places, cuts, unit).astype(np.float32)).to(device)
+    near = torch.from_numpy(windows.near(series, places, cuts, scale).astype(np.float32)).to(device)
     known = torch.from_numpy(windows.at(windows.known, series, places)).to(device)
     static = torch.from_numpy(windows.static[series]).to(device)
-    size = torch.from_numpy(unit.size.astype(np.float32)).to(device)
+    size = torch.from_numpy(scale.size.astype(np.float32)).to(device)
     alone = config.head == "mean"
     levels = torch.tensor([0.5] if alone else [0.5, *config.quantiles], device=device)
     if config.mode == "recursive":
-        read = torch.from_numpy(windows.read(series, places, cuts, unit)).to(device)
+        read = torch.from_numpy(windows.read(series, places, cuts, scale)).to(device)
         paths = model.paths(state, read, near, known, static, size, 1 if alone else config.samples)
         values = paths.quantile(levels, dim=0).movedim(0, -1)
     else:
         top = state if isinstance(state, Tensor) else state[0]
         values = model.head.quantiles(model.decode(top[-1], near, known, static, size), levels)
     scaled = values.transpose(0, 1).double().cpu().numpy()
-    return scaled * unit.size[:, None, None] + unit.level[:, None, None]
+    return scaled * scale.size[:, None, None] + scale.level[:, None, None]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.tasks.forecasting import baselines, metrics, setting_up
+from recurra.tasks.forecasting import baselines, metrics
 from recurra.tasks.forecasting.series import columns, frames
 from recurra.tasks.forecasting.series.frequency import shown
 from recurra.tasks.forecasting.series.panel import Form, Panel
@@ -13,14 +13,14 @@ from recurra.tasks.forecasting.series.panel import Form, Panel
 MODELS = ("forecast", "naive", "seasonal_naive")
 
 
-def quantile_names(settings: dict[str, Any]) -> list[str]:
+def quantile_names(parts: dict[str, Any]) -> list[str]:
     """The names of the quantiles' columns: q0.1, q0.5, q0.9; none for the head that forecasts the mean alone."""
-    model = settings["model"]
+    model = parts["model"]
     return [] if model.head == "mean" else [f"q{level:g}" for level in model.quantiles]
 
 
 def forecasts(
-    settings: dict[str, Any],
+    parts: dict[str, Any],
     form: Form,
     panel: Panel,
     series: np.ndarray,
@@ -29,7 +29,7 @@ def forecasts(
     truth: bool = False,
 ) -> Any:
     """A frame with a row for each window and step. values: (B, steps, 1 + quantiles)."""
-    config, steps = settings["series"], values.shape[1]
+    config, steps = parts["series"], values.shape[1]
     owners, places = np.repeat(series, steps), (cuts[:, None] + np.arange(steps)).reshape(-1)
     content = {}
     if form.has_ids:
@@ -40,27 +40,27 @@ def forecasts(
         rows = panel.offsets[owners] + places
         content[config.target_col] = np.where(panel.seen[rows], panel.y[rows], np.nan)
     flat = values.reshape(len(owners), -1)
-    for k, name in enumerate(["forecast", *quantile_names(settings)]):
+    for k, name in enumerate(["forecast", *quantile_names(parts)]):
         content[name] = flat[:, k]
-    season = setting_up.season(settings, panel.freq)
+    season = parts["model"].season or panel.freq.season
     content["naive"] = baselines.naive(panel, series, cuts, steps).reshape(-1)
     content["seasonal_naive"] = baselines.seasonal_naive(panel, series, cuts, steps, season).reshape(-1)
     return frames.make(content, form)
 
 
-def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
+def scores(parts: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
     """A frame with a row for the model and each naive forecast."""
-    config = settings["series"]
+    config = parts["series"]
     truth = columns.values(cv, config.target_col)
-    windows = _windows(settings, form, panel, cv)
-    season = setting_up.season(settings, panel.freq)
+    windows = _windows(parts, form, panel, cv)
+    season = parts["model"].season or panel.freq.season
     windows, owners = np.unique(np.array(windows), axis=0, return_inverse=True)
     scale = np.array([metrics.seasonal_error(panel.known_at(s, np.arange(n), n), season) for s, n in windows])
     scale = np.where(scale > 0, scale, np.nan)[owners]
     have = np.isfinite(truth)
     if not have.any():
         raise DataError("the forecasts have no measured value beside them; nothing can be scored")
-    quantiles, rows = dict(zip(settings["model"].quantiles, quantile_names(settings), strict=False)), []
+    quantiles, rows = dict(zip(parts["model"].quantiles, quantile_names(parts), strict=False)), []
     for model in MODELS:
         found = columns.values(cv, model)
         off = np.abs(truth - found)
@@ -82,9 +82,18 @@ def scores(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
     return frames.make({name: [row[name] for row in rows] for name in rows[0]}, form)
 
 
-def _windows(settings: dict[str, Any], form: Form, panel: Panel, cv: Any) -> list[tuple[int, int]]:
+def smapes(parts: dict[str, Any], forecasts: Any) -> dict[str, float]:
+    """The sMAPE of the model and of each naive forecast, over all rows with a measured value beside them; {} without any."""
+    truth = columns.values(forecasts, parts["series"].target_col)
+    have = np.isfinite(truth)
+    names = {"smape": "forecast", "naive_smape": "naive", "seasonal_naive_smape": "seasonal_naive"}
+    found = {name: columns.values(forecasts, model)[have] for name, model in names.items() if have.any()}
+    return {name: metrics.smape(truth[have], values) for name, values in found.items()}
+
+
+def _windows(parts: dict[str, Any], form: Form, panel: Panel, cv: Any) -> list[tuple[int, int]]:
     """For each row of a cross-validation its series and how many steps were known."""
-    config = settings["series"]
+    config = parts["series"]
     where = {name: s for s, name in enumerate(panel.ids)}
     names = (
         columns.values(cv, config.id_col).tolist()

@@ -8,7 +8,7 @@ from recurra.data import Batches
 from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.model import ForecastModel
-from recurra.tasks.forecasting.series.windows import Window, Windows
+from recurra.tasks.forecasting.series.windows import SeriesWindows, Window
 from recurra.training import Task, distributed
 
 _LOOKS = 2048  # most windows that an evaluation looks at, spread evenly over the held-out part
@@ -23,7 +23,7 @@ class ForecastTask(Task):
 
     unit = "windows"
 
-    def __init__(self, model: ForecastModel, windows: Windows, series: SeriesConfig, held: int, seed: int = 1):
+    def __init__(self, model: ForecastModel, windows: SeriesWindows, series: SeriesConfig, held: int, seed: int = 1):
         self.model, self.windows, self.horizon = model, windows, model.config.horizon
         lengths = windows.panel.lengths
         self.series, self.cuts = _cuts(lengths - held, model.config)
@@ -38,7 +38,8 @@ class ForecastTask(Task):
 
     def loss(self, model: torch.nn.Module, batch: Window, carry) -> tuple[Tensor, None, int]:
         losses = self.model.head.loss(model(batch), batch.target)
-        return (losses * batch.weight).sum() / batch.weight.sum().clamp(min=1.0), None, batch.static.shape[0]
+        total = distributed.mean_of(batch.weight.sum()).clamp(min=1.0 / distributed.world())
+        return (losses * batch.weight).sum() / total, None, batch.static.shape[0]
 
     def evaluate(self, model: ForecastModel) -> dict[str, float]:
         series, cuts = self.held

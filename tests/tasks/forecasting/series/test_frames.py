@@ -41,7 +41,7 @@ def test_series_named_by_numbers_have_a_vector_each_too():
         pd.DataFrame({"unique_id": [1, 1, 3, 3], "ds": [1, 2, 1, 2], "y": [1, 2, 3, 4]}), static="unique_id"
     )
     assert panel.ids == [1, 3]
-    assert windows.describe(panel)["static"] == [["1", "3"]]
+    assert windows.describe(panel).static == [["1", "3"]]
 
 
 D = {"unique_id": list("aaa"), "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]}

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 from helpers.series import read
 
+from recurra.fitting.split import fingerprint
 from recurra.tasks.forecasting.series.panel import Form
 
 
@@ -17,6 +18,6 @@ def test_panels_are_cut_joined_and_selected():
     longer = panel.extended(2, np.zeros((4, 0)))
     assert longer.stamps().tolist() == [1, 2, 3, 4, 5, 5, 6, 7, 8]
     assert longer.seen.tolist() == [True] * 3 + [False] * 2 + [True] * 2 + [False] * 2
-    assert panel.fingerprint() == read(pl.DataFrame(data)[::-1])[0].fingerprint()
-    assert panel.fingerprint() != read(pl.DataFrame(data | {"y": [1, 2, 3, 4, 6]}))[0].fingerprint()
+    assert fingerprint(panel) == fingerprint(read(pl.DataFrame(data)[::-1])[0])
+    assert fingerprint(panel) != fingerprint(read(pl.DataFrame(data | {"y": [1, 2, 3, 4, 6]}))[0])
     assert Form("polars", True, "int").out(np.array([1])).tolist() == [1]

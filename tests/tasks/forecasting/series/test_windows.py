@@ -7,14 +7,14 @@ from helpers.series import index_panel
 
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.series import frames
-from recurra.tasks.forecasting.series.windows import Windows, describe
+from recurra.tasks.forecasting.series.windows import Covariates, SeriesWindows, describe
 
-AS_IS = {"past": [[0.0, 1.0]], "known": [[0.0, 1.0]], "static": []}
+AS_IS = Covariates([[0.0, 1.0]], [[0.0, 1.0]], [])
 
 
 def index_windows(mode, *lengths, lags=(4,), input_size=6):
     config = ForecastConfig(horizon=3, mode=mode, scaling="none", lags=lags, season=lags[0], input_size=input_size)
-    return Windows(index_panel(*lengths), config, AS_IS, calendared=False)
+    return SeriesWindows(index_panel(*lengths), config, AS_IS, calendared=False)
 
 
 def test_a_direct_window_reads_up_to_the_cut_and_forecasts_from_it():
@@ -66,6 +66,6 @@ def test_filled_values_are_marked_and_have_no_say_in_the_loss():
     frame = pl.DataFrame({"ds": [1, 2, 3, 5, 6, 7, 9], "y": [1.0, 2, 3, 5, 6, 7, 9]})
     panel, _ = frames.read(frame, SeriesConfig(fill="linear"), None)
     config = ForecastConfig(horizon=3, scaling="none", lags=(), season=1, input_size=5)
-    window = Windows(panel, config, describe(panel), calendared=False).batch(np.array([0]), np.array([6]), 3)
+    window = SeriesWindows(panel, config, describe(panel), calendared=False).batch(np.array([0]), np.array([6]), 3)
     assert window.read[:, 0, :2].tolist() == [[2, 1], [3, 1], [4, 0], [5, 1], [6, 1]]
     assert (window.target[:, 0].tolist(), window.weight[:, 0].tolist()) == ([7, 8, 9], [1, 0, 1])

@@ -19,7 +19,7 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         if name not in panel.ids:
             raise DataError(f"the model knows no series {name!r}; {nearest(name, panel.ids)}")
     past = 1 + panel.past.shape[1]
-    flat, lengths, waits, helds = [], [], [], []
+    flat, lengths, waits, earliers = [], [], [], []
     for s, name in enumerate(panel.ids):
         if name not in where:
             lengths.append(0)
@@ -33,7 +33,7 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         whole = [filling.fill(column, ~np.isfinite(column), config.fill) for column in values.T]
         late = [filling.later(column, ~np.isfinite(column), config.fill) for column in values.T[:past]]
         waits.append(np.stack([wait for wait, _ in late], 1)[1:])
-        helds.append(np.stack([held for _, held in late], 1)[1:])
+        earliers.append(np.stack([earlier for _, earlier in late], 1)[1:])
         flat.append((np.stack(whole, 1)[1:], rows.seen[piece], gap))
         lengths.append(len(values) - 1)
     values = np.concatenate([part for part, _, _ in flat])
@@ -50,7 +50,7 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         values[:, past:],
         panel.static,
         np.concatenate(waits),
-        np.concatenate(helds),
+        np.concatenate(earliers),
     )
 
 

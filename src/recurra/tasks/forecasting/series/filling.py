@@ -25,7 +25,7 @@ def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
             f" say what becomes of missing values: {setting('fill', 'forward')}, "
             f"{setting('fill', 'linear')} or {setting('fill', 'zero')}"
         )
-    wait, held = panel.wait.copy(), panel.held.copy()
+    wait, earlier = panel.wait.copy(), panel.earlier.copy()
     for s, (a, b) in enumerate(zip(panel.offsets, panel.offsets[1:], strict=False)):
         if missing[a:b].all(0).any():
             empty = names[1 + int(missing[a:b].all(0).argmax())]
@@ -35,10 +35,10 @@ def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
             flat[a:b, k] = fill(values, missing[a:b, k], config.fill)
             # What is known ahead has no cut to look across.
             if k < wait.shape[1]:
-                wait[a:b, k], held[a:b, k] = later(values, missing[a:b, k], config.fill)
+                wait[a:b, k], earlier[a:b, k] = later(values, missing[a:b, k], config.fill)
     past = panel.past.shape[1]
     return dataclasses.replace(
-        panel, y=flat[:, 0], past=flat[:, 1 : 1 + past], known=flat[:, 1 + past :], wait=wait, held=held
+        panel, y=flat[:, 0], past=flat[:, 1 : 1 + past], known=flat[:, 1 + past :], wait=wait, earlier=earlier
     )
 
 

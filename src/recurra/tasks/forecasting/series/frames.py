@@ -10,7 +10,7 @@ from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, filling, frequency
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
-from recurra.tasks.forecasting.series.panel import Form, Panel
+from recurra.tasks.forecasting.series.panel import Form, Panel, Series
 
 _SPARSE = 100  # a grid with so many steps for each row that was given is a mistyped stamp
 # In Python the same argument of `predict` that the setting is called by; a command has the two apart.
@@ -52,7 +52,7 @@ def write(frame: Any, path: str | Path) -> None:
         frame.write_csv(str(part)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(part))
 
 
-def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> tuple[Panel, Form]:
+def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> Series:
     """The series of a frame, on a grid without gaps, and the frame's form.
 
     frame: pandas, polars or pyarrow; a row a stamp, in any order. freq: known already; default `config.freq`, or found.
@@ -95,7 +95,7 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
         _static(table, config, order, codes, starts, ids),
     )
     panel = filling.filled(panel, config, names) if filled or config.fill == "error" else panel
-    return panel, Form(table.implementation.value, has_ids, kind)
+    return Series(panel, Form(table.implementation.value, has_ids, kind))
 
 
 def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> np.ndarray:

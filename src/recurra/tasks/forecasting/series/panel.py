@@ -1,10 +1,9 @@
 """Many series side by side, on a grid without gaps: what all the other modules compute with."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,15 +32,15 @@ class Panel:
     static: list[list]
     """S rows with one value a static column."""
     wait: np.ndarray | None = None
-    """(N, 1 + P) steps until y and past are what stands there: a filled value that a later one went into; else 0."""
-    held: np.ndarray | None = None
+    """(N, 1 + P) steps until the values of y and past are known: a fill may use a later observation; else 0."""
+    earlier: np.ndarray | None = None
     """(N, 1 + P) what was known of them until then: the value before, or 0 where there was none."""
 
     def __post_init__(self):
         if self.wait is None:
             shape = len(self.y), 1 + self.past.shape[1]
             object.__setattr__(self, "wait", np.zeros(shape, np.int64))
-            object.__setattr__(self, "held", np.zeros(shape))
+            object.__setattr__(self, "earlier", np.zeros(shape))
 
     @property
     def lengths(self) -> np.ndarray:
@@ -73,8 +72,8 @@ class Panel:
         late = (self.places[:, None] + self.wait >= lengths[self.owners][:, None]) & (self.wait > 0)
         then = self
         if late.any():
-            y = np.where(late[:, 0], self.held[:, 0], self.y)
-            past = np.where(late[:, 1:], self.held[:, 1:], self.past)
+            y = np.where(late[:, 0], self.earlier[:, 0], self.y)
+            past = np.where(late[:, 1:], self.earlier[:, 1:], self.past)
             then = dataclasses.replace(self, y=y, past=past, wait=np.where(late, 0, self.wait))
         return then._kept(self.places < lengths[self.owners])
 
@@ -82,7 +81,7 @@ class Panel:
         """The values at places as they were known before the cuts: three arrays that broadcast."""
         rows = self.offsets[series] + places
         wait = self.wait[rows, 0]
-        return np.where((wait > 0) & (places + wait >= cuts), self.held[rows, 0], self.y[rows])
+        return np.where((wait > 0) & (places + wait >= cuts), self.earlier[rows, 0], self.y[rows])
 
     def tail(self, steps: int) -> "Panel":
         """The last steps of each series, or all where it has fewer."""
@@ -119,7 +118,7 @@ class Panel:
             past=np.zeros((count, self.past.shape[1])),
             known=known,
             wait=None,
-            held=None,
+            earlier=None,
         )
         return self.joined(ahead)
 
@@ -130,15 +129,8 @@ class Panel:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return dataclasses.replace(self, offsets=offsets, **{name: getattr(self, name)[rows] for name in _FLAT})
 
-    def fingerprint(self) -> str:
-        """A sum over all that is in it: the same data has the same."""
-        total = hashlib.sha256(repr((str(self.freq), self.ids, self.static)).encode())
-        for name in ("first", "offsets", "y", "seen", "past", "known"):
-            total.update(np.ascontiguousarray(getattr(self, name)).view(np.uint8).tobytes())
-        return total.hexdigest()
 
-
-_FLAT = ("y", "seen", "past", "known", "wait", "held")
+_FLAT = ("y", "seen", "past", "known", "wait", "earlier")
 
 
 @dataclass(frozen=True)
@@ -163,6 +155,13 @@ class Form:
         if self.stamps.startswith("datetime"):
             return stamps.astype(f"datetime64[{self.stamps.partition(':')[2] or 'us'}]")
         return stamps
+
+
+class Series(NamedTuple):
+    """The series of a frame, and how the frame came."""
+
+    panel: Panel
+    form: Form
 
 
 def each(panel: Panel, function: Callable[[np.ndarray], Any]) -> list:

@@ -1,10 +1,11 @@
-"""Series → what the model reads: values in units of their window, the same some lags before, covariates.
+"""Series → what the model reads: values on the scale of their window, the same some lags before, covariates.
 
 A window is a series and a cut: the place of the first step to forecast. Everything before it may be read, nothing from
 it on but what is known ahead: a filled value is what it was then, without the value after the gap (see Panel.wait).
 Places before a series begins read as 0 and are marked as not seen.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +17,12 @@ from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.series import calendar
 from recurra.tasks.forecasting.series.panel import Panel
 
-_FLOOR = 0.1  # least unit of a window, as a part of its series': one that stands still must not blow up what follows
+_FLOOR = (
+    0.1  # least size of a window's scale, as a part of its series': one that stands still must not blow up what follows
+)
 
 
-class Unit(NamedTuple):
+class Scale(NamedTuple):
     """What values are measured in: (value - level) / size. (B,) float64 each."""
 
     level: np.ndarray
@@ -38,35 +41,53 @@ class Window(NamedTuple):
     static: Tensor
     """(B, Q)."""
     target: Tensor
-    """(H, B) what to forecast, in units."""
+    """(H, B) what to forecast, on the window's scale."""
     weight: Tensor
     """(H, B) 1 where the target was measured, else 0."""
     size: Tensor
-    """(B,) the unit, for heads that count."""
+    """(B,) the size of the scale, for heads that count."""
 
 
-class Windows:
-    """The windows of a panel: `Windows(panel, config, about).batch(series, cuts)`.
+@dataclass(frozen=True)
+class Covariates:
+    """How covariates are scaled and static words numbered: learned from the training part."""
 
-    about: how covariates are scaled and static words numbered; `describe(panel)` makes it from the training part.
-    units: the unit of each series; default is measured in the panel itself.
+    past: list[list[float]]
+    """Mean and standard deviation of each column."""
+    known: list[list[float]]
+    """The same of the columns known ahead."""
+    static: list[list]
+    """Of each static column its mean and standard deviation, or, of words, all of them, sorted."""
+
+    @property
+    def static_size(self) -> int:
+        """Numbers of a series: one for each column of numbers, one for each word of the others."""
+        return sum(len(column) if _are_words(column) else 1 for column in self.static)
+
+
+class SeriesWindows:
+    """The windows of a panel: `SeriesWindows(panel, config, covariates, calendared=True).batch(series, cuts, steps)`.
+
+    covariates: how they are scaled; `describe(panel)` makes it from the training part.
+    calendared: whether the model reads where in the day, week, month and year a step is.
+    scales: the scale of each series; default is measured in the panel itself.
     """
 
-    def __init__(self, panel: Panel, config: ForecastConfig, about: dict[str, Any], calendared: bool, units=None):
-        self.panel, self.config, self.about = panel, config, about
+    def __init__(self, panel: Panel, config: ForecastConfig, covariates: Covariates, calendared: bool, scales=None):
+        self.panel, self.config = panel, config
         self.recursive = config.mode == "recursive"
-        self.y, self.held = panel.y, panel.held[:, 0]
+        self.y, self.earlier = panel.y, panel.earlier[:, 0]
         if config.log:
-            self.y, self.held = _logarithm(panel), np.log(np.where(self.held > 0, self.held, 1.0))
+            self.y, self.earlier = _logarithm(panel), np.log(np.where(self.earlier > 0, self.earlier, 1.0))
         self.late = panel.wait.any(0)
         if config.head == "negative-binomial":
             _counts(panel)
-        past, known = (_scaled(getattr(panel, name), about[name]) for name in ("past", "known"))
-        self.past_held = _scaled(panel.held[:, 1:], about["past"])
+        past, known = (_scaled(getattr(panel, name), getattr(covariates, name)) for name in ("past", "known"))
+        self.past_earlier = _scaled(panel.earlier[:, 1:], covariates.past)
         circles = [calendar.features(panel.stamps(), panel.freq)] if calendared else []
         self.past, self.known = past, np.concatenate([known, *circles], 1).astype(np.float32)
-        self.static = _static(panel, about["static"])
-        self.units = units or self.measure_series()
+        self.static = _static(panel, covariates.static)
+        self.scales = scales or self.measure_series()
 
     def batch(self, series: np.ndarray, cuts: np.ndarray, steps: int, device: Any = "cpu") -> Window:
         """The windows that forecast `steps` steps from each cut; series, cuts: (B,) int64.
@@ -74,29 +95,29 @@ class Windows:
         In recursive mode the steps to forecast are read too, each with the value before it, and all steps are targets.
         """
         length = self.config.input_size
-        unit = self.unit(series, cuts)
+        scale = self.scale(series, cuts)
         ahead = cuts[:, None] + np.arange(steps)
         places = cuts[:, None] + np.arange(-length, steps if self.recursive else 0)
         target = places if self.recursive else ahead
-        near = self.near(series, target, cuts, unit)
-        values, seen = self._values(series, target, unit)
+        near = self.near(series, target, cuts, scale)
+        values, seen = self._values(series, target, scale)
         parts = (
-            self.read(series, places, cuts, unit),
+            self.read(series, places, cuts, scale),
             near,
             self.at(self.known, series, target),
             self.static[series],
             values.T,
             seen.T,
-            unit.size,
+            scale.size,
         )
         return Window(*(torch.from_numpy(np.ascontiguousarray(part, np.float32)).to(device) for part in parts))
 
-    def read(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, unit: Unit) -> np.ndarray:
+    def read(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, scale: Scale) -> np.ndarray:
         """(T, B, inputs) what the layers read at places (B, T); in recursive mode a place reads the value before it."""
         shift = int(self.recursive)
         when = self._when(places, cuts)
-        values, seen = self._values(series, places - shift, unit, when)
-        lagged = [self._values(series, places - lag, unit, when)[0] for lag in self.config.lags]
+        values, seen = self._values(series, places - shift, scale, when)
+        lagged = [self._values(series, places - lag, scale, when)[0] for lag in self.config.lags]
         fresh = (places - shift < cuts[:, None]) & (places - shift >= 0)
         past = self._past(series, places - shift, when) * fresh.T[..., None]
         parts = [np.stack([values, seen, *lagged], -1).transpose(1, 0, 2), past, self.at(self.known, series, places)]
@@ -106,7 +127,7 @@ class Windows:
         parts.append(np.broadcast_to(static, (places.shape[1], *static.shape)))
         return np.concatenate(parts, -1).astype(np.float32)
 
-    def near(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, unit: Unit) -> np.ndarray:
+    def near(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray, scale: Scale) -> np.ndarray:
         """(H, B, 1 + lags) the newest values that a forecast at places (B, H) may stand on."""
         ahead = places - cuts[:, None]
         found = [] if self.recursive else [np.broadcast_to(cuts[:, None] - 1, places.shape)]
@@ -115,39 +136,39 @@ class Windows:
             back = lag if self.recursive else lag * (np.maximum(ahead, 0) // lag + 1)
             found.append(places - back)
         when = self._when(places, cuts)
-        last = self._values(series, cuts[:, None] - 1, unit, cuts[:, None])[0]
-        values = [np.where(at >= 0, self._values(series, at, unit, when)[0], last) for at in found]
+        last = self._values(series, cuts[:, None] - 1, scale, cuts[:, None])[0]
+        values = [np.where(at >= 0, self._values(series, at, scale, when)[0], last) for at in found]
         return np.stack(values, -1).transpose(1, 0, 2)
 
-    def unit(self, series: np.ndarray, cuts: np.ndarray) -> Unit:
-        """The units of windows: of the values before the cut, or with scaling="series" those of their series."""
+    def scale(self, series: np.ndarray, cuts: np.ndarray) -> Scale:
+        """The scales of windows: of the values before the cut, or with scaling="series" those of their series."""
         if self.config.scaling == "none":
-            return Unit(np.zeros(len(series)), np.ones(len(series)))
-        whole = Unit(self.units.level[series], self.units.size[series])
+            return Scale(np.zeros(len(series)), np.ones(len(series)))
+        whole = Scale(self.scales.level[series], self.scales.size[series])
         if self.config.scaling == "series":
             return whole
         rows, inside = self._rows(series, cuts[:, None] + np.arange(-self.config.input_size, 0))
         level, size = _measure(self.y[rows], self.panel.seen[rows] & inside, self.config)
-        return Unit(level, np.maximum(size, _FLOOR * whole.size))
+        return Scale(level, np.maximum(size, _FLOOR * whole.size))
 
-    def measure_series(self) -> Unit:
-        """The unit of each series, from all its values."""
+    def measure_series(self) -> Scale:
+        """The scale of each series, from all its values."""
         pairs = zip(self.panel.offsets, self.panel.offsets[1:], strict=False)
         found = [_measure(self.y[None, a:b], self.panel.seen[None, a:b], self.config) for a, b in pairs]
-        return Unit(*(np.concatenate(part) for part in zip(*found, strict=True)))
+        return Scale(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
     def _rows(self, series: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the flat arrays, (B, T), and which places are inside their series."""
         inside = (places >= 0) & (places < self.panel.lengths[series][:, None])
         return np.where(inside, self.panel.offsets[series][:, None] + places, 0), inside
 
-    def _values(self, series: np.ndarray, places: np.ndarray, unit: Unit, when=None) -> tuple[np.ndarray, np.ndarray]:
-        """Values in units, 0 outside the series, and where they were measured: (B, T) each. when: as known before it."""
+    def _values(self, series: np.ndarray, places: np.ndarray, scale: Scale, when=None) -> tuple[np.ndarray, np.ndarray]:
+        """Values on their scale, 0 outside the series, and where they were measured: (B, T) each. when: as known before it."""
         rows, inside = self._rows(series, places)
         values = self.y[rows]
         if when is not None and self.late[0]:
-            values = np.where(self._waits(rows, places, when, 0), self.held[rows], values)
-        values = (values - unit.level[:, None]) / unit.size[:, None]
+            values = np.where(self._waits(rows, places, when, 0), self.earlier[rows], values)
+        values = (values - scale.level[:, None]) / scale.size[:, None]
         return np.where(inside, values, 0.0), (self.panel.seen[rows] & inside).astype(np.float64)
 
     def _when(self, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
@@ -160,7 +181,7 @@ class Windows:
         found = self.past[rows]
         for k in np.flatnonzero(self.late[1:]):
             late = self._waits(rows, places, when, 1 + k)
-            found[..., k] = np.where(late, self.past_held[rows, k], found[..., k])
+            found[..., k] = np.where(late, self.past_earlier[rows, k], found[..., k])
         return (found * inside[..., None]).transpose(1, 0, 2)
 
     def _waits(self, rows: np.ndarray, places: np.ndarray, when: np.ndarray, column: int) -> np.ndarray:
@@ -173,30 +194,27 @@ class Windows:
         return (flat[rows] * inside[..., None]).transpose(1, 0, 2)
 
 
-def describe(panel: Panel) -> dict[str, Any]:
-    """How covariates are scaled, and the words of static columns: JSON, made from the training part."""
+def describe(panel: Panel) -> Covariates:
+    """How the covariates of a panel are scaled, and the words of its static columns."""
     columns = list(zip(*panel.static, strict=True)) if panel.static else []
-    return {
-        "past": _moments(panel.past),
-        "known": _moments(panel.known),
-        "static": [
-            _moments(np.array(c, np.float64)[:, None])[0] if _numeric(c) else sorted(set(map(str, c))) for c in columns
-        ],
-    }
+    static = [
+        _moments(np.array(c, np.float64)[:, None])[0] if _numeric(c) else sorted(set(map(str, c))) for c in columns
+    ]
+    return Covariates(_moments(panel.past), _moments(panel.known), static)
 
 
 def inputs(config: ForecastConfig, past: int, known: int, static: int) -> int:
-    """How many numbers `Windows.read` gives for a step."""
+    """How many numbers `SeriesWindows.read` gives for a step."""
     return 2 + len(config.lags) + past + bool(past) + known + static
 
 
-def _measure(values: np.ndarray, seen: np.ndarray, config: ForecastConfig) -> Unit:
+def _measure(values: np.ndarray, seen: np.ndarray, config: ForecastConfig) -> Scale:
     count = np.maximum(seen.sum(1), 1)
     level = np.where(seen, values, 0).sum(1) / count
     if config.head == "negative-binomial":
-        return Unit(np.zeros(len(level)), level + 1.0)
+        return Scale(np.zeros(len(level)), level + 1.0)
     spread = np.sqrt((np.where(seen, values - level[:, None], 0) ** 2).sum(1) / count)
-    return Unit(level, np.where(spread > 0, spread, 1.0))
+    return Scale(level, np.where(spread > 0, spread, 1.0))
 
 
 def _moments(columns: np.ndarray) -> list[list[float]]:
@@ -212,11 +230,15 @@ def _numeric(column) -> bool:
     return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in column)
 
 
-def _static(panel: Panel, about: list) -> np.ndarray:
+def _are_words(column: list) -> bool:
+    return bool(column) and isinstance(column[0], str)
+
+
+def _static(panel: Panel, static: list) -> np.ndarray:
     """(S, Q): numbers scaled, words as one column each."""
     parts = [np.zeros((len(panel.ids), 0))]
-    for column, how in zip(zip(*panel.static, strict=True), about, strict=True):
-        if how and isinstance(how[0], str):
+    for column, how in zip(zip(*panel.static, strict=True), static, strict=True):
+        if _are_words(how):
             unknown = next((str(v) for v in column if str(v) not in how), None)
             if unknown is not None:
                 raise DataError(f"a static column has {unknown!r}, which the model was not fitted with")

@@ -1,0 +1,56 @@
+"""Settings as scikit-learn's parameters, also where scikit-learn is not installed: `clone` and searches over grids work.
+
+    class Forecaster(Parameters, Estimator):
+        def __init__(self, horizon: int = 24, *, seed: int = 1, ...):
+            self._keep(locals())
+
+Each parameter is an attribute of the same name and holds what the user passed.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Self
+
+from recurra.errors import ConfigError, nearest
+
+
+class Parameters:
+    """The rule of scikit-learn's estimators, for a class of `Lifecycle` whose `__init__` names every setting."""
+
+    def _keep(self, values: Mapping[str, Any]) -> None:
+        """Set the parameters as attributes, and check them. values: `locals()` of `__init__`."""
+        vars(self).update({name: values[name] for name in self._defaults()})
+        self._checked()
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name, as they were passed. deep: has no effect; no parameter has parameters of its own."""
+        return {name: getattr(self, name) for name in self._defaults()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters, for the next `fit`: `set_params(lr=1e-3)`. ConfigError where one is invalid; none is set then."""
+        before = self.get_params()
+        for name in params:
+            if name not in before:
+                raise ConfigError(f"`{name}` is not a setting; {nearest(name, before)}")
+        vars(self).update(params)
+        try:
+            self._checked()
+        except ConfigError:
+            vars(self).update(before)
+            raise
+        return self
+
+    def _given(self) -> dict[str, Any]:
+        """The parameters that differ from their defaults."""
+        defaults = self._defaults()
+        return {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
+
+
+def _same(value: Any, default: Any) -> bool:
+    # An array, for one, is compared element by element: what is of another type is another value.
+    return value is default or (type(value) is type(default) and value == default)

@@ -1,0 +1,111 @@
+"""What a forecaster learns beside its weights: how the frame came, how covariates are scaled, and the end of each series."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from recurra import tensorfiles
+from recurra.fitting.learned import Filed
+from recurra.tasks.forecasting.config import ForecastConfig
+from recurra.tasks.forecasting.predicting import Carried
+from recurra.tasks.forecasting.series import frequency
+from recurra.tasks.forecasting.series.panel import Form, Panel
+from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, describe
+
+_FORMAT = "history/2"
+_ENDING = ".safetensors"
+_ARRAYS = ("offsets", "y", "seen", "past", "known", "wait", "earlier")
+
+
+@dataclass(frozen=True)
+class History(Filed):
+    """The end of each series, from which the next forecast begins."""
+
+    panel: Panel
+    scales: Scale
+    """Of each series, from its training part."""
+    carried: Carried
+    """The network's state after the last value; it is computed when first needed."""
+
+    @classmethod
+    def of(cls, panel: Panel, scales: Scale, model: ForecastConfig) -> Self:
+        """What is kept of a panel that was fitted on."""
+        return cls(panel.tail(kept(model)), scales, Carried(np.zeros(len(panel.ids), np.int64)))
+
+    def write(self, path: Path) -> None:
+        panel = self.panel
+        arrays = {name: torch.from_numpy(np.ascontiguousarray(getattr(panel, name))) for name in _ARRAYS}
+        arrays |= {name: torch.from_numpy(part) for name, part in self.scales._asdict().items()}
+        arrays |= {"first": torch.from_numpy(panel.first.astype(np.int64))}
+        arrays |= {"since": torch.from_numpy(self.carried.since)}
+        about = {
+            "schema": _FORMAT,
+            "freq": str(panel.freq),
+            "ids": _plain(panel.ids),
+            "static": [_plain(row) for row in panel.static],
+        }
+        tensorfiles.write(path.with_suffix(_ENDING), arrays, about)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        tensors, about = tensorfiles.read(path.with_suffix(_ENDING), _FORMAT)
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        freq = frequency.parse(about["freq"])
+        first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
+        columns = {name: arrays[name] for name in _ARRAYS}
+        panel = Panel(freq=freq, ids=about["ids"], first=first, static=about["static"], **columns)
+        return cls(panel, Scale(arrays["level"], arrays["size"]), Carried(arrays["since"]))
+
+    def scales_of(self, panel: Panel, measured: Scale, named: bool) -> Scale:
+        """The scales of another panel's series: as fitted, and for series that were not there then, as measured.
+
+        named: a series is known by its name. Else it is the fitted one where it has the same values at the same stamps, or
+        too few values to have a scale.
+        """
+        if named:
+            where = {name: s for s, name in enumerate(self.panel.ids)}
+            place = np.array([where.get(name, -1) for name in panel.ids])
+        elif len(self.panel.ids) == 1:
+            few = np.add.reduceat(panel.seen, panel.offsets[:-1], dtype=np.int64) < 2
+            place = np.array([0 if few[s] or self._has(panel, s) else -1 for s in range(len(panel.ids))])
+        else:
+            place = np.full(len(panel.ids), -1)
+        return Scale(*(np.where(place >= 0, old[place], new) for old, new in zip(self.scales, measured, strict=True)))
+
+    def _has(self, panel: Panel, s: int) -> bool:
+        """Whether series s of a panel has the fitted series' values, where both have stamps."""
+        a, b = panel.offsets[s : s + 2]
+        stamps, mine = panel.at(np.full(b - a, s), np.arange(b - a)), self.panel
+        _, ours, its = np.intersect1d(mine.stamps(), stamps, return_indices=True)
+        both = mine.seen[ours] & panel.seen[a + its]
+        return bool(both.any() and np.allclose(mine.y[ours][both], panel.y[a + its][both], rtol=1e-6, atol=0))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a forecaster learns beside its weights."""
+
+    form: Form
+    covariates: Covariates
+    history: History
+
+
+def facts_of(panel: Panel, form: Form, parts: dict[str, Any]) -> Facts:
+    """What is learned of the series that a forecaster is fitted on. parts: with what the data settled."""
+    series, model = parts["series"], parts["model"]
+    train = panel.lengths - series.validation
+    covariates = describe(panel.cut(np.maximum(train, 0)))
+    scales = SeriesWindows(panel.cut(np.maximum(train, 1)), model, covariates, series.calendar).scales
+    return Facts(form, covariates, History.of(panel, scales, model))
+
+
+def kept(model: ForecastConfig) -> int:
+    """Steps at the end of a series that are kept: what the carried state may read again, its lags, and a horizon to score."""
+    return 2 * model.input_size + max(model.lags, default=0) + model.season + 1 + model.horizon
+
+
+def _plain(values: list) -> list:
+    return [one.item() if isinstance(one, np.generic) else one for one in values]

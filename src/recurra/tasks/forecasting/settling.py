@@ -1,0 +1,58 @@
+"""What the data settles: the settings that were left open, and the lines shown about it before training."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import ConfigError, setting
+from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
+from recurra.tasks.forecasting.series.panel import Panel
+
+_ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
+_LONGEST = 512  # most steps that are read unless `input_size` asks for more
+
+
+def settled(parts: dict[str, Any], panel: Panel) -> dict[str, Any]:
+    """The settings by part with freq, validation (in steps), season, lags and input_size taken from the series.
+
+    ConfigError where `validation` is fewer steps than the horizon.
+    """
+    series, model, longest = parts["series"], parts["model"], int(panel.lengths.max())
+    held = _held_out(series, model, panel.lengths)
+    season = model.season or panel.freq.season
+    lags = model.lags or ((season,) if season > 1 else ())
+    size = min(max(2 * model.horizon, 3 * season), _LONGEST, max(longest - held - model.horizon, 1))
+    return parts | {
+        "series": dataclasses.replace(series, freq=str(panel.freq), validation=held),
+        "model": dataclasses.replace(model, season=season, lags=lags, input_size=model.input_size or size),
+    }
+
+
+def _held_out(series: SeriesConfig, model: ForecastConfig, lengths: np.ndarray) -> int:
+    """Steps at the end of each series that are held out."""
+    wanted, median = series.validation, int(np.median(lengths))
+    if wanted is None:
+        held = max(model.horizon, median // 10)
+        return held if lengths.max() >= held + _ENOUGH * model.horizon else 0
+    if 0 < wanted < 1:
+        return max(model.horizon, round(wanted * median))
+    if 0 < wanted < model.horizon:
+        raise ConfigError(
+            f"{setting('validation')} is {wanted:g} steps; expected 0, or at least the horizon, {model.horizon}"
+        )
+    return int(wanted)
+
+
+def notes(parts: dict[str, Any], panel: Panel, wanted: float | None) -> list[str]:
+    """What was read, held out and left out, in lines. wanted: `validation` as the user set it."""
+    held, least, lengths = parts["series"].validation, parts["model"].horizon + 1, panel.lengths
+    lines = [f"{len(panel.ids):,} series of {lengths.min():,} to {lengths.max():,} steps of {panel.freq}"]
+    if wanted is None and not held:
+        lines.append(
+            "the series are too short to hold anything out: the weights with the lowest training loss are kept"
+        )
+    short = int((lengths < held + least).sum())
+    if 0 < short < len(lengths):
+        lines.append(f"{short} series are shorter than {held + least} steps: forecast, but not learned from")
+    return lines
