@@ -106,7 +106,7 @@ def equations() -> str:
         lines += [f"- `{gate}`: {does}" for gate, does in cell.lesson.gates.items()]
         lines += ["", "```text"]
         lines += [textwrap.dedent(inspect.getsource(type(cell).step)).rstrip(), "```", ""]
-        lines += ["```text", aligned(compiled(trace(cell))), "```", ""]
+        lines += ["```text", aligned(compiled(trace(cell, names=True))), "```", ""]
         lines += [f"Training keeps {_kept(generate(cell).keep)}."]
     return "\n".join(lines) + "\n"
 
@@ -120,7 +120,7 @@ def operations() -> str:
         "# Operations",
         "",
         "Made from the table in `recurra/expr/ops.py`. Besides these a step writes `+ - * / %`, whole powers, comparisons,",
-        "`& | ~` between them.",
+        "`& | ~` between them: [what a cell can say](../guide/cell-language.md).",
         "",
         "| function | gives | PyTorch's words for it | for the gradient |",
         "|---|---|---|---|",

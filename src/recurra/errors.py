@@ -86,6 +86,9 @@ class CellError(RecurraError, TypeError):
 class TraceError(CellError):
     """A cell's `step` does what cannot be compiled; it still runs on the backend `equations`."""
 
+    instead = ""
+    """What to write in its place, where that is known."""
+
 
 class BackendError(RecurraError, RuntimeError):
     """The backend that was asked for cannot run this layer or this call."""

@@ -1,5 +1,7 @@
 """Every cell against its formula written out once more in numpy, and the rules that a cell must keep."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -168,8 +170,36 @@ BROKEN = {
     "arguments": (cell(lambda self, x: x), r"expected step\(self, x, h, s\)"),
     "a width of its own": (
         cell(lambda self, x, h, s: s.next(h=x.f * torch.ones(7))),
-        r"could not run for 2 rows and 3 units; it must for any number of both: The size of tensor",
+        r"could not run for 2 rows and 3 units; it must for any number of both: test_cells\.py:\d+: `.*ones\(7\).*`: The size "
+        r"of tensor .*\. Declare it in the cell's `vectors`, and take it from w",
     ),
+    "a matrix of its own": (
+        cell(lambda self, x, h, s: s.next(h=s.h @ torch.ones(8, 8))),
+        r"`.*ones\(8, 8\).*`: mat1 .*\. W_x and W_h multiply before the step; h\.of\(v\) multiplies v by W_h",
+    ),
+    "outer product": (
+        cell(lambda self, x, h, s: s.next(h=s.h + x.f[:, :, None] * x.n[:, None, :])),
+        r"`.*None.*`: The size of tensor .*\. A step works on all hidden units alike; give each part a gate or",
+    ),
+    "a slip": (
+        cell(lambda self, x, h, s: s.next(h={}["gone"])),
+        r"could not run: test_cells\.py:\d+: `.*`: KeyError: 'gone'",
+    ),
+    "true or false": (
+        cell(lambda self, x, h, s: s.next(h=(x.f + h.f) > 0)),
+        r"`h` came out as true or false, .*write where\(condition, 1\.0, 0\.0\)",
+    ),
+    "a vector in a list": (
+        cell(lambda self, x, h, s: 0, vectors=["p"]),
+        r"vectors is \['p'\]; expected a name and the number",
+    ),
+    "a word as a start": (
+        cell(lambda self, x, h, s: 0, vectors={"p": "x"}),
+        r"vectors has 'p': 'x'; expected a name and the nu",
+    ),
+    "a tensor as a start": (cell(lambda self, x, h, s: 0, vectors={"p": torch.ones(3)}), r"vectors has 'p': tensor"),
+    "gates that are no names": (cell(lambda self, x, h, s: 0, gates=3), r"gates is 3; expected names in one text"),
+    "the states themselves": (cell(lambda self, x, h, s: s), r"returned State; expected s\.next\(h=\.\.\.\)"),
     "writing": (
         cell(lambda self, x, h, s: s.next(h=s.h.mul_(x.f))),
         r"step writes into `s\.h`; make a new value of it",
@@ -184,6 +214,10 @@ BROKEN = {
     "a start's name": (
         cell(lambda self, x, h, s, w: s.next(h=x.f), vectors={"initial_h": 1.0}),
         r"neither weight_ih, .* nor one that starts with `initial_`",
+    ),
+    "a letter that Python changes": (
+        cell(lambda self, x, h, s: 0, gates=property(lambda self: "µ")),
+        r"'µ' is read as 'μ' by Python; write that",
     ),
     "reserved": (cell(lambda self, x, h, s: 0, gates="next"), r"'next' cannot be a name"),
     "forget": (cell(lambda self, x, h, s: 0, forget="q"), r"forget is 'q'; expected a gate"),
@@ -298,65 +332,48 @@ def test_activation_by_name_and_function():
         cells.Elman("tahn")
 
 
-SLOPE = 0.1
+def test_gates_in_a_list_and_letters_that_python_changes():
+    class Listed(Cell):
+        gates = ["f", "µ"]  # MICRO SIGN: Python reads x.µ as x.μ, the Greek letter
+        states = ("ϕ", "self")
+        vectors = {"ϵ": 0.5}
+
+        def step(self, x, h, s, w):
+            return s.next(ϕ=tanh(x.f + h.f) + w.ϵ, self=x.µ + h.µ + s.ϕ)
+
+    assert (Listed.gates, Listed.states, [*Listed.vectors]) == ("f μ", "φ self", ["ε"])
+    y, _ = Recurrent(Listed, 2, 3)(torch.randn(4, 1, 2))
+    assert y.shape == (4, 1, 3)
 
 
-class Sloped(Cell):
-    """Its step reads a number from the cell, one from the class and one from the module."""
+def test_a_class_that_needs_arguments():
+    class Scaled(Cell):
+        gates = "n"
 
-    gates = "n"
-    slope = 0.1
+        def __init__(self, scale):
+            self.scale = scale
 
-    def __init__(self):
-        self.own = 0.1
+        def step(self, x, h, s):
+            return s.next(h=self.scale * tanh(x.n + h.n))
 
-    def step(self, x, h, s):
-        return s.next(h=tanh((self.own + self.slope + SLOPE) * (x.n + h.n)))
+    with pytest.raises(
+        CellError, match=r"Scaled could not be made without arguments: .*'scale'\. Give a cell in place of"
+    ):
+        Recurrent(Scaled, 2, 3)
+    assert repr(Scaled(0.5)) == "Scaled(scale=0.5)"
 
 
-def sloped_by(slope):
-    class Enclosed(Cell):
+def test_a_dataclass_is_a_cell():
+    @dataclass
+    class Sharp(Cell):
+        slope: float = 2.0
         gates = "n"
 
         def step(self, x, h, s):
-            return s.next(h=tanh(slope * (x.n + h.n)))
+            return s.next(h=tanh(self.slope * (x.n + h.n)))
 
-        def set(self, value):
-            nonlocal slope
-            slope = value
-
-    return Enclosed()
-
-
-SETTERS = {
-    "its own": (Sloped, lambda cell, patch: patch.setattr(cell, "own", 2.0)),
-    "a tensor": (Sloped, lambda cell, patch: patch.setattr(cell, "own", torch.tensor(2.0))),
-    "its class's": (Sloped, lambda cell, patch: patch.setattr(Sloped, "slope", 2.0)),
-    "its module's": (Sloped, lambda cell, patch: patch.setitem(globals(), "SLOPE", 2.0)),
-    "around it": (lambda: sloped_by(0.1), lambda cell, patch: cell.set(2.0)),
-}
-
-
-@pytest.mark.parametrize("gradients", [False, True])
-@pytest.mark.parametrize(("make", "change"), SETTERS.values(), ids=SETTERS.keys())
-def test_a_number_that_a_step_reads_may_be_changed(make, change, gradients, monkeypatch):
-    with torch.set_grad_enabled(gradients):
-        cell = make()
-        layer, x = Recurrent(cell, 3, 4), torch.randn(5, 2, 3)
-        before, _ = layer(x)
-        change(cell, monkeypatch)
-        fresh = Recurrent(cell, 3, 4)
-        fresh.load_state_dict(layer.state_dict())
-        got, _ = layer(x)
-        assert_close(fresh(x)[0], got, 0)
-        assert str(layer.explain(x)) == "cpu"
-        layer.backend = "equations"
-        assert_close(got, layer(x)[0], 1e-5)
-        assert not torch.allclose(got, before, atol=0.1)
-
-
-def test_a_setting_that_could_change_unseen_is_refused():
-    cell = Sloped()
-    cell.rates = [0.1, 0.2]
-    with pytest.raises(CellError, match=r"Sloped\.rates is a list, which could change unseen; set a tuple, or numbers"):
-        Recurrent(cell, 3, 4)
+    layer, x = Recurrent(Sharp(3.0), 2, 3), torch.randn(4, 1, 2)
+    compiled = layer(x)[0]
+    assert str(layer.explain(x)) == "cpu"
+    layer.backend = "equations"
+    assert_close(compiled, layer(x)[0], 1e-5)

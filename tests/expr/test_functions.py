@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from recurra import expr
+from recurra.errors import CellError
 
 SAME = {
     "sigmoid": torch.sigmoid,
@@ -77,3 +78,23 @@ def test_under_vmap_and_double_backward():
         positive = v.abs() + 0.2
         assert torch.allclose(torch.func.vmap(function)(positive), function(positive))
         assert torch.autograd.gradgradcheck(function, positive.clone().requires_grad_())
+
+
+def test_on_numbers():
+    for name in ("silu", "gelu", "hard_sigmoid", "square", "sigmoid", "softplus"):
+        assert getattr(expr, name)(0.7) == pytest.approx(
+            getattr(expr, name)(torch.tensor(0.7, dtype=torch.float64)).item(), rel=1e-12
+        )
+    assert (expr.clamp(3.0, 0, 1), expr.maximum(1, 2.5), expr.where(True, 1.0, 2.0)) == (1.0, 2.5, 1.0)
+    v = torch.tensor(0.7, dtype=torch.float64)
+    assert expr.gelu(0.7, "tanh") == pytest.approx(F.gelu(v, approximate="tanh").item(), rel=1e-12)
+    with pytest.raises(CellError, match=r"row_mean\(0\.5\) is of a number; it takes a value with one number for each"):
+        expr.row_mean(0.5)
+    with pytest.raises(CellError, match=r"layer_norm\(2\) is of a number"):
+        expr.layer_norm(2, None, None)
+
+
+def test_norms_without_a_gain():
+    v = torch.randn(3, 5, dtype=torch.float64)
+    assert torch.allclose(expr.rms_norm(v, None), F.rms_norm(v, (5,), None, 1e-6), rtol=1e-12)
+    assert torch.equal(expr.layer_norm(v, None, None), F.layer_norm(v, (5,)))

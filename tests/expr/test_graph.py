@@ -181,6 +181,19 @@ def test_nodes_are_shared_and_simplified():
     ]
 
 
+def test_numbers_are_not_regrouped():
+    t = Table()
+    x, row = t.leaf("x", 0), t.mean(t.leaf("x", 1))
+    rounded = t.sub(t.add(x, t.const(12582912.0)), t.const(12582912.0))
+    assert [node.op for node in order([rounded])] == ["x", "const", "add", "const", "add"]
+    for value in (x, row):
+        scaled = t.mul(t.const(1e-30), t.mul(t.const(1e30), value))
+        assert scaled.args[0].value == 1e-30
+        assert t.mul(t.const(0.5), t.mul(t.const(3), value)) is t.mul(t.const(1.5), value)
+    assert t.div(x, t.const(3)).op == "div"
+    assert t.div(x, t.const(4)) is t.mul(t.const(0.25), x)
+
+
 def test_no_node_of_an_lstm_is_computed_twice():
     graph = trace(cells.get("lstm"))
     assert len([n for n in order(graph.outputs()) if n.op in ("sigmoid", "tanh")]) == 5
@@ -206,12 +219,12 @@ def test_equations_as_text():
         "n  = tanh(x.n + r ⊙ h.n)",
         "h' = (1 - z) ⊙ n + z ⊙ h",
     ]
-    shares = dict(equations(trace(Shares())))
+    shares = dict(equations(trace(Shares(), names=True)))
     assert shares["f"] == "t1 / total"  # `total` is the author's own word
     assert dict(equations(trace(cells.get("layernorm-lstm"))))["h'"] == "o ⊙ tanh(layer_norm(c', gain_c, shift_c))"
     rnn = differentiate(trace(cells.get("rnn")))
     assert gradient_equations(rnn) == [("δ(x.n + h.n)", "∂h' ⊙ (1 - h'²)")]
-    assert latex(equations(trace(Shares()), LATEX)) == (
+    assert latex(equations(trace(Shares(), names=True), LATEX)) == (
         "\\begin{align}\n"
         "  t_{1} &= \\sigma(x_{f}) \\\\\n"
         "  t_{2} &= \\sigma(x_{i}) \\\\\n"

@@ -1,10 +1,17 @@
 """`recurra show`: equations, gradient, C++ and LaTeX of any cell, a user's own too."""
 
-import pytest
+import re
+from dataclasses import replace
 
-from recurra import cells
+import pytest
+from helpers.cells_for_compiling import EVERY
+
+from recurra import cells, expr
 from recurra.cli.frame import run
 from recurra.expr.compile import generate
+from recurra.expr.differentiate import differentiate
+from recurra.expr.text import LATEX, UNICODE, equations, gradient_equations, latex
+from recurra.expr.trace import trace
 
 OWN = """
 import recurra
@@ -75,3 +82,69 @@ def test_errors_are_one_line(show, tmp_path):
     assert (
         "sine.py:10: `return s.next(h=keep * s.h + (1 - keep) * torch.sinh(x.n))`: torch's `sinh` is not known" in told
     )
+
+
+class Odd(cells.Cell):
+    """Names that LaTeX has commands for, or none; small numbers; a value that is two states."""
+
+    gates = "φ λ_2 Δé ж"
+    states = "h m"
+
+    def step(self, x, h, s):
+        b = s.m + expr.sigmoid(x.φ + h.φ)
+        small = expr.maximum(expr.softplus(x.λ_2 + h.λ_2), 1e-5) + expr.rms_norm(x.Δé + h.Δé, None, 1.5e-6)
+        return s.next(h=expr.tanh(b) + small + expr.clamp(x.ж + h.ж, low=0.0), m=b)
+
+
+class Two(cells.Cell):
+    gates = "n"
+    states = "h c"
+
+    def step(self, x, h, s):
+        n = expr.tanh(x.n + h.n)
+        return s.next(h=n, c=s.c * n + n, n=n)
+
+
+def marked(style):
+    return replace(style, name=lambda word: f"⟦{word}⟧", primed=lambda word: f"⟦{word}'⟧")
+
+
+@pytest.mark.parametrize("cell", [*EVERY.values(), Odd(), Two()], ids=repr)
+def test_every_name_is_defined(cell):
+    graph = trace(cell, names=True)
+    steps = {f"⟦{name}⟧" for name in (*cell.state_names, *cell.vectors, *cell.gate_names)}
+    style = marked(UNICODE)
+    for lines in (equations(graph, style), gradient_equations(differentiate(graph), style)):
+        forward = {left for left, _ in equations(graph, style)}
+        given = steps | {f"∂⟦{name}'⟧" for name in cell.state_names} | forward | {left for left, _ in lines}
+        for _, right in lines:
+            for name in re.findall(r"[δ∂]?⟦[^⟧]*⟧", right):
+                assert name in given, f"{name} is used in {right} and defined nowhere"
+
+
+@pytest.mark.parametrize("cell", [*EVERY.values(), Odd(), Two()], ids=repr)
+def test_latex_is_ascii_and_whole(cell):
+    graph = trace(cell, names=True)
+    text = latex([*equations(graph, LATEX), *gradient_equations(differentiate(graph), LATEX)])
+    assert text.isascii()
+    assert text.count("{") == text.count("}")
+    assert not re.search(r"\de[-+]\d", text), "a number as a program writes it"
+    assert r"\mathrm{maximum}" not in text
+    commands = set(re.findall(r"\\([a-zA-Z]+)", text))
+    known = (
+        "begin end frac sqrt mathrm text left right odot partial delta sigma tanh exp ln max min lvert rvert land lor"
+    )
+    known += " lnot le ge cdot infty phi lambda Delta sin cos lfloor rfloor"
+    assert commands <= set(known.split()), commands
+
+
+def test_equations_of_odd_names():
+    lines = dict(equations(trace(Odd()), LATEX))
+    assert r"\max(\mathrm{softplus}(x_{\lambda_{2}} + h_{\lambda_{2}}), 10^{-5})" in lines["h'"]
+    assert r"1.5 \cdot 10^{-6}" in lines["h'"]
+    assert r"x_{\mathrm{Deltae}}" in lines["h'"]
+    gradient = dict(gradient_equations(differentiate(trace(Odd()))))
+    assert gradient["δ(x.φ + h.φ)"].startswith("δm' ⊙ ")
+    assert gradient["δm"] == "δm'"
+    assert "> 20" in gradient["δ(x.λ_2 + h.λ_2)"]
+    assert equations(trace(Two())) == [("n", "tanh(x.n + h.n)"), ("c'", "c ⊙ n + n"), ("h'", "n")]

@@ -1,7 +1,9 @@
 """A step that cannot be compiled says where, why and what to write instead; and still runs on tensors."""
 
 import cProfile
+import itertools
 import math
+import random
 import sys
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 
 from recurra import RecurraError, cells, expr
 from recurra.cells import Cell
-from recurra.errors import CellError, TraceError
+from recurra.errors import CellError, CompileWarning, TraceError
 from recurra.expr.compile import generate
 from recurra.expr.trace import trace
 from recurra.nn import Recurrent
@@ -110,21 +112,131 @@ def test_faults_of_the_cell_are_cell_errors():
 
 
 def test_whatever_else_goes_wrong_is_a_trace_error():
-    with pytest.raises(TraceError, match=r"Mine\.step cannot be compiled: KeyError: 'missing'"):
+    with pytest.raises(TraceError, match=rf"Mine\.step cannot be compiled: {HERE}KeyError: 'missing'"):
         trace(cell(lambda self, x, h, s: s.next(h=x.a * {}["missing"])))
     assert issubclass(TraceError, RecurraError)
 
 
-def test_a_refusal_is_told_each_time_and_found_once():
+def test_a_layers_refusal_is_told_each_time_and_found_once():
     runs = []
-    mine = cell(lambda self, x, h, s: s.next(h=x.a if runs.append(1) or x.a > 0 else x.b))
-    messages = set()
+
+    def step(self, x, h, s):
+        runs.append(1)
+        return s.next(h=x.a if not isinstance(x.a, torch.Tensor) and x.a > 0 else x.b)
+
+    mine = cells.get(cell(step))
+    messages, before = set(), len(runs)
     for _ in range(3):
         with pytest.raises(TraceError) as caught:
             trace(mine)
         messages.add(str(caught.value))
     assert len(messages) == 1
-    assert len(runs) == 1
+    assert len(runs) == before
+
+
+@pytest.mark.parametrize("number", [random.random, lambda: torch.randn(()), itertools.count().__next__])
+def test_what_two_runs_see_differently_is_no_equation(number):
+    noisy = cell(lambda self, x, h, s: s.next(h=torch.tanh(x.a + h.a + number())))
+    with pytest.raises(TraceError, match=r"two runs of it gave different equations.*, as a random number"):
+        trace(noisy)
+    layer = Recurrent(noisy, 3, 4)
+    with pytest.warns(CompileWarning, match="cannot be compiled and runs by its equations"):
+        assert "two runs of it gave different equations" in str(layer.explain())
+
+
+def test_names_of_variables_are_looked_up_where_equations_are_shown():
+    def step(self, x, h, s):
+        mine = torch.exp(x.a)
+        return s.next(h=mine * mine + h.a)
+
+    plain, shown = trace(cell(step)), trace(cell(step), names=True)
+    assert "mine" not in plain.names.values()
+    assert "mine" in shown.names.values()
+
+
+def negated(self, x, h, s, w):
+    decay = -expr.exp(w.w)
+    return s.next(h=expr.exp(s.h + decay) + x.a)
+
+
+def unused(self, x, h, s, w):
+    unused = 2 * x.a  # noqa: F841 (what becomes of it is tested)
+    debug = x.a.detach()  # noqa: F841
+    return s.next(h=x.a + w.w)
+
+
+def halves(self, x, h, s, w):
+    half, total = 0.5 * x.a, x.a + 1
+    return s.next(h=2 * half + total - s.h)
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("step", [negated, unused, halves])
+def test_a_variable_that_simplification_leaves_out(step, recurrent):
+    mine = cell(step, vectors={"w": 0.3}, recurrent=recurrent)
+    for names in (False, True):
+        assert trace(mine, names).states
+    assert generate(mine).source
+
+
+def test_at_most_64_gates_where_a_product_waits():
+    many = " ".join(f"g{k}" for k in range(65))
+    with pytest.raises(TraceError, match=r"it has 65 gates; with h\.of at most 64 can be compiled"):
+        trace(cell(lambda self, x, h, s: s.next(h=x.g0 + h.of(x.g1).g64), gates=many))
+    assert trace(cell(lambda self, x, h, s: s.next(h=x.g0 + h.of(x.g1).g63), gates=many.rpartition(" ")[0]))
+    assert trace(cell(lambda self, x, h, s: s.next(h=x.g0 + h.g64), gates=many))
+
+
+SUMS = {
+    "two gates": lambda x, h: x.a + h.a + x.b + h.b,
+    "products last": lambda x, h: x.a + x.b + h.a + h.b,
+    "again": lambda x, h: x.a + h.a + x.a,
+    "and the difference": lambda x, h: (x.a + h.a) + (x.a - h.a),
+    "turned": lambda x, h: h.b + (x.a + (h.a + x.b)),
+    "with others": lambda x, h: x.a + 1 + (x.b - 2) + (h.a * 3 + h.b) + h.a,
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_sums_of_several_gates(name):
+    mine = cell(lambda self, x, h, s: s.next(h=expr.tanh(SUMS[name](x, h))))
+    assert trace(mine).merged == (name in ("two gates", "products last", "turned"))
+
+
+def test_conditions_are_no_numbers():
+    way_out = r"a condition in place of a number; write where\(condition, 1\.0, 0\.0\)"
+    for wrong in (
+        lambda x: (x.a > 0) + (x.b > 0),
+        lambda x: (x.a > 0) * 0.1 + x.b,
+        lambda x: expr.exp(x.a > 0),
+        lambda x: -(x.a > 0) * x.b,
+        lambda x: expr.where(x.a > 0, x.b > 0, 0.5) * x.a,
+        lambda x: expr.row_sum(x.a > 0) * x.b,
+    ):
+        with pytest.raises(TraceError, match=way_out):
+            trace(cell(lambda self, x, h, s, wrong=wrong: s.next(h=wrong(x))))
+    assert trace(cell(lambda self, x, h, s: s.next(h=(x.a > 0) * x.b + ((x.a > 0) == (x.b > 0)) * s.h)))
+    for step, words in (
+        (lambda self, x, h, s: s.next(h=x.a > 0), "`h` came out as true or false"),
+        (lambda self, x, h, s: s.next(h=h.of(x.a > 0).a), r"h\.of\(\.\.\.\) got true or false"),
+    ):
+        with pytest.raises(CellError, match=words):
+            Recurrent(cell(step), 2, 3)
+
+
+def test_words_of_pytorch_that_a_step_may_use():
+    def step(self, x, h, s):
+        a, b = x.a.clone(), torch.max(x.b, h.b)
+        c = torch.special.expit(a) + torch.softmax(b, 1) + torch.softmax(b, dim=-1) + a.sum(1, keepdim=True)
+        return s.next(h=c + torch.clamp_min(a, 0.1) + b.clamp_max(2) + torch.min(a, b) + a.max(b))
+
+    assert generate(cell(step)).source
+    with pytest.raises(TraceError, match=r"`\.float`, which changes the type; leave it out"):
+        trace(cell(lambda self, x, h, s: s.next(h=x.a.float())))
+    with pytest.raises(
+        TraceError, match=r"1 arguments for `maximum`; it takes 2; over the hidden units write row_max\(v\)"
+    ):
+        trace(cell(lambda self, x, h, s: s.next(h=x.a - x.a.max())))
 
 
 def test_a_cell_that_cannot_be_compiled_runs():
@@ -147,20 +259,19 @@ def test_built_in_cells_are_all_compiled():
 
 def test_tracing_goes_on_beside_a_profiler():
     from recurra.cells import LSTM
-    from recurra.expr.compile import generate
 
-    wanted, calls = generate(LSTM()).source, []
+    wanted, calls = trace(LSTM(), names=True), []
     profiler = cProfile.Profile()
     profiler.enable()
     try:
-        assert generate(LSTM()).source == wanted
+        assert trace(LSTM(), names=True) == wanted
         sorted([3, 1, 2])
     finally:
         profiler.disable()
     assert any("sorted" in str(entry.code) for entry in profiler.getstats()), "the profiler went on"
     sys.setprofile(lambda *_: calls.append(1))
     try:
-        assert generate(LSTM()).source == wanted
+        assert trace(LSTM(), names=True) == wanted
         calls.clear()
         sorted([3, 1, 2])
     finally:

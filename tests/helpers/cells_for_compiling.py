@@ -32,7 +32,7 @@ class Corners(Cell):
         big = expr.maximum(x.a, h.a) - expr.minimum(x.b, 0.25) + expr.maximum(0.1, s.c)
         tie = expr.maximum(x.a, x.a + 0 * 1) + expr.relu(x.b - x.b) + expr.abs(h.b - h.b)
         chosen = expr.where((x.a > 0) & (h.b <= 0.5) | ~(s.h < s.c), big, expr.where(x.b >= h.b, 0.0, tie * 2))
-        counted = (x.a != 0.5) * s.h + (x.b == x.b) * 1.5
+        counted = (x.a != 0.5) * s.h + expr.where((x.b == x.b) == (x.a > 0), 1.5, 0.5)
         return s.next(h=chosen - counted, c=2 / (3 + s.c**2) + s.h**3 - (s.c * s.c + 1) ** -0.5, b=tie)
 
 
@@ -91,6 +91,22 @@ class RowsOfVectors(Cell):
     def step(self, x, h, s, w):
         decay = expr.sigmoid(w.decay) * expr.exp(-expr.softplus(w.mix))
         return s.next(h=decay * s.h + (1 - decay) * expr.tanh(x.a + h.a) * expr.row_mean(w.mix * w.mix), a=x.a)
+
+
+class ConditionsOfVectors(Cell):
+    """Choices between computed vectors, in the step and in its gradient; ties at 0."""
+
+    gates = "a"
+    states = "h c"
+    vectors = {"p": 0.0, "q": 0.5}
+
+    def step(self, x, h, s, w):
+        a = expr.tanh(x.a + h.a)
+        floor = expr.maximum(expr.sigmoid(w.p), 0.1) + expr.clamp(1.2 * expr.sigmoid(w.q) - 0.1, 0, 1)
+        soft = expr.softplus(expr.exp(w.p)) + expr.relu(expr.exp(w.q) - 1) + F.elu(expr.sin(w.q) * 2)
+        chosen = expr.where((expr.exp(w.p) > 1) & (w.q < 0.3), w.q, 0.5)
+        zero = F.elu(a - a) + F.elu(s.c - s.c, 0.5) + expr.sign(w.p) * expr.row_sum(a)
+        return s.next(h=floor * a + chosen, c=soft * s.c + zero)
 
 
 class OneProduct(Cell):
@@ -235,6 +251,7 @@ OWN = [
     Sums,
     Waves,
     RowsOfVectors,
+    ConditionsOfVectors,
     OneProduct,
     ThreeProducts,
     OneOfTheState,

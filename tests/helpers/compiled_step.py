@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -50,11 +51,14 @@ def compiled(source: str, march: str = "", extra: tuple[str, ...] = ()) -> ctype
 
 
 @functools.cache
-def joined(cells: tuple, march: str = "") -> dict:
+def joined(cells: tuple, march: str = "", kinds: tuple[str, ...] = ("f32", "f64")) -> dict:
     """Several cells compiled as one translation unit, quickly: cell → (library, how its functions' names begin)."""
     parts = ['#include "step.h"\n#include "vector.h"\n']
     for k, cell in enumerate(cells):
         body = generate(cell).source.partition('#include "vector.h"\n')[2]
+        if len(kinds) == 1:  # what is not exported is not compiled
+            other = "f32" if kinds == ("f64",) else "f64"
+            body = re.sub(rf"RECURRA_EXPORT void RECURRA_NAME\(\w+_{other}\).*?\n}}\n", "", body, flags=re.S)
         parts.append(f"#undef RECURRA_NAME\n#define RECURRA_NAME(name) recurra_{k}_##name")
         parts.append(f"namespace cell_{k} {{\n{body}\n}}\n")
     library = compiled("\n".join(parts), march, ("-O1",))

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from recurra.cells.base import WEIGHTS, Cell
-from recurra.cells.check import Facts, facts
+from recurra.cells.check import Facts, facts, settle, settled
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
 from recurra.cells.gru_original import GRUOriginal
@@ -43,20 +43,31 @@ def built_in() -> dict[str, Cell]:
 
 
 def get(cell: str | type[Cell] | Cell) -> Cell:
-    """A cell from its name, its class or itself, checked. Raises CellError: an unknown name, a `step` that breaks the rules."""
+    """A cell from its name, its class or itself, checked. Raises CellError: an unknown name, a `step` that breaks the rules.
+
+    It is settled: what its step reads besides its arguments was read now, and holds for the layer that is made of it.
+    """
     if isinstance(cell, str):
         if cell not in _REGISTRY:
             raise CellError(
                 f"no cell is called {cell!r}; {nearest(cell, _REGISTRY)} "
                 "(of your own: recurra.cells.register(name, cell), or in the terminal recurra --cell-file FILE ...)"
             )
-        cell = _REGISTRY[cell]
+        name, cell = cell, _REGISTRY[cell]
+        if cell is _BUILT_IN.get(name):  # these read nothing that could change
+            settle(cell)
+            return cell
     elif isinstance(cell, type) and issubclass(cell, Cell):
-        cell = cell()
+        try:
+            cell = cell()
+        except TypeError as error:
+            raise CellError(
+                f"{cell.__name__} could not be made without arguments: {error}. Give a cell in place of the class, "
+                f"such as {cell.__name__}(...)"
+            ) from error
     elif not isinstance(cell, Cell):
         raise CellError(f"cell is {cell!r}; expected a name ({', '.join(_REGISTRY)}), a Cell class or a Cell")
-    facts(cell)
-    return cell
+    return settled(cell)
 
 
 def register(name: str, cell: type[Cell] | Cell) -> Cell:

@@ -13,9 +13,9 @@ every state's new value, and the value of each gate that `return_gates` is to sh
 takes them as a fourth argument: `step(self, x, h, s, w)`, then `w.NAME`.
 """
 
-import functools
+import copy
+import unicodedata
 from collections.abc import Callable, Iterable
-from functools import partial
 from numbers import Real
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -29,6 +29,8 @@ WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 class Cell:
     """One step of a recurrence. Subclass it, name the parts, write `step`."""
+
+    __slots__ = ("__dict__", "__weakref__", "_facts", "_graph", "_settled")
 
     gates: str = ""
     """Names of the gates, in the row order of the weights."""
@@ -54,6 +56,11 @@ class Cell:
         for name in ("pytorch", "lesson"):
             if name not in vars(cls):
                 setattr(cls, name, getattr(Cell, name))
+        for name in ("gates", "states", "forget"):
+            if isinstance(vars(cls).get(name), str | list | tuple):
+                setattr(cls, name, _words(vars(cls)[name]))
+        if isinstance(vars(cls).get("vectors"), dict):
+            cls.vectors = {_words(name): value for name, value in cls.vectors.items()}
 
     def step(self, x, h, s):
         """One time step for a batch; `x`, `h` and `s` as in the module's text; returns `s.next(...)`."""
@@ -70,6 +77,21 @@ class Cell:
     def check_names(self) -> None:
         """The names of gates, states and vectors. Raises CellError."""
         name = type(self).__name__
+        for what in ("gates", "states"):
+            if not isinstance(getattr(self, what), str):
+                raise CellError(
+                    f"{name}.{what} is {getattr(self, what)!r}; expected names in one text, such as 'i f g o'"
+                )
+        if not isinstance(self.vectors, dict):
+            raise CellError(
+                f"{name}.vectors is {self.vectors!r}; expected a name and the number it starts from for each, such as "
+                "{'rate': 0.9}"
+            )
+        for vector, start in self.vectors.items():
+            if not isinstance(vector, str) or isinstance(start, bool) or not isinstance(start, Real):
+                raise CellError(
+                    f"{name}.vectors has {vector!r}: {start!r}; expected a name and the number that all units start from"
+                )
         if not self.gate_names:
             raise CellError(f"{name}.gates is empty; name the row blocks of the weights, such as gates = 'i f g o'")
         if not self.state_names:
@@ -82,6 +104,8 @@ class Cell:
                     f"{', '.join(WEIGHTS)} nor one that starts with `initial_`"
                 )
         for word in every:
+            if word != _words(word):
+                raise CellError(f"{name}: {word!r} is read as {_words(word)!r} by Python; write that")
             if not word.isidentifier() or word.startswith("_") or word in ("next", "of"):
                 raise CellError(
                     f"{name}: {word!r} cannot be a name here; use letters and digits, and neither `next` nor `of`"
@@ -95,14 +119,9 @@ class Cell:
                 raise CellError(f"{name}.keeps has {gate!r}: {sign!r}; expected gates of the cell, each with 1 or -1")
 
     def settings(self) -> tuple:
-        """What the step may read besides its arguments: the cell's own attributes, and numbers of its class and module.
-
-        A compiled step holds for these values. Raises CellError for an attribute that could change unseen, as a list could.
-        """
-        own, outside = vars(self), _numbers_outside(type(self))
-        if not own and not outside:  # most cells; this is asked at every call
-            return ()
-        return *((name, self._setting(name, own[name])) for name in sorted(own)), *(read() for read in outside)
+        """The cell's own attributes, by which two cells of a class are told apart. Raises CellError for one that could change
+        unseen, as a list could."""
+        return tuple((name, self._setting(name, value)) for name, value in sorted(vars(self).items()))
 
     def _setting(self, name: str, value: Any) -> Any:
         value = value.item() if getattr(value, "ndim", None) == 0 else value
@@ -115,6 +134,28 @@ class Cell:
             ) from None
         return value
 
+    # A layer has a copy of its cell that is settled: what its step reads was read then, and cannot be set any more.
+    # In slots, so that they are neither settings nor pickled.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_settled", False):
+            kind = type(self).__name__
+            raise CellError(
+                f"{kind}.{name} cannot be set here: numbers are read when a layer is made, and a step keeps nothing but "
+                f"its states. Make a cell with the number, such as {kind}({name}=...), and a layer of it"
+            )
+        object.__setattr__(self, name, value)
+
+    def __getstate__(self) -> dict:
+        return dict(vars(self))
+
+    def __deepcopy__(self, memo: dict) -> "Cell":
+        if getattr(self, "_settled", False):
+            return self
+        new = copy.copy(self)
+        vars(new).update(copy.deepcopy(vars(self), memo))
+        return new
+
     @property
     def gate_names(self) -> tuple[str, ...]:
         return tuple(self.gates.split())
@@ -124,7 +165,8 @@ class Cell:
         return tuple(self.states.split())
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({settings})"
 
     def __eq__(self, other) -> bool:
         return type(self) is type(other) and self.settings() == other.settings()
@@ -133,18 +175,11 @@ class Cell:
         return hash((type(self), self.settings()))
 
 
-@functools.cache
-def _numbers_outside(kind: type[Cell]) -> tuple[Callable[[], Any], ...]:
-    """Readers of the numbers that a kind of cell's step names and finds in its class, its module or around its class."""
-    step = kind.step
-    code = getattr(step, "__code__", None)
-    if code is None:
-        return ()
-    around = dict(zip(code.co_freevars, step.__closure__ or (), strict=True))
-    readers = [partial(getattr, place, "cell_contents", None) for place in around.values()]
-    for name in code.co_names:
-        readers += [partial(getattr, kind, name, None), partial(step.__globals__.get, name)]
-    return tuple(read for read in readers if isinstance(read(), Real))
+def _words(names: Any) -> Any:
+    """Names as one text, in the form that Python gives the names in a program: ϕ is φ there, and µ is μ."""
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        names = " ".join(names)
+    return unicodedata.normalize("NFKC", names) if isinstance(names, str) else names
 
 
 class Next(NamedTuple):
@@ -164,7 +199,7 @@ class Named(SimpleNamespace):
 class State(Named):
     """The states before the step; `next` collects those after it."""
 
-    def next(self, **values) -> Next:
+    def next(self, /, **values) -> Next:
         missing = [name for name in vars(self) if name not in values]
         if missing:
             raise CellError(f"s.next(...) lacks {', '.join(missing)}; give every state's new value by name")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import functools
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recurra.cells.base import Cell, Next
-from recurra.errors import CellError
+from recurra.errors import CellError, TraceError
+from recurra.expr.symbols import place_of
+from recurra.expr.trace import read
 
 if TYPE_CHECKING:
     import torch
+
+
+_TRUTH = "true or false, or whole numbers; expected numbers: write where(condition, 1.0, 0.0)"
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,30 @@ class Facts:
     step reads of it. `h.of(v)` multiplies vectors of as many numbers as there are units."""
 
 
-@functools.lru_cache
+def settled(cell: Cell) -> Cell:
+    """A copy of the cell for a layer: checked, its step read, and from here on as it is now. Raises CellError."""
+    cell = copy.copy(cell)
+    settle(cell)
+    return cell
+
+
+def settle(cell: Cell) -> None:
+    """The same for the cell itself, once."""
+    if getattr(cell, "_facts", None) is None:
+        object.__setattr__(cell, "_settled", True)
+        object.__setattr__(cell, "_facts", facts(cell))
+        object.__setattr__(cell, "_graph", read(cell))
+
+
 def facts(cell: Cell) -> Facts:
     """Run `cell.step` once, in float64, for 2 rows and 3 units, and say what it did. Raises CellError."""
+    known = getattr(cell, "_facts", None)
+    if known is not None:
+        return known
     import torch  # here, not above: a cell is compiled where there may be no PyTorch
 
     cell.check_names()
+    cell.settings()
     # Whatever mode the layer is made in: tensors made for inference do not tell whether they were written into.
     with torch.inference_mode(False), torch.device("cpu"):
         return _found(cell)
@@ -44,23 +67,18 @@ def _found(cell: Cell) -> Facts:
 
     name = type(cell).__name__
     reads, spied = set(), _Spy(cell)
-    gates, states, vectors = cell.gate_names, cell.state_names, cell.vectors
+    gates, states = cell.gate_names, cell.state_names
     try:
         new = cell.step(*spied.arguments(reads))
     except CellError as error:
         note = "" if cell.recurrent else " (`recurrent = False` says that there is no W_h)"
         raise CellError(f"{name}.step: {error}{note}") from error
-    except TypeError as error:
-        hint = "step(self, x, h, s, w)" if vectors else "step(self, x, h, s)"
-        raise CellError(f"{name}.step could not run; expected {hint}: {error}") from error
-    except RuntimeError as error:
-        raise CellError(
-            f"{name}.step could not run for 2 rows and 3 units; it must for any number of both: {error}"
-        ) from error
-    for read, value in spied.given.items():
+    except Exception as error:
+        raise CellError(_could_not_run(cell, error)) from error
+    for place, value in spied.given.items():
         if value._version:
             raise CellError(
-                f"{name}.step writes into `{read}`; make a new value of it, such as c = c * f and not c *= f"
+                f"{name}.step writes into `{place}`; make a new value of it, such as c = c * f and not c *= f"
             )
     if not isinstance(new, Next):
         kind = type(getattr(new, "_seen", new)).__name__
@@ -71,6 +89,8 @@ def _found(cell: Cell) -> Facts:
             raise CellError(
                 f"{name}.step: `{state}` came out as {got}; expected one number a hidden unit, (batch, hidden)"
             )
+        if not value.is_floating_point():
+            raise CellError(f"{name}.step: `{state}` came out as {_TRUTH}")
     unknown = [gate for gate in new.gates if gate not in gates]
     if unknown:
         raise CellError(
@@ -79,6 +99,21 @@ def _found(cell: Cell) -> Facts:
     shown = tuple(gate for gate in gates if gate in new.gates)
     whole = "h.of" not in reads
     return Facts(frozenset(reads), shown, whole, whole and f"s.{states[0]}" not in reads)
+
+
+def _could_not_run(cell: Cell, error: Exception) -> str:
+    """Why a step cannot run: the line of the user's, what Python or PyTorch says, and the rule that was broken."""
+    name, place = type(cell).__name__, place_of(error.__traceback__)
+    if isinstance(error, TypeError) and not place:
+        hint = "step(self, x, h, s, w)" if cell.vectors else "step(self, x, h, s)"
+        return f"{name}.step could not run; expected {hint}: {error}"
+    told = f"{name}.step could not run for 2 rows and 3 units; it must for any number of both: {place}{error}"
+    if not isinstance(error, RuntimeError | IndexError):
+        return f"{name}.step could not run: {place}{type(error).__name__}: {error}"
+    rule = read(cell)  # on symbols the same step may say what the rule is
+    if isinstance(rule, TraceError) and rule.instead:
+        return f"{told}. {rule.instead[:1].upper()}{rule.instead[1:]}"
+    return f"{told}. A state, a gate and a vector are one number for each hidden unit"
 
 
 class _Spy:
@@ -111,6 +146,8 @@ class _Spy:
     def _product(self, v, gate: int | None):
         if v.shape != self.shape:
             raise CellError(f"h.of(...) got {tuple(v.shape)}; expected (batch, hidden)")
+        if not v.is_floating_point():
+            raise CellError(f"h.of(...) got {_TRUTH}")
         return (
             self._random(*self.shape) if gate is not None else [self._random(*self.shape) for _ in self.cell.gate_names]
         )

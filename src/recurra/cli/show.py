@@ -47,7 +47,7 @@ def command(cell, forms):
         click.echo(generate(cell).source, nl=False)
         return
     style, write = (LATEX, latex) if "latex" in forms else (UNICODE, aligned)
-    graph = trace(cell)
+    graph = trace(cell, names=True)
     if "gradient" not in forms:
         click.echo(write(equations(graph, style)))
         return

@@ -4,6 +4,7 @@ import functools
 import inspect
 from dataclasses import dataclass
 
+from recurra.errors import TraceError
 from recurra.expr.cpp import Arrays, Names, Writer
 from recurra.expr.differentiate import Gradient, differentiate
 from recurra.expr.graph import Graph, Node
@@ -71,11 +72,20 @@ class Generated:
     """What the gradient needs from the forward pass, in the order of its slots, row numbers last."""
 
 
-@functools.lru_cache(maxsize=256)
 def generate(cell) -> Generated:
     """The cell's step and its gradient as C++. Raises TraceError where the step cannot be compiled."""
     graph = trace(cell)
+    try:
+        return of_graph(graph)
+    except RecursionError as error:
+        raise TraceError(f"{type(cell).__name__}.step cannot be compiled: it is too long a formula") from error
+
+
+@functools.lru_cache(maxsize=256)
+def of_graph(graph: Graph) -> Generated:
+    """The same from its equations: equal ones are generated once."""
     gradient = differentiate(graph)
+    graph = gradient.graph  # an equal one, if it was differentiated before
     kept = keep(gradient)
     forward, backward = _forward(graph, kept), _backward(graph, gradient, kept)
     meta = _meta(graph, kept, forward, backward)

@@ -6,6 +6,7 @@ Those that are operations are made from the table (`ops`); the others are writte
 from typing import Any
 
 from recurra.expr import formulas
+from recurra.expr.graph import Table
 from recurra.expr.ops import ELEMENTWISE, Op, fold, torch_function
 from recurra.expr.symbols import Symbol, lift, select
 
@@ -57,21 +58,29 @@ def gelu(v, approximate: str = "none"):
 
     Hendrycks & Gimpel 2016, arXiv:1606.08415.
     """
+    if isinstance(v, int | float):
+        return fold_formula(lambda symbol: formulas.gelu(symbol, approximate), v)
     return formulas.gelu(v, approximate) if isinstance(v, Symbol) else _functional().gelu(v, approximate=approximate)
 
 
 def silu(v):
     """v sigmoid(v), also called swish."""
+    if isinstance(v, int | float):
+        return fold_formula(formulas.silu, v)
     return formulas.silu(v) if isinstance(v, Symbol) else _functional().silu(v)
 
 
 def hard_sigmoid(v):
     """A sigmoid of three straight lines, as torch's: (v + 3) / 6 kept between 0 and 1."""
+    if isinstance(v, int | float):
+        return fold_formula(formulas.hard_sigmoid, v)
     return formulas.hard_sigmoid(v) if isinstance(v, Symbol) else _functional().hardtanh(v + 3, 0, 6) / 6
 
 
 def clamp(v, low: float | None = None, high: float | None = None):
     """v kept between two numbers, either of which may be left out."""
+    if isinstance(v, int | float):
+        return fold_formula(lambda symbol: symbol.clamp(low, high), v)
     return v.clamp(low, high)
 
 
@@ -79,9 +88,17 @@ def where(condition, a, b):
     """a where the condition holds, else b: `where(x.i > 0, a, b)`. Either may be a number."""
     if any(isinstance(v, Symbol) for v in (condition, a, b)):
         return select(condition, a, b)
+    if isinstance(condition, bool):
+        return a if condition else b
     import torch
 
     return torch.where(condition, a, b)
+
+
+def fold_formula(formula, v: float) -> float:
+    """What a formula of symbols gives for a number."""
+    table = Table()
+    return formula(Symbol(table, table.const(v))).node.value
 
 
 def _functional():

@@ -10,6 +10,8 @@ A node is an operation on other nodes. Its kind says what it varies over, and so
 Asking a Table twice for the same operation gives the same node, so common subexpressions are shared by construction.
 """
 
+import functools
+import hashlib
 import math
 import struct
 from collections.abc import Iterable, Iterator
@@ -84,6 +86,34 @@ class Graph:
     names: dict[Node, str] = field(default_factory=dict)
     """What the cell calls a value, where it has a name."""
 
+    @functools.cached_property
+    def key(self) -> str:
+        """Equal for equal equations in equal words, whichever cell they were read from, and when."""
+        nodes = order(self.outputs())
+        place = {node: k for k, node in enumerate(nodes)}
+        cell = self.cell
+        parts = [
+            repr(cell),
+            type(cell).__doc__,
+            (cell.gates, cell.states, tuple(cell.vectors), cell.recurrent, self.of_gates, self.merged),
+            [(node.op, [place[a] for a in node.args], node.value, node.kind) for node in nodes],
+            [place[node] for node in self.outputs()],
+            tuple(self.gates),
+            sorted((place[node], name) for node, name in self.names.items() if node in place),
+            sorted(
+                (place[node], word)
+                for node, (word, args) in self.table.called.items()
+                if node in place and all(a in place for a in args)
+            ),
+        ]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Graph) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
     def outputs(self) -> Iterator[Node]:
         yield from self.states
         yield from self.gates.values()
@@ -91,7 +121,9 @@ class Graph:
 
 
 class Table:
-    """Makes nodes. Each method is an operation, simplified where the result is the same number."""
+    """Makes nodes. Each method is an operation, simplified where the result is the same number: numbers are not regrouped
+    but for powers of two, so that (v + 12582912) - 12582912 rounds v. Two exceptions round otherwise: x.g and h.g are
+    added first, wherever they stand in a sum, and a row's factors leave its mean."""
 
     def __init__(self):
         self._nodes: dict = {}
@@ -131,8 +163,6 @@ class Table:
             a, b = b, a
         if is_const(b, 0):
             return a
-        if b.op == "const" and a.op == "add" and a.args[1].op == "const":
-            return self.add(a.args[0], self.const(a.args[1].value + b.value))
         if a is b:
             return self.mul(self.const(2), a)
         if b.op == "neg":
@@ -199,11 +229,13 @@ class Table:
             product = self.mul(a.args[0] if a.op == "neg" else a, b.args[0] if b.op == "neg" else b)
             return self.neg(product) if negative else product
         if a.kind in ("row", "const"):
-            if b.kind == "row":
-                return self._row_product(_factors(a) + _factors(b))
-            if b.op == "mul" and b.args[0].kind in ("row", "const"):
-                # One factor of the whole row, so that a unit has one product less.
-                return self.mul(self.mul(a, b.args[0]), b.args[1])
+            factors = _factors(a) + _factors(b)
+            if b.kind == "row" and _exact([f.value for f in factors if f.op == "const"]):
+                return self._row_product(factors)
+            first = b.args[0] if b.op == "mul" else b
+            # One factor of the whole row, so that a unit has one product less.
+            if first is not b and (first.kind == "row" or (first.op == "const" and _may_join(a, first))):
+                return self.mul(self.mul(a, first), b.args[1])
         return self.make("mul", a, b)
 
     def _row_product(self, factors: list[Node]) -> Node:
@@ -232,7 +264,7 @@ class Table:
     def div(self, a: Node, b: Node) -> Node:
         if a.op == b.op == "const":
             return self.const(fold("div", (a.value, b.value)))
-        if b.op == "const" and b.value != 0:
+        if b.op == "const" and _power_of_two(b.value):
             return self.mul(self.const(1 / b.value), a)
         if is_const(a, 1):
             return self.apply("reciprocal", b)
@@ -335,12 +367,32 @@ def _join(kinds: Iterable[str]) -> str:
 
 
 def _terms(node: Node, sign: int = 1) -> list[tuple[int, Node]]:
-    """A sum's terms with their signs."""
+    """A sum's terms with their signs; x.g + h.g is one term."""
+    if is_pair(node):
+        return [(sign, node)]
     if node.op == "add":
         return _terms(node.args[0], sign) + _terms(node.args[1], sign)
     if node.op == "sub":
         return _terms(node.args[0], sign) + _terms(node.args[1], -sign)
     return [(sign, node)]
+
+
+def is_pair(node: Node) -> bool:
+    """Whether this is x.g + h.g of one gate."""
+    return node.op == "add" and {a.op for a in node.args} == {"x", "h"} and len({a.value for a in node.args}) == 1
+
+
+def _power_of_two(value: float) -> bool:
+    return math.isfinite(value) and abs(math.frexp(value)[0]) == 0.5
+
+
+def _may_join(a: Node, number: Node) -> bool:
+    return a.kind == "row" or _exact([a.value, number.value])
+
+
+def _exact(numbers: list[float]) -> bool:
+    """Whether a product of these is the same in any order: all but one are powers of two."""
+    return sum(not _power_of_two(number) for number in numbers) <= 1
 
 
 def _factors(node: Node) -> list[Node]:

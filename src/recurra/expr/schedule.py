@@ -230,7 +230,7 @@ class _Loops:
                 loop.loads[node] = self.places[node]
             elif node.row.ends_loop:  # a cumulative sum; what is one number a row has been dealt with
                 loop.loads[node] = self.scratch[node]
-            elif node.kind == "vector" and not _cheap_vector(node):
+            elif node.kind == "vector" and not node.boolean and not _cheap_vector(node):
                 loop.loads[node] = self._once(node)
             elif self.first.get(node, number) < number and not self._again(node, loop):
                 loop.loads[node] = self._stored(node)

@@ -16,7 +16,8 @@ from recurra.expr.graph import Node, Table
 from recurra.expr.ops import ELEMENTWISE, Op
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_CELLS = os.path.join(os.path.dirname(_HERE), "cells", "base.py")
+_CELLS = tuple(os.path.join(os.path.dirname(_HERE), "cells", name) for name in ("base.py", "check.py"))
+_CONVERSIONS = ("to", "type", "type_as", "float", "double", "half", "bfloat16", "int", "long", "bool")
 _SELECT = "write where(condition, a, b), and &, |, ~ for `and`, `or`, `not`"
 
 
@@ -25,19 +26,36 @@ def refuse(what: str, instead: str) -> TraceError:
     frame = sys._getframe(1)
     while frame is not None and _inner(frame.f_code.co_filename):
         frame = frame.f_back
+    error = TraceError(f"{_line(frame)}{what}; {instead}")
+    error.instead = instead
+    return error
+
+
+def place_of(traceback) -> str:
+    """The innermost line of a user's step that an error came through, as the start of a message; empty if there is none."""
+    found = None
+    while traceback is not None:
+        if not _inner(traceback.tb_frame.f_code.co_filename):
+            found = traceback
+        traceback = traceback.tb_next
+    return "" if found is None else _line(found.tb_frame, found.tb_lineno)
+
+
+def _line(frame, number: int | None = None) -> str:
+    """`cell.py:12: `the line`: ` of a frame."""
     if frame is None:
-        return TraceError(f"{what}; {instead}")
-    file, number = frame.f_code.co_filename, frame.f_lineno
+        return ""
+    file, number = frame.f_code.co_filename, number or frame.f_lineno
     line = linecache.getline(file, number).strip()
     place = f"{os.path.basename(file)}:{number}"
-    return TraceError(f"{place}: `{line}`: {what}; {instead}" if line else f"{place}: {what}; {instead}")
+    return f"{place}: `{line}`: " if line else f"{place}: "
 
 
 def _inner(file: str) -> bool:
     if file.startswith("<frozen "):  # Python's own; other names like it are a prompt's or a notebook's
         return True
     parts = file.replace("\\", "/").split("/")
-    return file.startswith(_HERE) or file == _CELLS or "torch" in parts or "numpy" in parts
+    return file.startswith(_HERE) or file in _CELLS or "torch" in parts or "numpy" in parts
 
 
 class Symbol:
@@ -53,9 +71,19 @@ class Symbol:
         return Symbol(self.table, node)
 
     def _number(self, value: Any) -> Node:
-        """The node of an operand, as a number: a truth value counts as 1 or 0."""
-        node = as_node(self.table, value)
-        return self.table.where(node, self.table.const(1), self.table.const(0)) if node.boolean else node
+        """The node of an operand that has to be a number."""
+        return self._numbers(value)[0]
+
+    def _numbers(self, *values: Any) -> list[Node]:
+        """The nodes of operands, as numbers. A truth value counts as 1 or 0 beside a value of the step, whose type it takes;
+        alone, or beside a plain number, PyTorch makes something else of it."""
+        nodes = [as_node(self.table, value) for value in values]
+        if any(node.boolean for node in nodes):
+            if all(node.boolean or node.kind == "const" for node in nodes):
+                raise refuse("a condition in place of a number", "write where(condition, 1.0, 0.0)")
+            one, zero = self.table.const(1), self.table.const(0)
+            nodes = [self.table.where(node, one, zero) if node.boolean else node for node in nodes]
+        return nodes
 
     def _condition(self, value: Any) -> Node:
         node = as_node(self.table, value)
@@ -64,10 +92,10 @@ class Symbol:
         raise refuse("a number where a condition is expected", "compare it first, such as (v > 0)")
 
     def _call(self, method: Callable, *others: Any) -> "Symbol":
-        return self._new(method(self._number(self), *(self._number(other) for other in others)))
+        return self._new(method(*self._numbers(self, *others)))
 
     def _apply(self, op: str, *others: Any) -> "Symbol":
-        return self._new(self.table.apply(op, self._number(self), *(self._number(other) for other in others)))
+        return self._new(self.table.apply(op, *self._numbers(self, *others)))
 
     def __repr__(self) -> str:
         return f"Symbol({self.node!r})"
@@ -141,6 +169,11 @@ class Symbol:
         return lift(self.table, other) <= self
 
     def __eq__(self, other):
+        nodes = [as_node(self.table, value) for value in (self, other)]
+        if all(node.boolean for node in nodes):
+            a, b = nodes
+            both, neither = self.table.make("and", a, b), self.table.make("not", self.table.make("or", a, b))
+            return self._new(self.table.make("or", both, neither))
         return self._apply("eq", other)
 
     def __ne__(self, other):
@@ -187,17 +220,30 @@ class Symbol:
 
     clip = clamp
 
+    def clamp_min(self, min):
+        return self.clamp(min=min)
+
+    def clamp_max(self, max):
+        return self.clamp(max=max)
+
     def where(self, condition, other):
         return select(condition, self, other)
 
     def detach(self):
         return self._new(self.table.stop(self._number(self)))
 
+    def clone(self):
+        return self
+
+    contiguous = clone
+
     def mean(self, dim=None, keepdim=False):
         return self._reduce(self.table.mean, "mean", dim, keepdim)
 
     def sum(self, dim=None, keepdim=False):
-        return self._reduce(self.table.sum, "sum", dim, keepdim)
+        # Of a row's number PyTorch's sum is the number.
+        same = self.node.kind == "row"
+        return self._reduce((lambda node: node) if same else self.table.sum, "sum", dim, keepdim)
 
     def amax(self, dim=None, keepdim=False):
         return self._reduce(self.table.amax, "amax", dim, keepdim)
@@ -206,14 +252,20 @@ class Symbol:
         return -(-self).amax(dim, keepdim)
 
     def _reduce(self, method, name: str, dim, keepdim: bool):
-        if dim not in (-1, (-1,), [-1]) or not keepdim:
+        if not self._is_over_units(dim) or not keepdim:
             raise refuse(
                 f"{name} over other than the hidden units", f"write v.{name}(-1, keepdim=True), which gives one a row"
             )
         return self._new(method(self._number(self)))
 
+    def _is_over_units(self, dim: Any) -> bool:
+        """Whether `dim` is the last axis: values are (batch, hidden), learned vectors (hidden,)."""
+        last = (-1, 0 if self.node.kind == "vector" else 1)
+        dim = dim[0] if isinstance(dim, tuple | list) and len(dim) == 1 else dim
+        return not isinstance(dim, Symbol | tuple | list) and dim in last
+
     def cumsum(self, dim=None):
-        if dim != -1:
+        if not self._is_over_units(dim):
             raise refuse("cumsum over other than the hidden units", "write cumsum(v)")
         node = self._number(self)
         if node.kind == "const":
@@ -221,14 +273,11 @@ class Symbol:
         return self if node.kind == "row" else self._new(self.table.cumsum(node))
 
     def softmax(self, dim=-1):
-        if dim != -1:
+        if not self._is_over_units(dim):
             raise refuse("softmax over other than the hidden units", "write softmax(v)")
         from recurra.expr import formulas
 
         return formulas.softmax(self)
-
-    def float(self):
-        return self._call(lambda a: a)
 
     # what a symbol cannot stand for
 
@@ -272,6 +321,8 @@ class Symbol:
     def __getattr__(self, name: str):
         if name.startswith("__"):  # introspection asks for such names and expects a plain answer
             raise AttributeError(name)
+        if name in _CONVERSIONS:
+            raise refuse(f"`.{name}`, which changes the type", "leave it out: a step's values have the layer's type")
         raise refuse(f"`.{name}` is not known to the compiler", "see recurra.expr for what is")
 
     @classmethod
@@ -286,7 +337,8 @@ def _method(op: Op) -> Callable:
 
     def method(self, *others):
         if len(others) != op.arity - 1:
-            raise refuse(f"`{op.name}` with {len(others) + 1} arguments", f"it takes {op.arity}")
+            over = "; over the hidden units write row_max(v), row_sum(v), row_mean(v)" if op.arity > 1 else ""
+            raise refuse(f"{len(others) + 1} arguments for `{op.name}`", f"it takes {op.arity}{over}")
         return self._apply(op.name, *others)
 
     return method
@@ -324,7 +376,7 @@ def select(condition: Any, a: Any, b: Any) -> Symbol:
     if not isinstance(condition, Symbol):
         raise refuse(f"{_name(condition)} as a condition", "compare values, such as where(x.i > 0, a, b)")
     one = lift(table, condition)
-    return Symbol(table, table.where(one._condition(one), one._number(a), one._number(b)))
+    return Symbol(table, table.where(one._condition(one), *one._numbers(a, b)))
 
 
 def _name(value: Any) -> str:

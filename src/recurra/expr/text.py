@@ -5,6 +5,7 @@ States after the step carry a prime. In a gradient ∂h' is what is given for a 
 """
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Style:
     """How a quotient is written, or None for a / b."""
     given: str
     delta: str
+    number: Callable[[float], str]
 
 
 UNICODE = Style(
@@ -41,6 +43,7 @@ UNICODE = Style(
     fraction=None,
     given="∂{}",
     delta="δ{}",
+    number=lambda value: _number(value),
 )
 
 
@@ -51,8 +54,31 @@ def _latex_name(word: str) -> str:
 
 
 def _latex_word(word: str) -> str:
-    """One letter is a variable; more are a word, upright."""
-    return rf"\mathrm{{{word}}}" if len(word) > 1 else word
+    """One letter is a variable; more are a word, upright. Greek letters have commands; others become ASCII."""
+    letters = [_latex_letter(letter) for letter in word]
+    if len(word) == 1 or all(letter.startswith("\\") for letter in letters):
+        return " ".join(letters)
+    plain = "".join(letter.removeprefix("\\") for letter in letters)
+    return rf"\mathrm{{{plain}}}"
+
+
+def _latex_letter(letter: str) -> str:
+    """A letter as LaTeX sets it without further packages."""
+    if letter.isascii():
+        return letter
+    kind = unicodedata.name(letter, "").split()
+    if kind[:1] == ["GREEK"] and len(kind) == 4 and kind[2] == "LETTER":
+        name = {"LAMDA": "lambda", "FINAL": "sigma"}.get(kind[3], kind[3].lower())
+        if kind[1] == "SMALL":
+            return "o" if name == "omicron" else f"\\{name}"
+        return f"\\{name.capitalize()}" if name in _CAPITALS else _LATIN[name]
+    base = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return base or f"u{ord(letter):x}"
+
+
+_CAPITALS = ("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi", "omega")
+_LATIN = dict(alpha="A", beta="B", epsilon="E", zeta="Z", eta="H", iota="I", kappa="K", mu="M", nu="N", omicron="O")
+_LATIN |= dict(rho="P", tau="T", chi="X")
 
 
 LATEX = Style(
@@ -64,6 +90,7 @@ LATEX = Style(
     fraction=r"\frac{{{}}}{{{}}}",
     given=r"\partial {}",
     delta=r"\delta {}",
+    number=lambda value: _latex_number(value),
 )
 
 
@@ -86,8 +113,11 @@ class Printer:
         uses = Counter(a for n in nodes for a in self._arguments(n))
         uses.update(node for _, node in outputs)
         lines, own, done = [], {node: left for left, node in reversed(outputs)}, set()
+        once = Counter(node for _, node in outputs)
         for node in nodes:
             left = own.get(node) if node.args else None
+            if left != self.names.get(node, left) and uses[node] > once[node]:
+                left = self.names[node]  # other lines call it so
             if left is None and node in self.names:
                 left = self.names[node]
             elif left is None and node.args and uses[node] > 1 and not _small(node):
@@ -154,11 +184,13 @@ class Printer:
         form = style.form(node.row)
         if node.boolean and len(args) == 2:
             left, right = (self._write(a) for a in args)
+            if op in _TURNED and args[0].op == "const":  # v > 20, not 20 < v
+                left, right, form = right, left, _TURNED[op][style is LATEX]
             least = 1 if op in ("lt", "le", "eq") else 9
             return 0, f" {form} ".join(t if level >= least else f"({t})" for level, t in (left, right))
         texts = [self.write(a) for a in args]
         if op == "clamp":
-            texts += [_number(limit) for limit in node.value[:2]]
+            texts += [style.number(limit) for limit in node.value[:2]]
         if form:
             return (1.5 if form.startswith("1 / ") else 9), form.format(*texts)
         return 9, style.call.format(op, ", ".join(texts))
@@ -175,7 +207,8 @@ class Printer:
 
         match node.op:
             case "const":
-                return 9 if node.value >= 0 else 1, _number(node.value)
+                text = style.number(node.value)
+                return 1 if text.startswith("-") else (2 if " " in text else 9), text
             case "x" | "h":
                 return 9, of(node.op, node.value)
             case "a" if cell.recurrent:
@@ -202,6 +235,10 @@ class Printer:
                 return (9, r"\frac{1}{H}") if style is LATEX else (1.5, "1 / H")
 
 
+_TURNED = {"lt": (">", ">"), "le": ("≥", r"\ge")}
+"""Comparisons with a number on the left, as they are read from the right: in Unicode and in LaTeX."""
+
+
 def _small(node: Node) -> bool:
     """Not worth a line: 1 - z, -v, 2 v."""
     return node.op in ("add", "sub", "neg", "mul") and sum(a.op != "const" for a in node.args) <= 1
@@ -211,6 +248,16 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return f"{value}".replace("inf", "∞")
     return f"{int(value)}" if value == int(value) and abs(value) < 1e9 else f"{value:.6g}"
+
+
+def _latex_number(value: float) -> str:
+    if not math.isfinite(value):
+        return r"\mathrm{nan}" if math.isnan(value) else rf"{'-' * (value < 0)}\infty"
+    digits, _, power = _number(value).partition("e")
+    if not power:
+        return digits
+    power = f"10^{{{int(power)}}}"
+    return power if digits == "1" else rf"{digits} \cdot {power}"
 
 
 def equations(graph: Graph, style: Style = UNICODE) -> list[tuple[str, str]]:

@@ -33,8 +33,10 @@ _METHODS = {
     "logical_and": "__and__",
     "logical_or": "__or__",
     "rsub": "__rsub__",
-    "clone": "float",
-    "contiguous": "float",
+    "clamp_min": "clamp_min",
+    "clamp_max": "clamp_max",
+    "clone": "clone",
+    "contiguous": "contiguous",
 }
 
 
@@ -87,7 +89,7 @@ def _leaky_relu(input, negative_slope=0.01):
 
 
 def _elu(input, alpha=1.0):
-    return select(input > 0, input, alpha * input.minimum(0.0).expm1())
+    return select(input > 0, input, alpha * input.clamp(max=0.0).expm1())
 
 
 _OWN = {

@@ -1,33 +1,58 @@
 """A cell's `step` → its graph: the step is run once, on symbols."""
 
-import functools
 import sys
 
 from recurra.errors import CellError, TraceError
-from recurra.expr.graph import Graph, Node, Table, order
-from recurra.expr.symbols import Symbol, as_node
+from recurra.expr.graph import Graph, Node, Table, is_pair, order
+from recurra.expr.symbols import Symbol, as_node, place_of
 
 MOST_OFS = 3
+MOST_GATES = 64
+"""Of a cell with `h.of`: which of them a product fills is told to the core in the bits of a long."""
 
 
-def trace(cell) -> Graph:
-    """The equations of one step. Raises TraceError where the step does what cannot be compiled, CellError for its faults."""
-    graph = _traced(cell)
+def trace(cell, names: bool = False) -> Graph:
+    """The equations of one step. Raises TraceError where the step does what cannot be compiled, CellError for its faults.
+
+    A layer's cell was read when the layer was made, and has its graph; another is read now.
+    names: call values as the step's own variables are called, for those who read the equations.
+    """
+    graph = _read(cell, names=True) if names else read(cell)
     if isinstance(graph, CellError):
         raise type(graph)(str(graph)) from graph.__cause__
     return graph
 
 
-@functools.lru_cache(maxsize=256)
-def _traced(cell) -> Graph | CellError:
-    """The graph or the refusal, either found once: a layer asks at every call."""
+def read(cell) -> Graph | CellError:
+    """The graph, or why there is none. The step is run twice: what differs is no equation."""
+    known = getattr(cell, "_graph", None)
+    if known is not None:
+        return known
+    graph = _read(cell)
+    again = _read(cell)
+    if isinstance(graph, Graph) and isinstance(again, Graph) and graph.key != again.key:
+        return TraceError(f"{type(cell).__name__}.step cannot be compiled: {_difference(graph, again)}")
+    return graph
+
+
+def _read(cell, names: bool = False) -> Graph | CellError:
     try:
-        return _trace(cell)
+        return _trace(cell, names)
     except CellError as error:
         return error
 
 
-def _trace(cell) -> Graph:
+def _difference(graph: Graph, again: Graph) -> str:
+    numbers, others = ([n.value for n in order(g.outputs()) if n.op == "const"] for g in (graph, again))
+    pair = next(((a, b) for a, b in zip(numbers, others, strict=False) if repr(a) != repr(b)), None)
+    told = f" ({pair[0]:g}, then {pair[1]:g})" if pair else ""
+    return (
+        f"two runs of it gave different equations{told}, as a random number or a counter would; a number must be the same "
+        "at every step, and what changes is a state"
+    )
+
+
+def _trace(cell, with_names: bool) -> Graph:
     cell.check_names()
     table, gates = Table(), cell.gate_names
     products = _Products(table, gates)
@@ -39,16 +64,19 @@ def _trace(cell) -> Graph:
     arguments = cell.arguments(symbols("x", gates), products, states, vectors)
     where = type(cell).__name__
     try:
-        new, local = _with_locals(cell, arguments)
+        new, local = _with_locals(cell, arguments) if with_names else (cell.step(*arguments), {})
         states, shown = _results(cell, new)
         ofs = products.used()
     except TraceError as error:
-        raise TraceError(f"{where}.step cannot be compiled: {error}") from error
+        refused = TraceError(f"{where}.step cannot be compiled: {error}")
+        refused.instead = error.instead
+        raise refused from error
     except CellError as error:
         raise CellError(f"{where}.step: {error}") from error
     except Exception as error:
         # Whatever the step may do with what is no tensor: it still runs on tensors.
-        raise TraceError(f"{where}.step cannot be compiled: {type(error).__name__}: {error}") from error
+        place = place_of(error.__traceback__)
+        raise TraceError(f"{where}.step cannot be compiled: {place}{type(error).__name__}: {error}") from error
     names = {node: name for name, node in shown.items() if node.args}
     for name, node in zip(cell.state_names, states, strict=True):
         if node.args:
@@ -90,7 +118,9 @@ def _results(cell, new) -> tuple[tuple[Node, ...], dict[str, Node]]:
     nodes = {}
     for name, value in [*zip(cell.state_names, new.states, strict=True), *new.gates.items()]:
         if not isinstance(value, Symbol) or value.node.boolean or value.node.kind != "unit":
-            kind = f"a {value.node.kind} value" if isinstance(value, Symbol) else type(value).__name__
+            kind = type(value).__name__
+            if isinstance(value, Symbol):
+                kind = "true or false" if value.node.boolean else f"a {value.node.kind} value"
             raise CellError(f"`{name}` came out as {kind}; expected one number for each row and hidden unit")
         nodes[name] = value.node
     states = tuple(nodes[name] for name in cell.state_names)
@@ -111,7 +141,7 @@ class _Products:
         node = as_node(self.table, v)
         if node.op == "state" and node.value == 0:
             return Symbol(self.table, self.table.leaf("h", gate))
-        if node.kind != "unit":
+        if node.kind != "unit" or node.boolean:
             raise CellError("h.of(...) got a value that is not one number for each row and hidden unit")
         if node not in self.ofs:
             self.ofs.append(node)
@@ -125,6 +155,8 @@ class _Products:
         """The vectors multiplied and their gates, after a check that each gate has one product."""
         if len(self.ofs) > MOST_OFS:
             raise TraceError(f"h.of is asked for {len(self.ofs)} vectors; at most {MOST_OFS} can be compiled")
+        if self.ofs and len(self.gates) > MOST_GATES:
+            raise TraceError(f"it has {len(self.gates)} gates; with h.of at most {MOST_GATES} can be compiled")
         every = [gate for gates in self.read for gate in gates]
         for gate in every:
             if every.count(gate) > 1:
@@ -149,7 +181,7 @@ def _merge(graph: Graph) -> Graph:
     sums = {}
     alone = set(graph.outputs())
     for node in nodes:
-        if node.op == "add" and {a.op for a in node.args} == {"x", "h"} and len({a.value for a in node.args}) == 1:
+        if is_pair(node):
             sums[node] = table.leaf("a", node.args[0].value)
         else:
             alone.update(node.args)
@@ -175,5 +207,6 @@ def _replaced(graph: Graph, new: dict[Node, Node]) -> Graph:
         graph.ofs,
         graph.of_gates,
         merged=True,
-        names={new[node]: name for node, name in graph.names.items() if new[node].args},
+        # A value that simplification left out is named all the same.
+        names={new[node]: name for node, name in graph.names.items() if node in new and new[node].args},
     )

@@ -5,7 +5,6 @@ value: with c of an LSTM held, h is σ(o) ⊙ tanh(the held c).
 """
 
 import copy
-import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -121,8 +120,7 @@ class Held(Cell):
 
     def __init__(self, cell: Cell, inner: bool):
         self.cell, self.inner = cell, inner
-        if inner:  # found out now whether it can be
-            _graph(cell)
+        self.graph = _graph(cell) if inner else None
 
     gates = property(lambda self: self.cell.gates)
     states = property(lambda self: self.cell.states)
@@ -142,7 +140,7 @@ class Held(Cell):
         return Next((first.lerp(getattr(w, f"value_{name}"), getattr(w, f"held_{name}")), *rest), new.gates)
 
     def _run(self, x, h, s, w) -> Next:
-        graph, names = _graph(self.cell), (self.gate_names, self.state_names, [*self.vectors])
+        graph, names = self.graph, (self.gate_names, self.state_names, [*self.vectors])
         homes = {"x": (x, names[0]), "h": (h, names[0]), "state": (s, names[1]), "vector": (w, names[2])}
 
         def leaf(node: Node):
@@ -160,7 +158,6 @@ class Held(Cell):
         return Next(tuple(values[:count]), dict(zip(graph.gates, values[count:], strict=True)))
 
 
-@functools.lru_cache
 def _graph(cell: Cell) -> Graph:
     """The cell's graph with a choice behind each new state: the held value or the computed one."""
     try:

@@ -3,7 +3,6 @@
 Karpathy, Johnson & Fei-Fei 2015, "Visualizing and understanding recurrent networks", arXiv:1506.02078.
 """
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +36,6 @@ def _saturation(gate: np.ndarray) -> Saturation:
     return Saturation((gate < SHUT).mean(0), (gate > OPEN).mean(0))
 
 
-@functools.lru_cache
 def squashed(cell: Cell) -> tuple[str, ...]:
     """The gates that a cell shows and that stay between 0 and 1 whatever comes in: `squashed(LSTM())` is ("i", "f", "o")."""
     # Found by trying, because a cell's step may squash in any way: by a sigmoid, three lines, or a quotient.

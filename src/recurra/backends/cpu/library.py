@@ -27,7 +27,7 @@ HEADERS = ("step.h", "vector.h")
 WAY_OUT = "`recurra doctor` shows what is here"
 
 _lock = threading.RLock()
-_made: dict[tuple[Cell, str], "Made | Unavailable"] = {}
+_made: dict[tuple[str, str], "Made | Unavailable"] = {}  # by the equations and the instruction set
 _by_key: dict[str, "Made"] = {}
 _process = os.getpid()
 
@@ -60,7 +60,8 @@ class Made(NamedTuple):
 
 def made(cell: Cell) -> Made:
     """The cell's kernel, found or compiled now. Raises Unavailable, and BackendError for a RECURRA_ISA that cannot be."""
-    at = cell, processor.chosen().name
+    read = equations(cell)
+    at = (str(read) if isinstance(read, CellError) else read.key), processor.chosen().name
     found = _made.get(at)
     if found is None:
         with _lock:
@@ -68,6 +69,17 @@ def made(cell: Cell) -> Made:
             _made[at] = found
     if isinstance(found, Unavailable):
         raise found
+    return found
+
+
+def equations(cell: Cell) -> Any:
+    """The graph that a cell was read as when its layer was made, or why there is none; else it is read now, once."""
+    found = getattr(cell, "_graph", None)
+    if found is None:  # of a layer that was unpickled
+        from recurra.cells.check import settle
+
+        settle(cell)
+        found = cell._graph
     return found
 
 

@@ -72,7 +72,7 @@ def _from_docstring(name: str, found: cells.Cell) -> cells.Lesson:
 
 def _equations(found: cells.Cell) -> list[str]:
     try:
-        return aligned(equations(trace(found))).splitlines()
+        return aligned(equations(trace(found, names=True))).splitlines()
     except TraceError as error:
         return [f"not to be shown as equations: {error}"]
 
