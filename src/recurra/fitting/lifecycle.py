@@ -5,6 +5,7 @@ as they stand in `Lifecycle`. config.json is written last; from then on the fold
 """
 
 import contextlib
+import inspect
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +15,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from torch import nn
 
-from recurra.config import make_parts
-from recurra.errors import DataError, RunError, not_fitted
+from recurra.config import homes, make_parts
+from recurra.errors import ConfigError, DataError, RunError, nearest, not_fitted
 from recurra.fitting import cellfacts, folders, learned, listeners, progress, running, saved, sources
 from recurra.fitting.split import Halves, fingerprint
 from recurra.training import Task, distributed, runs
@@ -42,6 +43,8 @@ class State:
 
     parts: dict[str, Any]
     """The settings in force: the user's, and what the data settled."""
+    left: dict[str, Any] = field(default_factory=dict)
+    """By name, what the user had set of those that the data settled."""
     learned: Any = None
     model: nn.Module | None = None
     folder: Path | None = None
@@ -245,6 +248,9 @@ class Lifecycle(ABC):
 
         paths, reading: what `read_files` takes. out: default runs/<name>-<number>.
         """
+        known = {*homes(cls.configs), *inspect.signature(cls).parameters}
+        if unknown := [name for name in settings if name not in known]:
+            raise ConfigError(f"`{unknown[0]}` is not a setting; {nearest(unknown[0], known)}")
         paths, self = [str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
         self._checked()  # an error in a setting comes before the reading
         how = How(out, quiet, listeners, stop, folders.name_of(paths[0]))
@@ -283,6 +289,8 @@ class Lifecycle(ABC):
         if more:
             state.parts, notes = self._checked(more), [why]
         state.parts = self.settle(halves)
+        user, fitted = self.settings, [item for part in state.parts.values() for item in vars(part).items()]
+        state.left = {name: user[name] for name, value in fitted if value != user[name]}
         state.learned = self.learn(halves)
         state.model = self._network()
         task, beginning = self.task(state.model, halves), self.start(state.model)
@@ -292,7 +300,7 @@ class Lifecycle(ABC):
                 about["sources"] = origin | {"paths": sources.stored(origin["paths"], folder)}
             if beginning:
                 runs.write_weights(state.model, place, step=0, loss=None)
-            saved.write(place, self.schema, state.parts, state.learned, **about, **self._left_open())
+            saved.write(place, self.schema, state.parts, state.learned, **about, open=state.left)
         return halves, task, notes
 
     def _network(self) -> nn.Module:
@@ -300,12 +308,6 @@ class Lifecycle(ABC):
         training = self.parts["training"]
         model = folders.seeded(lambda: self.network(self.parts, self._state.learned), training.seed)
         return model.to(running.device(training.device))
-
-    def _left_open(self) -> dict[str, Any]:
-        """For config.json: the settings as the user left them, by name, where the data settled them otherwise."""
-        user, fitted = self.settings, [item for part in self.parts.values() for item in vars(part).items()]
-        left = {name: user[name] for name, value in fitted if value != user[name]}
-        return {"open": left} if left else {}
 
     def _train(self, task: Task, folder: Path, how: How, notes: list[str], kept: bool, origin: dict | None) -> None:
         state, training = self._state, self.parts["training"]
@@ -337,7 +339,7 @@ class Lifecycle(ABC):
         RunError where the folder holds a run, or cannot be written.
         """
         state = self._fitted()
-        saved.save(folder, state.model, self.schema, state.parts, state.learned, **self._left_open())
+        saved.save(folder, state.model, self.schema, state.parts, state.learned, open=state.left)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -410,8 +412,9 @@ class Lifecycle(ABC):
         """An estimator with a folder's settings and what it learned, without a network; and the rest of config.json."""
         parts, about = folders.read_settings(folder, cls.schema, cls.configs, need=cls.need or cls.configs)
         cellfacts.compare(about.get("cell"), parts, folder)
-        self = cls._with(folders.as_set(parts, about.get("open", {}), folder))
-        self._state = State(parts, folder=folder, history=listeners.evaluations(folder))
+        left = about.get("open", {})
+        self = cls._with(folders.as_set(parts, left, folder))
+        self._state = State(parts, left, folder=folder, history=listeners.evaluations(folder))
         self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
         return self, about
 

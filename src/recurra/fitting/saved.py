@@ -14,7 +14,7 @@ def save(
 ) -> None:
     """Write a model's weights, its settings, and what was learned beside them (an object of the task's `Learned`).
 
-    about: anything else for config.json.
+    about: anything else for config.json, which gets what is not empty.
     RunError where the folder holds a run, or cannot be written.
     """
     with folders.saving(Path(folder)) as place:
@@ -24,6 +24,5 @@ def save(
 
 def write(folder: Path, schema: str, parts: dict[str, Any], knowledge: Any, **about: Any) -> None:
     """The same but the weights; config.json, which may hold more about the run, comes last."""
-    content, cell = learned.write(knowledge, folder), cellfacts.described(parts)
-    about |= ({"learned": content} if content else {}) | ({"cell": cell} if cell else {})
-    folders.write_settings(folder, schema, parts, **about)
+    about |= {"learned": learned.write(knowledge, folder), "cell": cellfacts.described(parts)}
+    folders.write_settings(folder, schema, parts, **{name: value for name, value in about.items() if value})

@@ -334,6 +334,8 @@ def test_a_run_from_a_file_is_resumed_where_the_file_is(tmp_path, monkeypatch):
     waves(61).to_csv("other.csv", index=False)
     with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same frame"):
         Forecaster.resume_files(away.folder, ["other.csv"], quiet=True)
+    with pytest.raises(ConfigError, match="`horizn` is not a setting; did you mean `horizon`"):
+        Forecaster.from_files("other.csv", horizn=3)
     with pytest.raises(DataError, match="2 tables were named; a forecaster learns from one"):
         Forecaster.from_files(["other.csv", "sales.csv"])
 
@@ -368,3 +370,11 @@ def test_the_history_is_there_before_the_settings(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="cannot be written"):
         Forecaster(**TINY).fit(waves(60), out=tmp_path / "none", quiet=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_what_is_saved_was_fitted_though_parameters_have_changed_since(tmp_path):
+    model = Forecaster(season=12, **TINY).fit(waves(60), quiet=True)
+    model.set_params(season=5, lags=(3,), hidden_size=9).save(tmp_path / "model")
+    loaded = Forecaster.load(tmp_path / "model")
+    assert (loaded.season, loaded.lags, loaded.settings["hidden_size"]) == (12, (), 16)
+    assert loaded.predict().equals(model.predict())
