@@ -21,11 +21,13 @@ from recurra.expr.text import equations as compiled
 from recurra.expr.trace import trace
 from recurra.generation import GenerationConfig
 from recurra.studio.settings import Limits
+from recurra.tasks import TASKS
 from recurra.tasks.language.config import CONFIGS, PRESETS
 
 FOLDER = Path(__file__).parent / "reference"
 TITLES = {"text": "Text", "data": "Data", "model": "Model", "training": "Training", "generation": "Generation"}
-TASKS = ("forecasting", "sequences", "classification", "tagging", "speech", "video", "music", "translation", "memory")
+SHARED = ("sequences", "memory")
+"""Packages under recurra.tasks with settings that are no task of the table."""
 NAMES = "Made from the code. In Python by these names, as options with `-` for `_`."
 
 
@@ -58,7 +60,7 @@ def tasks() -> str:
         "",
         "All take [the settings of training](settings.md#training) too, some from other values than written there.",
     ]
-    for name in TASKS:
+    for name in sorted({one.package for one in TASKS if one.package != "language"} | set(SHARED)):
         module = importlib.import_module(f"recurra.tasks.{name}.config")
         own = [cls for cls in vars(module).values() if is_dataclass(cls) and cls.__module__ == module.__name__]
         lines += ["", f"## {name.capitalize()}"]

@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 
 import recurra
+from recurra.tasks import TASKS
 
 ROOT = Path(recurra.__file__).parent
-LAZY = ["recurra", "recurra.text", "recurra.data", "recurra.generation", "recurra.training", "recurra.tasks.language"]
-LAZY += ["recurra.inside", "recurra.studio"]
-LAZY += [f"recurra.tasks.{task}" for task in ("forecasting", "classification", "tagging", "speech", "music", "video")]
-LAZY += ["recurra.tasks.translation", "recurra.tasks.memory", "recurra.tasks.sequences"]
+LAZY = [
+    "recurra",
+    "recurra.text",
+    "recurra.data",
+    "recurra.generation",
+    "recurra.training",
+    "recurra.inside",
+    "recurra.studio",
+]
+LAZY += [f"recurra.tasks.{name}" for name in ("memory", "sequences", *(task.package for task in TASKS))]
 
 
 @pytest.mark.parametrize("package", LAZY)

@@ -53,7 +53,7 @@ def test_it_trains_and_prints_the_folder(compose, home):
     compose("songs", *FAST[:-1], "--cell", "gru", "--head", "independent", "--out", "there", fails=2)
     assert "--chord-size has no effect with --head independent" in compose.err
     compose("--resume", "here")
-    assert "Let it play:  recurra compose --model here --to new.mid" in compose.err
+    assert "Use it:  recurra compose --model here --to new.mid" in compose.err
 
 
 def test_it_composes_files_and_names(compose, home):
@@ -97,22 +97,22 @@ def test_slips_are_told_before_the_work(compose, home, monkeypatch):
     ("arguments", "code", "words"),
     [
         ([], 2, "DATA is missing: name a MIDI file, a folder of them, or a .json of piano rolls"),
-        (["songs", "--to", "a.mid"], 2, "--to has no effect without --model, which composes; drop it"),
-        (["songs", "--voices", 4], 2, "--voices has no effect without --model"),
-        (["-m", "songs-1", "--lr", 1], 2, "--lr has no effect beside --model, which is trained already; drop it"),
+        (["songs", "--to", "a.mid"], 2, "without --model, DATA is learned from; drop --to"),
+        (["songs", "--voices", 4], 2, "without --model, DATA is learned from; drop --voices"),
+        (["-m", "songs-1", "--lr", 1], 2, "--model uses a run as it was fitted; drop --lr"),
         (["-m", "songs-1", "--measure"], 2, "DATA is missing: --measure needs pieces to measure on"),
-        (["songs", "-m", "songs-1", "--measure", "--length", 3], 2, "--length has no effect beside --measure"),
+        (["songs", "-m", "songs-1", "--measure", "--length", 3], 2, "--measure composes nothing; drop --length"),
         (["a.mid", "b.mid", "-m", "songs-1"], 2, "2 pieces to go on from; expected one, or none"),
-        (["songs", "--resume", "songs-1"], 2, "DATA has no effect beside --resume"),
+        (["songs", "--resume", "songs-1"], 2, "--resume continues the run as it is; drop DATA"),
         (["-m", "songs-1", "--soundfont", "a.sf2"], 2, "--soundfont has no effect without --to new.wav"),
         (["-m", "songs-1", "--voices", 2, "--min-voices", 3], 2, "--min-voices is 3; expected at most --voices 2"),
         (["-m", "songs-2"], 1, "there is no run 'songs-2'; did you mean `songs-1`?"),
         (["-m", "songs-1", "--to", "a.mp3"], 2, "a.mp3 ends in '.mp3'; expected one of .mid, .midi, .wav, .png"),
         (["songs", "--steps-per-beat", 0], 2, "--steps-per-beat is 0; expected 1 to 96"),
-        (["songs", "--voices", 0], 2, "--voices has no effect without --model"),
-        (["songs", "--no-keep-prompt"], 2, "--keep-prompt has no effect without --model"),
-        (["-m", "songs-1", "--dropout", 0], 2, "--dropout has no effect beside --model"),
-        (["songs", "-m", "songs-1", "--measure", "--seed", 0], 2, "--seed has no effect beside --measure"),
+        (["songs", "--voices", 0], 2, "without --model, DATA is learned from; drop --voices"),
+        (["songs", "--no-keep-prompt"], 2, "without --model, DATA is learned from; drop --keep-prompt"),
+        (["-m", "songs-1", "--dropout", 0], 2, "--model uses a run as it was fitted; drop --dropout"),
+        (["songs", "-m", "songs-1", "--measure", "--seed", 0], 2, "--measure composes nothing; drop --seed"),
         (
             ["songs/0.mid", "-m", "songs-1", "--to", "songs/../songs/0.mid"],
             2,

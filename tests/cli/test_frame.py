@@ -68,7 +68,7 @@ def test_version_and_module():
         ("train book.txt --epochs=-1", "--epochs is -1; expected 0 or more; help: recurra train --help"),
         ("train book.txt --stride 3", "--stride is 3, which has no effect with --mode streams; try --mode windows"),
         ("train book.txt --preset tinny", "--preset is 'tinny'; did you mean `tiny`?"),
-        ("train --resume a --lr 1 b.txt", "--resume goes on with the run as it is and takes nothing else; drop TEXT, --lr"),
+        ("train --resume a --lr 1 b.txt", "--resume continues the run as it is; drop TEXT, --lr"),
         ("train book.txt --new-symbols unk", "--new-symbols has no effect without --init-from"),
         ("evaluate", "missing argument 'RUN'; help: recurra evaluate --help"),
         ("card lstn", "no cell is called 'lstn'; did you mean `lstm`?"),

@@ -1,7 +1,6 @@
 """Settings as options: a flag over a file over a preset, each of its type."""
 
 import json
-from importlib import import_module
 
 import click
 import pytest
@@ -11,33 +10,24 @@ from recurra.config import options as options_of
 from recurra.data import DataConfig
 from recurra.errors import ConfigError
 from recurra.generation.config import GenerationConfig
+from recurra.tasks import TASKS
 from recurra.tasks.music.config import CompositionConfig
 from recurra.training.config import TrainingConfig
 
-# Command → the task whose settings are its options.
-TASKS = {
-    "train": "language",
-    "forecast": "forecasting",
-    "classify": "classification",
-    "tag": "tagging",
-    "transcribe": "speech",
-    "video": "video",
-    "compose": "music",
-    "translate": "translation",
-}
+BY_COMMAND = {task.command: task for task in TASKS}
 
 
 def settings_of(command):
     """The settings classes of a command, and where its task starts from other values than they do."""
     if command == "generate":
         return [GenerationConfig], {}
-    task = import_module(f"recurra.tasks.{TASKS[command]}.config")
+    task = BY_COMMAND[command].config
     parts = task.PREDICTOR | task.CLASSIFIER if command == "video" else task.CONFIGS
     more = [task.PredictorConfig] if command == "video" else [CompositionConfig] if command == "compose" else []
     return [*parts.values(), *more], getattr(task, "DEFAULTS", {})
 
 
-@pytest.mark.parametrize("name", [*TASKS, "generate"])
+@pytest.mark.parametrize("name", [*BY_COMMAND, "generate"])
 def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name):
     # Long lines are broken, also after a hyphen.
     out = " ".join(recurra(name, "--help")[1].split()).replace("- ", "-")

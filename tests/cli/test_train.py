@@ -13,7 +13,7 @@ from recurra.tasks import language
 def test_train_prints_the_folder_and_says_what_to_do_next(beside, home):
     out = beside("train", "book.txt", "--preset", "tiny", "--out", home / "here")
     assert out == f"{home}/here\n"
-    assert f"Let it write:  recurra generate {home}/here" in beside.err
+    assert f"Use it:  recurra generate {home}/here" in beside.err
     assert "training for" in beside.err
     assert "finished" in beside.err
 

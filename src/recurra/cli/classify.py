@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from recurra.cli import labelling
-from recurra.cli.frame import Command
+from recurra.cli import fitting
 from recurra.cli.shown import to_json
 from recurra.tasks.classification.config import CONFIGS, DEFAULTS
 
 
-@click.command(
+@fitting.command(
     "classify",
-    cls=Command,
+    CONFIGS,
+    DEFAULTS,
+    use="Label DATA by this run, instead of learning from it.",
     examples={
         "learn from a table of texts and labels": "recurra classify reviews.csv --unit word --pooling attention",
         "from series": "recurra classify GunPoint_TRAIN.ts --epochs 200",
@@ -24,10 +25,9 @@ from recurra.tasks.classification.config import CONFIGS, DEFAULTS
         "go on with a run that was stopped": "recurra classify --resume runs/names-1",
     },
 )
-@click.argument("data", nargs=-1)
-@labelling.labelling(CONFIGS, DEFAULTS)
 @click.option("--text-column", default="text", show_default=True, help="A table's column of texts.")
 @click.option("--label-column", default="label", show_default=True, help="A table's column of labels.")
+@fitting.to_option()
 def command(data, text_column, label_column, **values):
     """Learn to label sequences, or label them.
 
@@ -61,7 +61,7 @@ def command(data, text_column, label_column, **values):
         rows.writerows(_placed(filled, there, len(X), ["", ""]))
         return table.getvalue()
 
-    labelling.run(_estimator, CONFIGS, data, values, label, reading)
+    fitting.run(_estimator, CONFIGS, data, values, label, reading)
 
 
 def _placed(rows: list, places: list[int], count: int, blank: Any) -> list:

@@ -5,23 +5,30 @@ from pathlib import Path
 
 import click
 
-from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options, spare
-from recurra.cli.shown import json_option, table, to_json
+from recurra.cli import fitting
+from recurra.cli.options import given, spare
+from recurra.cli.shown import table, to_json
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, CompositionConfig
 
+_PLAYS = "Composition, with --model"
 _SECTIONS = {
     "Data": CONFIGS["data"],
     "Model": CONFIGS["model"],
-    "Composition, with --model": CompositionConfig,
+    _PLAYS: CompositionConfig,
     "Training": CONFIGS["training"],
 }
-_file = click.Path(path_type=Path)
 
 
-@click.command(
+@fitting.command(
     "compose",
-    cls=Command,
+    CONFIGS,
+    DEFAULTS,
+    use="Compose with this run's model, instead of training one.",
+    hint="name a MIDI file, a folder of them, or a .json of piano rolls",
+    data_free=(fitting.RESUME, fitting.USE),
+    sections=_SECTIONS,
+    modes={_PLAYS: (fitting.USE,)},
+    both=("seed",),
     examples={
         "learn from a folder of MIDI files": "recurra compose songs/",
         "chorales, another cell, ten minutes": "recurra compose chorales.json --cell gru --minutes 10",
@@ -32,63 +39,36 @@ _file = click.Path(path_type=Path)
         "go on with a run that was stopped": "recurra compose --resume runs/songs-1",
     },
 )
-@click.argument("data", nargs=-1, type=_file)
-@click.option("-m", "--model", metavar="RUN", help="Compose with this run's model, instead of training one.")
-@click.option(
-    "-t", "--to", type=NewFile(), multiple=True, help="Write the new piece: .mid, .wav, .png; may be repeated."
+@fitting.to_option(multiple=True, help="Write the new piece: .mid, .wav, .png; may be repeated.")
+@fitting.using(
+    "--soundfont",
+    type=click.Path(path_type=Path),
+    help="The instruments of a .wav, an .sf2 file.  [default: the system's]",
 )
-@click.option("--soundfont", type=_file, help="The instruments of a .wav, an .sf2 file.  [default: the system's]")
-@click.option(
+@fitting.using(
     "--measure", is_flag=True, help="Compose nothing: measure how well --model predicts DATA, in nats a step."
 )
-@click.option("-o", "--out", type=_file, help="The run's new folder.  [default: runs/NAME-NUMBER]")
-@click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the result.")
-@json_option
-@config_option
-@settings_options(_SECTIONS, DEFAULTS)
-def command(data, model, to, soundfont, measure, out, resume, quiet, as_json, file, **values):
+def command(data, to, soundfont, measure, **values):
     """Train a model on music, and compose with it.
 
     DATA is MIDI files, folders of them, or a .json or .mat file of piano rolls. With --model it is one piece to go on
     from, or none. Without --to the new piece is printed, the names of its keys step by step.
     """
-    fits = given(values, list(CONFIGS.values()), None if model else file)
-    plays = given(values, [CompositionConfig], file if model else None)
-    if model:
-        seed = fits.pop("seed", None)  # the one setting that training and composing share
-        _refuse(fits | {"out": out, "resume": resume}, "beside --model, which is trained already")
-        if measure:
-            _refuse(
-                plays | {"to": to, "soundfont": soundfont, "seed": seed}, "beside --measure, which composes nothing"
-            )
-            _measure(model, data, as_json)
-        else:
-            _compose(model, data, to, soundfont, as_json, seed, plays)
+    if fitting.mode_of(values) != fitting.USE:
+        from recurra.tasks.music import MusicEstimator
+
+        fitting.fit(MusicEstimator, data, values, fitting.settings_of(values, CONFIGS))
         return
-    _refuse(plays | {"to": to, "soundfont": soundfont, "measure": measure or None}, "without --model, which composes")
-    if resume:
-        _refuse(fits | {"DATA": data, "out": out}, "beside --resume, which goes on with the run as it is")
-    elif not data:
-        raise click.UsageError("DATA is missing: name a MIDI file, a folder of them, or a .json of piano rolls")
-    from recurra.tasks import music
-
-    if resume:
-        trained = music.resume(resume, quiet=quiet)
-    else:
-        trained = music.train(list(data) if len(data) > 1 else data[0], out, quiet=quiet, **fits)
-    click.echo(to_json({"run": str(trained.folder)}) if as_json else trained.folder)
-    if not quiet:
-        click.echo(f"Let it play:  recurra compose --model {trained.folder} --to new.mid", err=True)
-
-
-def _refuse(settings: dict, where: str) -> None:
-    """What was given, but has no effect."""
-    # Not for being false: 0 is a number, and False what `--no-keep-prompt` says.
-    names = [name for name, value in settings.items() if value not in (None, ())]
+    plays, data = given(values, [CompositionConfig], values["file"]), tuple(map(Path, data))
+    model, as_json, seed = values["model"], values["as_json"], values["seed"]
+    if not measure:
+        _compose(model, data, to, soundfont, as_json, seed, plays)
+        return
+    aside = plays | {"to": to, "soundfont": soundfont, "seed": seed}
+    names = ["--" + name.replace("_", "-") for name, value in aside.items() if value not in (None, ())]
     if names:
-        flags = ", ".join(name if name.isupper() else "--" + name.replace("_", "-") for name in names)
-        raise click.UsageError(f"{flags} has no effect {where}; drop it")
+        raise click.UsageError(f"--measure composes nothing; drop {', '.join(names)}")
+    _measure(model, data, as_json)
 
 
 def _measure(run: str, data: tuple[Path, ...], as_json: bool) -> None:

@@ -11,10 +11,11 @@ import click
 from recurra.cli import cellfile
 from recurra.cli.options import as_option
 from recurra.errors import CellError, ConfigError, RecurraError, nearest
+from recurra.tasks import TASKS
 
 COMMANDS = (
     *("train", "generate", "evaluate", "look", "compare", "studio"),
-    *("forecast", "classify", "tag", "transcribe", "video", "compose", "translate"),
+    *(task.command for task in TASKS if task.command != "train"),
     *("card", "show", "bench", "corpora", "doctor", "demo"),
 )
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

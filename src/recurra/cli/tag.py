@@ -2,15 +2,16 @@
 
 import click
 
-from recurra.cli import labelling
-from recurra.cli.frame import Command
+from recurra.cli import fitting
 from recurra.cli.shown import to_json
 from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
 
 
-@click.command(
+@fitting.command(
     "tag",
-    cls=Command,
+    CONFIGS,
+    DEFAULTS,
+    use="Label DATA by this run, instead of learning from it.",
     examples={
         "learn from a file of words and labels": "recurra tag train.conll --crf --character-size 32",
         "label another, and see how much is right": "recurra tag test.conll --model train-1 --to labelled.conll",
@@ -18,8 +19,7 @@ from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
         "go on with a run that was stopped": "recurra tag --resume runs/train-1",
     },
 )
-@click.argument("data", nargs=-1)
-@labelling.labelling(CONFIGS, DEFAULTS)
+@fitting.to_option()
 def command(data, **values):
     """Learn to label each word of sentences, or label them.
 
@@ -40,7 +40,7 @@ def command(data, **values):
         labelled = (f"{w} {t}" for row in zip(X, found, strict=True) for w, t in zip(*row, strict=True))
         return "".join(f"{next(labelled) if line is None else line}\n" for line in layout)
 
-    labelling.run(_estimator, CONFIGS, data, values, label)
+    fitting.run(_estimator, CONFIGS, data, values, label)
 
 
 def _compared(y: list[list[str]], found: list[list]) -> str:

@@ -4,16 +4,18 @@ import os
 
 import click
 
-from recurra.cli import labelling
-from recurra.cli.frame import Command
+from recurra.cli import fitting
 from recurra.cli.options import NewFile
 from recurra.cli.shown import to_json
 from recurra.tasks.translation.config import CONFIGS, DEFAULTS
 
 
-@click.command(
+@fitting.command(
     "translate",
-    cls=Command,
+    CONFIGS,
+    DEFAULTS,
+    use="Translate DATA by this run, instead of learning from it.",
+    hint="name files of pairs to learn from, or texts to translate and a --model",
     examples={
         "learn from pairs, a tab between": "recurra translate dates.tsv --minutes 1",
         "the other way round": "recurra translate dates.tsv --swap",
@@ -25,17 +27,14 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
         "go on with a run that was stopped": "recurra translate --resume runs/dates-1",
     },
 )
-@click.argument("data", nargs=-1)
-@labelling.labelling(CONFIGS, DEFAULTS, "Translate DATA by this run, instead of learning from it.")
 @click.option("--swap", is_flag=True, help="The translation stands first in the pairs.")
-@click.option(
-    "--beam", type=int, default=1, show_default=True, help="With --model: candidates searched with at a time."
-)
-@click.option(
+@fitting.using("--beam", type=int, default=1, show_default=True, help="Candidates searched with at a time.")
+@fitting.using(
     "--draw",
     type=NewFile(),
-    help="With --model and one text: a picture of what each token of its translation looked at (.png, .svg, .pdf).",
+    help="With one text: a picture of what each token of its translation looked at (.png, .svg, .pdf).",
 )
+@fitting.to_option()
 def command(data, swap, beam, draw, **values):
     """Learn to turn texts into others, or do it.
 
@@ -43,9 +42,6 @@ def command(data, swap, beam, draw, **values):
     on each line, or - (standard input); each gets a line of its translation, an empty one for a blank line. Where a file
     has pairs, the part that is right goes to stderr.
     """
-    for flag, given in {"--draw": draw, "--beam": beam != 1}.items():
-        if given and not values["model"]:
-            raise click.UsageError(f"{flag} needs a fitted run; name it with --model")
     if draw:
         from recurra.fitting import pictures
 
@@ -67,7 +63,7 @@ def command(data, swap, beam, draw, **values):
             click.echo(f"{sum(right) / len(right):.2%} of {len(right):,} are right", err=True)
         return "".join(f"{line}\n" for line in lines)
 
-    labelling.run(_translator, CONFIGS, data, values, translate, {"swap": swap})
+    fitting.run(_translator, CONFIGS, data, values, translate, {"swap": swap})
 
 
 def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ as they stand in `Lifecycle`. config.json is written last; from then on the fold
 
 import contextlib
 import inspect
+import shlex
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -149,7 +150,7 @@ class Lifecycle(ABC):
         """How good the fitted model is, some examples, and the command that uses it."""
         best = next((row for row in reversed(self.history) if row.get("better")), {})
         score = {name: value for name, value in best.items() if name in ("validation_loss", *self._measures(best))}
-        return Report(score, [], f"recurra {self.command} --model {self.folder}")
+        return Report(score, [], f"recurra {self.command} DATA --model {shlex.quote(str(self.folder))}")
 
     @staticmethod
     def _measures(row: dict) -> list[str]:

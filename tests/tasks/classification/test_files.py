@@ -236,11 +236,10 @@ def test_tag_from_a_file_to_labels(recurra, tmp_path):
         ("classify a.csv --pooling lats", 2, "--pooling is lats; did you mean last?"),
         ("classify a.csv --epoch 3", 2, "no such option"),
         ("classify a.csv --model none", 1, "there is no run 'none'"),
-        ("classify a.csv --model x --lr 1", 2, "--model labels by a run as it was fitted; drop --lr"),
-        ("classify a.csv --json", 2, "--to and --json are for what a fitted run gives; name one with --model"),
-        ("classify a.csv --resume x", 2, "--resume goes on with the run as it is and takes nothing else"),
+        ("classify a.csv --model x --lr 1", 2, "--model uses a run as it was fitted; drop --lr"),
+        ("classify a.csv --resume x", 2, "--resume continues the run as it is; drop DATA"),
         ("classify one.csv", 1, "one class only, yes; expected two or more"),
-        ("tag --to x", 2, "--to and --json are for what a fitted run gives"),
+        ("tag --to x", 2, "without --model, DATA is learned from; drop --to"),
     ],
 )
 def test_wrong_use_is_one_line(recurra, tmp_path, line, code, words):

@@ -434,8 +434,8 @@ def test_the_command(recurra, tmp_path, monkeypatch):
     [
         (["none.tsv"], 1, "none.tsv: No such file or directory; name a file with a pair on each line"),
         (["abc", "--model", "none"], 1, "there is no run 'none'"),
-        (["abc", "--draw", "a.png"], 2, "--draw needs a fitted run"),
-        (["pairs.tsv", "--beam", "4"], 2, "--beam needs a fitted run; name it with --model"),
+        (["abc", "--draw", "a.png"], 2, "without --model, DATA is learned from; drop --draw"),
+        (["pairs.tsv", "--beam", "4"], 2, "without --model, DATA is learned from; drop --beam"),
         (["abc", "--model", "none", "--draw", "a.bmp"], 2, "a.bmp ends in '.bmp'; expected .png, .svg or .pdf"),
         (
             ["abc", "--model", "none", "--draw", "no/a.png"],

@@ -1,6 +1,7 @@
 """A text → a language model: what is its own in the lifecycle of a run."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any, Self
 
 import torch
@@ -9,6 +10,7 @@ from recurra.config import nearest
 from recurra.data import Corpus, Document, build_corpus, gather
 from recurra.errors import ConfigError, setting
 from recurra.fitting.estimator import StoringEstimator
+from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
 from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
 from recurra.tasks.language.model import LanguageModel, Text
@@ -99,6 +101,9 @@ class LanguageEstimator(StoringEstimator):
 
     def notes(self, data: Corpus, task: LanguageTask) -> list[str]:
         return data.notes
+
+    def report(self) -> Report:
+        return super().report()._replace(next=f"recurra generate {quote(str(self.folder))}")
 
 
 def name_of(source: Any) -> str:

@@ -1,12 +1,14 @@
 """Pieces → a music model: what is its own in the lifecycle of a run."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any, Self
 
 import torch
 
 from recurra.errors import DataError
 from recurra.fitting.estimator import StoringEstimator
+from recurra.fitting.lifecycle import Report
 from recurra.fitting.split import fingerprint
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, SCHEMA, settings
 from recurra.tasks.music.corpus import read_pieces, write_pieces
@@ -77,3 +79,6 @@ class MusicEstimator(StoringEstimator):
 
     def notes(self, data: Pieces, task: MusicTask) -> list[str]:
         return data.notes
+
+    def report(self) -> Report:
+        return super().report()._replace(next=f"recurra compose --model {quote(str(self.folder))} --to new.mid")

@@ -105,7 +105,7 @@ class SequenceEstimator(BaseEstimator, Estimator):
         score, _, command = super().report()
         examples = self._fitted().examples
         lines = self.examples(examples) if examples is not None and len(examples.X) else []
-        return Report(score, lines, command.replace(" --model", " DATA --model"))
+        return Report(score, lines, command)
 
     def examples(self, data: Labelled, most: int = 3) -> list[str]:
         """Lines of held-out sequences: some that are right, some that are wrong."""

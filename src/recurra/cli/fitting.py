@@ -1,0 +1,211 @@
+"""One builder for the commands that fit a run, use it or resume it: their options, and which of them go together.
+
+    @fitting.command("tag", CONFIGS, DEFAULTS, examples={...}, use="Label DATA by this run, instead of learning from it.")
+    @fitting.using("--beam", type=int, default=1, help="Candidates searched with at a time.")
+    def command(data, **values):
+        fitting.run(_estimator, CONFIGS, data, values, label)
+
+A command has three modes: it fits, with --model it uses a run, with --resume it resumes one. Every option belongs to some of
+them, and is refused in the others by the one sentence of that mode.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from recurra.cli.frame import Command
+from recurra.cli.options import NewFile, config_option, given, settings_options, spare
+from recurra.cli.shown import to_json
+
+FIT, USE, RESUME = "fit", "use", "resume"
+_WHY = {
+    FIT: "without --model, {data} is learned from",
+    USE: "--model uses a run as it was fitted",
+    RESUME: "--resume continues the run as it is",
+}
+TITLES = {
+    "text": "Text",
+    "series": "Series",
+    "network": "Network",
+    "model": "Model",
+    "pooling": "Texts and pooling",
+    "classifier": "Classifier",
+    "regressor": "Regressor",
+    "tagger": "Tagger",
+    "data": "Data",
+    "training": "Training",
+}
+"""The section of a command's help for each part of the settings."""
+
+
+class FittingCommand(Command):
+    """A command whose options belong to modes: attribute `modes` of an option; one without belongs to all."""
+
+    data_hint = ""
+    data_free: tuple[str, ...] = (RESUME,)
+    """The modes that need no data."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        mode, argument = mode_of(ctx.params), self.params[0]
+        beside = [
+            parameter.human_readable_name.upper() if parameter is argument else max(parameter.opts, key=len)
+            for parameter in self.params
+            if ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+            and mode not in getattr(parameter, "modes", (FIT, USE, RESUME))
+        ]
+        if beside:
+            why = _WHY[mode].format(data=argument.name.upper())
+            raise click.UsageError(f"{why}; drop {', '.join(beside)}", ctx)
+        if mode not in self.data_free and not ctx.params[argument.name]:
+            raise click.UsageError(f"{argument.name.upper()} is missing: {self.data_hint}", ctx)
+        return super().invoke(ctx)
+
+
+def mode_of(values: Mapping[str, Any]) -> str:
+    """What a command does, from its options by name."""
+    return RESUME if values["resume"] else USE if values.get("model") else FIT
+
+
+class _Option(click.Option):
+    def __init__(self, *args, modes: tuple[str, ...] = (FIT, USE, RESUME), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.modes = modes
+
+
+def option(*names: str, modes: Iterable[str] = (FIT, USE, RESUME), **attributes: Any) -> Callable:
+    """An option of these modes."""
+    return click.option(*names, cls=_Option, modes=tuple(modes), **attributes)
+
+
+def using(*names: str, **attributes: Any) -> Callable:
+    """An option that needs --model."""
+    return option(*names, modes=(USE,), **attributes)
+
+
+def command(
+    name: str,
+    configs: dict[str, type],
+    defaults: Mapping[str, Any],
+    *,
+    examples: dict[str, str],
+    use: str = "",
+    data: str = "data",
+    hint: str = "name a file or a folder",
+    data_free: tuple[str, ...] = (RESUME,),
+    sections: dict[str, type] | None = None,
+    modes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    both: Iterable[str] = (),
+    **settings: Any,
+) -> Callable:
+    """A command that fits, uses or resumes: `name` as it is called, `configs` and `defaults` the settings of its task.
+
+    use: the help of --model; "" = the command has none. data, hint: its argument, and what to name where it is missing; it is
+    not needed in the modes `data_free`. sections: of the help, default by part. modes: of the settings in a section, default
+    those of fitting. both: settings that using a run takes too. settings: as in `settings_options`.
+    """
+
+    def add(function: Callable) -> click.Command:
+        made = settings_options(sections or {TITLES[part]: cls for part, cls in configs.items()}, defaults, **settings)
+        function = config_option(made(function))
+        for one in reversed(_options(use)):
+            function = one(function)
+        function = click.argument(data, nargs=-1, type=str)(function)
+        whole = click.command(name, cls=FittingCommand, examples=examples)(function)
+        # The argument comes first: it is what `invoke` looks for.
+        whole.params.sort(key=lambda parameter: not isinstance(parameter, click.Argument))
+        whole.params[0].modes, whole.data_hint, whole.data_free = (FIT, USE), hint, data_free
+        for parameter in whole.params:
+            if hasattr(parameter, "section") and not hasattr(parameter, "modes"):
+                parameter.modes = modes.get(parameter.section, (FIT,)) + (USE,) * (parameter.name in both)
+        return whole
+
+    return add
+
+
+def _options(use: str) -> list[Callable]:
+    model = [using("-m", "--model", metavar="RUN", help=use)] if use else []
+    return [
+        *model,
+        option("--resume", metavar="RUN", modes=(RESUME,), help="Continue this run, to the bits it would have had."),
+        option(
+            "--data",
+            "moved",
+            metavar="PATH",
+            multiple=True,
+            modes=(RESUME,),
+            help="With --resume: where its data is now, if it has moved; it must be the same.",
+        ),
+        option(
+            "-o",
+            "--out",
+            type=click.Path(path_type=Path),
+            modes=(FIT,),
+            help="The run's new folder.  [default: runs/NAME-NUMBER]",
+        ),
+        option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the result."),
+        option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+    ]
+
+
+def to_option(*names: str, help: str = "With --model: write to this file.", **attributes: Any) -> Callable:
+    """--to, the file that a result is written to."""
+    return using(*names or ("-t", "--to"), type=NewFile(), help=help, **attributes)
+
+
+def settings_of(values: dict[str, Any], configs: dict[str, type]) -> dict[str, Any]:
+    """The settings that the user gave; those of --config among them."""
+    return given(values, list(configs.values()), values["file"])
+
+
+def fit(
+    estimator: type, data: Iterable[str], values: dict[str, Any], settings: dict[str, Any], reading: dict | None = None
+) -> Any:
+    """Fit on the data, or resume a run, as the options in `values` say; the folder, and what to do next, are printed."""
+    if values["resume"]:
+        fitted = estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"])
+    else:
+        fitted = estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **settings)
+    goodbye(fitted, values)
+    return fitted
+
+
+def goodbye(fitted: Any, values: dict[str, Any]) -> None:
+    """The run's folder, and the command that uses it."""
+    # Under torchrun one process speaks for all; the group they formed is closed by now.
+    if os.environ.get("RANK", "0") != "0":
+        return
+    click.echo(to_json({"run": str(fitted.folder)}) if values["as_json"] else fitted.folder)
+    if not values["quiet"]:
+        click.echo(f"Use it:  {fitted.report().next}", err=True)
+
+
+def run(
+    load: Callable[[], type],
+    configs: dict[str, type],
+    data: tuple[str, ...],
+    values: dict[str, Any],
+    label: Callable[[Any, list[str], bool], str],
+    reading: dict[str, Any] | None = None,
+) -> None:
+    """Fit, resume, or use a run where that gives a text.
+
+    load: returns the estimator's class, which is imported only now. label: (fitted estimator, data, whether as JSON) → what
+    is printed, or written to the file of --to. reading: how files are read.
+    """
+    settings = settings_of(values, configs)
+    spare(values["to"], data)
+    if mode_of(values) != USE:
+        fit(load(), data, values, settings, reading)
+        return
+    text = label(load().load(values["model"]), list(data), values["as_json"])
+    if values["to"]:
+        from recurra import files
+
+        files.write_output(values["to"], text)
+    else:
+        click.echo(text, nl=False)
