@@ -78,7 +78,8 @@ def _read(path: str) -> str:
 
 def _stream(model, prompt, config, keep):
     """Print one sample as it is drawn; return it only where it is needed again: a stream may be long."""
-    from recurra.generation.sampling import collect, stream
+    from recurra.generation.sampling import stream
+    from recurra.generation.writer import collect
 
     pieces = []
     for piece in stream(model, model.vocabulary, prompt, config):

@@ -2,39 +2,12 @@
 
 import os
 import sysconfig
-from dataclasses import dataclass
 from pathlib import Path
 
 from recurra.config import nearest
 from recurra.data.documents import Documents, file_document, text_document
+from recurra.data.fetch import CorpusInfo, fetch
 from recurra.errors import DataError, RunError
-
-
-@dataclass(frozen=True)
-class CorpusInfo:
-    """A named corpus. All but the first two fields are None for what comes with Python."""
-
-    name: str
-    about: str
-    bytes: int | None = None
-    sha256: str | None = None
-    url: str | None = None
-    file: str | None = None
-    """Its place in the folder that RECURRA_DATA names; its last part is the name in the cache folder."""
-    fetched_sha256: str | None = None
-    """Where the file at `url` has lost the line feeds of its line ends: the sum of that one."""
-
-    @property
-    def embedded(self) -> bool:
-        """Whether it comes with Python, so that nothing need be fetched."""
-        return self.url is None
-
-    def local(self) -> Path | None:
-        """The file, where it is here and whole."""
-        from recurra.data.fetch import local
-
-        return None if self.embedded else local(self)
-
 
 _RAW = "https://raw.githubusercontent.com"
 _ALL = (
@@ -102,8 +75,6 @@ def corpus_path(name: str) -> Path:
 
     DataError for an unknown name, and for an embedded corpus, which is no file; RunError where fetching fails.
     """
-    from recurra.data.fetch import fetch
-
     if name not in CORPORA:
         raise DataError(f"there is no corpus `{name}`; {nearest(name, CORPORA)}")
     if CORPORA[name].embedded:

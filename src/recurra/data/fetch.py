@@ -5,9 +5,9 @@ A file with the right sum in the folder that the environment variable RECURRA_DA
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from recurra.data.corpora import CorpusInfo
 from recurra.errors import RunError
 
 CHUNK = 1 << 15
@@ -15,6 +15,30 @@ CHUNK = 1 << 15
 
 TIMEOUT = 20
 """Seconds that the server may stay silent."""
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """A named corpus. All but the first two fields are None for what comes with Python."""
+
+    name: str
+    about: str
+    bytes: int | None = None
+    sha256: str | None = None
+    url: str | None = None
+    file: str | None = None
+    """Its place in the folder that RECURRA_DATA names; its last part is the name in the cache folder."""
+    fetched_sha256: str | None = None
+    """Where the file at `url` has lost the line feeds of its line ends: the sum of that one."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it comes with Python, so that nothing need be fetched."""
+        return self.url is None
+
+    def local(self) -> Path | None:
+        """The file, where it is here and whole."""
+        return None if self.embedded else local(self)
 
 
 def cache_folder() -> Path:

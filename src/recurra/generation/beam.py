@@ -6,9 +6,9 @@ import numpy as np
 
 from recurra.errors import ConfigError, setting
 from recurra.generation.config import GenerationConfig
-from recurra.generation.sampling import allowed, collect, prompt_ids
 from recurra.generation.session import Session
-from recurra.generation.writer import Piece, Sample, Writer
+from recurra.generation.tokens import allowed, prompt_ids
+from recurra.generation.writer import Piece, Sample, Writer, collect
 
 
 def beam_search(model, vocabulary, prompt: str, config: GenerationConfig) -> list[Sample]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from recurra import config as settings
-from recurra.errors import RunError, VocabularyError, setting
+from recurra.errors import setting
 from recurra.generation import samplers
+from recurra.generation.beam import beam_search
 from recurra.generation.config import GenerationConfig
 from recurra.generation.random import Random, fresh_seed
 from recurra.generation.session import Session
-from recurra.generation.writer import Piece, Sample, Writer
+from recurra.generation.tokens import allowed, prompt_ids
+from recurra.generation.writer import Piece, Sample, Writer, collect
 
 # This many samples run side by side; more are done in turns, so that memory stays bounded.
 _ROWS = 64
@@ -45,66 +47,11 @@ def generate(model, vocabulary, prompt: str = "", config: GenerationConfig | Non
     """Whole samples: `generate(model, vocabulary, "Once", seed=1)[0].text`. Arguments as for `stream`."""
     config = _settings(config, options)
     if config.beam:
-        from recurra.generation.beam import beam_search
-
         return beam_search(model, vocabulary, prompt, config)
     samples = [[] for _ in range(config.samples)]
     for piece in stream(model, vocabulary, prompt, config):
         samples[piece.sample].append(piece)
     return [collect(pieces, prompt, config.seed) for pieces in samples]
-
-
-def collect(pieces: list[Piece], prompt: str, seed: int | None) -> Sample:
-    """One sample's pieces as a Sample. Tokens wholly inside a stop string are left out, as their text is."""
-    drawn = [piece for piece in pieces if piece.token is not None]
-    new = "".join(piece.text for piece in drawn)
-    if drawn[-1].finish == "stop":
-        drawn = [piece for piece in drawn if piece.start < len(new)]
-    return Sample(
-        text="".join(piece.text for piece in pieces),
-        prompt=prompt,
-        continuation=new,
-        tokens=tuple(piece.token for piece in drawn),
-        probabilities=tuple(piece.probability for piece in drawn),
-        finish=pieces[-1].finish,
-        seed=seed,
-        sample=pieces[-1].sample,
-    )
-
-
-def prompt_ids(vocabulary, prompt: str) -> np.ndarray:
-    """The ids (1, T) to start from, T ≥ 1; the vocabulary's own error where it cannot read the prompt."""
-    ids = np.asarray(vocabulary.encode(prompt, where="prompt"), np.int64)
-    return (ids if ids.size else np.array([_start(vocabulary)]))[None]
-
-
-def _start(vocabulary) -> int:
-    if vocabulary.eod is not None:
-        return vocabulary.eod
-    try:
-        newline = vocabulary.encode("\n", where="prompt")
-    except VocabularyError:
-        return 0
-    return int(newline[-1]) if vocabulary.unk not in newline else 0
-
-
-def allowed(scores: np.ndarray, vocabulary, last: np.ndarray) -> np.ndarray:
-    """The scores (B, V) without what is never drawn: the unknown token, and the end of an empty document."""
-    if scores.shape[-1] != len(vocabulary):
-        raise RunError(
-            f"the model gives {scores.shape[-1]} scores, the vocabulary has {len(vocabulary)} tokens: they "
-            "are not from the same run; load both from one folder"
-        )
-    if vocabulary.unk is None and vocabulary.eod is None:
-        return scores
-    scores = scores.copy()
-    if vocabulary.unk is not None:
-        scores[:, vocabulary.unk] = -np.inf
-    if vocabulary.eod is not None:
-        scores[last == vocabulary.eod, vocabulary.eod] = -np.inf
-    if np.isneginf(scores.max(-1)).any():
-        raise RunError("the model leaves no token to draw: its vocabulary has nothing but special tokens")
-    return scores
 
 
 def _settings(config, options) -> GenerationConfig:

@@ -111,3 +111,21 @@ class Writer:
 def _overlap(text: str, stop: str) -> int:
     """How many characters at the end of the text are the beginning of the stop string."""
     return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)
+
+
+def collect(pieces: list[Piece], prompt: str, seed: int | None) -> Sample:
+    """One sample's pieces as a Sample. Tokens wholly inside a stop string are left out, as their text is."""
+    drawn = [piece for piece in pieces if piece.token is not None]
+    new = "".join(piece.text for piece in drawn)
+    if drawn[-1].finish == "stop":
+        drawn = [piece for piece in drawn if piece.start < len(new)]
+    return Sample(
+        text="".join(piece.text for piece in pieces),
+        prompt=prompt,
+        continuation=new,
+        tokens=tuple(piece.token for piece in drawn),
+        probabilities=tuple(piece.probability for piece in drawn),
+        finish=pieces[-1].finish,
+        seed=seed,
+        sample=pieces[-1].sample,
+    )

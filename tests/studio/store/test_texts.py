@@ -3,6 +3,8 @@
 import pytest
 from helpers.studio_support import client, send
 
+from recurra.data import CorpusInfo
+
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
@@ -69,8 +71,6 @@ def test_texts_are_bounded(tmp_path):
 
 
 def test_a_corpus_that_is_not_here_is_not_fetched(api, monkeypatch):
-    from recurra.data.corpora import CorpusInfo
-
     monkeypatch.setattr(CorpusInfo, "local", lambda self: None)
     answer = api.post("/api/runs", json={"corpus": "tinyshakespeare"})
     assert answer.status_code == 409
