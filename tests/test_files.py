@@ -37,6 +37,9 @@ def test_what_is_written_is_read(tmp_path):
         assert tensors[name].dtype == tensor.dtype
         assert torch.equal(tensors[name], tensor)
     assert os.listdir(tmp_path) == ["x"]
+    shapes, about = tensorfiles.header(tmp_path / "x")
+    assert shapes == {name: tuple(tensor.shape) for name, tensor in TENSORS.items()}
+    assert about.items() >= ABOUT.items()
 
 
 @given(cut=st.integers(0, 10_000))
@@ -45,8 +48,9 @@ def test_a_file_that_was_cut_off_is_refused(cut, tmp_path_factory):
     path = tmp_path_factory.mktemp("cut") / "x"
     data = tensorfiles.pack(TENSORS, ABOUT)
     path.write_bytes(data[: cut % len(data)])
-    with pytest.raises(RunError, match=r"damaged|not written by Recurra"):
-        tensorfiles.read(path, SCHEMA)
+    for read in (lambda: tensorfiles.read(path, SCHEMA), lambda: tensorfiles.header(path)):
+        with pytest.raises(RunError, match=r"damaged|not written by Recurra"):
+            read()
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -72,8 +76,9 @@ def test_a_foreign_file_a_missing_one_and_another_version(tmp_path):
     with pytest.raises(RunError, match=r"x is missing. Restore the file from a copy"):
         tensorfiles.read(path, SCHEMA)
     save_file({"a": torch.ones(1)}, path)
-    with pytest.raises(RunError, match="was not written by Recurra"):
-        tensorfiles.read(path, SCHEMA)
+    for read in (lambda: tensorfiles.read(path, SCHEMA), lambda: tensorfiles.header(path)):
+        with pytest.raises(RunError, match="was not written by Recurra"):
+            read()
     tensorfiles.write(path, {}, {"schema": "test/2"})
     with pytest.raises(RunError, match="has the format 'test/2'; this version of Recurra reads 'test/1'"):
         tensorfiles.read(path, SCHEMA)

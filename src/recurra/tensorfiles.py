@@ -1,7 +1,9 @@
 """Tensors and a JSON object as one safetensors file, written whole or not at all, with a checksum of both."""
 
+import contextlib
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +55,34 @@ def read(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises RunError, in one line, for a file that is missing, damaged, of another program or of another version.
     """
+    with _opened(path) as (file, about):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    if about["schema"] != schema:
+        raise RunError(f"{path} has the format {about['schema']!r}; this version of Recurra reads {schema!r}")
+    if about.pop("crc32", None) != _sum(tensors, about):
+        raise RunError(f"{path} is damaged (its checksum differs). {files.DAMAGED}")
+    return tensors, about
+
+
+def header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    """The shapes by name and the JSON object of what `write` wrote, without its tensors: no checksum is compared.
+
+    Raises RunError, in one line, for a file that is missing, damaged or of another program.
+    """
+    with _opened(path) as (file, about):
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}, about  # noqa: SIM118
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     files.refuse_special(path)
     if not path.is_file():
         raise RunError(f"{path} is missing. {files.DAMAGED}")
     try:
         with safe_open(path, framework="pt") as file:
             about = files.parse_json((file.metadata() or {}).get(_KEY, "null"), path)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            if not isinstance(about, dict) or "schema" not in about:
+                raise RunError(f"{path} was not written by Recurra; expected a file of a run's folder")
+            yield file, about
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error}). {files.DAMAGED}") from error
-    if not isinstance(about, dict) or "schema" not in about:
-        raise RunError(f"{path} was not written by Recurra; expected a file of a run's folder")
-    if about["schema"] != schema:
-        raise RunError(f"{path} has the format {about['schema']!r}; this version of Recurra reads {schema!r}")
-    if about.pop("crc32", None) != _sum(tensors, about):
-        raise RunError(f"{path} is damaged (its checksum differs). {files.DAMAGED}")
-    return tensors, about

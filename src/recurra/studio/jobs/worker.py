@@ -4,22 +4,16 @@ A line `stop` on stdin, or its end (the studio is gone), ends the training; what
 those of `recurra.training.fit`, and {"event": "error", "detail": words} where it fails.
 """
 
-import contextlib
 import json
 import os
 import runpy
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from recurra import locks
 from recurra.errors import RecurraError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 # What the studio has no use for.
 _SILENT = ("save", "break", "interrupt")
@@ -38,8 +32,7 @@ def main() -> int:
     try:
         for file in job["cells"]:
             runpy.run_path(file, run_name=Path(file).stem)
-        with _alone(job.get("lock")):
-            _JOBS[job["do"]](job, tell, stopping)
+        _JOBS[job["do"]](job, tell, stopping)
     except (RecurraError, MemoryError) as error:
         tell({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
         return 1
@@ -47,18 +40,6 @@ def main() -> int:
         tell({"event": "error", "detail": f"{type(error).__name__}: {error}"})
         raise
     return 0
-
-
-@contextlib.contextmanager
-def _alone(path: str | None) -> Iterator[None]:
-    """Wait until no other process trains the run: a studio that was killed leaves one that is still saving."""
-    if path is None or fcntl is None:
-        yield
-        return
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-        os.unlink(path)
 
 
 def _wait_for_stop(stopping: threading.Event) -> None:
@@ -89,6 +70,8 @@ def _train(job: dict[str, Any], tell, stopping: threading.Event) -> None:
 def _resume(job: dict[str, Any], tell, stopping: threading.Event) -> None:
     from recurra.tasks import language
 
+    # A studio that was killed leaves a process that is still saving.
+    locks.wait_until_free(job["out"], stopping.is_set)
     language.resume(job["out"], quiet=True, listeners=[tell], stop=stopping.is_set)
 
 

@@ -1,7 +1,6 @@
 """A run's folder as the page shows it: read from its settings, its weights' headers and what was measured."""
 
 import json
-import struct
 from datetime import UTC, datetime
 from math import prod
 from pathlib import Path
@@ -13,6 +12,7 @@ from recurra.fitting.listeners import METRICS, read_metrics
 from recurra.studio.shapes import Run
 from recurra.studio.store import history
 from recurra.tasks.language.config import CONFIGS, SCHEMA
+from recurra.tensorfiles import header
 from recurra.training.runs import STATE, WEIGHTS
 
 RECORD = "studio.json"
@@ -39,7 +39,7 @@ def _describe(folder: Path) -> dict[str, Any]:
             if (folder / CONFIG).exists()
             else {}
         )
-        state, weights = _header(folder / STATE), _header(folder / WEIGHTS)
+        state, weights = (header(folder / name) if (folder / name).exists() else None for name in (STATE, WEIGHTS))
     except RunError as problem:
         parts, state, weights, error = {}, None, None, str(problem)
     rows = history.clean(read_metrics(folder))
@@ -119,22 +119,6 @@ _TEXT = {"id": "text", "corpus": "corpus", "name": "text_name", "characters": "c
 def _written(folder: Path) -> str:
     path = folder / CONFIG if (folder / CONFIG).exists() else folder
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-
-
-def _header(path: Path) -> tuple[dict[str, list[int]], dict[str, Any]] | None:
-    """The shapes by name and the words of a safetensors file, without its tensors; None where there is no file."""
-    if not path.is_file():
-        return None
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > 2**26:
-                raise ValueError("its header is too long")
-            header = json.loads(file.read(length))
-        words = json.loads(header.pop("__metadata__", {}).get("recurra", "{}"))
-        return {name: entry["shape"] for name, entry in header.items()}, words
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise RunError(f"{path} is damaged ({error}); restore it from a copy, or train again") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
