@@ -1,5 +1,6 @@
 """A studio for tests: its application with a client, a small model without training, and waiting for what happens."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -61,6 +62,49 @@ def wait(api: TestClient, run: str, *states: str, seconds: float = 60.0) -> dict
             return found
         time.sleep(0.05)
     raise AssertionError(f"{run} is {found['state']}, not one of {states}, after {seconds} s; error: {found['error']}")
+
+
+async def call(
+    app, path: str, received: list[dict[str, Any]], headers: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The messages that an application sends for a POST whose client sends `received` and then is silent."""
+    names = {"host": "127.0.0.1:8765", "content-type": "application/json"} | (headers or {})
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in names.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8765),
+    }
+    waiting, sent = list(received), []
+
+    async def receive() -> dict[str, Any]:
+        if not waiting:
+            await asyncio.Event().wait()
+        # The last message is there for good, as a client that has left is.
+        return waiting.pop(0) if len(waiting) > 1 or waiting[0]["type"] != "http.disconnect" else waiting[0]
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+def chunk(content: bytes, more: bool = False) -> dict[str, Any]:
+    """A piece of a body, for `call`."""
+    return {"type": "http.request", "body": content, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+"""A client's leaving, for `call`."""
 
 
 def events(body: str) -> list[tuple[str, dict[str, Any]]]:

@@ -192,7 +192,7 @@ def test_a_text_of_markup_stays_text(visit):
     page.click("#btnGenerate")
     wait_for_text(page, "#writeStatus", "characters in")
     assert "<" in page.text_content("#outResult")
-    page.click("text=Compare")
+    page.click(".views a[href='#compare']")
     page.wait_for_selector("#chartCurves .scatterlayer", state="attached")
     assert page.locator("#view-compare script, #view-compare td img, #view-write script").count() == 0
     assert "<script>" in page.text_content("#runsTable")
@@ -298,6 +298,54 @@ def test_compare_sort_write_side_by_side_rename_delete(visit, trained, address):
     visitor.check()
 
 
+def composed_enter(page, selector: str) -> None:
+    """Enter in a box as an input method's last key: with key code 229, and while a word is being composed."""
+    page.focus(selector)
+    keys = page.context.new_cdp_session(page)
+    key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229, "text": "\r"}
+    for kind in ("keyDown", "keyUp"):
+        keys.send("Input.dispatchKeyEvent", {"type": kind, **key})
+    options = "{ key: 'Enter', isComposing: true, bubbles: true, cancelable: true }"
+    page.evaluate(f"document.querySelector(`{selector}`).dispatchEvent(new KeyboardEvent('keydown', {options}))")
+    page.wait_for_timeout(200)
+
+
+def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
+    visitor = visit()
+    page = visitor.open()
+    page.fill("#txtInput", CHINESE)
+    small(page)
+
+    def posts():
+        return [r.url for r in visitor.requests if r.method == "POST" and not r.url.endswith("/api/card")]
+
+    composed_enter(page, "#inpPrompt")
+    composed_enter(page, "#model-hidden_size")
+    page.click(".views a[href='#inside']")
+    page.fill("#insideText", "天地玄黃")
+    composed_enter(page, "#insideText")
+    page.click(".views a[href='#compare']")
+    for box in ("#duelPrompt", "#duelTemperature"):
+        composed_enter(page, box)
+    page.click(".views a[href='#learn']")
+    for box in ("#measureParameters", "#measureMinutes"):
+        composed_enter(page, box)
+    assert posts() == []
+    page.click(".views a[href='#compare']")
+    page.click(f"[id='Rename-{trained[1]['id']}']")
+    page.fill("#dialog input", "名")
+    composed_enter(page, "#dialog input")
+    assert page.is_visible("#dialog")
+    page.keyboard.press("Escape")
+    # The same key without an input method presses the button.
+    page.focus("#duelPrompt")
+    page.keyboard.press("Enter")
+    for side in "AB":
+        wait_for_text(page, f"#duelSaid{side}", "characters in")
+    assert len(posts()) == 2
+    visitor.check()
+
+
 def test_learn_shows_the_cell_and_measures_on_the_text(visit, trained):
     visitor = visit()
     page = visitor.open("learn")
@@ -367,12 +415,12 @@ def test_the_theme_is_kept_and_the_address_names_the_view(visit):
     page.select_option("#selTheme", "dark")
     dark = page.evaluate(paper)
     assert dark != light
-    page.click("text=Learn")
+    page.click(".views a[href='#learn']")
     page.reload()
     page.wait_for_selector("#view-learn:not([hidden])")
     assert page.evaluate(paper) == dark
     assert page.input_value("#selTheme") == "dark"
-    page.click("text=Compare")
+    page.click(".views a[href='#compare']")
     page.go_back()
     page.wait_for_selector("#view-learn:not([hidden])")
     assert page.get_attribute(".views a[href='#learn']", "aria-current") == "page"

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -30,6 +31,7 @@ def _load_cells(ctx, parameter, folder: Path | None) -> None:
         "open it": "recurra studio",
         "with cells of your own": "recurra studio --cells my-cells/",
         "for others in the house, who need the token it prints": "recurra studio --host 0.0.0.0",
+        "behind a proxy that has a name of its own": "recurra studio --allow studio.example.org",
     },
 )
 @click.option(
@@ -46,11 +48,20 @@ def _load_cells(ctx, parameter, folder: Path | None) -> None:
     help="Folder of Python files with cells of your own: each is run, and registers some.",
 )
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address; any but this machine's needs a token."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address; any but this machine's needs a token, and what is sent is not encrypted: there is no TLS.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="NAME",
+    help="A further host name that the page may be opened by; can be repeated.",
 )
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: on]")
 @settings_options({"Limits": Limits})
-def command(port, runs, host, browser, **limits):
+def command(port, runs, host, allow, browser, **limits):
     """Train, generate and look inside, in the browser.
 
     The studio is for this machine alone, and nothing leaves it. Training runs in a process of its own. Ctrl-C saves what is
@@ -58,7 +69,7 @@ def command(port, runs, host, browser, **limits):
     """
     given = {name: value for name, value in limits.items() if value is not None}
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
-    config = StudioConfig(host, port, runs, Limits(**given), token)
+    config = StudioConfig(host, port, runs, Limits(**given), allow, token)
     # Before the slow part, so that a slip is told at once.
     with listen(host, port) as socket_:
         serve(config, socket_, browser)
@@ -97,9 +108,10 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
 
     from recurra.studio.server.app import create_app
     from recurra.studio.server.guard import address
+    from recurra.studio.server.protocol import Protocol
 
     port = socket_.getsockname()[1]
-    app = create_app(StudioConfig(config.host, port, config.runs, config.limits, config.token))
+    app = create_app(replace(config, port=port))
     # Many texts at once share the cores best with a thread each.
     torch.set_num_threads(1)
     studio, page = app.state.studio, address(config, port)
@@ -113,9 +125,15 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
             await super().shutdown(sockets)
 
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
+        app, http=Protocol, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
     click.echo(f"Recurra studio: {page}\nruns: {studio.runs.root}\nCtrl-C ends it")
+    if config.token:
+        click.echo(
+            "There is no TLS: whoever can listen on the network can read the token and all that is sent. From elsewhere, better"
+            f" use a tunnel: recurra studio here, and there ssh -L {port}:127.0.0.1:{port} THIS-MACHINE",
+            err=True,
+        )
     studio.speeds.get("lstm")
     if browser:
         threading.Timer(0.5, webbrowser.open, [page]).start()

@@ -1,6 +1,7 @@
 """The studio's settings: where it listens, where the runs are, and how much it lets anyone ask for."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,8 @@ class StudioConfig:
     """The folder of the runs."""
     limits: Limits = field(default_factory=Limits)
     """The most that may be asked for."""
+    allow: tuple[str, ...] = ()
+    """Further names that the page may be opened by, as a proxy or a tunnel has them: host names without a port."""
     token: str | None = None
     """What a request must carry; required where `host` is not this machine's own address."""
 
@@ -57,6 +60,12 @@ class StudioConfig:
         config.check(self)
         if not self.token and not is_loopback(self.host):
             raise ConfigError(f"{setting('host')} is {self.host!r}, which others can reach; give a token")
+        for name in self.allow:
+            if not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f"{setting('allow')} has {name!r}; expected a host name without port and path, such as box.example.org"
+                )
+        object.__setattr__(self, "allow", tuple(name.lower() for name in self.allow))
 
 
 def is_loopback(host: str) -> bool:
@@ -66,6 +75,8 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return host == "localhost"
 
+
+_NAME = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")
 
 PRESET = "demo"
 """What the studio trains with where nothing else is said: a minute on two cores."""

@@ -212,6 +212,7 @@ _FAULTS = {
     401: "The token is missing.",
     403: "Not from this studio's own page.",
     404: "Nothing is there.",
+    408: "The body came too slowly.",
     409: "It cannot be done now: the words say why.",
     413: "Too long.",
     415: "Not JSON.",

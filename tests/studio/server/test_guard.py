@@ -1,10 +1,15 @@
 """Who may ask the studio, and how much: hosts, origins, the token, bodies, headers; and whatever schemathesis finds."""
 
+import asyncio
+import json
+
 import pytest
-from helpers.studio_support import HOST, client, save_model
+from helpers.studio_support import GONE, HOST, call, chunk, client, save_model
 
 from recurra.errors import ConfigError
-from recurra.studio.server.faults import Refused
+from recurra.studio import create_app
+from recurra.studio.refusal import Refused
+from recurra.studio.server import guard
 from recurra.studio.server.guard import HEADERS, address
 from recurra.studio.settings import Limits, StudioConfig, is_loopback
 
@@ -37,9 +42,19 @@ def test_every_answer_has_the_headers(api, path):
     assert "'unsafe" not in HEADERS["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:8765", "[::1]:8765"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1:8765", "localhost:8765", "[::1]:8765", "LocalHost:8765"),
+        # By a tunnel the page has another port, and every address of 127/8 is this machine's.
+        *("127.0.0.1", "127.0.0.1:80", "localhost:9999", "[::1]", "[::1]:22", "127.0.0.2:8765"),
+    ],
+)
 def test_our_own_names(api, host):
     assert api.get("/api/about", headers={"host": host}).status_code == 200
+    ours = {"host": host, "origin": f"http://{host}", "sec-fetch-site": "same-origin"}
+    assert api.post("/api/card", json={}, headers=ours | {"origin": "http://evil.example"}).status_code == 403
+    assert api.patch("/api/runs/cats", json={"title": "cats"}, headers=ours).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -47,9 +62,8 @@ def test_our_own_names(api, host):
     [
         "evil.example",
         "evil.example:8765",
-        "127.0.0.1",
-        "127.0.0.1:80",
-        "localhost:9999",
+        "8.8.8.8:8765",
+        "127.0.0.1:x",
         "",
         "localhost.evil.example:8765",
     ],
@@ -58,7 +72,23 @@ def test_our_own_names(api, host):
 def test_a_foreign_host_is_refused(api, host, path):
     answer = api.get(path, headers={"host": host})
     assert answer.status_code == 403
-    assert "is not this studio's; open it by the address that it printed" in answer.json()["detail"]
+    name = host.split(":")[0]
+    assert answer.json()["detail"] == (
+        f"the host {host!r} is not this studio's; open it by the address that it printed, or start it with"
+        f" --allow {name or 'NAME'}"
+    )
+
+
+def test_names_that_are_allowed(tmp_path):
+    save_model(tmp_path / "cats")
+    with client(tmp_path, config=StudioConfig(runs=tmp_path, allow=("Box.example.org", "[fe80::1]"))) as api:
+        for host in ("box.example.org", "BOX.example.org:443", "[fe80::1]:9"):
+            own = {"host": host, "origin": f"http://{host}"}
+            assert api.patch("/api/runs/cats", json={"title": "x"}, headers=own).status_code == 200
+        assert api.get("/api/about", headers={"host": "other.example.org"}).status_code == 403
+    for name in ("http://box", "box:80", "box/", ""):
+        with pytest.raises(ConfigError, match=f"`allow` has '{name}'; expected a host name without port and path"):
+            StudioConfig(allow=(name,))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +113,12 @@ def test_a_request_from_another_site_is_refused(api, headers):
     ):
         answer = api.request(method, path, headers=headers)
         assert answer.status_code == 403, (method, path)
-        assert answer.json()["detail"].endswith("is not answered here")
+        words = answer.json()["detail"]
+        assert (
+            "is not answered here, only one from the studio's own page, http://127.0.0.1:8765; to open the page by"
+            in words
+        )
+        assert words.endswith("start the studio with --allow NAME")
 
 
 def test_our_own_page_and_a_link_to_it(api):
@@ -139,6 +174,88 @@ def test_beyond_this_machine_a_token_is_needed(open_to_all):
     assert api.get("/api/about", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
     assert api.get("/api/about", headers={"cookie": "recurra=wrong"}).status_code == 401
     assert api.get("/api/about", headers={"cookie": 'recurra="; bad'}).status_code == 401
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that the guard waits for, without waiting."""
+    seconds = []
+
+    async def sleep(time):
+        seconds.append(time)
+
+    monkeypatch.setattr(guard, "sleep", sleep)
+    return seconds
+
+
+def test_wrong_tokens_are_slowed_and_counted(open_to_all, waits, caplog):
+    wrong = [
+        {"headers": {"authorization": "Bearer no"}},
+        {"params": {"token": "no"}},
+        {"headers": {"cookie": "recurra=no"}},
+    ]
+    for n in range(30):
+        answer = open_to_all.get("/", **wrong[n % 3])
+        assert (answer.status_code, len(waits)) == (401, n + 1)
+    assert set(waits) == {guard.SLOW}
+    assert [record.getMessage() for record in caplog.records if record.name == "recurra.studio"] == [
+        "a wrong token, the last time from testclient; 1 so far",
+        "a wrong token, the last time from testclient; 10 so far",
+    ]
+    open_to_all.get("/")
+    open_to_all.get("/api/about", headers={"authorization": f"Bearer {TOKEN}"})
+    assert len(waits) == 30
+
+
+def test_wrong_tokens_at_once_wait_for_each_other_and_are_not_many(tmp_path, monkeypatch):
+    app = create_app(StudioConfig(host="0.0.0.0", runs=tmp_path, token=TOKEN))
+    waiting, most = [], []
+
+    async def counted(seconds):
+        waiting.append(seconds)
+        most.append(len(waiting))
+        await asyncio.sleep(0)
+        waiting.pop()
+
+    monkeypatch.setattr(guard, "sleep", counted)
+
+    async def scene():
+        headers = {"authorization": "Bearer no"}
+        return await asyncio.gather(*(call(app, "/api/runs", [chunk(b"{}")], headers) for _ in range(50)))
+
+    statuses = [sent[0]["status"] for sent in asyncio.run(scene())]
+    assert (statuses.count(401), statuses.count(429)) == (20, 30)
+    assert set(most) == {1}
+
+
+@pytest.mark.parametrize(
+    ("path", "received"),
+    [
+        ("/api/runs", []),
+        ("/api/runs", [chunk(b"{", more=True)]),
+        ("/api/texts", [chunk(b"Once", more=True)]),
+    ],
+)
+@pytest.mark.parametrize("limit", ["SILENCE", "BODY UPLOAD"])
+def test_a_body_that_comes_too_slowly(tmp_path, monkeypatch, caplog, path, received, limit):
+    for name in limit.split():
+        monkeypatch.setattr(guard, name, 0.2)
+    app = create_app(StudioConfig(runs=tmp_path))
+    start, body = asyncio.run(call(app, path, received))
+    assert start["status"] == 408
+    count = sum(len(message["body"]) for message in received)
+    assert json.loads(body["body"])["detail"] == f"the body came too slowly; {count} bytes are here"
+    assert not caplog.records
+
+
+def test_an_upload_that_is_broken_off_is_one_line(tmp_path, caplog):
+    app = create_app(StudioConfig(runs=tmp_path))
+    asyncio.run(call(app, "/api/texts", [chunk(b"Once", more=True), GONE]))
+    assert [record.getMessage() for record in caplog.records] == [
+        "an upload to /api/texts was broken off; nothing of it is kept"
+    ]
+    assert caplog.records[0].exc_info is None
+    assert not list((tmp_path / ".studio/texts").iterdir())
 
 
 def test_the_token_becomes_a_cookie(open_to_all):

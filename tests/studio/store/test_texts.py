@@ -1,9 +1,16 @@
 """Texts that are sent: kept, read in other encodings, refused, bounded; and corpora."""
 
+import asyncio
+import io
+import threading
+
 import pytest
 from helpers.studio_support import client, send
 
 from recurra.data import CorpusInfo
+from recurra.studio.store import texts
+
+NO_TEXTS = ("punycode", "idna", "utf-7", "unicode_escape", "raw_unicode_escape", "rot13", "base64", "bz2", "undefined")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,8 @@ def test_a_text_in_another_encoding_becomes_utf8(api):
         (b"caf\xe9 au lait", "", "not valid utf-8 at offset 3; name its true encoding"),
         (b"PK\x03\x04\x00\x00", "", "looks like a binary file"),
         (b"abc", "?encoding=klingon", "`encoding` is 'klingon'"),
-        (b"\\ud800 abc", "?encoding=unicode_escape", "half of a surrogate pair"),
+        *((b"x-abc" * 99, f"?encoding={name}", f"`encoding` is '{name}'") for name in NO_TEXTS),
+        (b"\x00\xd8a\x00", "?encoding=utf-16-le", "not valid utf-16-le at offset 0"),
         (b"abc", "?name=" + "x" * 300, "`name` is 'xxx"),
     ],
 )
@@ -51,6 +59,33 @@ def test_texts_that_cannot_be(api, content, query, words):
     answer = api.post(f"/api/texts{query}", content=content)
     assert answer.status_code == 422
     assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("encoding", texts.ENCODINGS)
+def test_encodings_that_are_known(encoding):
+    texts.require_encoding(encoding)
+    incoming = texts.Incoming(io.BytesIO(), encoding)
+    for byte in "Once upon a time".encode(encoding):
+        incoming.take(bytes([byte]))
+    assert incoming.end("x")["start"] == "Once upon a time"
+
+
+def test_a_text_is_decoded_beside_the_page(tmp_path, monkeypatch):
+    threads, take = [], texts.Incoming.take
+
+    def spied(self, *rest, **more):
+        threads.append(threading.get_ident())
+        take(self, *rest, **more)
+
+    monkeypatch.setattr(texts.Incoming, "take", spied)
+
+    async def pieces():
+        for word in ("Once ", "upon "):
+            yield word.encode()
+
+    asyncio.run(texts.Texts(tmp_path, 9, 99, set).add(pieces(), "x"))
+    assert len(threads) == 3
+    assert threading.get_ident() not in threads
 
 
 def test_texts_are_bounded(tmp_path):

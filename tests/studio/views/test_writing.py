@@ -1,11 +1,13 @@
 """Text from a model: at once, as it comes, refused."""
 
+import asyncio
 import json
 
 import pytest
 import torch
-from helpers.studio_support import client, events, save_model
+from helpers.studio_support import GONE, call, chunk, client, events, save_model
 
+from recurra.studio.views import writing
 from recurra.tasks import language
 
 
@@ -42,6 +44,19 @@ def test_text_as_it_comes_is_the_same_text(api):
     assert text == "".join(part for _, piece in pieces for part, _ in piece["pieces"])
     assert all(0 <= p <= 1 for _, piece in pieces for _, p in piece["pieces"])
     assert (name, end["reason"], end["characters"]) == ("end", "length", 300)
+
+
+def test_a_text_that_nobody_waits_for_ends(api, monkeypatch):
+    turns, turn = [], writing.Text.turn
+    monkeypatch.setattr(writing.Text, "turn", lambda text: turns.append(1) or turn(text))
+    monkeypatch.setattr(writing, "TURN", 0.0)  # a token a turn
+    body = chunk(json.dumps({"length": 2000, "seed": 1}).encode())
+    asyncio.run(call(api.app, "/api/runs/cats/generate", [body, GONE]))
+    assert len(turns) == 1
+    assert api.app.state.studio.writers.writing == 0
+    turns.clear()
+    sent = asyncio.run(call(api.app, "/api/runs/cats/generate", [body]))
+    assert (sent[0]["status"], len(turns)) == (200, 2001)
 
 
 def test_a_seed_is_drawn_that_javascript_can_say_again(api):

@@ -1,15 +1,19 @@
 """Errors as the pages see them: a status and words, {"detail": "there is no run `x`"}."""
 
 import json
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from recurra.errors import BackendError, RecurraError, RunError
 from recurra.studio.refusal import Refused
+
+_log = logging.getLogger("recurra.studio")
 
 
 def answer(status: int, words: str) -> Response:
@@ -23,12 +27,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, lambda request, error: answer(error.status, str(error)))
     app.add_exception_handler(RecurraError, _recurra)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _broken_off)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
 def _recurra(request: Request, error: RecurraError) -> Response:
     # What a run's folder does not allow is a conflict with its state; all else is a value that cannot be.
     return answer(409 if isinstance(error, RunError | BackendError) else 422, str(error))
+
+
+def _broken_off(request: Request, error: ClientDisconnect) -> Response:
+    _log.warning("an upload to %s was broken off; nothing of it is kept", request.url.path)
+    return answer(408, "the body was broken off")  # nobody reads this
 
 
 def _http(request: Request, error: HTTPException) -> Response:

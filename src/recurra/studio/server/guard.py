@@ -1,12 +1,16 @@
-"""Who may ask, and how much: the studio's door, as ASGI middleware.
+"""Who may ask, how much, and how slowly: the studio's door, as ASGI middleware.
 
 A page on another site can make a browser send requests here (cross-site requests), or make its own name mean this
 machine's address (DNS rebinding). So the Host must be ours, whatever changes or streams must come from our own page,
 and beyond this machine every request carries a token.
 """
 
+import asyncio
 import hmac
+import logging
 import secrets
+import time
+from asyncio import sleep
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,9 +41,17 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _UPLOAD = "/api/texts"
 """Where a body is a file, of any type, with a limit of its own."""
+SILENCE = 20.0
+"""Seconds that a body may stand still."""
+BODY, UPLOAD = 60.0, 900.0
+"""Seconds that a whole body may take: one of JSON, and a file."""
+SLOW = 0.5
+"""Seconds that the answer to a wrong token takes; such answers come one after the other."""
+_WAITING = 20
+"""Wrong tokens whose answers may wait; more are answered at once, by 429."""
+_log = logging.getLogger("recurra.studio")
 
 
 class Guard:
@@ -49,6 +61,9 @@ class Guard:
         self.app, self.config = app, config
         # The cookie is not the token: who reads it from a browser's profile cannot open another one with it.
         self._session = secrets.token_urlsafe(32)
+        self.wrong = 0
+        """Requests that carried a wrong token."""
+        self._waiting, self._slowly = 0, asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,6 +71,8 @@ class Guard:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
+            if refusal[0] == 401 and _carries_token(scope):
+                refusal = await self._slowed(scope, refusal)
             await answer(*refusal)(scope, receive, _with_headers(scope, send))
         elif self._is_first_visit(scope):
             response = RedirectResponse(scope["path"], 303)
@@ -64,17 +81,39 @@ class Guard:
         else:
             await self.app(scope, self._bounded(scope, receive), _with_headers(scope, send))
 
+    async def _slowed(self, scope: Scope, refusal: tuple[int, str]) -> tuple[int, str]:
+        """Count a wrong token and wait, so that guessing is slow and is seen; whoever has the right one never waits."""
+        self.wrong += 1
+        if str(self.wrong).strip("0") == "1":  # the first, the tenth, the hundredth ...
+            where = (scope.get("client") or ("an unknown address",))[0]
+            _log.warning("a wrong token, the last time from %s; %s so far", where, f"{self.wrong:,}")
+        if self._waiting >= _WAITING:
+            return 429, "too many wrong tokens; wait a minute"
+        self._waiting += 1
+        try:
+            async with self._slowly:
+                await sleep(SLOW)
+        finally:
+            self._waiting -= 1
+        return refusal
+
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Why a request is not answered: a status and words; None where it may pass."""
         headers, path = Headers(scope=scope), scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_ours(host, scope):
-            return 403, f"the host {host[:100]!r} is not this studio's; open it by the address that it printed"
+            return 403, (
+                f"the host {host[:100]!r} is not this studio's; open it by the address that it printed, or start it with"
+                f" --allow {_name(host)[:100] or 'NAME'}"
+            )
         own_page = f"{scope.get('scheme', 'http')}://{host}"
         site = headers.get("sec-fetch-site", "same-origin")
         closed = scope["method"] not in ("GET", "HEAD") or path.startswith("/api/")
         if closed and (origin not in (None, own_page) or site not in ("same-origin", "none")):
-            return 403, f"a request from {(origin or 'another site')[:100]} is not answered here"
+            return 403, (
+                f"a request from {(origin or 'another site')[:100]} is not answered here, only one from the studio's own page,"
+                f" {own_page[:100]}; to open the page by another name, start the studio with --allow NAME"
+            )
         if self.config.token and not self._is_known(scope, headers):
             return 401, "this studio needs its token: open the address with ?token= that it printed when it started"
         length = headers.get("content-length", "0")
@@ -91,14 +130,17 @@ class Guard:
         return None
 
     def _is_ours(self, host: str, scope: Scope) -> bool:
-        name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "80")
+        name = _name(host)
+        # Only this machine answers to its loopback names, by whatever port: that of a tunnel is another one.
+        if (is_loopback(name) and _port(host).isdecimal()) or name in self.config.allow:
+            return True
         server = scope.get("server") or ("", self.config.port)
-        if port != str(self.config.port or server[1]):
+        if _port(host) != str(self.config.port or server[1]):
             return False
         if self.config.token and self.config.host in ("0.0.0.0", "::"):
             # It listens at every name this machine has, and only the token tells who may ask.
             return bool(name)
-        return name in _LOCAL if is_loopback(self.config.host) else name in (*_LOCAL, self.config.host)
+        return not is_loopback(self.config.host) and name.strip("[]") == self.config.host.strip("[]").lower()
 
     def _is_known(self, scope: Scope, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -118,20 +160,42 @@ class Guard:
         return _same(given[0], self.config.token)
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
-        """`receive` that stops a body which is longer than its header said, or says nothing."""
-        if scope["path"] == _UPLOAD:
-            return receive
-        total, most = 0, self.config.limits.body_bytes
+        """`receive` that stops a body which is longer than it may be, stands still, or takes too long."""
+        is_upload = scope["path"] == _UPLOAD
+        most, seconds = self.config.limits.body_bytes, UPLOAD if is_upload else BODY
+        total, whole, ends = 0, False, time.monotonic() + seconds
 
-        async def counted() -> Message:
-            nonlocal total
-            message = await receive()
+        async def bounded() -> Message:
+            nonlocal total, whole
+            if whole:  # what is waited for now is the client's leaving
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), min(SILENCE, max(0.0, ends - time.monotonic())))
+            except TimeoutError:
+                raise HTTPException(408, f"the body came too slowly; {total:,} bytes are here") from None
+            whole = not message.get("more_body", False)
             total += len(message.get("body", b""))
-            if total > most:
+            # An upload has its own limit, where its bytes are counted.
+            if total > most and not is_upload:
                 raise HTTPException(413, f"the body is longer than {most:,} bytes")
             return message
 
-        return counted
+        return bounded
+
+
+def _carries_token(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    named = f"{COOKIE}=" in headers.get("cookie", "") or "token=" in scope["query_string"].decode("latin-1")
+    return named or "authorization" in headers
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without the port, in small letters."""
+    return (host if host.endswith("]") else host.rpartition(":")[0] if ":" in host else host).lower()
+
+
+def _port(host: str) -> str:
+    return host.rpartition(":")[2] if ":" in host and not host.endswith("]") else "80"
 
 
 def _same(given: str, secret: str) -> bool:

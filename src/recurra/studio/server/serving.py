@@ -154,6 +154,7 @@ def writing(writers: Writers) -> APIRouter:
 
     @router.post("/runs/{run}/generate", responses=answers)
     async def generate(
+        request: Request,
         run: RunID,
         body: shapes.Generate,
         accept: Annotated[Literal["text/event-stream", "application/json"] | str, Header()] = "application/json",
@@ -162,7 +163,8 @@ def writing(writers: Writers) -> APIRouter:
         settings = body.model_dump()
         text = await writers.begin(run, settings.pop("prompt"), settings)
         if "text/event-stream" not in accept:
-            return await writers.whole(text)
+            # Where nobody is there to read it, the answer does not matter.
+            return await writers.whole(text, request.is_disconnected) or Response(status_code=204)
         events = writers.events(text)
         # The first piece before the status: what fails at once is answered as an error.
         first = await anext(events)

@@ -8,15 +8,23 @@ import re
 import tempfile
 from collections.abc import AsyncIterable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from recurra.config import nearest
-from recurra.data.config import DataConfig
 from recurra.data.corpora import CORPORA
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError, setting
 from recurra.files import write
 from recurra.studio.refusal import Refused
 
+ENCODINGS = (
+    *("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "ascii"),
+    *(f"iso8859-{n}" for n in range(1, 17) if n != 12),
+    *(f"cp{n}" for n in (437, 850, 852, 855, 858, 866, 874, *range(1250, 1259))),
+    *("koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "mac-greek", "tis-620"),
+    *("shift_jis", "cp932", "euc_jp", "iso2022_jp", "gb2312", "gbk", "gb18030", "big5", "cp950", "euc_kr", "cp949"),
+)
+"""How the bytes of a text may become characters. Python has more, some of which take quadratic time (punycode, idna) or are
+no text's (unicode_escape)."""
 _ID = re.compile(r"[0-9a-f]{64}")
 _START = 300
 
@@ -32,37 +40,19 @@ class Texts:
     async def add(self, chunks: AsyncIterable[bytes], name: str, encoding: str = "utf-8") -> dict[str, Any]:
         """Keep a text that comes in pieces; what is known of it.
 
-        DataError and ConfigError where it cannot be read; Refused (413) where it is too long, (409) where there are too
-        many. Nothing of it stays then.
+        encoding: one of ENCODINGS, by any of its names. DataError and ConfigError where it cannot be read; Refused (413)
+        where it is too long, (409) where there are too many. Nothing of it stays then.
         """
-        DataConfig(encoding=encoding)
+        require_encoding(encoding)
         await asyncio.to_thread(self._make_room)
-        decoder = codecs.getincrementaldecoder(encoding)()
-        digest, size, characters, symbols, start = hashlib.sha256(), 0, 0, set(), ""
+        # In a thread, piece by piece: the page answers beside the largest text.
         with tempfile.TemporaryDirectory(dir=self.folder) as place, Path(place, "text").open("w+b") as file:
+            incoming = Incoming(file, encoding)
             async for chunk in chunks:
-                size += len(chunk)
-                if size > self.most_bytes:
+                if incoming.size + len(chunk) > self.most_bytes:
                     raise Refused(413, f"the text is longer than {self.most_bytes:,} bytes; take a part of it")
-                text = _decode(decoder, chunk, encoding, size - len(chunk))
-                if not characters:
-                    text = text.removeprefix("\ufeff")
-                data = _encode(text)
-                file.write(data)
-                digest.update(data)
-                characters, start = characters + len(text), start + text[: _START - len(start)]
-                symbols.update(text)
-            _decode(decoder, b"", encoding, size, final=True)
-            _require_text(characters, symbols)
-            file.flush()
-            found = {
-                "id": digest.hexdigest(),
-                "name": _name(name),
-                "characters": characters,
-                "symbols": len(symbols),
-                "bytes": file.tell(),
-                "start": start,
-            }
+                await asyncio.to_thread(incoming.take, chunk)
+            found = await asyncio.to_thread(incoming.end, name)
             Path(place, "text").replace(self.folder / f"{found['id']}.txt")
         write(self.folder / f"{found['id']}.json", json.dumps(found, ensure_ascii=False))
         return found
@@ -108,26 +98,66 @@ class Texts:
         return {"id": None, "corpus": corpus, "name": corpus, "characters": None, "symbols": None, "source": corpus}
 
 
-def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, offset: int, final: bool = False) -> str:
-    try:
-        text = decoder.decode(chunk, final)
-    except UnicodeError as error:
-        place = f" at offset {offset + error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        raise DataError(
-            f"the text is not valid {encoding}{place}; name its true encoding, such as latin-1, cp1252 or utf-16"
-        ) from None
-    if "\0" in text:
-        raise DataError("the text looks like a binary file: it has a NUL character; give a text file")
-    return text
+class Incoming:
+    """A text on its way into a file: decoded, counted, its sum taken."""
+
+    def __init__(self, file: BinaryIO, encoding: str):
+        self.size = 0
+        """Bytes taken."""
+        self._file, self._encoding, self._decoder = file, encoding, codecs.getincrementaldecoder(encoding)()
+        self._digest, self._characters, self._symbols, self._start = hashlib.sha256(), 0, set(), ""
+
+    def take(self, chunk: bytes, final: bool = False) -> None:
+        """The next bytes. DataError for what is no text in the encoding."""
+        text = self._decoded(chunk, final)
+        if not self._characters:
+            text = text.removeprefix("\ufeff")
+        data = text.encode()
+        self._file.write(data)
+        self._digest.update(data)
+        self.size += len(chunk)
+        self._characters += len(text)
+        self._start += text[: _START - len(self._start)]
+        self._symbols.update(text)
+
+    def end(self, name: str) -> dict[str, Any]:
+        """What is known of the text. DataError where it ends in the middle of a character, or has too little."""
+        self.take(b"", final=True)
+        _require_text(self._characters, self._symbols)
+        self._file.flush()
+        return {
+            "id": self._digest.hexdigest(),
+            "name": _name(name),
+            "characters": self._characters,
+            "symbols": len(self._symbols),
+            "bytes": self._file.tell(),
+            "start": self._start,
+        }
+
+    def _decoded(self, chunk: bytes, final: bool) -> str:
+        try:
+            text = self._decoder.decode(chunk, final)
+        except UnicodeError as error:
+            place = f" at offset {self.size + error.start}" if isinstance(error, UnicodeDecodeError) else ""
+            raise DataError(
+                f"the text is not valid {self._encoding}{place}; name its true encoding, such as latin-1, cp1252 or utf-16"
+            ) from None
+        if "\0" in text:
+            raise DataError("the text looks like a binary file: it has a NUL character; give a text file")
+        return text
 
 
-def _encode(text: str) -> bytes:
+def require_encoding(encoding: str) -> None:
+    """ConfigError for an encoding that is not one of ENCODINGS, by any of its names."""
     try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise DataError(
-            "the text has half of a surrogate pair, which is no character; name its true encoding"
-        ) from None
+        known = codecs.lookup(encoding).name in {codecs.lookup(name).name for name in ENCODINGS}
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        known = False
+    if not known:
+        raise ConfigError(
+            f"{setting('encoding')} is {encoding!r}; expected utf-8, utf-16, latin-1, cp1252, gb18030, shift_jis or another encoding of"
+            " texts; save the file as UTF-8 where it has none of these"
+        )
 
 
 def _require_text(characters: int, symbols: set[str]) -> None:

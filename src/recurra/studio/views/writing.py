@@ -1,9 +1,10 @@
 """Text from a model to many readers at once: each has a turn of some tokens, in the order in which they asked."""
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -90,9 +91,14 @@ class Writers:
             if not isinstance(error, RecurraError):
                 raise
 
-    async def whole(self, text: "Text") -> dict[str, Any]:
-        """The text at once."""
-        parts = [piece.text async for pieces in self.turns(text) for piece in pieces]
+    async def whole(self, text: "Text", is_gone: Callable[[], Awaitable[bool]]) -> dict[str, Any] | None:
+        """The text at once. is_gone: whether nobody waits for it any more, asked between turns; then it ends: None."""
+        parts = []
+        async with contextlib.aclosing(self.turns(text)) as turns:
+            async for pieces in turns:
+                parts += [piece.text for piece in pieces]
+                if await is_gone():
+                    return None
         return {"text": "".join(parts), **text.summary()}
 
     def close(self) -> None:

@@ -9,6 +9,16 @@ import * as write from "./write.js";
 
 const VIEWS = { write, inside, compare, learn };
 
+// Enter that confirms a word of an input method (Chinese, Japanese, Korean) belongs to that word, in every box and dialog. Safari
+// sends it after the composition's end, where only the key code tells.
+addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.preventDefault(), event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
+
 function show() {
   const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "write";
   for (const key of Object.keys(VIEWS)) $(`view-${key}`).hidden = key !== name;
