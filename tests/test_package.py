@@ -95,7 +95,6 @@ def test_the_studios_rooms_import_one_way(room):
 
 CIRCLES = [
     {"recurra.expr.formulas", "recurra.expr.symbols", "recurra.expr.torchcalls"},
-    {"recurra.tasks.language.folder", "recurra.tasks.language.model"},
     {"recurra.tasks.music.compose", "recurra.tasks.music.folder", "recurra.tasks.music.model"},
     {
         "recurra.tasks.music.midi",

@@ -155,8 +155,8 @@ def require_encoding(encoding: str) -> None:
         known = False
     if not known:
         raise ConfigError(
-            f"{setting('encoding')} is {encoding!r}; expected utf-8, utf-16, latin-1, cp1252, gb18030, shift_jis or another encoding of"
-            " texts; save the file as UTF-8 where it has none of these"
+            f"{setting('encoding')} is {encoding!r}; expected an encoding of texts, such as utf-8, utf-16, latin-1, cp1252,"
+            " gb18030 or shift_jis; save the file as UTF-8 where it has another one"
         )
 
 
