@@ -84,7 +84,7 @@ class Trainer:
                 )
             entry = self.jobs[run] = Job(run, Going(record, facts={"state": "waiting", "error": None}), process)
             self._live.put(run, entry.going)
-        self._say(entry, job | {"cells": self.cells})
+        self._say(entry, job | {"cells": self.cells, "lock": str(self._log(run).with_suffix(".lock"))})
         threading.Thread(target=self._follow, args=(entry,), name=f"follow {run}", daemon=True).start()
 
     def stop(self, run: str, wait: float = 0.0) -> bool:

@@ -4,11 +4,13 @@ A line `stop` on stdin, or its end (the studio is gone), ends the training; what
 those of `recurra.training.fit`, and {"event": "error", "detail": words} where it fails.
 """
 
+import contextlib
 import json
 import os
 import runpy
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,7 +34,9 @@ def main() -> int:
     try:
         for file in job["cells"]:
             runpy.run_path(file, run_name=Path(file).stem)
-        _JOBS[job["do"]](job, tell, stopping)
+        with _alone(job.get("lock"), stopping) as alone:
+            if alone:
+                _JOBS[job["do"]](job, tell, stopping)
     except (RecurraError, MemoryError) as error:
         tell({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
         return 1
@@ -40,6 +44,25 @@ def main() -> int:
         tell({"event": "error", "detail": f"{type(error).__name__}: {error}"})
         raise
     return 0
+
+
+@contextlib.contextmanager
+def _alone(path: str | None, stopping: threading.Event) -> Iterator[bool]:
+    """Wait until no other process of a studio trains the run: one that was killed leaves a process that is still saving.
+
+    False where `stopping` is set before that.
+    """
+    if path is None:
+        yield True
+        return
+    with open(path, "w") as file:
+        while locks.take(file.fileno()) is False:
+            if stopping.wait(0.05):
+                yield False
+                return
+        yield True
+        with contextlib.suppress(FileNotFoundError):  # the one waited for may have removed it
+            os.unlink(path)
 
 
 def _wait_for_stop(stopping: threading.Event) -> None:
@@ -70,8 +93,6 @@ def _train(job: dict[str, Any], tell, stopping: threading.Event) -> None:
 def _resume(job: dict[str, Any], tell, stopping: threading.Event) -> None:
     from recurra.tasks import language
 
-    # A studio that was killed leaves a process that is still saving.
-    locks.wait_until_free(job["out"], stopping.is_set)
     language.resume(job["out"], quiet=True, listeners=[tell], stop=stopping.is_set)
 
 
