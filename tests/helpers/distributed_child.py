@@ -70,9 +70,16 @@ def forecasting():
     return Forecaster(fill="forward", **sizes), (frame,)
 
 
+def regression():
+    from recurra.tasks.regression import SequenceRegressor
+
+    X, _, weights = _labelled()
+    return SequenceRegressor(**SMALL, loss="huber"), (X, [[row.mean(), 5 * row.max()] for row in X], weights)
+
+
 SMALL = {"hidden_size": 8, "dropout": 0.0, "batch_size": 8, "epochs": 2, "validation": 0.2}
 """80 examples to learn from: twenty steps."""
-TASKS = {one.__name__: one for one in (classification, tagging, tagging_by_a_random_field, forecasting)}
+TASKS = {one.__name__: one for one in (classification, tagging, tagging_by_a_random_field, regression, forecasting)}
 """Task → an estimator of twenty steps, without dropout, and what its `fit` takes: of unequal lengths, where it has lengths."""
 
 

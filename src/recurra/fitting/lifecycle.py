@@ -61,7 +61,7 @@ class Report(NamedTuple):
     score: dict[str, float]
     examples: list[str]
     next: str
-    """The command that uses the model."""
+    """The command that uses the model; FOLDER stands for the one to save it in, where none was kept."""
 
 
 class Lifecycle(ABC):
@@ -150,7 +150,7 @@ class Lifecycle(ABC):
         """How good the fitted model is, some examples, and the command that uses it."""
         best = next((row for row in reversed(self.history) if row.get("better")), {})
         score = {name: value for name, value in best.items() if name in ("validation_loss", *self._measures(best))}
-        return Report(score, [], f"recurra {self.command} DATA --model {shlex.quote(str(self.folder))}")
+        return Report(score, [], f"recurra {self.command} DATA --model {shlex.quote(str(self.folder or 'FOLDER'))}")
 
     @staticmethod
     def _measures(row: dict) -> list[str]:

@@ -39,6 +39,7 @@ TASKS = (
     TaskEntry("forecasting", ("Forecaster",), "forecast", "forecasting.md", "forecast"),
     TaskEntry("classification", ("SequenceClassifier",), "classify", "classification.md", "classify"),
     TaskEntry("tagging", ("SequenceTagger",), "tag", "classification.md", "classify"),
+    TaskEntry("regression", ("SequenceRegressor",), "regress", "classification.md", "classify"),
     TaskEntry("speech", ("Transcriber",), "transcribe", "speech.md", "speech"),
     TaskEntry("video", ("FramePredictor", "VideoClassifier"), "video", "video.md", "video"),
     TaskEntry("music", ("MusicEstimator",), "compose", "music.md", "music"),

@@ -11,7 +11,8 @@ from recurra import tensorfiles
 from recurra.cli import classify, frame, tag
 from recurra.errors import DataError
 from recurra.tasks.classification import SequenceClassifier
-from recurra.tasks.classification.files import read_files, read_ts
+from recurra.tasks.classification.files import read_files
+from recurra.tasks.sequences.files import read_ts
 from recurra.tasks.tagging.conll import read_conll
 
 HEADER = "# words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@data\n"

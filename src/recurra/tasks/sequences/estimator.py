@@ -102,17 +102,16 @@ class SequenceEstimator(BaseEstimator, Estimator):
         return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more, **scales)
 
     def report(self) -> Report:
-        score, _, command = super().report()
         examples = self._fitted().examples
         lines = self.examples(examples) if examples is not None and len(examples.X) else []
-        return Report(score, lines, command)
+        return super().report()._replace(examples=lines)
 
     def examples(self, data: Labelled, most: int = 3) -> list[str]:
         """Lines of held-out sequences: some that are right, some that are wrong."""
         right, wrong = [], []
         for x, want, found in zip(data.X, data.y, self.predict(data.X), strict=True):
             same = np.array_equal(want, found)
-            line = f"{_shown(x)} → {_shown(found)}" + ("" if same else f"; it is {_shown(want)}")
+            line = f"{shown(x)} → {shown(found)}" + ("" if same else f"; it is {shown(want)}")
             (right if same else wrong).append(line)
         return [*(f"right: {line}" for line in right[:most]), *(f"wrong: {line}" for line in wrong[:most])]
 
@@ -241,7 +240,7 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _shown(value: Any, most: int = 60) -> str:
+def shown(value: Any, most: int = 60) -> str:
     """A sequence, or its labels, in a line."""
     if isinstance(value, np.ndarray) and value.ndim == 2:
         return f"{value.shape[0]} steps"

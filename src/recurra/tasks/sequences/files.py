@@ -1,0 +1,141 @@
+"""Files of sequences and what is known of each: tables, .ts files of series, folders of texts by class, lines of text."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.errors import DataError, nearest
+from recurra.tasks.files import TABLES, lines_of, place, read_table, text_of
+
+Parse = Callable[[str, str], Any]
+"""A cell of a label or a target, and its place for messages → what it says. DataError."""
+
+
+def read_sources(
+    paths: str | Path | Sequence[str | Path], readers: dict[str, Callable[[Path], tuple[list[Any], list[Any] | None]]]
+) -> tuple[list[Any], list[Any] | None]:
+    """Sequences of one or several sources, of one kind, and what is known of each, or None where nothing is.
+
+    readers: by the ending of a file; "table" reads .csv and .tsv, "folder" folders. All others, and `-`, standard input, hold
+    a text a line; a blank line stays, as "", so that each line has its number.
+    DataError, with the place, where a source is missing, empty, not as expected, or of another kind than the first one.
+    """
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    X, known = [], []
+    for path in map(Path, paths):
+        found, y = _read(path, readers)
+        if not any(len(one) for one in found):
+            raise DataError(f"{place(path)} holds no sequences")
+        if X and isinstance(found[0], str) != isinstance(X[0], str):
+            raise DataError(f"{path} holds {'texts' if isinstance(found[0], str) else 'numbers'}, unlike {paths[0]}")
+        X += found
+        known.append(y)
+    if any(y is None for y in known) and not all(y is None for y in known):
+        raise DataError(f"{paths[[y is None for y in known].index(True)]} has no labels, but other sources have")
+    return X, None if known[0] is None else [one for y in known for one in y]
+
+
+def _read(path: Path, readers: dict[str, Callable]) -> tuple[list[Any], list[Any] | None]:
+    if str(path) != "-" and not path.exists():
+        beside = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = f"; {nearest(path, beside)}" if beside and "mean" in nearest(path, beside) else ""
+        raise DataError(f"there is no file {path}{hint}")
+    suffix = path.suffix.lower()
+    kind = "folder" if path.is_dir() else "table" if suffix in TABLES else suffix
+    if kind in readers:
+        return readers[kind](path)
+    if kind == "folder":
+        raise DataError(f"{path} is a folder; name its files")
+    return [line.strip() for line in lines_of(text_of(path))], None
+
+
+def table_of(
+    path: Path, column: str, known: Sequence[str], parse: Parse, *, series: bool = False
+) -> tuple[list[Any], list[list[Any]] | None]:
+    """The sequences in a column of a table, and of each the cells of other columns, or None where the table has none of them.
+
+    known: those columns. series: the sequences are numbers, not texts: steps parted by commas or spaces, features by colons.
+    """
+    columns, rows = read_table(path)
+    there = [name for name in known if name in columns]
+    for name in (column, *(known if there else ())):
+        if name not in columns:
+            raise DataError(f"{path} has no column {name!r}; its columns: {', '.join(columns)}")
+    X, cells = [], []
+    for line, row in rows:
+        where, content = f"{path}, line {line}", row[columns.index(column)]
+        if not content.strip():
+            raise DataError(f"{where}: the {'series' if series else 'text'} is empty; leave the row out")
+        parts = [re.sub(r"\s*,\s*|\s+", ",", part.strip()) for part in content.split(":")] if series else []
+        X.append(_series(parts, where) if series else content)
+        cells.append([parse(row[columns.index(name)].strip(), where) for name in there])
+    return X, cells if there else None
+
+
+def read_ts(
+    path: str | Path, parse: Parse = lambda cell, where: cell, *, target: bool = False
+) -> tuple[list[np.ndarray], list[Any] | None]:
+    """Series of a .ts file, (steps, features) float32 each, and their labels, or None: `X, y = read_ts("GunPoint_TRAIN.ts")`.
+
+    A case a line, features separated by `:`, values by `,`, then the label where the header says `@classLabel true`, or
+    with `target` the number where it says `@targetLabel true`; the format of the UEA and UCR archive (Bagnall et al. 2018,
+    arXiv:1811.00075). Features of one case have one length. parse: what a label or a number says; default the text itself.
+    DataError, with the line, for missing values (`?`), time stamps, and whatever else is not as the header says.
+    """
+    path, tags = Path(path), ("@targetlabel", "@classlabel") if target else ("@classlabel", "@targetlabel")
+    wrong = (
+        "the label is a class, not a number; a regressor has nothing to learn there"
+        if target
+        else "the target is a number, not a class; a classifier has nothing to learn there"
+    )
+    labelled, data, X, y = False, False, [], []
+    for number, line in enumerate(lines_of(text_of(path)), 1):
+        line, where = line.strip(), f"{path}, line {number}"
+        if not line or line.startswith("#"):
+            continue
+        if not data:
+            tag, *values = line.lower().split()
+            if not tag.startswith("@"):
+                raise DataError(f"{where}: {line[:40]!r}; expected a header, such as @classLabel true a b, up to @data")
+            if tag == "@timestamps" and values[:1] == ["true"]:
+                raise DataError(f"{where}: the series have time stamps, which are not read; write values alone")
+            if tag in tags and values[:1] == ["true"]:
+                if tag != tags[0]:
+                    raise DataError(f"{where}: {wrong}")
+                labelled = True
+            data = tag == "@data"
+            continue
+        features = line.split(":")
+        if labelled:
+            y.append(parse(features.pop().strip(), where))
+        X.append(_series(features, where))
+        if X[-1].shape[1] != X[0].shape[1]:
+            raise DataError(f"{where}: {X[-1].shape[1]} features; expected {X[0].shape[1]}, as in the first case")
+    if not data:
+        raise DataError(f"{path} has no line @data; is it a .ts file, and whole?")
+    return X, y if labelled else None
+
+
+def _series(features: list[str], where: str) -> np.ndarray:
+    try:
+        columns = [np.array(feature.split(","), np.float32) for feature in features]
+    except ValueError:
+        values = (value.strip() for feature in features for value in feature.split(","))
+        wrong = next(value for value in values if not _is_number(value))
+        what = "a value is missing (?); fill it" if wrong == "?" else f"{wrong[:40]!r} is no number"
+        raise DataError(f"{where}: {what}") from None
+    lengths = {len(column) for column in columns}
+    if not columns or len(lengths) > 1:
+        raise DataError(f"{where}: features of {sorted(lengths)} steps; expected one length, and at least one feature")
+    return np.stack(columns, 1)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
