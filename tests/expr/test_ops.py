@@ -1,6 +1,8 @@
 """Every operation of the table against PyTorch: values and derivatives, compiled and folded, at the ends too."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from recurra.errors import TraceError
 from recurra.expr.ops import ELEMENTWISE, OPS, torch_function
 from recurra.expr.trace import trace
 
+FOLDER = Path(expr.__file__).parent
 ENDS = [
     math.nan,
     math.inf,
@@ -164,3 +167,14 @@ def test_a_cumulative_sum_is_over_the_units():
             trace(type("Mine", (Cell,), {"gates": "a", "step": step})())
     v = torch.randn(3, 5)
     assert torch.equal(expr.cumsum(v), torch.cumsum(v, -1))
+
+
+def test_an_operation_stands_in_one_place():
+    """Its name is written in its row and nowhere else in the package, but for Python's %, an option of gelu and formulas."""
+    allowed = {"remainder": {"symbols.py"}, "tanh": {"functions.py", "formulas.py"}}
+    allowed["reciprocal"] = {"graph.py"}  # what 1 / v is simplified to
+    allowed["softplus"] = {"functions.py", "formulas.py", "torchcalls.py"}
+    for name in ELEMENTWISE:
+        quoted = re.compile(rf"""["']{name}["']""")
+        homes = {file.name for file in FOLDER.glob("*.py") if quoted.search(file.read_text(encoding="utf-8"))}
+        assert homes - {"ops.py"} <= allowed.get(name, set()), f"{name} is spelt out in {homes}"

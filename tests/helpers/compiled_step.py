@@ -135,6 +135,8 @@ def by_autograd(cell, case: dict) -> dict:
         if v is state[0]:
             return h[:, gate]
         parts[gate] = F.linear(v, case["w"][gate], case["b"][gate])
+        if not parts[gate].requires_grad:  # of a value that no gradient flows through
+            parts[gate].requires_grad_()
         parts[gate].retain_grad()
         return parts[gate]
 
@@ -143,7 +145,9 @@ def by_autograd(cell, case: dict) -> dict:
         for listed, values in ((names, x.unbind(1)), (cell.state_names, state), (cell.vectors, vector))
     ]
     new, gates = cell.step(*cell.arguments(by_name[0], product, *by_name[1:]))
-    sum((n * d).sum() for n, d in zip(new, case["dnext"], strict=True) if n.requires_grad).backward()
+    losses = [(n * d).sum() for n, d in zip(new, case["dnext"], strict=True) if n.requires_grad]
+    if losses:
+        sum(losses).backward()
     dh = _or_zero(h).clone()
     for gate, part in parts.items():
         dh[:, gate] = _or_zero(part)

@@ -48,6 +48,8 @@ def _direction(call: Call, d: int) -> Ran:
         x = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
         states = dict(zip(names, old, strict=True))
         new, shown = cell.step(*cell.arguments(x, product, states, weights.vectors, whole))
+        new = tuple(_as_layer(n, call.x) for n in new)
+        shown = {name: _as_layer(gate, call.x) for name, gate in shown.items()}
         if weights.w_r is not None:
             new = (F.linear(new[0], weights.w_r), *new[1:])
         if call.zoneout is not None:
@@ -75,6 +77,7 @@ def _product(weights: Weights, gates: int, mask: Tensor | None, heads: int):
     """W_h v + b_h, as cells.base.Product wants it; `mask` is recurrent dropout on v."""
 
     def product(v: Tensor, gate: int | None):
+        v = _as_layer(v, weights.w_h)
         v = v if mask is None else v * mask
         if heads > 1:
             each = _by_head(weights, gates, heads, v)
@@ -85,6 +88,13 @@ def _product(weights: Weights, gates: int, mask: Tensor | None, heads: int):
         return F.linear(v, rows, None if weights.b_h is None else weights.b_h.unflatten(0, (gates, -1))[gate])
 
     return product
+
+
+def _as_layer(v: Tensor, like: Tensor) -> Tensor:
+    """A step's value in the layer's type: where(condition, 1.0, 0.0) of plain numbers has PyTorch's default type."""
+    if v.dtype == like.dtype or torch.is_autocast_enabled(like.device.type):
+        return v
+    return v.to(like.dtype)
 
 
 def _by_head(weights: Weights, gates: int, heads: int, v: Tensor) -> tuple[Tensor, ...]:
