@@ -56,7 +56,7 @@ def read(cls: type, content: Any, folder: Path) -> Any:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, RunError):
             raise
-        what = str(error) if isinstance(error, RecurraError) else repr(error)
+        what = str(error) if isinstance(error, RecurraError) or type(error) is ValueError else repr(error)
         raise RunError(
             f"{folder / folders.CONFIG} is damaged: {what}. Restore it from a copy, or train again"
         ) from error
