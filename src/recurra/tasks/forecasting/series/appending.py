@@ -1,5 +1,7 @@
 """New rows behind a history: that they follow it is checked, and a gap between is filled or said."""
 
+import dataclasses
+
 import numpy as np
 
 from recurra.errors import DataError, nearest, setting
@@ -39,18 +41,15 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
     values = np.concatenate([part for part, _, _ in flat])
     seen = np.concatenate([np.concatenate([np.zeros(gap, bool), part]) for _, part, gap in flat])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return Panel(
-        panel.freq,
-        panel.ids,
-        panel.first,
-        offsets,
-        values[:, 0],
-        seen,
-        values[:, 1:past],
-        values[:, past:],
-        panel.static,
-        np.concatenate(waits),
-        np.concatenate(earliers),
+    return dataclasses.replace(
+        panel,
+        offsets=offsets,
+        y=values[:, 0],
+        seen=seen,
+        past=values[:, 1:past],
+        known=values[:, past:],
+        wait=np.concatenate(waits),
+        earlier=np.concatenate(earliers),
     )
 
 

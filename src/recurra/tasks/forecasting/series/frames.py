@@ -83,16 +83,17 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
     rows = np.concatenate(places) + (np.cumsum(lengths) - lengths)[codes]
     grid = np.full((lengths.sum(), values.shape[1]), np.nan)
     grid[rows] = values
+    past = 1 + len(config.past)
     panel = Panel(
-        freq,
-        ids,
-        stamps[starts],
-        np.concatenate([[0], np.cumsum(lengths)]),
-        grid[:, 0],
-        np.isfinite(grid[:, 0]),
-        grid[:, 1 : 1 + len(config.past)],
-        grid[:, 1 + len(config.past) :],
-        _static(table, config, order, codes, starts, ids),
+        freq=freq,
+        ids=ids,
+        first=stamps[starts],
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        y=grid[:, 0],
+        seen=np.isfinite(grid[:, 0]),
+        past=grid[:, 1:past],
+        known=grid[:, past:],
+        static=_static(table, config, order, codes, starts, ids),
     )
     panel = filling.filled(panel, config, names) if filled or config.fill == "error" else panel
     return Series(panel, Form(table.implementation.value, has_ids, kind))
