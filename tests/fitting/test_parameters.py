@@ -28,7 +28,8 @@ class Sizes:
 
 class Toy(Parameters):
     def __init__(self, wide: int = 4, *, lags=()):
-        self._keep(locals())
+        self._set(locals())
+        self._checked()
 
     def _checked(self):
         return make_parts({"sizes": Sizes}, self._given())

@@ -2,9 +2,10 @@
 
     class Forecaster(Parameters, Estimator):
         def __init__(self, horizon: int = 24, *, seed: int = 1, ...):
-            self._keep(locals())
+            self._set(locals())
 
-Each parameter is an attribute of the same name and holds what the user passed.
+Each parameter is an attribute of the same name and holds what the user passed. With scikit-learn's BaseEstimator before it
+among a class's parents, `get_params` and `set_params` are that one's.
 """
 
 import inspect
@@ -17,10 +18,9 @@ from recurra.errors import ConfigError, nearest
 class Parameters:
     """The rule of scikit-learn's estimators, for a class of `Lifecycle` whose `__init__` names every setting."""
 
-    def _keep(self, values: Mapping[str, Any]) -> None:
-        """Set the parameters as attributes, and check them. values: `locals()` of `__init__`."""
+    def _set(self, values: Mapping[str, Any]) -> None:
+        """Set the parameters as attributes, as they are. values: `locals()` of `__init__`."""
         vars(self).update({name: values[name] for name in self._defaults()})
-        self._checked()
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
@@ -48,7 +48,8 @@ class Parameters:
     def _given(self) -> dict[str, Any]:
         """The parameters that differ from their defaults."""
         defaults = self._defaults()
-        return {name: value for name, value in self.get_params().items() if not _same(value, defaults[name])}
+        values = {name: getattr(self, name) for name in defaults}
+        return {name: value for name, value in values.items() if not _same(value, defaults[name])}
 
 
 def _same(value: Any, default: Any) -> bool:

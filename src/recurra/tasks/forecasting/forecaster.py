@@ -93,7 +93,8 @@ class Forecaster(Parameters, Estimator):
         device: str = "auto",
         tensorboard: bool = False,
     ):
-        self._keep(locals())
+        self._set(locals())
+        self._checked()
 
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
         values = (more or {}) | self._given()

@@ -11,6 +11,7 @@ import torch
 from recurra.errors import ConfigError, DataError
 from recurra.fitting.estimator import Estimator
 from recurra.fitting.lifecycle import How, Listener, Report
+from recurra.fitting.parameters import Parameters
 from recurra.fitting.split import Halves, fingerprint, held_out
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.encoder import Encoder
@@ -39,7 +40,7 @@ class Labelled(NamedTuple):
         return Labelled(*(v[numbers] if isinstance(v, np.ndarray) else [v[i] for i in numbers] for v in self))
 
 
-class SequenceEstimator(BaseEstimator, Estimator):
+class SequenceEstimator(BaseEstimator, Parameters, Estimator):
     """A scikit-learn estimator: its parameters are the fields of `configs`, written out in the `__init__` of each class.
 
     `__init__` only sets attributes: `self._set(locals())`; values are checked by `fit`.
@@ -173,15 +174,6 @@ class SequenceEstimator(BaseEstimator, Estimator):
     def __sklearn_is_fitted__(self) -> bool:
         return self._state is not None and self._state.model is not None
 
-    def _set(self, parameters: dict[str, Any]) -> None:
-        """Keep what `__init__` was called with, as it is."""
-        vars(self).update((name, value) for name, value in parameters.items() if name != "self")
-
-    def _given(self) -> dict[str, Any]:
-        """The parameters that differ from their defaults."""
-        settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
-        return {name: value for name, value in settings.items() if not _same(value, defaults[name])}
-
 
 class ManyToOneEstimator(SequenceEstimator):
     """Estimators that give a sequence one label, or one target."""
@@ -234,10 +226,6 @@ class ManyToOneEstimator(SequenceEstimator):
         model, made = self.model, self.learned.rows(rows.read(X), self.parts["data"])
         for numbers, x, lengths in by_length(made, model.device):
             yield numbers, [len(made[i]) for i in numbers], model(x, lengths, **options)
-
-
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and one == other
 
 
 def shown(value: Any, most: int = 60) -> str:
