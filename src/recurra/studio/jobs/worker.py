@@ -34,8 +34,8 @@ def main() -> int:
     try:
         for file in job["cells"]:
             runpy.run_path(file, run_name=Path(file).stem)
-        with _alone(job.get("lock"), stopping) as alone:
-            if alone:
+        with alone(job.get("lock"), stopping) as is_alone:
+            if is_alone:
                 _JOBS[job["do"]](job, tell, stopping)
     except (RecurraError, MemoryError) as error:
         tell({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _alone(path: str | None, stopping: threading.Event) -> Iterator[bool]:
+def alone(path: str | None, stopping: threading.Event) -> Iterator[bool]:
     """Wait until no other process of a studio trains the run: one that was killed leaves a process that is still saving.
 
     False where `stopping` is set before that.
