@@ -63,10 +63,10 @@ def show_digits(report: Report, options) -> None:
     clips, rows = labelled("train", options.clips, options.size, 1)
     model = VideoClassifier(
         channels=16, hidden_size=256, dropout=0.1, lr=5e-3, precision="bfloat16", batch_size=32,
-        minutes=options.minutes, validation=0.02, quiet=options.quiet,
+        minutes=options.minutes, validation=0.02,
     )  # fmt: skip
     start = time.perf_counter()
-    model.fit(clips, rows)
+    model.fit(clips, rows, quiet=options.quiet)
     seconds = time.perf_counter() - start
     clips, rows = labelled("t10k", TEST, options.size, 2)
     found = model.evaluate(clips, rows)
@@ -92,9 +92,9 @@ def show_next(report: Report, options) -> None:
     images, _ = digits("train", options.size)
     clips = moving_digits(images, options.clips, size=options.size, seed=3).clips
     settings = {"lr": 2e-3, "precision": "bfloat16", "validation": 0.02}
-    model = FramePredictor(minutes=options.minutes, **settings, quiet=options.quiet)
+    model = FramePredictor(minutes=options.minutes, **settings)
     start = time.perf_counter()
-    model.fit(clips)
+    model.fit(clips, quiet=options.quiet)
     seconds = time.perf_counter() - start
     test = moving_digits(digits("t10k", options.size)[0], TEST, size=options.size, seed=4).clips
     found = model.evaluate(test)
@@ -118,9 +118,9 @@ def show_clips(report: Report, options) -> None:
         cut = round(0.8 * len(frames))
         model = FramePredictor(
             seen=4, ahead=1, num_layers=2, patch=2, channels=24, crop=48, mirror=True, batch_size=8, precision="bfloat16",
-            minutes=options.minutes / 2, quiet=options.quiet,
+            minutes=options.minutes / 2,
         )  # fmt: skip
-        model.fit([frames[:cut]])
+        model.fit([frames[:cut]], quiet=options.quiet)
         rows[name] = found = model.evaluate([frames[cut - 4 :]])
         share = found["mse"] / found["copy_mse"]
         report.target(f"{name}: MSE is {share:.2f} of copying's, wanted below 1", share < 1)

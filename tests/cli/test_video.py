@@ -1,7 +1,6 @@
 """`recurra video`: fit a predictor or a classifier, use it, go on with it, and the lines about what cannot be."""
 
 import json
-from pathlib import Path
 
 import click
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from recurra.cli import frame
-from recurra.cli.video import _read_labels, command
+from recurra.cli.video import command
 from recurra.tasks.video import FramePredictor, VideoClassifier, read_clips, write_frames
 
 SMALL = ["--channels", "4", "--num-layers", "1", "--epochs", "1", "--batch-size", "4", "-q"]
@@ -111,36 +110,6 @@ def test_frames_ahead_that_cannot_be(recurra, ahead, to):
     assert f"{ahead}; expected a number of frames, 1 or more" in said
 
 
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        ("clip,kind\n0.npy,\n", "labels.csv, line 2: 0.npy has nothing under 'kind'; fill it in"),
-        ("clip,kind\n0.npy,a\n0.npy,b\n", "labels.csv has two rows for 0.npy, in lines 2 and 3, that differ"),
-        ("clip,kind\n0.npy,a,b\n", "labels.csv, line 2: 3 cells; expected 2, as in the first row"),
-        ("clip,kind\n,a\n", "labels.csv, line 2: the row names no clip; expected 'clip' first"),
-        ("clip,kind,kind\n0.npy,a,b\n", "line 1: clip, kind, kind; expected a name of its own over each column"),
-        ("clip,kind\n0,a\n", "line 2: '0' may be clips/0.npy or more/0.npy; give each a row of its own, with its path"),
-        ('clip,kind\n0,"' + "a" * 140_000, "labels.csv, line 2: a quotation mark has no end"),
-        ("", "labels.csv is empty; expected a first row that names the columns"),
-    ],
-    ids=["empty", "twice", "many", "nameless", "columns", "ambiguous", "long", "nothing"],
-)
-def test_labels_that_would_be_lost_or_guessed(recurra, tmp_path, rows, words):
-    (tmp_path / "more").mkdir()
-    write_frames("more/0.npy", NOISE[0])
-    (tmp_path / "labels.csv").write_text(rows)
-    said = recurra("clips/0.npy", "more/0.npy", "--labels", "labels.csv", fails=1)
-    assert words in said
-    assert "\n" not in said.strip()
-
-
-def test_clips_of_one_name_have_a_row_each(recurra, tmp_path):
-    (tmp_path / "more").mkdir()
-    write_frames("more/0.npy", NOISE[0])
-    (tmp_path / "labels.csv").write_text("clip,kind\nclips/0.npy,a\nmore/0.npy,b\nmore/0.npy,b\n")
-    assert _read_labels(Path("labels.csv"), ["clips/0.npy", "more"]) == {"kind": ["a", "b"]}
-
-
 def test_labels(recurra):
     flags = ["--labels", "labels.csv", "--hidden-size", 8, *SMALL]
     assert recurra("clips", *flags) == "runs/clips-1\n"
@@ -157,8 +126,19 @@ def test_labels(recurra):
     ]
     found = json.loads(recurra("clips", "--model", "clips-1", "--labels", "labels.csv", "--json"))
     assert set(found["accuracy"]) == {"kind", "size"}
-    assert recurra("--resume", "clips-1", "--labels", "labels.csv", "-q") == "runs/clips-1\n"
-    assert "needs the same file of them again; add --labels" in recurra("--resume", "clips-1", fails=2)
+    assert recurra("--resume", "clips-1", "-q") == "runs/clips-1\n"
+
+
+def test_data_that_has_moved(recurra, tmp_path):
+    recurra("clips", "--labels", "labels.csv", "--hidden-size", 8, *SMALL, "-o", "here")
+    (tmp_path / "clips").rename(tmp_path / "others")
+    said = recurra("--resume", "here", fails=1)
+    assert "clips, which is not where it was; name it: recurra video --resume here --data PATH" in said
+    assert "there is only others" in recurra("--resume", "here", "--data", "others", fails=1)
+    assert recurra("--resume", "here", "--data", "others", "--data", "labels.csv", "-q") == "here\n"
+    write_frames("others/0.npy", NOISE[1])
+    said = recurra("--resume", "here", "--data", "others", "--data", "labels.csv", fails=1)
+    assert "was trained on other data; a run is resumed only with the same clips, labels" in said
 
 
 @pytest.mark.parametrize(
@@ -172,7 +152,9 @@ def test_labels(recurra):
         ("clips --to next.gif", 2, "without --model there are no frames to write yet; drop --to"),
         ("clips --model run --epochs 3", 2, "--model uses a run as it is; drop --epochs"),
         ("clips --model run", 1, "there is no run 'run'"),
-        ("--resume run --epochs 3", 2, "--resume goes on with the run as it is; drop --epochs"),
+        ("--resume run --epochs 3", 2, "--resume continues the run as it is; drop --epochs"),
+        ("clips --resume run --labels a.csv", 2, "--resume continues the run as it is; drop --labels, DATA"),
+        ("clips --data clips", 2, "--data is for --resume; name clips to learn from without it: recurra video CLIP"),
         ("clips --kernel-size 2", 2, "--kernel-size is 2; expected an odd number"),
         ("clips --labels no.csv", 1, "no.csv cannot be read: No such file"),
         ("clips --labels one.csv", 1, "one.csv has one column, 'clip'"),

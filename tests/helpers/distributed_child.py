@@ -77,9 +77,31 @@ def regression():
     return SequenceRegressor(**SMALL, loss="huber"), (X, [[row.mean(), 5 * row.max()] for row in X], weights)
 
 
+def _clips(least):
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (int(random.integers(least, 6)), 12, 12), np.uint8) for _ in range(100)]
+
+
+def video_frames():
+    from recurra.tasks.video import FramePredictor
+
+    return FramePredictor(**TINY, seen=3, ahead=2, patch=2, crop=8, mirror=True), (_clips(5),)
+
+
+def video_labels():
+    from recurra.tasks.video import VideoClassifier
+
+    clips = _clips(2)
+    return VideoClassifier(**TINY, hidden_size=8, dropout=0.0), (clips, [int(clip[0, 0, 0] > 127) for clip in clips])
+
+
 SMALL = {"hidden_size": 8, "dropout": 0.0, "batch_size": 8, "epochs": 2, "validation": 0.2}
 """80 examples to learn from: twenty steps."""
-TASKS = {one.__name__: one for one in (classification, tagging, tagging_by_a_random_field, regression, forecasting)}
+TINY = {"channels": 4, "num_layers": 1, "batch_size": 8, "epochs": 2, "validation": 0.2}
+TASKS = {
+    one.__name__: one
+    for one in (classification, tagging, tagging_by_a_random_field, regression, forecasting, video_frames, video_labels)
+}
 """Task → an estimator of twenty steps, without dropout, and what its `fit` takes: of unequal lengths, where it has lengths."""
 
 

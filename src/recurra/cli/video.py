@@ -1,6 +1,5 @@
 """`recurra video`: clips → a model of what they show, or of what comes next; and what it says of other clips."""
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, config_option, given, settings_options, spare
 from recurra.cli.shown import json_option, table, to_json
 from recurra.config import homes
-from recurra.errors import DataError
-from recurra.tasks.files import read_table
 from recurra.tasks.video.config import (
     CLASSIFIER,
     DEFAULTS,
@@ -41,7 +38,8 @@ _SECTIONS = {
         "how near it comes, beside copying the last frame": "recurra video test/ --model street-1",
         "learn labels: clips/ has a video or a folder of images each": "recurra video clips/ --labels labels.csv",
         "what new clips show": "recurra video new/ --model clips-1 --json",
-        "go on with a run that was stopped": "recurra video --resume runs/street-1",
+        "resume a run that was stopped": "recurra video --resume runs/street-1",
+        "resume it where its clips have moved": "recurra video --resume runs/street-1 --data moved/street.mp4",
     },
 )
 @click.argument("data", nargs=-1)
@@ -51,12 +49,19 @@ _SECTIONS = {
 @click.option("--model", metavar="RUN", help="Use this run's model on DATA in place of fitting one.")
 @click.option("--to", type=NewFile(), help="With --model: write the next frames, as .gif or .npy.")
 @click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
+@click.option(
+    "--data",
+    "moved",
+    multiple=True,
+    metavar="PATH",
+    help="With --resume: where the run's clips are now, if they have moved; where it has labels, their table comes last.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
 @json_option
 @config_option
 @settings_options(_SECTIONS, DEFAULTS)
-def command(data, labels, model, to, resume, out, quiet, as_json, file, **values):
+def command(data, labels, model, to, resume, moved, out, quiet, as_json, file, **values):
     """Learn what clips show, or what comes next in them.
 
     With --labels it learns what they show, else the frames that come next; with --model it uses that on others.
@@ -66,9 +71,12 @@ def command(data, labels, model, to, resume, out, quiet, as_json, file, **values
     """
     settings = given(values, list(_SECTIONS.values()), file)
     if resume:
-        _refuse("--resume goes on with the run as it is", settings, model=model, to=to, out=out)
-        _show(_resume(resume, list(data), labels, quiet), as_json)
+        others = {"model": model, "to": to, "out": out, "labels": labels, "DATA": data or None}
+        _refuse("--resume continues the run as it is", settings, **others)
+        _show(_resume(resume, list(moved), quiet), as_json)
         return
+    if moved:
+        raise click.UsageError("--data is for --resume; name clips to learn from without it: recurra video CLIP")
     if not data:
         raise click.UsageError("DATA is missing: name videos, or folders of images, such as clip.mp4 or frames/")
     if model:
@@ -87,7 +95,7 @@ def _show(folder: Path, as_json: bool) -> None:
 def _refuse(why: str, settings: dict[str, Any] | None = None, **others: Any) -> None:
     beside = [name for name, value in (others | (settings or {})).items() if value is not None]
     if beside:
-        flags = ", ".join("--" + name.replace("_", "-") for name in beside)
+        flags = ", ".join(name if name == "DATA" else "--" + name.replace("_", "-") for name in beside)
         raise click.UsageError(f"{why}; drop {flags}")
 
 
@@ -95,34 +103,19 @@ def _fit(data: list[str], labels: Path | None, out: Path | None, quiet: bool, se
     known = homes(CLASSIFIER if labels else PREDICTOR)
     others = {name: value for name, value in settings.items() if name not in known}
     _refuse("that is for next frames, without --labels" if labels else "that is for labels, with --labels", others)
-    from recurra.fitting import folders
     from recurra.tasks.video import FramePredictor, VideoClassifier
 
-    model = (VideoClassifier if labels else FramePredictor)(quiet=quiet, **settings)
-    rows = [_read_labels(labels, data)] if labels else []
-    model.out = folders.new(Path(data[0]).stem or "video") if out is None else out
-    try:
-        model.fit(data, *rows, again=f"recurra video --resume {model.out}{f' --labels {labels}' if labels else ''}")
-    except BaseException:
-        if out is None:  # no trace of a run that never began; one that did has files in it, and stays
-            with contextlib.suppress(OSError):
-                model.out.rmdir()
-        raise
+    paths = [*data, str(labels)] if labels else data
+    model = (VideoClassifier if labels else FramePredictor).from_files(paths, out, quiet=quiet, **settings)
     if not quiet:
-        click.echo(f"Use it:  recurra video CLIP --model {model.folder}{'' if labels else ' --to next.gif'}", err=True)
+        click.echo(f"Use it:  {model.report().next}", err=True)
     return model.folder
 
 
-def _resume(run: str, data: list[str], labels: Path | None, quiet: bool) -> Path:
-    from recurra.tasks.video.runs import VideoClassifier, kind, sources
+def _resume(run: str, moved: list[str], quiet: bool) -> Path:
+    from recurra.tasks.video.runs import kind
 
-    found, X, again = kind(run), data or sources(run), f"recurra video --resume {run}"
-    if found is not VideoClassifier:
-        _refuse("that run is of next frames", labels=labels)
-        return found.resume(run, X, quiet=quiet, again=again).folder
-    if labels is None:
-        raise click.UsageError(f"{run} learns labels, and needs the same file of them again; add --labels")
-    return found.resume(run, X, _read_labels(labels, X), quiet=quiet, again=f"{again} --labels {labels}").folder
+    return kind(run).resume_files(run, moved, quiet=quiet).folder
 
 
 def _use(run: str, data: list[str], labels: Path | None, to: Path | None, ahead: int | None, as_json: bool) -> None:
@@ -143,7 +136,7 @@ def _classify(model: Any, data: list[str], labels: Path | None):
     from recurra.tasks.video.clips import named
 
     if labels:
-        right = model.evaluate(data, _read_labels(labels, data))
+        right = model.evaluate(data, labels)
         return {"accuracy": right}, ["label", "accuracy"], [[name, f"{value:.4f}"] for name, value in right.items()]
     predicted = model.predict(data)
     rows = [
@@ -199,49 +192,3 @@ def _targets(to: Path, names: list[str]) -> list[Path]:
     twice = next((name for name in names if names.count(name) > 1), None)
     why = f"{twice} is named twice" if twice else "the names of the clips are too alike for a file each"
     raise click.UsageError(f"{why}; name each clip once, or write them one by one")
-
-
-def _read_labels(file: Path, data: list[str]) -> dict[str, list[str]]:
-    """The columns of a CSV file, a row for each clip of the data: matched by its path, its name, or that without ending."""
-    from recurra.tasks.video.clips import named
-
-    header, known = _table(file)
-    found, clips = [], {}
-    for name in named(data):
-        path = Path(name)
-        key = next((key for key in (name, path.name, path.stem) if key in known), None)
-        if key is None:
-            raise DataError(
-                f"{file} has no row for {path.name} with {len(header) - 1} labels; its first column is the clip's name"
-            )
-        other = clips.setdefault(key, name)
-        if other != name:
-            raise DataError(
-                f"{file}, line {known[key][0]}: {key!r} may be {other} or {name}; give each a row of its own, with its path"
-            )
-        found.append(known[key][1])
-    return dict(zip(header[1:], map(list, zip(*found, strict=True)), strict=True))
-
-
-def _table(file: Path) -> tuple[list[str], dict[str, tuple[int, list[str]]]]:
-    """The header, and the line and labels of each clip's name. DataError for what would be lost or guessed."""
-    header, rows = read_table(file)
-    if len(header) < 2:
-        raise DataError(f"{file} has one column, {header[0]!r}; expected a clip's name, then one or more labels")
-    if not all(header[1:]) or len(set(header[1:])) < len(header) - 1:
-        raise DataError(f"{file}, line 1: {', '.join(header)}; expected a name of its own over each column of labels")
-    known: dict[str, tuple[int, list[str]]] = {}
-    for line, (name, *labels) in rows:
-        if not name.strip():
-            raise DataError(f"{file}, line {line}: the row names no clip; expected {header[0]!r} first")
-        empty = next((column for column, label in zip(header[1:], labels, strict=True) if not label.strip()), None)
-        if empty is not None:
-            raise DataError(
-                f"{file}, line {line}: {name} has nothing under {empty!r}; fill it in, or drop row and clip"
-            )
-        first, others = known.setdefault(name, (line, labels))
-        if others != labels:
-            raise DataError(
-                f"{file} has two rows for {name}, in lines {first} and {line}, that differ; drop one of them"
-            )
-    return header, known

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.video_clips import NOISE
 
-from recurra.errors import ConfigError, RecurraError
+from recurra.errors import ConfigError
 from recurra.tasks.video import VideoClassifier, moving_digits
 from recurra.tasks.video.moving import HEADINGS
 
@@ -59,33 +59,6 @@ def test_clips_of_unequal_length_are_as_alone(options):
     np.testing.assert_allclose(model.predict_proba(clips), alone, atol=1e-5)
     unequal = [clip[: 3 + k % 4] for k, clip in enumerate(NOISE)]
     assert VideoClassifier(epochs=1, hidden_size=8, channels=4).fit(unequal, [0, 1] * 6).history
-
-
-@pytest.mark.parametrize(
-    ("X", "y", "words"),
-    [
-        (NOISE, [0] * 12, "`label` is 0 for every clip; expected at least two classes"),
-        (NOISE, [0, 1], "`X` has 12 clips, but there are 2 labels"),
-        (NOISE, [(0, 1)] * 11 + [(0,)], "clip 11 has 1 labels, but the first has 2"),
-        (NOISE, [0.0, np.nan] * 6, "the label of clip 1 is missing"),
-        (NOISE, "cat", "`y` is 'cat'; expected a label, or a row of labels, for each clip"),
-        (
-            NOISE,
-            {"a": [0, 1] * 6, "b": [0]},
-            "the columns of `y` have {'a': 12, 'b': 1} labels; expected one for each clip",
-        ),
-        (
-            NOISE,
-            np.arange(12).astype("datetime64[D]"),
-            "the label of clip 0 is datetime.date(1970, 1, 1); expected a text",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_labels_that_cannot_be(X, y, words):
-    with pytest.raises(RecurraError) as caught:
-        VideoClassifier().fit(X, y)
-    assert words in str(caught.value)
 
 
 def test_settings_of_the_classifier_that_cannot_be():

@@ -5,10 +5,9 @@ import pytest
 from helpers.video_clips import NOISE, clips_in, counting, same
 
 from recurra import tensorfiles
-from recurra.errors import ConfigError, DataError, RunError, ShapeError
+from recurra.errors import ConfigError, DataError, NotFittedError, RunError, ShapeError
 from recurra.tasks import video
-from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim
-from recurra.tasks.video.predictor import _split
+from recurra.tasks.video import FramePredictor, VideoClassifier, moving_digits, mse, read_clips, ssim, write_frames
 from recurra.tasks.video.task import windows
 
 SMALL = dict(channels=4, num_layers=1, batch_size=8)
@@ -25,10 +24,16 @@ def test_no_window_is_off_by_one():
     assert [(run[0, 0, 0, 0], run[-1, 0, 0, 0]) for run in found] == [(0, 4), (1, 5), (2, 6), (0, 4)]
     model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, validation=0.4, **SMALL).fit([counting(12)])
     assert model.history
-    train, held = _split(read_clips([counting(20)]), 0.2, 5, 1)
-    assert (len(train[0]), held[0][0, 0, 0, 0]) == (15, 15), "too few frames for a window: more are held out"
-    train, held = _split(read_clips([counting(8)]), 0.2, 5, 1)
-    assert (len(train[0]), held) == (8, [])
+
+
+def test_of_few_clips_the_ends_are_held_out():
+    model = FramePredictor(seen=3, ahead=2, validation=0.2)
+    train, held, _ = model.split(model.read([counting(8), counting(20)], "clips"))
+    assert [len(clip) for clip in train.clips] == [8, 15], "too few frames for a window: more are held out, or none"
+    assert (held.clips[0][0, 0, 0, 0], held.names) == (15, ["clips[1]"])
+    train, held, _ = model.split(model.read([counting(8)] * 10, "clips"))
+    assert [len(clip) for clip in train.clips + held.clips] == [8] * 10, "of more, whole clips"
+    assert len(held.clips) == 2
 
 
 def test_a_prediction_reads_the_last_frames_seen_and_starts_as_a_copy():
@@ -73,18 +78,18 @@ def test_a_real_clip(real_data):
 
 
 def test_what_a_fitted_model_refuses():
-    with pytest.raises(ConfigError, match="this FramePredictor is not fitted yet"):
+    with pytest.raises(NotFittedError, match=r"this FramePredictor is not fitted yet; call fit\(clips\)"):
         FramePredictor().predict(NOISE)
-    with pytest.raises(DataError, match=r"`X\[0\]` has 6 frames; seen=10 and ahead=10 need 20"):
+    with pytest.raises(DataError, match=r"`clips\[0\]` has 6 frames; seen=10 and ahead=10 need 20"):
         FramePredictor().fit(NOISE)
     model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(NOISE)
-    with pytest.raises(DataError, match=r"`X\[0\]` has 2 frames; seen=3 need 3"):
+    with pytest.raises(DataError, match=r"`clips\[0\]` has 2 frames; seen=3 need 3"):
         model.predict(NOISE[:, :2])
     for ahead in (0, -2, 1.5):
         for ask in (model.predict, model.evaluate):
             with pytest.raises(ConfigError, match=f"`ahead` is {ahead}; expected a number of frames, 1 or more"):
                 ask(NOISE, ahead=ahead)
-    with pytest.raises(DataError, match="nothing moves in `X`: copies of the last frame are perfect there"):
+    with pytest.raises(DataError, match="nothing moves in `clips`: copies of the last frame are perfect there"):
         model.score(NOISE[:, :1].repeat(6, 1))
     with pytest.raises(DataError, match="is in colour; the model was fitted on grey frames"):
         model.predict(NOISE[..., None].repeat(3, -1))
@@ -93,7 +98,7 @@ def test_what_a_fitted_model_refuses():
     labels = VideoClassifier(epochs=1, hidden_size=8, channels=4).fit(NOISE, [0, 1] * 6)
     with pytest.raises(DataError, match="has frames of 10×16 with 1 channels; the model was fitted on 20×16 with 1"):
         labels.predict(NOISE[..., ::2])
-    with pytest.raises(ShapeError, match="`y` has 2 labels a clip; the model was fitted on 1"):
+    with pytest.raises(ShapeError, match="`labels` has 2 labels a clip; the model was fitted on 1"):
         labels.evaluate(NOISE, [(0, 1)] * 12)
     with pytest.raises(
         DataError, match="no label of `label` is among those it was fitted on: the first is '0', they are 0, 1"
@@ -101,7 +106,11 @@ def test_what_a_fitted_model_refuses():
         labels.evaluate(NOISE, ["0", "1"] * 6)
     with pytest.raises(DataError, match="`validation_data` is not a pair; expected"):
         VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=NOISE)
-    with pytest.raises(DataError, match="the label 7 of `validation_data` is not among those of `y`"):
+    with pytest.raises(ShapeError, match="`validation_data` has 2 labels a clip; expected 1, as in `labels`"):
+        VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[:1], [(0, 1)]))
+    with pytest.raises(DataError, match=r"`validation_data\[0\]` has frames of 10×16"):
+        VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[..., ::2], [0, 1] * 6))
+    with pytest.raises(DataError, match="the label 7 of `validation_data` is not among those of `labels`"):
         VideoClassifier().fit(NOISE, [0, 1] * 6, validation_data=(NOISE[:1], [7]))
 
 
@@ -158,38 +167,80 @@ def test_a_stopped_fit_goes_on_to_the_same_bits(kind, tmp_path):
     y = [[0, 1] * 6] if kind is VideoClassifier else []
     options = dict(hidden_size=8) if y else dict(seen=3, ahead=2, patch=2, crop=8, mirror=True)
     options |= dict(channels=4, num_layers=1, batch_size=4, epochs=3)
-    kind(out=tmp_path / "whole", **options).fit(NOISE, *y)
+    kind(**options).fit(NOISE, *y, out=tmp_path / "whole")
     looks = iter([False, False, True])
-    begun = kind(out=tmp_path / "begun", **options)
-    begun.fit(NOISE, *y, stop=lambda: next(looks, True))
+    kind(**options).fit(NOISE, *y, out=tmp_path / "begun", stop=lambda: next(looks, True))
     assert not same(last_weights(tmp_path / "begun"), last_weights(tmp_path / "whole"))
     gone_on = kind.resume(tmp_path / "begun", NOISE, *y)
     assert same(last_weights(tmp_path / "begun"), last_weights(tmp_path / "whole"))
     assert same(weights(video.load(tmp_path / "begun")), weights(gone_on))
     for name in ("config.json", "model.safetensors", "state.safetensors", "metrics.jsonl", "loss.png"):
         assert (tmp_path / "whole" / name).exists(), name
-    with pytest.raises(DataError, match="was begun with other clips or labels"):
+    with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same clips"):
         kind.resume(tmp_path / "begun", NOISE[::-1], *y)
-    with pytest.raises(DataError, match="was fitted on arrays; to go on it needs the same ones"):
-        kind.resume(tmp_path / "begun", None, *y)
+    with pytest.raises(RunError, match=r"was fitted on data in memory; give the same again: resume\(.*, clips"):
+        kind.resume(tmp_path / "begun")
     gone_on.save(tmp_path / "kept")
     kept = kind.load(tmp_path / "kept")
     assert np.array_equal(kept.predict(NOISE), gone_on.predict(NOISE))
     with pytest.raises(RunError, match="holds a saved model, not a run"):
         kind.resume(tmp_path / "kept", NOISE, *y)
     with pytest.raises(RunError, match="is in use"):
-        kind(out=tmp_path / "whole", **options).fit(NOISE, *y)
+        kind(**options).fit(NOISE, *y, out=tmp_path / "whole")
     other = VideoClassifier if kind is FramePredictor else FramePredictor
     with pytest.raises(RunError, match="this version of Recurra reads 'video-"):
         other.load(tmp_path / "kept")
 
 
-def test_a_fit_from_files_reads_them_again(folder, tmp_path):
+def test_a_fit_on_paths_is_resumed_without_the_data(folder, tmp_path):
     path, _ = folder
     options = dict(seen=1, ahead=1, patch=2, grey=True, epochs=2, validation=0.0, **SMALL)
-    first = FramePredictor(out=tmp_path / "run", **options).fit([path / "images", path / "clip.gif"])
+    first = FramePredictor(**options).fit([path / "images", path / "clip.gif"], out=tmp_path / "run")
     again = FramePredictor.resume(tmp_path / "run")
     assert same(weights(again), weights(first))
+    assert str(tmp_path) not in (tmp_path / "run/config.json").read_text(), "no path that its receiver could read"
+    (path / "clip.gif").rename(path / "moved.gif")
+    with pytest.raises(
+        RunError, match=r"clip\.gif, which is not where it was; name it: recurra video --resume .* --data"
+    ):
+        FramePredictor.resume(tmp_path / "run")
+    again = FramePredictor.resume_files(tmp_path / "run", [path / "images", path / "moved.gif"])
+    assert same(weights(again), weights(first)), "a clip of another name is the same clip"
+
+
+def test_a_fit_on_paths_and_a_table_is_resumed_without_the_data(tmp_path):
+    clips, run = tmp_path / "clips", tmp_path / "run"
+    clips.mkdir()
+    for number, clip in enumerate(NOISE):
+        write_frames(clips / f"{number}.npy", clip)
+    table = tmp_path / "labels.csv"
+    table.write_text("clip,kind\n" + "".join(f"{k},{'ab'[k % 2]}\n" for k in range(12)))
+    options = dict(hidden_size=8, channels=4, epochs=2)
+    first = VideoClassifier(**options).fit(clips, table, out=run)
+    assert (first.names, first.classes) == (["kind"], [["a", "b"]])
+    assert same(weights(VideoClassifier.resume(run)), weights(first))
+    assert first.score(clips, table) == first.score(NOISE, ["a", "b"] * 6)
+    with pytest.raises(DataError, match=r"there is only .*; expected clips, and after them the table of their labels"):
+        VideoClassifier.resume_files(run, [clips])
+
+
+def test_a_second_fit_starts_afresh():
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL)
+    model.fit(NOISE[..., None].repeat(3, -1))
+    assert model.learned.frame.size == (16, 20, 3)
+    model.fit(NOISE[..., ::2])
+    assert model.learned.frame.size == (16, 10, 1)
+    assert same(weights(model), weights(FramePredictor(**model.settings).fit(NOISE[..., ::2])))
+
+
+def test_how_good_it_is_and_what_to_do_next(tmp_path):
+    options = dict(channels=4, epochs=1)
+    score, _, command = FramePredictor(seen=3, ahead=2, **options).fit(NOISE, out=tmp_path / "a").report()
+    assert command == f"recurra video CLIP --model {tmp_path / 'a'} --to next.gif"
+    assert score["validation_loss"] > 0
+    score, _, command = VideoClassifier(**options).fit(NOISE, [0, 1] * 6, out=tmp_path / "b").report()
+    assert command == f"recurra video CLIP --model {tmp_path / 'b'}"
+    assert 0 <= score["accuracy"] <= 1
 
 
 def test_a_damaged_run_is_one_line(tmp_path):
@@ -197,9 +248,12 @@ def test_a_damaged_run_is_one_line(tmp_path):
     model.save(tmp_path / "a")
     text = (tmp_path / "a/config.json").read_text()
     (tmp_path / "a/config.json").write_text(text.replace('"frame"', '"fram"'))
-    with pytest.raises(RunError, match=r"config\.json is damaged: KeyError"):
+    with pytest.raises(RunError, match=r"config\.json is damaged: .*expected frame, not"):
         video.load(tmp_path / "a")
-    (tmp_path / "a/config.json").write_text(text.replace("video-frames/1", "speech/1"))
+    (tmp_path / "a/config.json").write_text(text.replace('"channels": 1', '"channels": 2'))
+    with pytest.raises(RunError, match=r"config\.json is damaged: .*there is no frame of \(16, 20, 2\)"):
+        video.load(tmp_path / "a")
+    (tmp_path / "a/config.json").write_text(text.replace("video-frames/2", "speech/1"))
     with pytest.raises(RunError, match="has the format 'speech/1'; expected a run of `recurra video`"):
         video.load(tmp_path / "a")
     (tmp_path / "a/config.json").write_text("{")

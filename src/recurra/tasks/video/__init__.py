@@ -14,12 +14,13 @@ __all__, __getattr__, __dir__ = lazy.names(
     {
         "config": "ClassifierConfig ClipsConfig NetworkConfig PredictorConfig",
         "clips": "read_clips",
+        "labels": "read_labels",
         "writing": "write_frames",
         "measure": "mse ssim",
         "moving": "moving_digits",
         "classifier": "VideoClassifier",
         "predictor": "FramePredictor",
         "runs": "load",
-        "model": "ClipClassifier Forecaster",
+        "model": "ClipClassifier FrameForecaster",
     },
 )

@@ -1,6 +1,5 @@
 """What users call clips → arrays that a model reads: (frames, height, width, channels) each; and what cannot be one."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,54 +13,53 @@ Clips = list[np.ndarray]
 """One array a clip, (frames, height, width, channels), uint8 or float32 from 0 to 1; frames of one size in all of them."""
 
 
-def read_clips(X: Any, config: ClipsConfig | None = None, name: str = "X") -> Clips:
+def read_clips(clips: Any, config: ClipsConfig | None = None, name: str = "clips") -> Clips:
     """Clips in one form: `read_clips(np.zeros((8, 20, 64, 64), np.uint8))[0].shape` → (20, 64, 64, 1).
 
-    X: an array (clips, frames, height, width[, channels]); a list of arrays (frames, height, width[, channels]), of any
+    clips: an array (clips, frames, height, width[, channels]); a list of arrays (frames, height, width[, channels]), of any
     numbers of frames; a folder of clips, a folder of images, a video file, or a list of those. uint8, or from 0 to 1.
     DataError, ShapeError, DtypeError where it is none of these, is empty, holds NaN, or frames differ in size.
     """
-    clips, labels = [], []
-    for given, label in _each(X, name):
-        clip = given
-        if isinstance(given, str | Path):
-            clip = files.read(Path(given), config or ClipsConfig())
-        clips.append(check(clip, label))
+    arrays, labels = [], []
+    for clip, label in _each(clips, name):
+        if isinstance(clip, str | Path):
+            clip = files.read(Path(clip), config or ClipsConfig())
+        arrays.append(check(clip, label))
         labels.append(label)
-    for clip, label in zip(clips, labels, strict=True):
-        if clip.shape[1:] != clips[0].shape[1:]:
+    for clip, label in zip(arrays, labels, strict=True):
+        if clip.shape[1:] != arrays[0].shape[1:]:
             raise ShapeError(
-                f"`{label}` has frames of {_frame(clip)}, but `{labels[0]}` of {_frame(clips[0])}; all clips need frames of"
+                f"`{label}` has frames of {_frame(clip)}, but `{labels[0]}` of {_frame(arrays[0])}; all clips need frames of"
                 f" one size. From files, {setting('shorter_side')} and {setting('grey')} bring some together"
             )
-    return clips
+    return arrays
 
 
-def named(X: Any, name: str = "X") -> list[str]:
-    """What to call each clip: its path, or its place in X."""
-    return [label for _, label in _each(X, name)]
+def named(clips: Any, name: str = "clips") -> list[str]:
+    """What to call each clip: its path, or its place in clips."""
+    return [label for _, label in _each(clips, name)]
 
 
-def _each(X: Any, name: str) -> list[tuple[Any, str]]:
-    if isinstance(X, str | Path):
-        return [(path, str(path)) for path in files.find(X)]
-    if hasattr(X, "detach"):
-        X = X.detach().cpu().numpy()
-    if isinstance(X, np.ndarray) and X.dtype != object:
-        if (X.ndim == 4 and X.shape[-1] in (1, 3)) or X.ndim == 3:
-            kind = "(frames, height, width)" if X.ndim == 3 else "(frames, height, width, colours)"
+def _each(clips: Any, name: str) -> list[tuple[Any, str]]:
+    if isinstance(clips, str | Path):
+        return [(path, str(path)) for path in files.find(clips)]
+    if hasattr(clips, "detach"):
+        clips = clips.detach().cpu().numpy()
+    if isinstance(clips, np.ndarray) and clips.dtype != object:
+        if (clips.ndim == 4 and clips.shape[-1] in (1, 3)) or clips.ndim == 3:
+            kind = "(frames, height, width)" if clips.ndim == 3 else "(frames, height, width, colours)"
             raise ShapeError(
-                f"`{name}` is {X.shape}, which looks like one clip {kind}; expected (clips, frames, height, width) or"
+                f"`{name}` is {clips.shape}, which looks like one clip {kind}; expected (clips, frames, height, width) or"
                 f" (clips, frames, height, width, colours). For a single clip: [{name}]"
             )
-        if X.ndim not in (4, 5):
-            raise ShapeError(f"`{name}` is {X.shape}; expected (clips, frames, height, width[, colours])")
-    if not hasattr(X, "__len__"):
-        raise DtypeError(f"`{name}` is {type(X).__name__}; expected an array, a list of clips, or a path")
-    if not len(X):
+        if clips.ndim not in (4, 5):
+            raise ShapeError(f"`{name}` is {clips.shape}; expected (clips, frames, height, width[, colours])")
+    if not hasattr(clips, "__len__"):
+        raise DtypeError(f"`{name}` is {type(clips).__name__}; expected an array, a list of clips, or a path")
+    if not len(clips):
         raise DataError(f"`{name}` is empty: there are no clips")
     each = []
-    for i, one in enumerate(X):
+    for i, one in enumerate(clips):
         paths = files.find(one) if isinstance(one, str | Path) else None
         each += [(one, f"{name}[{i}]")] if paths is None else [(path, str(path)) for path in paths]
     return each
@@ -103,13 +101,3 @@ def check(clip: Any, label: str) -> np.ndarray:
 def _frame(clip: np.ndarray) -> str:
     height, width, channels = clip.shape[1:]
     return f"{width}×{height} in {'grey' if channels == 1 else 'colour'}"
-
-
-def fingerprint(clips: Clips, *others: Any) -> str:
-    """A hash of clips and of what belongs to them: the same data gives the same."""
-    total = hashlib.sha256()
-    for clip in clips:
-        total.update(repr((clip.shape, clip.dtype.str)).encode() + np.ascontiguousarray(clip).tobytes())
-    for other in others:
-        total.update(repr(other).encode())
-    return total.hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, setting
-from recurra.tasks.video import whole
+from recurra.tasks.video import per_clip
 from recurra.tasks.video.config import ClipsConfig
 
 IMAGES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"))
@@ -116,7 +116,7 @@ def _read_video(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise DataError(f"{path} has no pictures in it; expected a video")
-            if cut := whole.missing(path):
+            if cut := per_clip.missing(path):
                 raise DataError(
                     f"{path} is cut off: it has {cut[0]:,} of the {cut[1]:,} bytes that it tells of; copy it again, or keep"
                     f" what there is: ffmpeg -i {path.name} -c copy rest{path.suffix}"

@@ -1,6 +1,6 @@
 """The networks: frames → scores of labels, and frames → the frames that come next."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +15,21 @@ from recurra.tasks.video.config import ClassifierConfig, NetworkConfig, Predicto
 _SMALLEST = 5  # pixels: a frame is halved until its shorter side has no more
 
 
-class Frame(NamedTuple):
-    """The size of a frame."""
+@dataclass(frozen=True)
+class Frame:
+    """The size of a frame, in pixels, and its colours: 1 (grey) or 3. ValueError where there is no such frame."""
 
     height: int
     width: int
     channels: int
+
+    def __post_init__(self):
+        if min(self.size) < 1 or self.channels not in (1, 3):
+            raise ValueError(f"there is no frame of {self.size}")
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
 
 
 class ClipClassifier(nn.Module):
@@ -70,7 +79,7 @@ class ClipClassifier(nn.Module):
         return list(self.head(self.dropout(self.pooling(states, lengths))).split(self.classes, 1))
 
 
-class Forecaster(nn.Module):
+class FrameForecaster(nn.Module):
     """The next frames: `model(x, ahead)`; x (time, batch, channels, height, width) → (ahead, batch, channels, height, width).
 
     Frames are cut into patches, a pixel each. One stack of convolutional recurrent layers reads them, each layer at half the

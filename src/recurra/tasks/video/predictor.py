@@ -1,97 +1,116 @@
 """FramePredictor: the frames that come next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from torch import nn
 
 from recurra.config import whole
 from recurra.errors import DataError, setting
+from recurra.fitting.lifecycle import How, Listener, Report
+from recurra.fitting.split import Halves
 from recurra.tasks.video import config
-from recurra.tasks.video.base import Given, Listeners, VideoModel, held_out
+from recurra.tasks.video.base import Examples, Seen, VideoEstimator, origin
 from recurra.tasks.video.clips import Clips, named, read_clips
 from recurra.tasks.video.measure import SIDE, mse, ssim
-from recurra.tasks.video.model import Forecaster
+from recurra.tasks.video.model import Frame, FrameForecaster
 from recurra.tasks.video.task import FrameTask, draw, windows
 
 FEW = 10
 """With fewer clips than this, the end of each is held out in place of whole clips."""
 
 
-class FramePredictor(VideoModel):
+class FramePredictor(VideoEstimator):
     """The next frames of clips: `FramePredictor(seen=10, ahead=10).fit(clips).predict(beginnings)`.
 
-    Settings: the fields of NetworkConfig, PredictorConfig, ClipsConfig and TrainingConfig. out: a new folder to keep the run
-    in; default none. quiet: show nothing; default True. ConfigError for a setting that there is not, or that cannot be.
+    Settings: the fields of NetworkConfig, PredictorConfig, ClipsConfig and TrainingConfig. ConfigError for one that is unknown
+    or invalid.
     """
 
-    configs = config.PREDICTOR
-    defaults = config.DEFAULTS
-    schema = "video-frames/1"
+    schema, configs, defaults = "video-frames/2", config.PREDICTOR, config.DEFAULTS
+    takes = "clips"
+
+    @staticmethod
+    def read_files(paths: list[str]) -> list[str]:
+        return paths
 
     def fit(
         self,
-        X: Any,
+        clips: Any,
         *,
         validation_data: Any = None,
-        listeners: Listeners = (),
+        out: str | Path | None = None,
+        quiet: bool | None = None,
+        listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
-        again: str = "",
     ) -> Self:
         """Learn from clips, anew each time: every run of seen + ahead frames in them.
 
-        X: clips as `read_clips` takes them, of any numbers of frames. validation_data: clips to choose the best weights by, in
-        place of the part `validation`. listeners, stop: as in `recurra.training.fit`.
-        again: how to go on, for the message after Ctrl-C.
+        clips: as `read_clips` takes them, of any numbers of frames. validation_data: clips to choose the best weights by, in
+        place of the part `validation`. out: a new folder to keep the run in; default none is kept. Fitted on paths, it is
+        resumed without the data. quiet: show nothing; default: progress is shown on a terminal and in a notebook.
+        listeners, stop: as in `recurra.training.fit`.
 
-        Returns itself, now with model, history, and folder (None without `out`). DataError, ShapeError and DtypeError for clips
-        that cannot be used, such as too short ones, RunError where the folder is in use.
+        DataError, ShapeError and DtypeError for clips that cannot be used, such as too short ones, RunError where the folder is
+        in use or cannot be written, Interrupted after Ctrl-C.
         """
-        valid = None if validation_data is None else (validation_data, None)
-        return self._fit(X, None, valid, listeners, stop, again)
+        self._refuse_without_files(clips)
+        return self._fit(clips, validation_data, How(out, quiet, listeners, stop), origin(clips))
 
-    @classmethod
-    def resume(
-        cls,
-        folder: str | Path,
-        X: Any = None,
-        *,
-        validation_data: Any = None,
-        quiet: bool = True,
-        listeners: Listeners = (),
-        stop: Callable[[], bool] | None = None,
-        again: str = "",
-    ) -> Self:
-        """Go on with a fit that was stopped, to the bits it would have had: `FramePredictor.resume(folder, X)`.
+    # What is its own in the lifecycle
 
-        X, validation_data: the same as they were; other data is a DataError. X may be left out where it was paths.
-        """
-        valid = None if validation_data is None else (validation_data, None)
-        return cls._resume(folder, X, None, valid, quiet, listeners, stop, again)
+    def read(self, data: Any, name: str) -> Examples:
+        examples, (frames, why) = self._examples(data, name), self._wanted(self.parts["model"].ahead)
+        _long_enough(examples.clips, examples.names, frames, why)
+        return examples
 
-    def predict(self, X: Any, ahead: int | None = None) -> np.ndarray:
+    def split(self, data: Examples) -> Halves:
+        """Whole clips are held out, or the ends of a few long ones, where that leaves enough of each."""
+        fraction, (frames, _) = self.parts["data"].validation, self._wanted(self.parts["model"].ahead)
+        if not fraction or len(data.clips) >= FEW:
+            return super().split(data)
+        cuts = [_cut(len(clip), fraction, frames) for clip in data.clips]
+        train = [clip[:cut] for clip, cut in zip(data.clips, cuts, strict=True)]
+        ends = [(clip[cut:], name) for clip, name, cut in zip(*data[:2], cuts, strict=True) if cut < len(clip)]
+        return Halves(data._replace(clips=train), Examples([clip for clip, _ in ends], [name for _, name in ends]))
+
+    def learn(self, data: Halves) -> Seen:
+        return Seen(Frame(*data.train.clips[0].shape[1:]))
+
+    def network(self, parts: dict[str, Any], learned: Seen) -> FrameForecaster:
+        return FrameForecaster(learned.frame.channels, parts["network"], parts["model"])
+
+    def task(self, model: FrameForecaster, data: Halves) -> FrameTask:
+        if data.separate:
+            self._colours_fit(data.valid.clips, data.valid.names)
+        parts = self.parts
+        return FrameTask(
+            model, data.train.clips, data.valid.clips, parts["model"], parts["data"], parts["training"].seed
+        )
+
+    def report(self) -> Report:
+        return super().report()._replace(next=f"recurra video CLIP --model {self.folder} --to next.gif")
+
+    # What a fitted one does
+
+    def predict(self, clips: Any, ahead: int | None = None) -> np.ndarray:
         """What comes after the last frame of each clip, (clips, ahead, height, width[, 3]) float32 from 0 to 1.
 
-        X: clips of at least `seen` frames; the last `seen` of them are read. ahead: frames to draw; default as trained.
+        clips: of at least `seen` frames; the last `seen` of them are read. ahead: frames to draw; default as trained.
         """
-        model, seen = self._fitted(), self.parts["model"].seen
-        ahead = self._ahead(ahead)
-        clips = self._channels(read_clips(X, self.parts["data"]), named(X))
-        _long_enough(clips, named(X), seen, setting("seen", seen))
+        model, seen, ahead = self.model, self.parts["model"].seen, self._ahead(ahead)
+        clips = self._read_like_fitted(clips, seen, setting("seen", seen))
         return _grey(np.stack(list(draw(model, [clip[-seen:] for clip in clips], ahead))))
 
-    def evaluate(self, X: Any, ahead: int | None = None) -> dict[str, float]:
+    def evaluate(self, clips: Any, ahead: int | None = None) -> dict[str, float]:
         """How near the predictions come, beside copying the last frame seen: mse, ssim, copy_mse, copy_ssim.
 
         Every run of seen + ahead frames in the clips is measured; pixels go from 0 to 1. Frames narrower than the 11 pixels
         that SSIM looks at have none of it.
         """
-        model, seen = self._fitted(), self.parts["model"].seen
-        ahead = self._ahead(ahead)
-        clips = self._channels(read_clips(X, self.parts["data"]), named(X))
-        _long_enough(clips, named(X), seen + ahead, _named(seen, ahead))
+        model, seen, ahead = self.model, self.parts["model"].seen, self._ahead(ahead)
+        clips = self._read_like_fitted(clips, *self._wanted(ahead))
         runs = windows(clips, seen + ahead)
         names = ("mse", "ssim") if min(clips[0].shape[1:3]) >= SIDE else ("mse",)
         found: dict[str, list[float]] = {f"{copy}{name}": [] for copy in ("", "copy_") for name in names}
@@ -103,15 +122,15 @@ class FramePredictor(VideoModel):
                     found[f"{name}ssim"].append(ssim(guess.mean(-1), run[seen:].mean(-1)))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
-    def score(self, X: Any) -> float:
+    def score(self, clips: Any) -> float:
         """How much of copying's squared error is gone: 1 for perfect predictions, 0 for copies of the last frame.
 
         DataError where nothing moves in any clip: copying makes no error there.
         """
-        found = self.evaluate(X)
+        found = self.evaluate(clips)
         if not found["copy_mse"]:
             raise DataError(
-                "nothing moves in `X`: copies of the last frame are perfect there, and a score beside them has no meaning;"
+                "nothing moves in `clips`: copies of the last frame are perfect there, and a score beside them has no meaning;"
                 " give clips in which something moves, or use `evaluate`"
             )
         return 1 - found["mse"] / found["copy_mse"]
@@ -120,50 +139,29 @@ class FramePredictor(VideoModel):
         ahead = self.parts["model"].ahead if ahead is None else ahead
         return whole("ahead", ahead, "a number of frames, 1 or more")
 
-    def _channels(self, clips: Clips, names: list[str]) -> Clips:
-        """Frames of any size will do, if their colours are those that the model was fitted on."""
-        if clips[0].shape[-1] != self.frame.channels:
-            kinds = {1: "grey", 3: "colour"}
-            raise DataError(
-                f"`{names[0]}` is in {kinds[clips[0].shape[-1]]}; the model was fitted on {kinds[self.frame.channels]} frames"
-            )
+    def _wanted(self, ahead: int) -> tuple[int, str]:
+        """How many frames a clip needs, and why."""
+        seen = self.parts["model"].seen
+        return seen + ahead, f"{setting('seen', seen)} and {setting('ahead', ahead)}"
+
+    def _read_like_fitted(self, clips: Any, frames: int, why: str) -> Clips:
+        names, clips = named(clips), read_clips(clips, self.parts["data"])
+        self._colours_fit(clips, names)
+        _long_enough(clips, names, frames, why)
         return clips
 
-    def _learn(self, given: Given) -> None:
-        seen, ahead = self.parts["model"].seen, self.parts["model"].ahead
-        _long_enough(given.clips, given.names, seen + ahead, _named(seen, ahead))
-
-    def _network(self) -> nn.Module:
-        return Forecaster(self.frame.channels, self.parts["network"], self.parts["model"])
-
-    def _task(self, given: Given, valid: Given | None) -> FrameTask:
-        model, data, seed = self.parts["model"], self.parts["data"], self.parts["training"].seed
-        if valid is None:
-            train, held = _split(given.clips, data.validation, model.seen + model.ahead, seed)
-        else:
-            train, held = given.clips, self._channels(valid.clips, valid.names)
-            _long_enough(held, valid.names, model.seen + model.ahead, _named(model.seen, model.ahead))
-        return FrameTask(self.model, train, held, model, data, seed)
+    def _colours_fit(self, clips: Clips, names: list[str]) -> None:
+        """DataError for other colours than the model was fitted on; frames may be of any size."""
+        channels, wanted = clips[0].shape[-1], self.learned.frame.channels
+        if channels != wanted:
+            kinds = {1: "grey", 3: "colour"}
+            raise DataError(f"`{names[0]}` is in {kinds[channels]}; the model was fitted on {kinds[wanted]} frames")
 
 
-def _split(clips: Clips, fraction: float, frames: int, seed: int) -> tuple[Clips, Clips]:
-    """Clips to train on and to choose by: whole clips, or the ends of a few long ones, where that leaves enough of each."""
-    if not fraction:
-        return clips, []
-    if len(clips) >= FEW:
-        train, held = held_out(clips, fraction, seed)
-        return [clips[i] for i in train], [clips[i] for i in held]
-    train, held = [], []
-    for clip in clips:
-        count = max(round(fraction * len(clip)), frames)
-        count = count if len(clip) - count >= frames else 0
-        train.append(clip[: len(clip) - count])
-        held += [clip[len(clip) - count :]] if count else []
-    return train, held
-
-
-def _named(seen: int, ahead: int) -> str:
-    return f"{setting('seen', seen)} and {setting('ahead', ahead)}"
+def _cut(length: int, fraction: float, frames: int) -> int:
+    """Where the held-out end of a clip begins; its length where that would not leave so many frames on both sides."""
+    count = max(round(fraction * length), frames)
+    return length - count if length - count >= frames else length
 
 
 def _long_enough(clips: Clips, names: list[str], frames: int, why: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from recurra.data import Batches
 from recurra.tasks.video.clips import Clips
 from recurra.tasks.video.config import ClipsConfig, PredictorConfig
-from recurra.tasks.video.model import ClipClassifier, Forecaster
+from recurra.tasks.video.model import ClipClassifier, FrameForecaster
 from recurra.training import Task, distributed
 
 READ = 32
@@ -91,7 +91,7 @@ class FrameTask(_VideoTask):
     """The next frames of clips (see `recurra.training.Task`): every window of as many frames as are seen and predicted."""
 
     def __init__(
-        self, model: Forecaster, train: Clips, valid: Clips, config: PredictorConfig, data: ClipsConfig, seed: int
+        self, model: FrameForecaster, train: Clips, valid: Clips, config: PredictorConfig, data: ClipsConfig, seed: int
     ):
         self.model, self.config, self.data, self.seed = model, config, data, seed
         self.frames = config.seen + config.ahead
@@ -101,12 +101,13 @@ class FrameTask(_VideoTask):
         self.steps = len(self.batches)
 
     def batch(self, epoch: int, index: int) -> Tensor:
-        random = np.random.default_rng((self.seed, epoch, index, distributed.rank()))
-        clips = [self._changed(self.train[i], random) for i in self.batches.batch(epoch, index)]
+        clips = [self._changed(epoch, int(number)) for number in self.batches.batch(epoch, index)]
         return together(clips, self.model.device)[0]
 
-    def _changed(self, clip: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """A random square of the clip, mirrored or not, as the settings say."""
+    def _changed(self, epoch: int, number: int) -> np.ndarray:
+        """A random square of a clip, mirrored or not, as the settings say."""
+        # By its number and the epoch alone: several processes change a clip as one would.
+        clip, random = self.train[number], np.random.default_rng((self.seed, epoch, number))
         if side := self.data.crop:
             height, width = clip.shape[1:3]
             line, column = (random.integers(max(1, size - side + 1)) for size in (height, width))
@@ -117,7 +118,7 @@ class FrameTask(_VideoTask):
         seen, ahead = batch.split([self.config.seen, self.config.ahead])
         return F.mse_loss(model(seen, self.config.ahead), ahead), None, batch.shape[1]
 
-    def evaluate(self, model: Forecaster) -> dict[str, float]:
+    def evaluate(self, model: FrameForecaster) -> dict[str, float]:
         if not self.valid:
             return {}
         errors, copies = 0.0, 0.0
@@ -135,7 +136,7 @@ def windows(clips: Clips, frames: int) -> list[np.ndarray]:
     return [clip[start : start + frames] for clip in clips for start in range(len(clip) - frames + 1)]
 
 
-def draw(model: Forecaster, clips: Clips, ahead: int) -> Iterator[np.ndarray]:
+def draw(model: FrameForecaster, clips: Clips, ahead: int) -> Iterator[np.ndarray]:
     """What the model sees coming after each clip, (ahead, height, width, channels) float32 from 0 to 1."""
     with torch.no_grad():
         for start in range(0, len(clips), READ):
