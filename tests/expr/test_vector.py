@@ -22,7 +22,7 @@ using namespace recurra;
   }
 template <class V> V soft(V v) { return softplus(v, decltype(first(v))(20)); }
 BOTH(exp) BOTH(expm1) BOTH(log) BOTH(log1p) BOTH(sqrt) BOTH(sigmoid) BOTH(tanh) BOTH(erf) BOTH(soft)
-BOTH(relu) BOTH(abs) BOTH(sign) BOTH(sin) BOTH(cos) BOTH(floor) BOTH(logsigmoid)
+BOTH(relu) BOTH(abs) BOTH(sign) BOTH(exp2) BOTH(sin) BOTH(cos) BOTH(floor) BOTH(logsigmoid)
 RECURRA_EXPORT float total_f32(const float* a, long n) {
   Floats sum{};
   each<float>(n, [&](auto at) { sum += only(load(a, at), at, 0.0f); });
@@ -43,6 +43,7 @@ RECURRA_EXPORT void pair_f32(const float* a, const float* b, float* low, float* 
 # The largest error in units in the last place, as the comments of vector.h give it.
 ULP = {
     "exp": 1.5,
+    "exp2": 1.5,
     "expm1": 2.0,
     "log": 1.0,
     "log1p": 1.6,

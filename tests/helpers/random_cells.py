@@ -17,6 +17,7 @@ from recurra.expr.ops import ELEMENTWISE
 SAFE = {
     "exp": "exp(clamp({}, -3, 2))",
     "expm1": "expm1(clamp({}, -3, 2))",
+    "exp2": "exp2(clamp({}, -3, 2))",
     "log": "log(0.6 + square({}))",
     "log1p": "log1p(square({}))",
     "sqrt": "sqrt(0.2 + square({}))",

@@ -338,6 +338,14 @@ _ELEMENTWISE = (
         derivative=lambda t, y, g, v: (t.mul(g, t.add(y, t.const(1))),),
     ),
     Op(
+        name="exp2",
+        says="2 to the power v.",
+        fold=lambda v: 2.0**v,
+        derivative=lambda t, y, g, v: (t.mul(g, t.mul(t.const(math.log(2)), y)),),
+        text="2^({})",
+        latex="2^{{{}}}",
+    ),
+    Op(
         name="log",
         says="The natural logarithm.",
         fold=lambda v: math.log(v) if v else -math.inf,
