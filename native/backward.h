@@ -21,7 +21,7 @@ class Backward {
   Backward(const Call& call, const Sizes<K>& z, const Weights<K>& weights, long d, const Part& part, void* memory,
            const Gradients<K>& gradients, Team& team)
       : call_(call), z_(z), w_(weights), dir_(call.direction[d]), d_(d), part_(part), team_(team),
-        g_(gradients),         keep_(lay_out<K>(z, part, static_cast<char*>(memory))) {}
+        g_(gradients), keep_(lay_out<K>(z, part, static_cast<char*>(memory))) {}
 
   void run() {
     begin();
@@ -67,11 +67,11 @@ class Backward {
         if (dir_.dinitial && dir_.dinitial[k]) memset(static_cast<T*>(dir_.dinitial[k]) + b * width, 0, width * sizeof(T));
       }
     }
-    dx_ = arena.take<T>(rows * z_.GH);
+    dx_ = arena.take<T>(rows * z_.XH);
     dh_ = z_.merged || !z_.recurrent ? dx_ : arena.take<T>(rows * z_.GH);
     if (K::PAIR > 1) {
-      dx_operand_ = arena.take<Elem>(rows * z_.gate_width);
-      dh_operand_ = dh_ == dx_ ? dx_operand_ : arena.take<Elem>(rows * z_.gate_width);
+      dx_operand_ = arena.take<Elem>(rows * z_.x_width);
+      dh_operand_ = dh_ == dx_ ? dx_operand_ : arena.take<Elem>(rows * z_.h_width);
     } else {
       dx_operand_ = reinterpret_cast<Elem*>(dx_), dh_operand_ = reinterpret_cast<Elem*>(dh_);
     }
@@ -85,7 +85,7 @@ class Backward {
     if (z_.cell.cross + z_.cell.cross_row) cross_ = arena.take<T>(R * (z_.cell.cross * z_.H + z_.cell.cross_row));
     scratch_ = arena.take<T>((z_.cell.scratch_backward + 1) * z_.H * team_.size());
     if (K::PAIR > 1 && dir_.dx && !call_.tokens) dinput_ = arena.take<T>(rows * z_.I);
-    long n = std::max(z_.I, z_.P), room = outer_groups<K>(rows, z_.GH, n);
+    long n = std::max(z_.I, z_.P), room = outer_groups<K>(rows, std::max(z_.XH, z_.GH), n);
     if (z_.projected) room = std::max(room, outer_groups<K>(rows, z_.P, z_.H));
     room_size_ = (room + 64) * team_.size();
     room_ = arena.take<typename K::Group>(room_size_);
@@ -132,8 +132,8 @@ class Backward {
   void equations(long s, long first, long count, long piece) {
     const auto& cell = z_.cell;
     take_in(s, first, count);
-    const T *state[8], *dnext_rows[8], *vectors[64];
-    T *dstate_rows[8], *dvectors[64];
+    const T *state[MOST_STATES], *dnext_rows[MOST_STATES], *vectors[MOST_VECTORS];
+    T *dstate_rows[MOST_STATES], *dvectors[MOST_VECTORS];
     for (long k = 0; k < z_.S; ++k) {
       state[k] = keep_.recorded[k] ? before(k, s) + first * z_.width(k) : nullptr;
       dnext_rows[k] = dnext(k, s) + first * z_.width(k);
@@ -152,7 +152,7 @@ class Backward {
     step.keep = keep_.values + (part_.base[s] + first) * (cell.keep * z_.H + cell.keep_row);
     if (cross_) step.cross = cross_ + first * (cell.cross * z_.H + cell.cross_row);
     step.scratch = scratch_ + piece * (cell.scratch_backward + 1) * z_.H;
-    step.dx = dx_ + at(s, first) * z_.GH;
+    step.dx = dx_ + at(s, first) * z_.XH;
     step.dh = dh_ == dx_ ? nullptr : dh_ + at(s, first) * z_.GH;
     if (dof_) step.dof = dof_ + first * cell.of * z_.H;
     cell.backward[0](&step);
@@ -223,13 +223,13 @@ class Backward {
     if constexpr (K::PAIR > 1)
       for (long r = first; r < first + count; ++r) {
         const long j = at(s, r);
-        narrow_row(dx_ + j * z_.GH, dx_operand_ + j * z_.gate_width);
-        if (dh_ != dx_) narrow_row(dh_ + j * z_.GH, dh_operand_ + j * z_.gate_width);
+        narrow_row(dx_ + j * z_.XH, dx_operand_ + j * z_.x_width, z_.XH, z_.x_width);
+        if (dh_ != dx_) narrow_row(dh_ + j * z_.GH, dh_operand_ + j * z_.h_width, z_.GH, z_.h_width);
       }
   }
-  void narrow_row(const T* from, Elem* to) {
-    convert(from, to, z_.GH);
-    for (long i = z_.GH; i < z_.gate_width; ++i) to[i] = 0;
+  static void narrow_row(const T* from, Elem* to, long n, long width) {
+    convert(from, to, n);
+    for (long i = n; i < width; ++i) to[i] = 0;
   }
 
   // dstate of the output += W_hᵀ dh.
@@ -269,7 +269,7 @@ class Backward {
   // A row of dh from a block's first gate row on. In pairs a block must begin on a whole group and end in zeros, so where it
   // might not, a copy is made.
   const Elem* rows_operand(long s, long r, const Block<K>& block) {
-    const Elem* row = dh_operand_ + at(s, r) * (K::PAIR > 1 ? z_.gate_width : z_.GH) + block.row;
+    const Elem* row = dh_operand_ + at(s, r) * (K::PAIR > 1 ? z_.h_width : z_.GH) + block.row;
     if (K::PAIR == 1 || block.rows % K::PAIR == 0 || block.gate < 0) return row;
     const long width = groups<K>(block.rows) * K::PAIR;
     copies_.resize(ROWS_MOST * width);
@@ -316,10 +316,10 @@ class Backward {
   // The large products of a chunk, while its gates' gradients are still in cache.
   void weights(long first, long end) {
     long rows = 0;
-    const long gate_stride = K::PAIR > 1 ? z_.gate_width : z_.GH;
+    const long x_stride = K::PAIR > 1 ? z_.x_width : z_.XH, h_stride = K::PAIR > 1 ? z_.h_width : z_.GH;
     for (long s = first; s < end; ++s) rows += part_.active[s];
     if (!rows) return;
-    for (long j = 0; j < rows; ++j) a_[j] = dx_operand_ + j * gate_stride;
+    for (long j = 0; j < rows; ++j) a_[j] = dx_operand_ + j * x_stride;
     bool packed = false;
     if (call_.tokens) {
       if (g_.table) to_table(first, end);
@@ -329,16 +329,16 @@ class Backward {
         gather(first, end, [&](long s, long r) {
           return static_cast<const Elem*>(call_.x) + time(r, s) * call_.x_time + part_.row[r] * call_.x_row;
         });
-        team_outer(0, z_.GH, 0, z_.I, rows, g_.w_x, z_.I, false);
+        team_outer(0, z_.XH, 0, z_.I, rows, g_.w_x, z_.I, false);
         packed = true;
       }
     }
-    if (g_.b_x) add_columns(dx_, rows, z_.GH, g_.b_x);
+    if (g_.b_x) add_columns(dx_, rows, z_.XH, g_.b_x);
     if (z_.recurrent && g_.b_h && dh_ != dx_) add_columns(dh_, rows, z_.GH, g_.b_h);
     if (z_.recurrent && g_.w_h) {
       if (dh_ != dx_) {
         packed = false;
-        for (long j = 0; j < rows; ++j) a_[j] = dh_operand_ + j * gate_stride;
+        for (long j = 0; j < rows; ++j) a_[j] = dh_operand_ + j * h_stride;
       }
       for (const Block<K>& block : w_.recurrent) to_recurrent(first, end, rows, block, packed);
     }
@@ -410,9 +410,9 @@ class Backward {
     long j = 0;
     for (long s = first; s < end; ++s)
       for (long r = 0; r < part_.active[s]; ++r, ++j) {
-        T* to = g_.table + call_.tokens[time(r, s) * call_.x_time + part_.row[r] * call_.x_row] * z_.GH;
-        const T* from = dx_ + j * z_.GH;
-        for (long i = 0; i < z_.GH; ++i) to[i] += from[i];
+        T* to = g_.table + call_.tokens[time(r, s) * call_.x_time + part_.row[r] * call_.x_row] * z_.XH;
+        const T* from = dx_ + j * z_.XH;
+        for (long i = 0; i < z_.XH; ++i) to[i] += from[i];
       }
   }
 
@@ -454,7 +454,7 @@ class Backward {
   const Gradients<K>& g_;
   const Keep<K> keep_;
   long first_ = 0, room_size_ = 0, pieces_ = 0;
-  T *carry_[8][2] = {}, *zone_[8] = {}, *dx_ = nullptr, *dh_ = nullptr, *wide_ = nullptr, *unread_ = nullptr, *masked_ = nullptr, *dof_ = nullptr;
+  T *carry_[MOST_STATES][2] = {}, *zone_[MOST_STATES] = {}, *dx_ = nullptr, *dh_ = nullptr, *wide_ = nullptr, *unread_ = nullptr, *masked_ = nullptr, *dof_ = nullptr;
   T *cross_ = nullptr, *scratch_ = nullptr, *dinput_ = nullptr;
   Elem *dx_operand_ = nullptr, *dh_operand_ = nullptr, *dproject_ = nullptr;
   typename K::Group* room_ = nullptr;

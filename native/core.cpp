@@ -5,6 +5,9 @@
 // and does the weights' products chunk by chunk, while the gates' gradients are in cache.
 #include "core.h"
 
+#include <cstddef>
+#include <string>
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -59,9 +62,9 @@ long forward(const Call& call) {
     const Direction& dir = call.direction[d];
     Weights<K>& w = weights[d];
     w.recurrent = blocks_of(z);
-    w.bias_x = sum_of<T>(call.tokens ? nullptr : dir.b_x, z.merged && z.recurrent ? dir.b_h : nullptr, z.GH, arena);
+    w.bias_x = sum_of<T>(call.tokens ? nullptr : dir.b_x, z.merged && z.recurrent ? dir.b_h : nullptr, z.XH, arena);
     if (!z.merged && z.recurrent) w.bias_h = sum_of<T>(dir.b_h, nullptr, z.GH, arena);
-    if (!plain && !call.tokens) w.input = packing.add(as<T>(dir.w_x), 1, z.I, z.I, z.GH);
+    if (!plain && !call.tokens) w.input = packing.add(as<T>(dir.w_x), 1, z.I, z.I, z.XH);
     if (plain || call.tokens) w.input = {nullptr, 0, 0};
     for (Block<K>& block : w.recurrent)
       block.packed = plain ? Packed<K>{nullptr, 0, 0}
@@ -101,12 +104,12 @@ struct GradientList {
       entries.push_back({to, size});
       return to;
     };
-    g.w_x = place(call.tokens ? nullptr : dir.dw_x, z.GH * z.I);
+    g.w_x = place(call.tokens ? nullptr : dir.dw_x, z.XH * z.I);
     g.w_h = place(dir.dw_h, z.GH * z.head_width);
-    g.b_x = place(dir.db_x, z.GH);
+    g.b_x = place(dir.db_x, z.XH);
     g.b_h = place(z.merged ? nullptr : dir.db_h, z.GH);
     g.w_r = place(dir.dw_r, z.P * z.H);
-    g.table = place(call.tokens ? dir.dx : nullptr, call.table_rows * z.GH);
+    g.table = place(call.tokens ? dir.dx : nullptr, call.table_rows * z.XH);
     for (long i = 0; i < z.cell.vectors; ++i) {
       T* to = place(dir.dvectors ? dir.dvectors[i] : nullptr, z.H);
       if (!to) to = arena.take<T>(z.H);  // the generated code always adds it up
@@ -129,7 +132,7 @@ long backward(const Call& call) {
     const Direction& dir = call.direction[d];
     Weights<K>& w = weights[d];
     w.recurrent = blocks_of(z);
-    if (dir.dx && !call.tokens) w.input = packing.add(as<T>(dir.w_x), z.I, 1, z.GH, z.I);
+    if (dir.dx && !call.tokens) w.input = packing.add(as<T>(dir.w_x), z.I, 1, z.XH, z.I);
     for (Block<K>& block : w.recurrent)
       block.packed = packing.add(as<T>(dir.w_h) + block.row * z.head_width, z.head_width, 1, block.rows, block.columns);
     if (z.projected) w.project = packing.add(as<T>(dir.w_r), z.H, 1, z.P, z.H);
@@ -189,6 +192,43 @@ long keep_bytes(const Call& call) {
 
 }  // namespace recurra
 
+namespace recurra {
+
+std::string layout() {
+  std::string text;
+  auto add = [&](const char* name, const char* type, size_t offset, size_t size) {
+    text += std::string(name) + " " + type + " " + std::to_string(offset) + " " + std::to_string(size) + ";";
+  };
+  typedef float T;
+#define FIELD(type, name) add(NAME "." #name, #type, offsetof(STRUCTURE, name), sizeof(STRUCTURE::name));
+#define LIST(type, name, count) FIELD(type, name)
+#define STRUCTURE Step<T>
+#define NAME "Step"
+#include "fields_step.h"
+#undef STRUCTURE
+#undef NAME
+#define STRUCTURE Cell<T>
+#define NAME "Cell"
+#include "fields_cell.h"
+#undef STRUCTURE
+#undef NAME
+#define STRUCTURE Direction
+#define NAME "Direction"
+#include "fields_direction.h"
+#undef STRUCTURE
+#undef NAME
+#define STRUCTURE Call
+#define NAME "Call"
+#include "fields_call.h"
+#undef STRUCTURE
+#undef NAME
+#undef FIELD
+#undef LIST
+  return text;
+}
+
+}  // namespace recurra
+
 using recurra::Call;
 
 template <class Work>
@@ -220,10 +260,9 @@ __attribute__((visibility("default"))) long recurra_backward(const Call* call) {
                                       : recurra::backward<recurra::Half>(*call);
   });
 }
-// The sizes of the structures, so that the caller can see that it lays them out the same way.
-__attribute__((visibility("default"))) void recurra_sizes(long* sizes) {
-  sizes[0] = sizeof(recurra::Call);
-  sizes[1] = sizeof(recurra::Direction);
-  sizes[2] = sizeof(recurra::Cell<float>);
+// Every field of the structures, "Call.time long 16 8;" and so on, so that the caller can see that it lays them out the same way.
+__attribute__((visibility("default"))) const char* recurra_layout() {
+  static const std::string text = recurra::layout();
+  return text.c_str();
 }
 }

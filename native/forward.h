@@ -23,7 +23,7 @@ class Forward {
     for (long s = 0; s < part_.steps(); s += chunk) {
       const long end = std::min(s + chunk, part_.steps());
       read_inputs(s, end);
-      for (long t = s; t < end; ++t) step(t, inputs_ + (part_.base[t] - part_.base[s]) * z_.GH);
+      for (long t = s; t < end; ++t) step(t, inputs_ + (part_.base[t] - part_.base[s]) * z_.XH);
     }
     pad();
   }
@@ -40,7 +40,7 @@ class Forward {
   void begin() {
     Arena& arena = own_arena();
     const long R = part_.rows, chunk = chunk_steps(part_), rows = std::min(part_.total(), chunk * R);
-    inputs_ = arena.take<T>(rows * z_.GH);
+    inputs_ = arena.take<T>(rows * z_.XH);
     if (!z_.merged && z_.recurrent) products_ = arena.take<T>(R * z_.GH);
     for (long k = 0; k < z_.S; ++k)
       for (long turn = 0; turn < 2 && !keep_.recorded[k]; ++turn) turns_[k][turn] = arena.take<T>(R * z_.width(k));
@@ -72,13 +72,13 @@ class Forward {
     for (long s = first; s < end; ++s)
       for (long r = 0; r < part_.active[s]; ++r, ++j) {
         const long at = time(r, s) * call_.x_time + part_.row[r] * call_.x_row;
-        to_[j] = inputs_ + j * z_.GH;
+        to_[j] = inputs_ + j * z_.XH;
         if (call_.tokens) {
-          const T* row = static_cast<const T*>(call_.x) + call_.tokens[at] * z_.GH;
+          const T* row = static_cast<const T*>(call_.x) + call_.tokens[at] * z_.XH;
           if (w_.bias_x)
-            for (long i = 0; i < z_.GH; ++i) to_[j][i] = row[i] + w_.bias_x[i];
+            for (long i = 0; i < z_.XH; ++i) to_[j][i] = row[i] + w_.bias_x[i];
           else
-            memcpy(to_[j], row, z_.GH * sizeof(T));
+            memcpy(to_[j], row, z_.XH * sizeof(T));
           continue;
         }
         from_[j] = static_cast<const Elem*>(call_.x) + at;
@@ -98,7 +98,7 @@ class Forward {
     if (packed.data)
       team_product<K>(team_, a, rows, packed, c, start, bias);
     else
-      team_dots<T, Elem>(team_, plain, z_.I, z_.GH, a, rows, c, start, bias);
+      team_dots<T, Elem>(team_, plain, z_.I, z_.XH, a, rows, c, start, bias);
   }
 
   void step(long s, T* x) {
@@ -109,13 +109,13 @@ class Forward {
       const long pieces = std::min(n, team_.size());
       team_.run(pieces, [&](long i) {
         const long r = i * n / pieces;
-        equations(s, r, (i + 1) * n / pieces - r, x + r * z_.GH, i);
+        equations(s, r, (i + 1) * n / pieces - r, x + r * z_.XH, i);
       });
     } else {
       for (long r = 0; r < n; r += together) {
         const long count = std::min(together, n - r);
-        if (z_.recurrent) recur(s, r, count, products(x + r * z_.GH, r));
-        equations(s, r, count, x + r * z_.GH, 0);
+        if (z_.recurrent) recur(s, r, count, products(x + r * z_.XH, r));
+        equations(s, r, count, x + r * z_.XH, 0);
       }
     }
     for (long r = part_.active[s + 1]; r < n; ++r)
@@ -129,8 +129,8 @@ class Forward {
   void equations(long s, long first, long count, T* x, long piece) {
     const auto& cell = z_.cell;
     T* h = products(x, first);
-    const T *state[8], *vectors[64];
-    T* next[8];
+    const T *state[MOST_STATES], *vectors[MOST_VECTORS];
+    T* next[MOST_STATES];
     for (long k = 0; k < z_.S; ++k) {
       state[k] = before(k, s) + first * z_.width(k);
       next[k] = after(k, s) + first * z_.width(k);
@@ -319,7 +319,7 @@ class Forward {
   Team& team_;
   const bool training_;
   Keep<K> keep_;
-  T *inputs_ = nullptr, *products_ = nullptr, *turns_[8][2] = {}, *of_ = nullptr, *wide_ = nullptr, *cross_ = nullptr;
+  T *inputs_ = nullptr, *products_ = nullptr, *turns_[MOST_STATES][2] = {}, *of_ = nullptr, *wide_ = nullptr, *cross_ = nullptr;
   T *scratch_ = nullptr, *gates_ = nullptr;
   Elem *operand_ = nullptr, *of_operand_ = nullptr, *wide_operand_ = nullptr, *padded_ = nullptr;
   std::vector<const Elem*> from_;

@@ -141,7 +141,7 @@ std::vector<Block<K>> blocks_of(const Sizes<K>& z) {
     blocks.push_back({-1, 0, z.GH, 0, z.P, {}});
     return blocks;
   }
-  for (long g = 0; g < z.G; ++g)
+  for (long g = 0; g < z.cell.h_gates; ++g)
     for (long k = 0; k < z.heads; ++k)
       blocks.push_back({g, g * z.H + k * (z.H / z.heads), z.H / z.heads, k * z.head_width, z.head_width, {}});
   return blocks;
@@ -182,7 +182,7 @@ struct Packing {
 template <class K>
 long rows_together(const Sizes<K>& z, long rows) {
   if (z.weights() > LARGE) return rows;
-  const long fit = 24000 / (z.GH * long(sizeof(typename K::Sum))) / ROWS * ROWS;
+  const long fit = 24000 / (std::max(z.XH, z.GH) * long(sizeof(typename K::Sum))) / ROWS * ROWS;
   return std::max(long(ROWS), fit);
 }
 

@@ -114,11 +114,11 @@ struct Keep {
   typedef typename K::Sum T;
   typedef typename K::Elem Elem;
   T* values = nullptr;          // [total][keep*H + keep_row]  what the cell keeps
-  T* history[8] = {};           // [rows + total][width]  each state before the first step, then after every step
+  T* history[MOST_STATES] = {};          // [rows + total][width]  each state before the first step, then after every step
   Elem* operand = nullptr;      // [total][P]  what W_h multiplied, where that is not history[0]
   Elem* of = nullptr;           // [total][OF][H]  the cell's own operands
   Elem* cell_output = nullptr;  // [total][H]  the output before its projection
-  bool recorded[8] = {};
+  bool recorded[MOST_STATES] = {};
   size_t bytes = 0;
 };
 
@@ -127,16 +127,17 @@ template <class K>
 struct Sizes {
   typedef typename K::Sum T;
   const Cell<T>& cell;
-  long G, H, P, I, S, GH, heads, head_width;
-  long operand_width, unit_width, gate_width, input_width;  // P, H, G*H and I, rounded up to whole groups
+  long H, P, I, S, XH, GH, heads, head_width;               // XH, GH: numbers of a row of W_x x, of W_h h
+  long operand_width, unit_width, x_width, h_width, input_width;  // P, H, XH, GH and I, rounded up to whole groups
   bool projected, merged, recurrent, aliased;               // aliased: W_h multiplies the recorded output itself
   explicit Sizes(const Call& call) : cell(*static_cast<const Cell<T>*>(call.cell)) {
-    G = cell.gates, H = call.units, P = call.outputs, I = call.inputs, S = cell.states, GH = G * H, heads = call.heads;
+    H = call.units, P = call.outputs, I = call.inputs, S = cell.states, heads = call.heads;
+    XH = cell.x_gates * H, GH = cell.h_gates * H;
     head_width = P / heads;
     auto up = [](long n) { return groups<K>(n) * K::PAIR; };
-    operand_width = up(P), unit_width = up(H), gate_width = up(GH), input_width = up(I);
+    operand_width = up(P), unit_width = up(H), x_width = up(XH), h_width = up(GH), input_width = up(I);
     projected = call.direction[0].w_r != nullptr;
-    merged = cell.merged, recurrent = cell.recurrent;
+    merged = cell.merged, recurrent = cell.h_gates > 0;
     aliased = recurrent && K::PAIR == 1 && !call.direction[0].mask;
   }
   double weights() const { return recurrent ? double(GH) * head_width * sizeof(typename K::Elem) : 0; }

@@ -24,7 +24,7 @@ SIZES = [(1, 1), (3, 7), (2, 16), (5, 33)]
 
 def tolerance(cell, kind: str) -> float:
     """Row operations divide by what may be small, and so lose more."""
-    rows = generate(cell).meta.keep_row > 0
+    rows = generate(cell).meta.fields["keep_row"] > 0
     return {"f64": 1e-8 if rows else 1e-11, "f32": 1e-2 if rows else 5e-6}[kind]
 
 

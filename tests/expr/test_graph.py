@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -115,9 +116,9 @@ def test_layer_norm_keeps_its_row_numbers():
 
 
 def test_state_is_kept_only_where_the_gradient_reads_it():
-    assert generate(cells.get("lstm")).meta.keeps_state == 0b10  # c, not h
-    assert generate(cells.get("gru")).meta.keeps_state == 0b1
-    assert generate(cells.get("rnn")).meta.keeps_state == 0
+    assert generate(cells.get("lstm")).meta.fields["keeps_state"] == 0b10  # c, not h
+    assert generate(cells.get("gru")).meta.fields["keeps_state"] == 0b1
+    assert generate(cells.get("rnn")).meta.fields["keeps_state"] == 0
 
 
 def takes_sums_only(cell) -> bool:
@@ -150,10 +151,10 @@ def test_merged_and_apart():
 
 
 def test_meta_of_cells_with_products():
-    meta = generate(OneProduct()).meta
+    meta = SimpleNamespace(**generate(OneProduct()).meta.fields)
     assert (meta.of, meta.forward_stages, meta.backward_stages, meta.whole_gates) == (1, 2, 2, 0b01)
     assert (meta.forward_of[1], meta.forward_gates[1], meta.backward_of[1], meta.backward_gates[1]) == (0, 2, 0, 2)
-    meta = generate(ThreeProducts()).meta
+    meta = SimpleNamespace(**generate(ThreeProducts()).meta.fields)
     assert (meta.of, meta.forward_stages, meta.whole_gates) == (3, 4, 0b0001)
     assert meta.forward_of == (0, 0, 1, 2)
     assert meta.forward_gates == (0, 0b0010, 0b0100, 0b1000)

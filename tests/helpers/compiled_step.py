@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 
+from recurra.backends.cpu.abi import Step
 from recurra.expr.compile import generate
 
 NATIVE = Path(__file__).parents[2] / "native"
@@ -63,21 +65,6 @@ def joined(cells: tuple, march: str = "", kinds: tuple[str, ...] = ("f32", "f64"
         parts.append(f"namespace cell_{k} {{\n{body}\n}}\n")
     library = compiled("\n".join(parts), march, ("-O1",))
     return {cell: (library, f"recurra_{k}") for k, cell in enumerate(cells)}
-
-
-# The pointers of step.h's Step, in its order.
-POINTERS = """
-    x h state vector next keep gate of cross scratch
-    dnext dstate dx dh dof dvector
-"""
-
-
-class Step(ctypes.Structure):
-    _fields_ = [
-        ("rows", ctypes.c_long),
-        ("units", ctypes.c_long),
-        *((name, ctypes.c_void_p) for name in POINTERS.split()),
-    ]
 
 
 class Arena:
@@ -153,7 +140,7 @@ def by_autograd(cell, case: dict) -> dict:
         dh[:, gate] = _or_zero(part)
     result = {f"next.{name}": n.detach() for name, n in zip(cell.state_names, new, strict=True)}
     result |= {f"gate.{name}": gates[name].detach().expand_as(case["x"][:, 0]) for name in names if name in gates}
-    result |= {"dx": _or_zero(x), "dh": dh} if cell.recurrent else {"dx": _or_zero(x)}
+    result |= {"dx": _or_zero(x), "dh": dh} if generate(cell).meta.h_gates else {"dx": _or_zero(x)}
     result |= {f"dstate.{name}": _or_zero(s) for name, s in zip(cell.state_names, state, strict=True)}
     return result | {f"dvector.{name}": _or_zero(v) for name, v in zip(cell.vectors, vector, strict=True)}
 
@@ -162,22 +149,34 @@ def _or_zero(leaf):
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
 
+def spread(values: torch.Tensor, gates: list[int], count: int) -> torch.Tensor:
+    """Values of some gates among those of all: 0 for the others."""
+    whole = values.new_zeros(len(values), count, values.shape[-1])
+    whole[:, gates] = values
+    return whole
+
+
 def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = True, made: tuple | None = None) -> dict:
     """The same by the generated code, as the core would call it. Without `keep`: no gradients, as in inference.
 
     made: the cell's part of what `joined` gave; None: it is compiled alone.
     """
     generated = generate(cell)
-    meta, (library, prefix) = generated.meta, made or (compiled(generated.source, march), "recurra")
+    meta, (library, prefix) = (
+        SimpleNamespace(**generated.meta.fields),
+        made or (compiled(generated.source, march), "recurra"),
+    )
     dtype, _ = KINDS[kind]
     arena = Arena(dtype)
     rows, gates, units = case["x"].shape
-    whole = case["x"] + case["h"] if meta.merged and meta.recurrent else case["x"]
-    x = arena.new(rows, gates, units, start=whole)
+    # The gates that have rows in W_x, and those in W_h.
+    of_x, of_h = (list(map(cell.gate_names.index, names)) for names in (generated.meta.x_gates, generated.meta.h_gates))
+    whole = case["x"] + case["h"] if meta.merged and of_h else case["x"]
+    x = arena.new(rows, len(of_x), units, start=whole[:, of_x])
     # Gates that wait for an `of` stay NaN until the product is there.
-    h = None if meta.merged else arena.new(rows, gates, units, start=case["h"])
+    h = None if meta.merged else arena.new(rows, len(of_h), units, start=case["h"][:, of_h])
     for bits in meta.forward_gates:
-        for gate in range(gates):
+        for gate in range(len(of_h)):
             if bits >> gate & 1:
                 h[:, gate] = float("nan")
     lists = {
@@ -196,8 +195,8 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
         "of": arena.new(rows, meta.of, units),
         "cross": arena.new(rows, meta.cross * units + meta.cross_row),
         "scratch": arena.new(max(meta.scratch, meta.scratch_backward), units),
-        "dx": arena.new(rows, gates, units),
-        "dh": None if meta.merged else arena.new(rows, gates, units),
+        "dx": arena.new(rows, len(of_x), units),
+        "dh": None if meta.merged else arena.new(rows, len(of_h), units),
         "dof": arena.new(rows, meta.of, units),
     }
     step, alive = Step(rows, units), []
@@ -207,15 +206,15 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
         setattr(step, name, ctypes.addressof(pointers))
     for name, tensor in arrays.items():
         setattr(step, name, None if tensor is None else tensor.data_ptr())
-    weights, bias = case["w"].to(dtype), case["b"].to(dtype)
+    weights, bias = case["w"][of_h].to(dtype), case["b"][of_h].to(dtype)
     for stage in range(meta.forward_stages):
         if stage:
-            for gate in range(gates):
+            for gate in range(len(of_h)):
                 if meta.forward_gates[stage] >> gate & 1:
                     h[:, gate] = F.linear(arrays["of"][:, meta.forward_of[stage]], weights[gate], bias[gate])
         getattr(library, f"{prefix}_forward_{stage}_{kind}")(ctypes.byref(step))
     result = {f"next.{name}": t.clone() for name, t in zip(cell.state_names, lists["next"], strict=True)}
-    result |= {f"gate.{name}": arrays["gate"][:, k].clone() for k, name in enumerate(meta.shown_names)}
+    result |= {f"gate.{name}": arrays["gate"][:, k].clone() for k, name in enumerate(generated.meta.shown_names)}
     if keep:
         # Nothing crosses from the forward to the backward pass but what is kept, and states that are said to be read.
         for name in ("cross", "scratch", "of", "x", "h", "gate"):
@@ -229,13 +228,13 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
                 bits, number = meta.backward_gates[stage], meta.backward_of[stage]
                 dof = arrays["dof"][:, number]
                 dof.zero_()
-                for gate in range(gates):
+                for gate in range(len(of_h)):
                     if bits >> gate & 1:
                         dof += arrays["dh"][:, gate] @ weights[gate]
             getattr(library, f"{prefix}_backward_{stage}_{kind}")(ctypes.byref(step))
-        result["dx"] = arrays["dx"]
-        if meta.recurrent:
-            result["dh"] = arrays["dx"] if meta.merged else arrays["dh"]
+        result["dx"] = spread(arrays["dx"], of_x, gates)
+        if of_h:
+            result["dh"] = spread(arrays["dx"] if meta.merged else arrays["dh"], of_h, gates)
         result |= {f"dstate.{name}": t for name, t in zip(cell.state_names, lists["dstate"], strict=True)}
         result |= {f"dvector.{name}": t - 0.5 for name, t in zip(cell.vectors, lists["dvector"], strict=True)}
     arena.check()

@@ -62,9 +62,9 @@ struct Case {
   Case(Cell<float>& cell, long seed, bool half) {
     generator.seed(unsigned(seed));
     memory.reserve(400), lists.reserve(100);
-    const long T = pick(1, 12), B = pick(1, 9), I = pick(1, 20), D = pick(1, 2), G = cell.gates;
-    const bool projects = cell.states > 1 && !(cell.keeps_state & 1) && cell.recurrent && pick(0, 3) == 0;
-    const long heads = !projects && cell.recurrent && pick(0, 3) == 0 ? 2 : 1, H = pick(2, 24) * heads;
+    const long T = pick(1, 12), B = pick(1, 9), I = pick(1, 20), D = pick(1, 2), X = cell.x_gates, G = cell.h_gates;
+    const bool projects = cell.states > 1 && !(cell.keeps_state & 1) && cell.h_gates && !cell.of && pick(0, 3) == 0;
+    const long heads = !projects && cell.h_gates && pick(0, 3) == 0 ? 2 : 1, H = pick(2, 24) * heads;
     const long P = projects ? pick(1, H - 1) : H, E = half ? 2 : 4;
     call.cell = &cell, call.io = half ? BF16 : F32;
     call.time = T, call.batch = B, call.inputs = I, call.units = H, call.outputs = P, call.heads = heads, call.directions = D;
@@ -93,16 +93,16 @@ struct Case {
           pointers.push_back(written ? result(T * B * (k ? H : P)) : fresh(T * B * (k ? H : P)));
         return list(pointers);
       };
-      dir.w_x = fresh(G * H * I, 0.3f);
-      if (cell.recurrent) dir.w_h = fresh(G * H * P / heads, 0.3f);
-      if (pick(0, 2)) dir.b_x = fresh(G * H), dir.b_h = cell.recurrent ? fresh(G * H) : nullptr;
+      dir.w_x = fresh(X * H * I, 0.3f);
+      if (cell.h_gates) dir.w_h = fresh(G * H * P / heads, 0.3f);
+      if (pick(0, 2)) dir.b_x = fresh(X * H), dir.b_h = cell.h_gates ? fresh(G * H) : nullptr;
       if (projects) dir.w_r = fresh(P * H, 0.3f);
       std::vector<const void*> vectors, dvectors;
       for (long i = 0; i < cell.vectors; ++i) vectors.push_back(fresh(H)), dvectors.push_back(result(H));
       dir.vectors = list(vectors), dir.dvectors = const_cast<void* const*>(list(dvectors));
       dir.state = states(false), dir.initial = resetting ? states(false) : nullptr;
       dir.last = const_cast<void* const*>(states(true));
-      if (cell.recurrent && pick(0, 1)) dir.mask = fresh(B * P);
+      if (cell.h_gates && pick(0, 1)) dir.mask = fresh(B * P);
       if (zone == 1) {
         std::vector<const void*> masks(size_t(cell.states), held.data());
         dir.zoneout = reinterpret_cast<const uint8_t* const*>(list(masks));
@@ -112,9 +112,9 @@ struct Case {
       if (pick(0, 1)) dir.trace_states = const_cast<void* const*>(traces(true)), dir.dtrace_states = traces(false);
       dir.dlast = states(false);
       dir.dx = result(T * B * I * E / 4 + 1);
-      dir.dw_x = result(G * H * I);
-      if (cell.recurrent) dir.dw_h = result(G * H * P / heads);
-      if (dir.b_x) dir.db_x = result(G * H), dir.db_h = cell.recurrent ? result(G * H) : nullptr;
+      dir.dw_x = result(X * H * I);
+      if (cell.h_gates) dir.dw_h = result(G * H * P / heads);
+      if (dir.b_x) dir.db_x = result(X * H), dir.db_h = cell.h_gates ? result(G * H) : nullptr;
       if (projects) dir.dw_r = result(P * H);
       dir.dstate = const_cast<void* const*>(states(true));
       if (resetting) dir.dinitial = const_cast<void* const*>(states(true));

@@ -2,55 +2,56 @@
 
 import shutil
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from helpers import cells_by_blocks
 
 from recurra import cells
+from recurra.backends.cpu import abi
 from recurra.expr.compile import generate
 
 NATIVE = Path(__file__).parents[2] / "native"
-NAMES = ("lstm", "gru", "gru-original", "layernorm-lstm", "mingru")
-NUMBERS = ["gates", "states", "vectors", "merged", "recurrent", "keep", "keep_row", "shown", "of", "cross", "cross_row"]
-NUMBERS += ["scratch", "scratch_backward"]
-NUMBERS += ["keeps_state", "forward_stages", "backward_stages"]
-LISTS = ("forward_of", "forward_gates", "backward_of", "backward_gates")
+CELLS = {
+    name.replace("-", "_"): cells.get(name) for name in ("lstm", "gru", "gru-original", "layernorm-lstm", "mingru")
+}
+CELLS |= {kind.__name__.lower(): kind() for kind in cells_by_blocks.CELLS}
 # Threads take rows of their own, or, as where W_h is large and rows are few, share each product.
 THREADS = {"apart": [], "together": ["-DRECURRA_LARGE=1", "-DRECURRA_SHARE=1"]}
 SANITIZERS = {"address": "address,undefined", "thread": "thread"}
 
 
-def table(names: tuple[str, ...]) -> str:
+def table() -> str:
     """cells.inc: what the driver must know of each cell."""
     lines, entries = [], []
-    for name in names:
-        meta, word = asdict(generate(cells.get(name)).meta), name.replace("-", "_")
+    for word, cell in CELLS.items():
+        fields = generate(cell).meta.fields
         lines.append(f"CELL({word})")
-        if meta["forward_stages"] > 1:
+        if fields["forward_stages"] > 1:
             lines.append(f"STAGE({word})")
-        functions = [
-            "{" + ", ".join(f"{word}_{way}_{k}_f32" for k in range(meta[f"{way}_stages"])) + "}"
-            for way in ("forward", "backward")
-        ]
-        numbers = [str(meta[key]) for key in NUMBERS] + ["{" + ", ".join(map(str, meta[key])) + "}" for key in LISTS]
-        entries.append("{" + ", ".join([*numbers, str(meta["whole_gates"]), *functions]) + "}")
+        values = []
+        for field in abi.Cell.spelled:
+            value = fields.get(field)
+            if value is None:  # the functions of each stage
+                value = [f"{word}_{field}_{k}_f32" for k in range(fields[f"{field}_stages"])]
+            listed = isinstance(value, tuple | list)
+            values.append("{" + ", ".join(map(str, value)) + "}" if listed else str(value))
+        entries.append("{" + ", ".join(values) + "}")
     return "\n".join([*lines, "static Cell<float> cells[] = {", ",\n".join(entries), "};"])
 
 
 def driver(folder: Path, compiler: str, flags: list[str]) -> Path:
     """The program that runs the core with some cells, in a folder of its own."""
     folder.mkdir(exist_ok=True)
-    (folder / "cells.inc").write_text(table(NAMES))
+    (folder / "cells.inc").write_text(table())
     flags = ["-std=c++17", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi", "-pthread", *flags]
     flags += [f"-I{NATIVE}", f"-I{folder}"]
     sources = [Path(__file__).parent / "driver.cpp", NATIVE / "core.cpp"]
-    for name in NAMES:
-        source = folder / f"{name}.cpp"
-        source.write_text(generate(cells.get(name)).source)
-        define = f"-DRECURRA_NAME(name)={name.replace('-', '_')}_##name"
-        build(compiler, [*flags, define, "-c", source, "-o", folder / f"{name}.o"])
-        sources.append(folder / f"{name}.o")
+    for word, cell in CELLS.items():
+        source = folder / f"{word}.cpp"
+        source.write_text(generate(cell).source)
+        build(compiler, [*flags, f"-DRECURRA_NAME(name)={word}_##name", "-c", source, "-o", folder / f"{word}.o"])
+        sources.append(folder / f"{word}.o")
     build(compiler, [*flags, *sources, "-o", folder / "driver"])
     return folder / "driver"
 

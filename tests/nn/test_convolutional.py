@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import cells_by_blocks
 from helpers.support import assert_close, randomise, run
 from torch._subclasses import FakeTensorMode
 
@@ -55,7 +56,7 @@ def test_the_convgru_is_the_equations():
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}], ids=["one", "stack"])
-@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.parametrize("cell", [*cells.names(), *cells_by_blocks.CELLS])
 def test_frames_of_one_pixel_are_vectors(cell, options):
     conv, plain = (
         make(cell, kernel=1, **options),

@@ -13,11 +13,12 @@ from recurra.cells import Cell, Facts
 
 
 class Weights(NamedTuple):
-    """One direction's weights. G gates, H units, I inputs, P outputs (H, or fewer with a projection)."""
+    """One direction's weights. H units, I inputs, P outputs (H, or fewer with a projection); X gates in W_x, G in W_h: those
+    that the cell's step reads, in the cell's order."""
 
-    w_x: Tensor  # (G*H, I)
+    w_x: Tensor  # (X*H, I)
     w_h: Tensor | None  # (G*H, P); (G*H, H/heads) with heads; None for a cell without a recurrent matrix
-    b_x: Tensor | None  # (G*H,)
+    b_x: Tensor | None  # (X*H,)
     b_h: Tensor | None  # (G*H,)
     w_r: Tensor | None = None  # (P, H) projection of the output
     vectors: dict[str, Tensor] = {}  # learned vectors by name, each (H,)
@@ -106,7 +107,7 @@ class Call:
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Time, batch and hidden units."""
-        gates = len(self.cell.gate_names)
+        gates = len(self.facts.x_gates)
         return self.x.shape[0], self.x.shape[1], self.weights[0].w_x.shape[0] // gates
 
     @property

@@ -32,9 +32,9 @@ def join(directions: list[Ran]) -> Ran:
 
 def _direction(call: Call, d: int) -> Ran:
     cell, weights, (time, batch, units) = call.cell, call.weights[d], call.sizes
-    names, gates = cell.state_names, cell.gate_names
+    names, gates, of_h = cell.state_names, call.facts.x_gates, call.facts.h_gates
     inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
-    product = _product(weights, len(gates), None if call.mask is None else call.mask[d], call.heads)
+    product = _product(weights, len(of_h), None if call.mask is None else call.mask[d], call.heads)
     whole = call.facts.whole
 
     backward = d == 1
@@ -47,7 +47,7 @@ def _direction(call: Call, d: int) -> Ran:
             old = tuple(torch.where(resets[t], i, o) for i, o in zip(call.initial[d], old, strict=True))
         x = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
         states = dict(zip(names, old, strict=True))
-        new, shown = cell.step(*cell.arguments(x, product, states, weights.vectors, whole))
+        new, shown = cell.step(*cell.arguments(x, product, states, weights.vectors, whole, of_h))
         new = tuple(_as_layer(n, call.x) for n in new)
         shown = {name: _as_layer(gate, call.x) for name, gate in shown.items()}
         if weights.w_r is not None:

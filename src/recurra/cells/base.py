@@ -15,7 +15,7 @@ takes them as a fourth argument: `step(self, x, h, s, w)`, then `w.NAME`.
 
 import copy
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from numbers import Real
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -66,13 +66,29 @@ class Cell:
         """One time step for a batch; `x`, `h` and `s` as in the module's text; returns `s.next(...)`."""
         raise CellError(f"{type(self).__name__} has no `step`; write def step(self, x, h, s) with its equations")
 
-    def arguments(self, x: dict, product: Callable, states: dict, vectors: dict, whole: bool = True) -> list:
+    def arguments(
+        self, x: dict, product: Callable, states: dict, vectors: dict, whole: bool = True, gates: tuple | None = None
+    ) -> list:
         """What `step` takes, made of values by name: whoever calls a step calls `cell.step(*cell.arguments(...))`.
 
         x: gate → its part of W_x x + b_x; states, vectors: name → value; product, whole: as `Product` takes them.
+        gates: those of W_h, in its order; default all.
         """
-        h = Product(self.gate_names if self.recurrent else (), product, states[self.state_names[0]], whole)
+        gates = (self.gate_names if self.recurrent else ()) if gates is None else gates
+        h = Product(gates, product, states[self.state_names[0]], whole)
         return [Named(**x), h, State(**states), *([Named(**vectors)] if self.vectors else [])]
+
+    def recorded(self, arguments: list, reads: set[str]) -> list:
+        """The same arguments, but whatever the step reads of them is written down, such as "x.i", "h.f", "s.c"."""
+        return [_Recorder(what, part, reads) for what, part in zip("xhsw", arguments, strict=False)]
+
+    def blocks(self, reads: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The gates that have rows in W_x and b_x, and those in W_h and b_h: what a step reads. W_x has one gate at least.
+
+        reads: as `recorded` wrote them down.
+        """
+        x = tuple([gate for gate in self.gate_names if f"x.{gate}" in reads]) or self.gate_names[:1]
+        return x, tuple([gate for gate in self.gate_names if self.recurrent and f"h.{gate}" in reads])
 
     def check_names(self) -> None:
         """The names of gates, states and vectors. Raises CellError."""
@@ -227,6 +243,22 @@ class Product:
         else:
             self.__dict__[name] = self._product(self._v, self._names.index(name))
         return self.__dict__[name]
+
+
+class _Recorder:
+    """One argument of a step; what is read of it is written down, and for a product of another vector "h.of"."""
+
+    def __init__(self, what: str, seen, reads: set[str]):
+        self._what, self._seen, self._reads = what, seen, reads
+
+    def __getattr__(self, name: str):
+        value = getattr(self._seen, name)
+        if name == "next" and self._what == "s":
+            return value
+        self._reads.add(f"{self._what}.{name}")
+        if name == "of" and self._what == "h":
+            return lambda v: _Recorder("h", value(v), self._reads)
+        return value
 
 
 def _unknown(name: str, known: Iterable[str]) -> Exception:

@@ -24,6 +24,10 @@ class Facts:
 
     reads: frozenset[str]
     """What the step read, such as "x.i", "h.i", "s.c", "w.peephole_i"."""
+    x_gates: tuple[str, ...]
+    """The gates with rows in W_x and b_x: those that the step reads of x."""
+    h_gates: tuple[str, ...]
+    """The gates with rows in W_h and b_h: those that the step reads of h; empty: the layer has no W_h."""
     shown: tuple[str, ...]
     """The gates whose values the step names in `s.next(...)`, in the cell's order."""
     whole: bool
@@ -98,7 +102,7 @@ def _found(cell: Cell) -> Facts:
         )
     shown = tuple(gate for gate in gates if gate in new.gates)
     whole = "h.of" not in reads
-    return Facts(frozenset(reads), shown, whole, whole and f"s.{states[0]}" not in reads)
+    return Facts(frozenset(reads), *cell.blocks(reads), shown, whole, whole and f"s.{states[0]}" not in reads)
 
 
 def _could_not_run(cell: Cell, error: Exception) -> str:
@@ -128,12 +132,11 @@ class _Spy:
         self.random = torch.Generator().manual_seed(0)
         self.given: dict[str, torch.Tensor] = {}  # by what the step calls it
 
-    def arguments(self, reads: set[str]) -> list[_Recorder]:
+    def arguments(self, reads: set[str]) -> list:
         cell = self.cell
         x, states = self._values("x", cell.gate_names), self._values("s", cell.state_names)
         vectors = self._values("w", cell.vectors, self.shape[1:])
-        made = cell.arguments(x, self._product, states, vectors)
-        return [_Recorder(what, part, reads) for what, part in zip("xhsw", made, strict=False)]
+        return cell.recorded(cell.arguments(x, self._product, states, vectors), reads)
 
     def _values(self, what: str, names, shape: tuple[int, ...] = shape) -> dict[str, torch.Tensor]:
         values = {name: self._random(*shape) for name in names}
@@ -151,19 +154,3 @@ class _Spy:
         return (
             self._random(*self.shape) if gate is not None else [self._random(*self.shape) for _ in self.cell.gate_names]
         )
-
-
-class _Recorder:
-    """One argument of a step; what is read of it is written down, such as "x.i", and for a product of another vector "h.of"."""
-
-    def __init__(self, what: str, seen, reads: set[str]):
-        self._what, self._seen, self._reads = what, seen, reads
-
-    def __getattr__(self, name: str):
-        value = getattr(self._seen, name)
-        if name == "next" and self._what == "s":
-            return value
-        self._reads.add(f"{self._what}.{name}")
-        if name == "of" and self._what == "h":
-            return lambda v: _Recorder("h", value(v), self._reads)
-        return value

@@ -14,7 +14,6 @@ from recurra.expr.text import formula, short
 from recurra.expr.trace import trace
 
 _TYPES = {"f32": "float", "f64": "double"}
-_MOST_STAGES = 4
 
 
 @dataclass(frozen=True)
@@ -31,30 +30,13 @@ class Kept:
 
 @dataclass(frozen=True)
 class Meta:
-    """The fields of step.h's `Cell`, but for the functions, and names for people."""
+    """What the core must know of a cell, and names for people."""
 
     name: str
-    gates: int
-    states: int
-    vectors: int
-    merged: int
-    recurrent: int
-    keep: int
-    keep_row: int
-    shown: int
-    of: int
-    cross: int
-    cross_row: int
-    scratch: int
-    scratch_backward: int
-    keeps_state: int
-    forward_stages: int
-    backward_stages: int
-    forward_of: tuple[int, ...]
-    forward_gates: tuple[int, ...]
-    backward_of: tuple[int, ...]
-    backward_gates: tuple[int, ...]
-    whole_gates: int
+    fields: dict[str, int | tuple[int, ...]]
+    """native/fields_cell.h but for the functions: by the field's name a number, or one for each stage."""
+    x_gates: tuple[str, ...]
+    h_gates: tuple[str, ...]
     gate_names: tuple[str, ...]
     state_names: tuple[str, ...]
     vector_names: tuple[str, ...]
@@ -103,11 +85,11 @@ def _inputs(graph: Graph) -> dict[Node, Place]:
 
 
 def _forward(graph: Graph, kept: Keep) -> Plan:
-    table, gates = graph.table, range(len(graph.cell.gate_names))
+    table, row = graph.table, graph.h_gates.index
     loads = _inputs(graph)
-    loads |= {table.leaf("a" if graph.merged else "x", g): Place("x", g) for g in gates}
-    loads |= {table.leaf("h", g): Place("h", g) for g in gates}
-    loads |= {table.leaf("of", (k, g)): Place("h", g) for k, read in enumerate(graph.of_gates) for g in read}
+    loads |= {table.leaf("a" if graph.merged else "x", g): Place("x", k) for k, g in enumerate(graph.x_gates)}
+    loads |= {table.leaf("h", g): Place("h", k) for k, g in enumerate(graph.h_gates)}
+    loads |= {table.leaf("of", (k, g)): Place("h", row(g)) for k, read in enumerate(graph.of_gates) for g in read}
     last = [(Place("next", k), node) for k, node in enumerate(graph.states)]
     last += [(Place("gate", k), node) for k, node in enumerate(graph.gates.values())]
     last += [(Place("keep", k), node) for k, node in enumerate(kept.units)]
@@ -116,7 +98,7 @@ def _forward(graph: Graph, kept: Keep) -> Plan:
 
 
 def _backward(graph: Graph, gradient: Gradient, kept: Keep) -> Plan:
-    table, cell = graph.table, graph.cell
+    table, cell, row = graph.table, graph.cell, graph.h_gates.index
     zero = table.const(0)
     loads = _inputs(graph)
     loads |= {table.leaf("dnext", k): Place("dnext", k) for k in range(len(cell.state_names))}
@@ -124,31 +106,25 @@ def _backward(graph: Graph, gradient: Gradient, kept: Keep) -> Plan:
     loads |= {node: Place("keep", k) for k, node in enumerate(kept.units)}
     loads |= {node: Place("keep_row", k) for k, node in enumerate(kept.rows)}
     # A product's gates first: the core turns their gradient into that of the vector multiplied, for the stage after.
-    roots = [[(Place("dh", g), gradient.dh[g] or zero) for g in read] for read in reversed(graph.of_gates)]
+    roots = [[(Place("dh", row(g)), gradient.dh[g] or zero) for g in read] for read in reversed(graph.of_gates)]
     early = {g for read in graph.of_gates for g in read}
-    last = [(Place("dx", g), node or zero) for g, node in enumerate(gradient.dx)]
-    if cell.recurrent and not graph.merged:
-        last += [(Place("dh", g), node or zero) for g, node in enumerate(gradient.dh) if g not in early]
+    last = [(Place("dx", k), gradient.dx[g] or zero) for k, g in enumerate(graph.x_gates)]
+    if not graph.merged:
+        last += [(Place("dh", k), gradient.dh[g] or zero) for k, g in enumerate(graph.h_gates) if g not in early]
     last += [(Place("dstate", k), node or zero) for k, node in enumerate(gradient.dstates)]
     last += [(Place("dvector", k), node) for k, node in enumerate(gradient.dvectors) if node is not None]
     return plan([*roots, last], loads)
 
 
 def _meta(graph: Graph, kept: Keep, forward: Plan, backward: Plan) -> Meta:
-    cell, count = graph.cell, len(graph.ofs)
-    bits = [sum(1 << g for g in read) for read in graph.of_gates]
-
-    def padded(values) -> tuple[int, ...]:
-        return (0, *values, *[0] * (_MOST_STAGES - 1 - count))
-
-    gates = len(cell.gate_names)
-    return Meta(
-        name=repr(cell),
-        gates=gates,
+    cell, count, row = graph.cell, len(graph.ofs), graph.h_gates.index
+    bits = [sum(1 << row(g) for g in read) for read in graph.of_gates]
+    fields = dict(
+        x_gates=len(graph.x_gates),
+        h_gates=len(graph.h_gates),
         states=len(cell.state_names),
         vectors=len(cell.vectors),
         merged=int(graph.merged),
-        recurrent=int(cell.recurrent),
         keep=len(kept.units),
         keep_row=len(kept.rows),
         shown=len(graph.gates),
@@ -160,11 +136,17 @@ def _meta(graph: Graph, kept: Keep, forward: Plan, backward: Plan) -> Meta:
         keeps_state=sum(1 << k for k, reads in enumerate(kept.reads_state) if reads),
         forward_stages=len(forward.stages),
         backward_stages=len(backward.stages),
-        forward_of=padded(range(count)),
-        forward_gates=padded(bits),
-        backward_of=padded(reversed(range(count))),
-        backward_gates=padded(bits[::-1]),
-        whole_gates=((1 << gates) - 1 - sum(bits)) if cell.recurrent else 0,
+        forward_of=(0, *range(count)),
+        forward_gates=(0, *bits),
+        backward_of=(0, *reversed(range(count))),
+        backward_gates=(0, *bits[::-1]),
+        whole_gates=(1 << len(graph.h_gates)) - 1 - sum(bits),
+    )
+    return Meta(
+        name=repr(cell),
+        fields=fields,
+        x_gates=tuple(cell.gate_names[g] for g in graph.x_gates),
+        h_gates=tuple(cell.gate_names[g] for g in graph.h_gates),
         gate_names=cell.gate_names,
         state_names=cell.state_names,
         vector_names=tuple(cell.vectors),
@@ -186,8 +168,10 @@ def _leaf_names(graph: Graph) -> dict[Node, str]:
 
 def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...], forward: Plan, backward: Plan) -> str:
     cell = graph.cell
-    sizes = dict(x=meta.gates, h=meta.gates, dx=meta.gates, dh=meta.gates, gate=meta.shown, of=meta.of, dof=meta.of)
-    sizes |= dict(keep=(meta.keep, meta.keep_row), cross=(meta.cross, meta.cross_row))
+    fields = meta.fields
+    x, h, of = fields["x_gates"], fields["h_gates"], fields["of"]
+    sizes = dict(x=x, h=h, dx=x, dh=h, gate=fields["shown"], of=of, dof=of)
+    sizes |= {name: (fields[name], fields[f"{name}_row"]) for name in ("keep", "cross")}
     lists = dict.fromkeys(("state", "next", "dnext", "dstate"), cell.state_names)
     arrays = Arrays(sizes, lists | dict.fromkeys(("vector", "dvector"), tuple(cell.vectors)))
 
@@ -197,7 +181,7 @@ def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...]
             case "keep":
                 return f"keep {place.index}: {kept[place.index].name}"
             case "dx" | "dh":
-                return f"{place.array}.{cell.gate_names[place.index]}"
+                return f"{place.array}.{(meta.x_gates if place.array == 'dx' else meta.h_gates)[place.index]}"
             case "gate":
                 return f"gate {meta.shown_names[place.index]}"
         return ""
@@ -213,7 +197,7 @@ def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...]
             writer = Writer(stage, Names(named), arrays, label)
             parts.append(writer.function(f"{direction}_{number}", template))
     parts.append("}  // namespace")
-    for direction, count in (("forward", meta.forward_stages), ("backward", meta.backward_stages)):
+    for direction, count in (("forward", len(forward.stages)), ("backward", len(backward.stages))):
         parts += [_export(direction, number, suffix) for number in range(count) for suffix in _TYPES]
     return "\n\n".join(parts) + "\n"
 

@@ -85,6 +85,10 @@ class Graph:
     """Every gate is read only as x.g + h.g (or there is no W_h): one leaf `a` a gate holds the sum."""
     names: dict[Node, str] = field(default_factory=dict)
     """What the cell calls a value, where it has a name."""
+    x_gates: tuple[int, ...] = ()
+    """The gates that have rows in W_x: those that the step reads of x."""
+    h_gates: tuple[int, ...] = ()
+    """The gates that have rows in W_h; empty: there is no W_h."""
 
     @functools.cached_property
     def key(self) -> str:
@@ -96,6 +100,7 @@ class Graph:
             repr(cell),
             type(cell).__doc__,
             (cell.gates, cell.states, tuple(cell.vectors), cell.recurrent, self.of_gates, self.merged),
+            (self.x_gates, self.h_gates),
             [(node.op, [place[a] for a in node.args], node.value, node.kind) for node in nodes],
             [place[node] for node in self.outputs()],
             tuple(self.gates),

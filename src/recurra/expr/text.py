@@ -211,7 +211,7 @@ class Printer:
                 return 1 if text.startswith("-") else (2 if " " in text else 9), text
             case "x" | "h":
                 return 9, of(node.op, node.value)
-            case "a" if cell.recurrent:
+            case "a" if self.graph.h_gates:
                 return 1, f"{of('x', node.value)} + {of('h', node.value)}"
             case "a":
                 return 9, of("x", node.value)

@@ -61,7 +61,8 @@ def _trace(cell, with_names: bool) -> Graph:
         return {name: Symbol(table, table.leaf(op, k, kind)) for k, name in enumerate(names)}
 
     states, vectors = symbols("state", cell.state_names), symbols("vector", cell.vectors, "vector")
-    arguments = cell.arguments(symbols("x", gates), products, states, vectors)
+    reads: set[str] = set()
+    arguments = cell.recorded(cell.arguments(symbols("x", gates), products, states, vectors), reads)
     where = type(cell).__name__
     try:
         new, local = _with_locals(cell, arguments) if with_names else (cell.step(*arguments), {})
@@ -85,7 +86,8 @@ def _trace(cell, with_names: bool) -> Graph:
     for name, value in local.items():
         if isinstance(value, Symbol) and value.node.args and name not in taken:
             names.setdefault(value.node, name)
-    graph = Graph(cell, table, states, shown, *ofs, names=names)
+    blocks = [tuple(map(gates.index, block)) for block in cell.blocks(reads)]
+    graph = Graph(cell, table, states, shown, *ofs, False, names, *blocks)
     return _merge(graph)
 
 
@@ -176,7 +178,7 @@ def _merge(graph: Graph) -> Graph:
                 f"{type(cell).__name__}.step cannot be compiled: it reads gate `{cell.gate_names[gate]}` both from h "
                 "and from h.of(...); give each product gates of its own"
             )
-    if not cell.recurrent:
+    if not graph.h_gates:
         return _replaced(graph, {node: table.leaf("a", node.value) for node in nodes if node.op == "x"})
     sums = {}
     alone = set(graph.outputs())
@@ -185,7 +187,7 @@ def _merge(graph: Graph) -> Graph:
             sums[node] = table.leaf("a", node.args[0].value)
         else:
             alone.update(node.args)
-    if graph.ofs or not whole or any(node in alone for node in nodes if node.op in ("x", "h")):
+    if graph.ofs or graph.x_gates != graph.h_gates or any(node in alone for node in nodes if node.op in ("x", "h")):
         return graph
     return _replaced(graph, sums)
 
@@ -207,6 +209,8 @@ def _replaced(graph: Graph, new: dict[Node, Node]) -> Graph:
         graph.ofs,
         graph.of_gates,
         merged=True,
+        x_gates=graph.x_gates,
+        h_gates=graph.h_gates,
         # A value that simplification left out is named all the same.
         names={new[node]: name for node, name in graph.names.items() if node in new and new[node].args},
     )

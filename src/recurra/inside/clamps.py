@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from recurra.cells import Cell
+from recurra.cells import Cell, facts
 from recurra.cells.base import Next
 from recurra.errors import ConfigError, TraceError
 from recurra.expr.evaluate import evaluate
@@ -130,6 +130,10 @@ class Held(Cell):
     def vectors(self) -> dict[str, float]:
         return self.cell.vectors | {f"{part}_{name}": 0.0 for name in self.state_names for part in ("held", "value")}
 
+    def blocks(self, reads) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The cell's own, whose weights these are, whatever its graph still reads."""
+        return facts(self.cell).x_gates, facts(self.cell).h_gates
+
     def step(self, x, h, s, w):
         if self.inner:
             return self._run(x, h, s, w)
@@ -168,7 +172,7 @@ def _graph(cell: Cell) -> Graph:
     for node in order(graph.outputs()):
         if node.op == "a":  # the sum of both products, or the input's alone
             x = table.leaf("x", node.value)
-            new[node] = table.add(x, table.leaf("h", node.value)) if cell.recurrent else x
+            new[node] = table.add(x, table.leaf("h", node.value)) if graph.h_gates else x
         elif node.args:
             new[node] = table.again(node, tuple(new[a] for a in node.args))
         else:

@@ -126,11 +126,12 @@ def _card(module: nn.Module, batch: int, time: int) -> Card:
         raise ConfigError(f"card: {type(module).__name__} holds no recurrent layer; pass one, or a model that has one")
     gates: dict[str, int] = {}
     for layer in layers:
-        names = layer.cell.gate_names
+        gates |= {gate: gates.get(gate, 0) for gate in layer.cell.gate_names}
         for key, parameter in layer.named_parameters():
             if key.startswith(("weight_ih", "weight_hh", "bias_ih", "bias_hh")):
-                for gate in names:
-                    gates[gate] = gates.get(gate, 0) + parameter.numel() // len(names)
+                blocks = layer.facts.x_gates if "_ih_" in key else layer.facts.h_gates
+                for gate in blocks:
+                    gates[gate] += parameter.numel() // len(blocks)
     total = sum(p.numel() for p in module.parameters())
     operations = sum(_operations(layer) for layer in layers)
     state = sum(
@@ -168,11 +169,9 @@ def _operations(layer: Recurrent) -> int:
     """One step of one row through all layers and directions."""
     shape, total = layer.shape, 0
     for inputs, hidden, output in zip(shape.inputs, shape.hidden, shape.outputs, strict=True):
-        products = sum(1 + bool(layer.cell.recurrent) for _ in layer.cell.gate_names)
-        multiply_adds = (
-            len(layer.cell.gate_names) * hidden * (inputs + (output // layer.heads if layer.cell.recurrent else 0))
-        )
-        biases = products * hidden if layer.bias else 0
+        x_rows, h_rows = len(layer.facts.x_gates) * hidden, len(layer.facts.h_gates) * hidden
+        multiply_adds = x_rows * inputs + h_rows * (output // layer.heads)
+        biases = x_rows + h_rows if layer.bias else 0
         projection = 2 * output * hidden if layer.proj_size else 0
         total += shape.directions * (2 * multiply_adds + biases + projection + elementwise(layer.cell) * hidden)
     return total

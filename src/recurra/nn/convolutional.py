@@ -91,14 +91,14 @@ class ConvRecurrent(nn.Module):
         self.reset_parameters()
 
     def _make_weights(self, suffix: str, below: int, hidden: int, kind: dict) -> None:
-        rows, kernel = len(self.cell.gate_names) * hidden, self.kernel_size
-        sizes = {"weight_ih": (rows, below, *kernel)}
-        if self.cell.recurrent:
-            sizes["weight_hh"] = (rows, hidden, *kernel)
+        x_rows, h_rows = (len(gates) * hidden for gates in (self.facts.x_gates, self.facts.h_gates))
+        sizes = {"weight_ih": (x_rows, below, *self.kernel_size)}
+        if h_rows:
+            sizes["weight_hh"] = (h_rows, hidden, *self.kernel_size)
         if self.bias:
-            sizes["bias_ih"] = (rows,)
-        if self.bias and self.cell.recurrent:
-            sizes["bias_hh"] = (rows,)
+            sizes["bias_ih"] = (x_rows,)
+        if self.bias and h_rows:
+            sizes["bias_hh"] = (h_rows,)
         for name, size in (sizes | dict.fromkeys(self.cell.vectors, (hidden,))).items():
             setattr(self, f"{name}_{suffix}", nn.Parameter(torch.empty(size, **kind)))
 
@@ -117,7 +117,7 @@ class ConvRecurrent(nn.Module):
                 named = {k.removesuffix(end): p for k, p in self.named_parameters(recurse=False) if k.endswith(end)}
                 # A convolution is a matrix from all that a pixel sees to its gates.
                 flat = {k: p.flatten(1) if p.dim() > 1 else p for k, p in named.items()}
-                initialise(flat, self.cell, self.init, forget)
+                initialise(flat, self.facts, self.cell, self.init, forget)
                 if self.init == "torch":  # its bound is for as many summands as hidden units; a kernel has more
                     for name in named.keys() & {"weight_ih", "weight_hh"}:
                         named[name].div_(math.sqrt(math.prod(self.kernel_size)))
@@ -177,7 +177,7 @@ class ConvRecurrent(nn.Module):
         tell the difference, and it is the order in memory that convolutions are fast in.
         """
         cell, time = self.cell, x.shape[0]
-        gates, names = cell.gate_names, cell.state_names
+        gates, of_h, names = self.facts.x_gates, self.facts.h_gates, cell.state_names
         w_x, w_h, b_x, b_h = (getattr(self, f"{name}_{suffix}", None) for name in WEIGHTS)
         products = _convolve(x.flatten(0, 1), w_x, b_x).unflatten(0, x.shape[:2]).unflatten(-1, (len(gates), -1))
         inputs = [gate.unbind(0) for gate in products.unbind(-2)]
@@ -185,8 +185,8 @@ class ConvRecurrent(nn.Module):
 
         def product(v: Tensor, gate: int | None):
             if gate is None:
-                return _convolve(v, w_h, b_h).unflatten(-1, (len(gates), -1)).unbind(-2)
-            return _convolve(v, w_h.chunk(len(gates))[gate], None if b_h is None else b_h.chunk(len(gates))[gate])
+                return _convolve(v, w_h, b_h).unflatten(-1, (len(of_h), -1)).unbind(-2)
+            return _convolve(v, w_h.chunk(len(of_h))[gate], None if b_h is None else b_h.chunk(len(of_h))[gate])
 
         resets = None if resets is None else resets_of(resets[..., None, None, None], active, backward)
         ys = [None] * time
@@ -195,7 +195,7 @@ class ConvRecurrent(nn.Module):
                 old = tuple(torch.where(resets[t], 0, state) for state in old)
             x_t = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
             states = dict(zip(names, old, strict=True))
-            new = cell.step(*cell.arguments(x_t, product, states, learned, self.facts.whole)).states
+            new = cell.step(*cell.arguments(x_t, product, states, learned, self.facts.whole, of_h)).states
             ys[t] = new[0] if active is None else torch.where(active[t], new[0], 0)
             if active is not None:
                 new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import init
 
-from recurra.cells import Cell
+from recurra.cells import Cell, Facts
 from recurra.errors import ConfigError, nearest, setting
 
 
@@ -65,20 +65,22 @@ def check_initialiser(name: str, cell: Cell, bias: bool, forget_bias: float | No
 
 
 @torch.no_grad()
-def initialise(named: dict[str, Tensor], cell: Cell, name: str, forget_bias: float | None, heads: int = 1) -> None:
+def initialise(
+    named: dict[str, Tensor], facts: Facts, cell: Cell, name: str, forget_bias: float | None, heads: int = 1
+) -> None:
     """Fill one direction's weights. named: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, and the cell's vectors.
 
     heads: into how many W_h is cut; each head's block of each gate is started on its own.
     """
-    gates = len(cell.gate_names)
+    x_gates, h_gates = len(facts.x_gates), len(facts.h_gates)
     for_input, for_recurrence, for_bias = INITIALISERS[name]
     for key, weight in named.items():
         if key == "weight_ih":
-            for_input(weight, gates)
+            for_input(weight, x_gates)
         elif key == "weight_hh":
-            for_recurrence(weight, gates * heads)
+            for_recurrence(weight, h_gates * heads)
         elif key in ("bias_ih", "bias_hh"):
-            for_bias(weight, gates)
+            for_bias(weight, x_gates if key == "bias_ih" else h_gates)
         elif key == "weight_hr":
             # The projection is (P, H): torch.nn draws it from ±1/√H too, which is its number of columns.
             _uniform(weight.t(), 1) if name == "torch" else init.orthogonal_(weight)
@@ -89,7 +91,8 @@ def initialise(named: dict[str, Tensor], cell: Cell, name: str, forget_bias: flo
     if cell.forget in cell.vectors:
         init.constant_(named[cell.forget], forget_bias)
         return
-    row = cell.gate_names.index(cell.forget)
-    init.constant_(_blocks(named["bias_ih"], gates)[row], forget_bias)
-    if "bias_hh" in named:
-        init.zeros_(_blocks(named["bias_hh"], gates)[row])
+    start = forget_bias  # in the first bias that the gate has
+    for key, gates in (("bias_ih", facts.x_gates), ("bias_hh", facts.h_gates)):
+        if key in named and cell.forget in gates:
+            init.constant_(_blocks(named[key], len(gates))[gates.index(cell.forget)], start)
+            start = 0.0

@@ -57,7 +57,7 @@ def check_options(layer: Any) -> None:
     for name in RATES:
         check_rate(name, getattr(layer, name))
     for name in ("recurrent_dropout", "weight_dropout"):
-        if getattr(layer, name) and not cell.recurrent:
+        if getattr(layer, name) and not layer.facts.h_gates:
             raise ConfigError(
                 f"{name}={getattr(layer, name)} has no effect: {cell!r} has no recurrent matrix. Leave it out"
             )
@@ -83,7 +83,7 @@ def _check_heads(layer: Any) -> None:
     whole("heads", heads)
     if heads == 1:
         return
-    if not layer.cell.recurrent:
+    if not layer.facts.h_gates:
         raise ConfigError(
             f"{setting('heads', heads)} has no effect: {layer.cell!r} has no recurrent matrix. Leave it out"
         )

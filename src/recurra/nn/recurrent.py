@@ -112,19 +112,19 @@ class Recurrent(nn.Module):
         self._fast = FastPath()
 
     def _make_weights(self, shape: Shape, kind: dict) -> None:
-        gates, cell = len(self.cell.gate_names), self.cell
+        cell, x_gates, h_gates = self.cell, len(self.facts.x_gates), len(self.facts.h_gates)
         self._names: list[list[Weights]] = []  # as Stack.names
         self._sizes: dict[str, tuple[int, ...]] = {}  # of every parameter
         for layer, (inputs, hidden, output) in enumerate(zip(shape.inputs, shape.hidden, shape.outputs, strict=True)):
             self._names.append([])
             for suffix in shape.suffixes(layer):
-                sizes = {"weight_ih": (gates * hidden, inputs)}
-                if cell.recurrent:
-                    sizes["weight_hh"] = (gates * hidden, output // self.heads)
+                sizes = {"weight_ih": (x_gates * hidden, inputs)}
+                if h_gates:
+                    sizes["weight_hh"] = (h_gates * hidden, output // self.heads)
                 if self.bias:
-                    sizes["bias_ih"] = (gates * hidden,)
-                if self.bias and cell.recurrent:
-                    sizes["bias_hh"] = (gates * hidden,)
+                    sizes["bias_ih"] = (x_gates * hidden,)
+                if self.bias and h_gates:
+                    sizes["bias_hh"] = (h_gates * hidden,)
                 if self.proj_size:
                     sizes["weight_hr"] = (output, hidden)
                 sizes |= dict.fromkeys(cell.vectors, (hidden,))
@@ -145,7 +145,7 @@ class Recurrent(nn.Module):
             for suffix in self.shape.suffixes(layer):
                 end = f"_{suffix}"
                 named = {k.removesuffix(end): p for k, p in self.named_parameters(recurse=False) if k.endswith(end)}
-                initialise(named, self.cell, self.init, forget, self.heads)
+                initialise(named, self.facts, self.cell, self.init, forget, self.heads)
 
     def _can_open_forget_gate(self) -> bool:
         return bool(self.cell.forget) and (self.bias or self.cell.forget in self.cell.vectors)

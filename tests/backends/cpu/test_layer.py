@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import cells_by_blocks
 from helpers.support import assert_close, random_state, randomise, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from recurra.nn import Recurrent
 if not any(shutil.which(name) for name in build.NAMES):
     pytest.skip("there is no C++ compiler here", allow_module_level=True)
 
-CELLS = cells.names()
+CELLS = [*cells.names(), *cells_by_blocks.CELLS]
 LIMIT = {torch.float64: 1e-11, torch.float32: 1e-5, torch.bfloat16: 0.06}
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 CELL = pytest.mark.parametrize("cell", CELLS)
@@ -105,7 +106,7 @@ def test_options(cell, option, bidirectional):
     facts = cells.facts(cells.get(cell))
     if "proj_size" in options and not facts.projects:
         pytest.skip("it reads its output unit by unit")
-    if not cells.get(cell).recurrent and {"recurrent_dropout", "weight_dropout", "heads"} & set(options):
+    if not facts.h_gates and {"recurrent_dropout", "weight_dropout", "heads"} & set(options):
         pytest.skip("it has no recurrent matrix")
     compare(cell, 7, 4, 3, 6, bidirectional=bidirectional, **options)
     call = {"lengths": LENGTHS, "resets": torch.rand(7, 4) < 0.3}
@@ -137,7 +138,7 @@ def test_every_state_and_gate(cell, bidirectional, call):
     x = torch.randn(7, 4, 3, dtype=torch.float64)
     with torch.no_grad():
         traces = [layer(x, return_gates=True, return_states=True, **call)[2] for layer in layers]
-    assert list(traces[0].gates) == list(traces[1].gates) == list(layers[0].cell.gate_names)
+    assert list(traces[0].gates) == list(traces[1].gates) == list(layers[0].facts.shown)
     assert_close(list(traces[0]), list(traces[1]), 1e-11)
 
 

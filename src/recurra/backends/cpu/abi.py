@@ -1,75 +1,72 @@
-"""native/step.h and native/core.h as ctypes sees them: the same fields in the same order.
+"""The structures that Python and the core share, read from native/fields_*.h, and where each field lies.
+
+The fields stand there once. C++ includes those files; here each line becomes a field of a ctypes structure. What the core was
+compiled with is compared at load (`layout`), field by field: name, type, place and size.
 
 Every field is 8 bytes: C's `long`, a pointer, an int64. Where `long` is shorter there are no kernels (`processor`).
 """
 
 import ctypes
 import functools
+import re
 from ctypes import c_long, c_void_p
+
+from recurra.backends.cpu import build
 
 F32, BF16, F64 = 0, 1, 2
 
-
-NUMBERS = ("gates", "states", "vectors", "merged", "recurrent", "keep", "keep_row", "shown", "of", "cross", "cross_row")
-NUMBERS += ("scratch", "scratch_backward", "keeps_state", "forward_stages", "backward_stages")
-LISTS = ("forward_of", "forward_gates", "backward_of", "backward_gates")
-MOST_STAGES = 4
+_LINE = re.compile(r"^(FIELD|LIST)\(([^,]+), (\w+)(?:, (\w+))?\)", re.MULTILINE)
+_POINTERS = ("Stage<T>", "Parallel")
 
 
-class Cell(ctypes.Structure):
-    """recurra::Cell<T>: what the core must know of a cell; the same for float and double but for the functions."""
-
-    _fields_ = [
-        *((name, c_long) for name in NUMBERS),
-        *zip(LISTS, [c_long * MOST_STAGES] * len(LISTS), strict=True),
-        ("whole_gates", c_long),
-        ("forward", c_void_p * MOST_STAGES),
-        ("backward", c_void_p * MOST_STAGES),
-    ]
+@functools.cache
+def _text(file: str) -> str:
+    return (build.native() / file).read_text("utf-8")
 
 
-class Direction(ctypes.Structure):
-    """recurra::Direction: addresses, all of them."""
+def constant(name: str) -> int:
+    """A whole number that native/step.h names: `constant("MOST_STATES")`."""
+    found = re.search(rf"constexpr long {name} = (\d+);", _text("step.h"))
+    assert found, f"native/step.h has no {name}"
+    return int(found[1])
 
-    _fields_ = [
-        (name, c_void_p)
-        for name in (
-            *("w_x", "w_h", "b_x", "b_h", "w_r", "vectors"),
-            *("state", "initial", "last"),
-            *("mask", "zoneout", "zone_share"),
-            *("trace_states", "trace_gates"),
-            "keep",
-            *("dlast", "dtrace_states"),
-            *("dx", "dw_x", "dw_h", "db_x", "db_h", "dw_r", "dvectors", "dstate", "dinitial"),
+
+MOST_STAGES, MOST_STATES, MOST_VECTORS, MOST_GATES = map(
+    constant, ("MOST_STAGES", "MOST_STATES", "MOST_VECTORS", "MOST_GATES")
+)
+
+
+def structure(name: str, **known: type) -> type[ctypes.Structure]:
+    """The ctypes structure of native/fields_NAME.h. known: the types of other structures in it."""
+    fields = []
+    for kind, spelled, field, count in _LINE.findall(_text(f"fields_{name.lower()}.h")):
+        pointer = spelled.endswith("*") or spelled in _POINTERS
+        plain = c_void_p if pointer else c_long if spelled == "long" else known[spelled]
+        fields.append(
+            (field, plain, spelled, 0 if kind == "FIELD" else int(count) if count.isdigit() else constant(count))
         )
-    ]
+    made = [(field, plain * count if count else plain) for field, plain, _, count in fields]
+    return type(name, (ctypes.Structure,), {"_fields_": made, "spelled": {f: s for f, _, s, _ in fields}})
 
 
-class Call(ctypes.Structure):
-    """recurra::Call: one layer over a sequence. Strides count numbers, not bytes."""
+Step = structure("Step")
+"""recurra::Step<T>: one time step for some rows; the core fills it in."""
+Cell = structure("Cell")
+"""recurra::Cell<T>: what the core must know of a cell; the same for float and double but for the functions."""
+Direction = structure("Direction")
+"""recurra::Direction: addresses, all of them."""
+Call = structure("Call", Direction=Direction)
+"""recurra::Call: one layer over a sequence. Strides count numbers, not bytes."""
 
-    _fields_ = [
-        ("cell", c_void_p),
-        *(
-            (name, c_long)
-            for name in ("io", "time", "batch", "inputs", "units", "outputs", "heads", "directions", "threads")
-        ),
-        ("x", c_void_p),
-        ("x_time", c_long),
-        ("x_row", c_long),
-        ("tokens", c_void_p),
-        ("table_rows", c_long),
-        ("lengths", c_void_p),
-        ("resets", c_void_p),
-        ("y", c_void_p),
-        ("y_time", c_long),
-        ("y_row", c_long),
-        ("dy", c_void_p),
-        ("dy_time", c_long),
-        ("dy_row", c_long),
-        ("parallel", c_void_p),
-        ("direction", Direction * 2),
-    ]
+
+def layout() -> str:
+    """Every field of the structures as ctypes lays them out, in the words of the core's recurra_layout."""
+    parts = []
+    for part in (Step, Cell, Direction, Call):
+        for name, spelled in part.spelled.items():
+            field = getattr(part, name)
+            parts.append(f"{part.__name__}.{name} {spelled} {field.offset} {field.size};")
+    return "".join(parts)
 
 
 @functools.cache

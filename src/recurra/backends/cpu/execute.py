@@ -123,7 +123,7 @@ def sizes(work: Work, made: Made) -> Sizes:
     x, tokens, one = work.operands.x, work.tokens, work.operands.weights[0]
     time, batch = (x if tokens is None else tokens).shape[:2]
     inputs = x.shape[-1]
-    units = (inputs if tokens is not None else one.w_x.shape[0]) // made.meta.gates
+    units = (inputs if tokens is not None else one.w_x.shape[0]) // len(made.x_gates)
     outputs, heads = units, 1
     if one.w_r is not None:
         outputs = one.w_r.shape[0]
@@ -133,13 +133,14 @@ def sizes(work: Work, made: Made) -> Sizes:
 
 
 @functools.lru_cache(maxsize=256)
-def _weight_shapes(gates: int, inputs: int, units: int, outputs: int, heads: int) -> dict[str, tuple[int, ...]]:
-    rows = gates * units
+def _weight_shapes(
+    x_gates: int, h_gates: int, inputs: int, units: int, outputs: int, heads: int
+) -> dict[str, tuple[int, ...]]:
     return {
-        "w_x": (rows, inputs),
-        "w_h": (rows, outputs // heads),
-        "b_x": (rows,),
-        "b_h": (rows,),
+        "w_x": (x_gates * units, inputs),
+        "w_h": (h_gates * units, outputs // heads),
+        "b_x": (x_gates * units,),
+        "b_h": (h_gates * units,),
         "w_r": (outputs, units),
     }
 
@@ -186,7 +187,8 @@ class Structures:
 
     def _weights(self, d: int) -> None:
         size, to, weights, labels = self.size, self.call.direction[d], self.work.operands.weights[d], LABELS[d]
-        shapes = _weight_shapes(self.made.meta.gates, size.inputs, size.units, size.outputs, size.heads)
+        gates = len(self.made.x_gates), len(self.made.h_gates)
+        shapes = _weight_shapes(*gates, size.inputs, size.units, size.outputs, size.heads)
         for name in MATRICES:
             weight = getattr(weights, name)
             if weight is not None:
@@ -288,7 +290,7 @@ def forward(work: Work, bound: bool = False, packed: Structures | None = None) -
     """
     packed = packed or structures(work)
     made = packed.made
-    size, call, states, number = packed.size, packed.call, made.meta.states, packed.number
+    size, call, states, number = packed.size, packed.call, len(made.cell.state_names), packed.number
     _check(work, size)
     out = DTYPES[work.io]
     y = empty_y(work, size)
@@ -310,7 +312,7 @@ def forward(work: Work, bound: bool = False, packed: Structures | None = None) -
             to.trace_states = packed.room(kept)
             done.kept_states.append(kept)
         if work.keep_gates:
-            kept = [door.empty((*steps, size.units), number) for _ in range(made.meta.shown)]
+            kept = [door.empty((*steps, size.units), number) for _ in made.meta.shown_names]
             to.trace_gates = packed.room(kept)
             done.kept_gates.append(kept)
         if keep is not None:
@@ -403,7 +405,7 @@ def _give_gradients(packed: Structures, d: int, found: Operands) -> None:
     for name, field in GRADIENTS:
         gradient = getattr(weights, name)
         setattr(to, field, None if gradient is None else gradient.data_ptr())
-    if to.db_h and not to.db_x:  # a merged cell's core computes it there, and copies
+    if to.db_h and not to.db_x and packed.made.meta.fields["merged"]:  # the core computes it there, and copies
         packed.held.append(door.empty(weights.b_h.shape, packed.number))
         to.db_x = packed.held[-1].data_ptr()
     if weights.vectors:

@@ -6,15 +6,13 @@ from torch import Tensor
 
 from recurra.backends import equations
 from recurra.backends.call import Call, Operands, Ran, is_transformed
-from recurra.backends.cpu import library, operator
+from recurra.backends.cpu import abi, library, operator
 from recurra.backends.cpu.execute import IO, Results, Work
 from recurra.backends.cpu.library import Unavailable
 from recurra.cells import Cell
 
 NAME = "cpu"
 READS_TOKENS = True
-
-MOST_STATES, MOST_VECTORS = 8, 64  # of the core's own arrays
 
 
 def why_not(call: Call) -> str | None:
@@ -30,6 +28,8 @@ def why_not(call: Call) -> str | None:
         return "forward-mode derivatives and torch.jit.trace need the equations"
     if call.keep_gates and _trains(call):
         return "gates that are returned have no gradients in its kernels: call under torch.no_grad()"
+    if call.heads > 1 and len(call.facts.h_gates) > abi.MOST_GATES:
+        return f"its kernels take at most {abi.MOST_GATES} gates of W_h with heads"
     return cell_reason(call.cell) or None
 
 
@@ -68,12 +68,14 @@ def _constant(function):
 @_constant
 def cell_reason(cell: Cell) -> str:
     """Why no kernel runs this cell; "" where one does. The first question compiles it."""
-    if len(cell.state_names) > MOST_STATES or len(cell.vectors) > MOST_VECTORS:
-        return f"its kernels take at most {MOST_STATES} states and {MOST_VECTORS} learned vectors"
+    if len(cell.state_names) > abi.MOST_STATES or len(cell.vectors) > abi.MOST_VECTORS:
+        return f"its kernels take at most {abi.MOST_STATES} states and {abi.MOST_VECTORS} learned vectors"
     try:
-        library.made(cell)
+        made = library.made(cell)
     except Unavailable as reason:
         return str(reason)
+    if made.meta.fields["of"] and len(made.h_gates) > abi.MOST_GATES:
+        return f"its kernels take at most {abi.MOST_GATES} gates of W_h with h.of"
     return ""
 
 

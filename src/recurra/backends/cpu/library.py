@@ -11,7 +11,8 @@ import os
 import sys
 import threading
 import warnings
-from ctypes import CDLL, addressof, c_long, c_void_p, cast
+from ctypes import CDLL, addressof, c_char_p, c_long, c_void_p, cast
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from recurra.backends.cpu.processor import Isa
 from recurra.cells.base import Cell
 from recurra.errors import BackendError, CellError, CompileWarning
 
-HEADERS = ("step.h", "vector.h")
+HEADERS = ("step.h", "vector.h", "fields_step.h", "fields_cell.h")
 """Those that a cell's generated code includes."""
 WAY_OUT = "`recurra doctor` shows what is here"
 
@@ -56,6 +57,16 @@ class Made(NamedTuple):
     structures: dict[int, abi.Cell]  # by io; native/step.h's Cell<float> or Cell<double>
     addresses: dict[int, int]  # of these
     library: CDLL
+
+    @property
+    def x_gates(self) -> tuple[str, ...]:
+        """The gates with rows in W_x."""
+        return self.meta.x_gates
+
+    @property
+    def h_gates(self) -> tuple[str, ...]:
+        """The gates with rows in W_h."""
+        return self.meta.h_gates
 
 
 def made(cell: Cell) -> Made:
@@ -147,11 +158,17 @@ def _core(isa: Isa) -> Core:
     functions = [library.recurra_keep_bytes, library.recurra_forward, library.recurra_backward]
     for function in functions:
         function.restype, function.argtypes = c_long, (c_void_p,)
-    said = (c_long * 3)()
-    library.recurra_sizes(said)
-    want = [ctypes.sizeof(structure) for structure in (abi.Call, abi.Direction, abi.Cell)]
-    assert list(said) == want, f"core.h and abi.py have drifted apart: {list(said)} and {want} bytes"
+    library.recurra_layout.restype = c_char_p
+    check_layout(library.recurra_layout().decode(), abi.layout())
     return Core(*functions, library)
+
+
+def check_layout(core: str, ours: str) -> None:
+    """Raise AssertionError, naming the first field, where the core lays a structure out otherwise than ctypes does."""
+    for theirs, mine in zip_longest(core.split(";"), ours.split(";")):
+        assert theirs == mine, (
+            f"the core and abi.py have drifted apart: {theirs!r} and {mine!r} (field, type, place, bytes)"
+        )
 
 
 def _load(what: Unit, isa: Isa) -> CDLL:
@@ -169,13 +186,10 @@ def _load(what: Unit, isa: Isa) -> CDLL:
 
 def _structure(meta: Any, library: CDLL, kind: str) -> abi.Cell:
     cell = abi.Cell()
-    for name in (*abi.NUMBERS, "whole_gates"):
-        setattr(cell, name, int(getattr(meta, name)))
-    for name in abi.LISTS:
-        values = list(getattr(meta, name))
-        setattr(cell, name, (c_long * abi.MOST_STAGES)(*values))
+    for name, value in meta.fields.items():
+        setattr(cell, name, abi.array_of(c_long, abi.MOST_STAGES)(*value) if isinstance(value, tuple) else value)
     for way in ("forward", "backward"):
-        for stage in range(getattr(meta, f"{way}_stages")):
+        for stage in range(meta.fields[f"{way}_stages"]):
             function = getattr(library, f"recurra_{way}_{stage}_{kind}")
             getattr(cell, way)[stage] = cast(function, c_void_p).value
     return cell

@@ -194,14 +194,14 @@ def _op_fake(*given) -> list[Tensor]:
     work = from_arguments(*given)
     made = library.by_key(work.cell)
     size, x = execute.sizes(work, made), work.operands.x
-    y, count = execute.empty_y(work, size), made.meta.states
+    y, count = execute.empty_y(work, size), len(made.cell.state_names)
     widths = size.widths(count) * work.directions
     results = [y, *(y.new_empty((size.batch, width)) for width in widths)]
     if work.keep_states:
         results += [y.new_empty((size.time, size.batch, width)) for width in widths]
     if work.keep_gates:
         shape = size.time, size.batch, size.units
-        results += [y.new_empty(shape) for _ in range(work.directions * made.meta.shown)]
+        results += [y.new_empty(shape) for _ in range(work.directions * len(made.meta.shown_names))]
     if work.train:
         results.append(x.new_empty((execute.keep_bytes(work, size, made),), dtype=torch.uint8))
     return results

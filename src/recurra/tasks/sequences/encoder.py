@@ -76,7 +76,7 @@ def spread(layers: Recurrent, span: int) -> None:
     Each unit then forgets at its own pace, from one step to the whole span (chrono initialisation, Tallec & Ollivier 2018,
     arXiv:1804.11188). ConfigError for a cell without such gates.
     """
-    keeps, gates = layers.cell.keeps, layers.cell.gate_names
+    keeps = layers.cell.keeps
     if not keeps:
         known = ", ".join(name for name in cells.names() if cells.get(name).keeps)
         raise ConfigError(f"{setting('span')} has no effect on {layers.cell!r}; it is for {known}")
@@ -85,9 +85,9 @@ def spread(layers: Recurrent, span: int) -> None:
             continue
         # Where there are two biases they are added up: one of them is enough.
         other = getattr(layers, name.replace("_ih_", "_hh_"), None)
-        start = torch.log(torch.empty(len(bias) // len(gates)).uniform_(1, span - 1))
+        units = len(bias) // len(layers.facts.x_gates)
+        start = torch.log(torch.empty(units).uniform_(1, span - 1))
         for gate, sign in keeps.items():
-            row = gates.index(gate)
-            bias.chunk(len(gates))[row].copy_(sign * start)
-            if other is not None:
-                other.chunk(len(gates))[row].zero_()
+            bias.view(-1, units)[layers.facts.x_gates.index(gate)].copy_(sign * start)
+            if other is not None and gate in layers.facts.h_gates:
+                other.view(-1, units)[layers.facts.h_gates.index(gate)].zero_()
