@@ -350,6 +350,7 @@ def test_the_report_stands_beside_the_naive_forecasts(tmp_path):
     assert command == f"recurra forecast --model {tmp_path / 'run'}"
     alone = Forecaster(season=12, validation=0, **TINY).fit(data, quiet=True)
     assert "smape" not in alone.report().score, "nothing was held out"
+    assert alone.report().next == "recurra forecast --model FOLDER"
 
 
 def test_the_history_is_there_before_the_settings(tmp_path, monkeypatch):

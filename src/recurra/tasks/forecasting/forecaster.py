@@ -1,6 +1,7 @@
 """Forecaster: fit, predict, cross-validate, update, plot, save and load, on frames."""
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -155,7 +156,12 @@ class Forecaster(Parameters, Estimator):
 
     def report(self) -> Report:
         """The sMAPE of the last steps that were held out, a horizon of each series, beside that of the naive forecasts."""
-        facts, steps, usual = self.learned, self.parts["model"].horizon, super().report()
+        facts, steps = self.learned, self.parts["model"].horizon
+        usual = (
+            super()
+            .report()
+            ._replace(next=f"recurra {self.command} --model {shlex.quote(str(self.folder or 'FOLDER'))}")
+        )
         panel = facts.history.panel
         have = np.flatnonzero(panel.lengths > steps)
         if not self.parts["series"].validation or not len(have):
@@ -166,7 +172,7 @@ class Forecaster(Parameters, Estimator):
         values = predicting.forecast(self.model, self._windows(panel, scales), series, cuts, steps, seed=0)
         made = tables.forecasts(self.parts, facts.form, panel, series, cuts, values, truth=True)
         score = tables.smapes(self.parts, made)
-        return Report(score, [], usual.next)
+        return usual._replace(score=score)
 
     # Forecasts
 
