@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from pairs import header
-from recurra.tasks.classification.sequences import held_out
 from report import Report, arguments, row_of
 
+from recurra.fitting.split import held_out
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
 from recurra.tasks.tagging import SequenceTagger, span_f1

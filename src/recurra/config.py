@@ -102,6 +102,8 @@ Count = Annotated[int, Range(1)]
 """A whole number, 1 or more."""
 Fraction = Annotated[float, Range(0, below=1, words="a fraction, {}")]
 """A part of a whole that is never all of it, such as a dropout rate."""
+HeldOut = Annotated[float, Range(0, words="a fraction below 1, or a number of examples, {}")]
+"""What is held out of the data: a fraction of the examples, or how many of them (1 or more); 0 = none."""
 
 
 @dataclasses.dataclass(frozen=True)

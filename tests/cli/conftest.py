@@ -44,3 +44,18 @@ def beside(home, capsys, monkeypatch):
         return out
 
     return run
+
+
+@pytest.fixture
+def alone(capsys, tmp_path, monkeypatch):
+    """alone("classify", ...) in an empty folder → what it prints; `.err` has the rest. Any failure fails the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECURRA_DEBUG", raising=False)
+
+    def run(*arguments, fails=0):
+        code = frame.run([str(a) for a in arguments])
+        out, run.err = capsys.readouterr()
+        assert code == fails, run.err
+        return out
+
+    return run

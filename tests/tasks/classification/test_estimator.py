@@ -16,14 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from recurra import cells, tensorfiles
+from recurra import tensorfiles
 from recurra.errors import CellError, ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.fitting.split import held_out
-from recurra.nn import Recurrent
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
-from recurra.tasks.sequences.encoder import spread
-from recurra.tasks.sequences.rows import scales
 from recurra.training import Interrupted
 
 TINY = {"hidden_size": 8, "bidirectional": False, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
@@ -170,12 +167,6 @@ def test_scaling_is_of_the_training_part_and_kept():
     assert raw.model.encoder.mean is None
 
 
-def test_a_constant_feature_is_no_division_by_zero():
-    mean, deviation = scales([np.full((3, 1), 1e6, np.float32), np.full((4, 1), 1e6, np.float32)])
-    assert mean == [1e6]
-    assert deviation == [1]
-
-
 def test_early_stopping_and_a_validation_set_of_ones_own():
     X, y = ramps()
     noise = np.random.default_rng(0).permutation(y)
@@ -191,41 +182,6 @@ def test_listeners_and_stop():
     SequenceClassifier(epochs=50, **TINY).fit(X, y, listeners=[events.append], stop=lambda: True)
     assert events[0]["event"] == "start"
     assert events[-1]["reason"] == "stopped"
-
-
-@pytest.mark.parametrize("name", [name for name, cell in cells.built_in().items() if cell.keeps])
-def test_a_spread_cell_keeps_its_memory_from_two_steps_to_the_span(name):
-    layer = Recurrent(name, 2, 200, dtype=torch.float64)
-    spread(layer, 50)
-    with torch.no_grad():
-        for key, weight in layer.named_parameters():
-            if "weight" in key:
-                weight.zero_()
-    memory = torch.ones(1, 1, 200, dtype=torch.float64, requires_grad=True)
-    before = [torch.zeros_like(memory) for _ in layer.cell.state_names[:-1]] + [memory]
-    _, after = layer(torch.zeros(1, 1, 2, dtype=torch.float64), tuple(before) if len(before) > 1 else memory)
-    after = after[-1] if isinstance(after, tuple) else after
-    (kept,) = torch.autograd.grad(after.sum(), memory)
-    # A memory that lasts u steps keeps 1 - 1/u of itself in one.
-    lasts = 1 / (1 - kept)
-    assert lasts.min() >= 2
-    assert lasts.max() <= 50
-    assert lasts.min() < 5
-    assert lasts.max() > 40
-
-
-def test_chrono_start_spreads_the_gates():
-    model = SequenceClassifier(cell="lstm", span=100, epochs=1, **TINY | {"lr": 1e-9, "hidden_size": 64})
-    layers = model.fit(*ramps()).model.encoder.layers
-    i, f, _, _ = layers.bias_ih_l0.detach().chunk(4)
-    assert torch.allclose(i, -f, atol=1e-5)
-    assert f.min() >= 0
-    assert f.max() <= np.log(99) + 1e-3
-    assert f.std() > 0.5
-    known = ", ".join(name for name in cells.names() if cells.get(name).keeps)
-    assert known.startswith("lstm, gru, gru-original, peephole-lstm, mingru, minlstm")
-    with pytest.raises(ConfigError, match=rf"`span` has no effect on Elman.*; it is for {known}"):
-        SequenceClassifier(cell="rnn", span=100, epochs=1, **TINY).fit(*ramps())
 
 
 def test_bfloat16_is_close():

@@ -1,33 +1,12 @@
-"""Sequences and targets from files, and `recurra regress`."""
-
-import json
+"""Sequences and targets from files."""
 
 import pytest
+from helpers.commands import put
 
-from recurra.cli import frame
 from recurra.errors import DataError
 from recurra.tasks.regression.files import read_files
 
 HEADER = "@problemName made\n@timeStamps false\n@targetLabel true\n@data\n"
-TINY = ["--hidden-size", "8", "--epochs", "3", "--lr", "0.02", "-q"]
-
-
-def put(folder, name, text):
-    (folder / name).write_text(text, "utf-8")
-    return folder / name
-
-
-@pytest.fixture
-def recurra(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, fails=0):
-        code = frame.run([str(one) for one in arguments])
-        out, run.err = capsys.readouterr()
-        assert code == fails, run.err
-        return out
-
-    return run
 
 
 def test_tables_of_texts_and_of_series(tmp_path):
@@ -78,27 +57,3 @@ def test_series_in_a_table_that_are_refused(tmp_path):
         read_files(path, series_column="flow", target_columns=["target", "depth"])
     with pytest.raises(DataError, match="is a folder; name its files"):
         read_files(tmp_path)
-
-
-def test_regress_from_a_table_to_numbers(recurra, tmp_path):
-    rows = "".join(f"{'dear' if k % 2 else 'cheap'} {k},{10 + 40 * (k % 2)},{k % 2}\n" for k in range(30))
-    put(tmp_path, "flats.csv", "text,price,class\n" + rows)
-    columns = ["--target-column", "price", "--target-column", "class"]
-    assert recurra("regress", "flats.csv", *columns, "--unit", "word", *TINY) == "runs/flats-1\n"
-    put(tmp_path, "lines.txt", "dear 1\n\ncheap 2\n")
-    out = recurra("regress", "lines.txt", "--model", "flats-1").splitlines()
-    assert out[0] == "prediction_1,prediction_2"
-    assert out[2] == ","
-    assert float(out[1].split(",")[0]) > float(out[3].split(",")[0])
-    found = json.loads(recurra("regress", "lines.txt", "--model", "flats-1", "--json"))
-    assert [row and len(row) for row in found] == [2, None, 2]
-    recurra("regress", "flats.csv", *columns, "--model", "flats-1")
-    assert recurra.err.startswith("R² ")
-    assert recurra.err.endswith(" over 30\n")
-    assert recurra("regress", "--resume", "flats-1", "-q") == "runs/flats-1\n"
-
-
-def test_a_table_without_targets_teaches_nothing(recurra, tmp_path):
-    put(tmp_path, "a.csv", "text,price\none,1\ntwo,2\n")
-    recurra("regress", "a.csv", fails=1)
-    assert "a.csv has no targets to learn from; a table needs a column of them, named by --target-column" in recurra.err

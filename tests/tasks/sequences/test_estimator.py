@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from recurra.config import options
-from recurra.errors import NotFittedError
+from recurra.errors import ConfigError, NotFittedError
 from recurra.fitting import running
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.regression import SequenceRegressor
@@ -66,6 +66,17 @@ def test_one_array_and_its_rows_are_the_same_data(tmp_path):
     X, y = np.random.default_rng(0).normal(size=(20, 5, 2)), np.array([0, 1] * 10)
     SequenceClassifier(**TINY).fit(X, y, out=tmp_path / "run")
     SequenceClassifier.resume(tmp_path / "run", list(X), y.tolist(), np.ones(20))
+
+
+def test_a_fraction_or_a_number_is_held_out():
+    X, y = ramps(60)
+    for validation, count in ((0.1, 6), (12, 12), (0, 0)):
+        model = SequenceClassifier(validation=validation, **TINY)
+        assert len(model.split(model.read((X, y), "X")).valid.X) == count
+    with pytest.raises(
+        ConfigError, match="`validation` is -1; expected a fraction below 1, or a number of examples, 0 or"
+    ):
+        SequenceClassifier(validation=-1, **TINY).fit(X, y)
 
 
 def test_the_report_shows_what_is_right_and_what_is_wrong(tmp_path):

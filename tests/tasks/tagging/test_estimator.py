@@ -1,6 +1,5 @@
-"""SequenceTagger: words, characters and numbers; the random field against all paths; folders; and what it refuses."""
+"""SequenceTagger: words, characters and numbers; folders; and what it refuses."""
 
-import itertools
 import os
 import random
 
@@ -15,10 +14,7 @@ from sklearn.model_selection import cross_val_score
 from recurra import tensorfiles
 from recurra.errors import ConfigError, DataError, DtypeError, RunError, ShapeError
 from recurra.tasks.classification import SequenceClassifier
-from recurra.tasks.sequences.config import EncoderConfig
-from recurra.tasks.sequences.encoder import Encoder
-from recurra.tasks.tagging import SequenceTagger, Tagger, TaggerConfig, span_f1, spans
-from recurra.tasks.tagging.conll import read_conll
+from recurra.tasks.tagging import SequenceTagger
 
 TINY = {"hidden_size": 12, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
 KINDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sat": "V", "to": "P"}
@@ -90,61 +86,6 @@ def test_words_never_seen_are_known_by_their_letters():
     assert len(spelled.predict([["x" * 1000 + "ing"]])[0]) == 1
 
 
-# The random field
-
-
-def network(classes, crf=False):
-    config = EncoderConfig(hidden_size=4)
-    return Tagger(classes, config, TaggerConfig(crf=crf), Encoder(2, config, tokens=False))
-
-
-def mean(model, scores, lengths, targets, weights=None):
-    weights = torch.ones(scores.shape[1]) if weights is None else weights
-    total, count = model.losses(scores, lengths, targets, weights)
-    return (total / count).item()
-
-
-def field(classes=3):
-    torch.manual_seed(0)
-    model = network(classes, crf=True).eval()
-    for parameter in model.crf.parameters():
-        torch.nn.init.normal_(parameter)
-    return model
-
-
-def path_score(crf, scores, path):
-    total = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
-    total = total + sum(scores[t, k] for t, k in enumerate(path))
-    return total + sum(crf.transitions[a, b] for a, b in itertools.pairwise(path))
-
-
-def test_the_field_is_what_adding_up_all_paths_gives():
-    model, lengths = field(), torch.tensor([4, 2])
-    scores = torch.randn(4, 2, 3)
-    targets = torch.tensor([[0, 2], [1, 1], [2, 0], [1, 0]])
-    total = 0.0
-    best, shares = list(model.decode(scores, lengths)), model.probabilities(scores, lengths)
-    for b, steps in enumerate(lengths.tolist()):
-        paths = list(itertools.product(range(3), repeat=steps))
-        values = torch.stack([path_score(model.crf, scores[:, b], path) for path in paths])
-        total += torch.logsumexp(values, 0) - path_score(model.crf, scores[:, b], targets[:steps, b].tolist())
-        assert best[b].tolist() == list(paths[values.argmax()])
-        chance = values.softmax(0)
-        for t in range(steps):
-            for k in range(3):
-                want = sum(p for p, path in zip(chance, paths, strict=True) if path[t] == k)
-                assert shares[t, b, k].item() == pytest.approx(want.item(), abs=1e-5)
-    assert mean(model, scores, lengths, targets) == pytest.approx(total.item() / 6, rel=1e-5)
-
-
-def test_without_the_field_padding_counts_for_nothing():
-    model = network(3)
-    scores, targets = torch.randn(4, 2, 3), torch.zeros(4, 2, dtype=torch.int64)
-    scores[2:, 1] = 1e6
-    want = -torch.cat([scores[:, 0], scores[:2, 1]]).log_softmax(1)[:, 0].mean()
-    assert mean(model, scores, torch.tensor([4, 2]), targets) == pytest.approx(want.item())
-
-
 def test_words_may_come_in_arrays_and_columns_of_frames():
     X, y = [["a", "b"], ["c"]] * 5, [["x", "y"], ["x"]] * 5
     want = SequenceTagger(hidden_size=4, epochs=1).fit(X, y).predict_proba(X)
@@ -156,38 +97,6 @@ def test_words_may_come_in_arrays_and_columns_of_frames():
     ):
         model = SequenceTagger(hidden_size=4, epochs=1).fit(words, tags)
         assert all(np.array_equal(a, b) for a, b in zip(model.predict_proba(words), want, strict=True))
-
-
-@pytest.mark.parametrize("crf", [False, True])
-def test_a_sequence_counts_as_its_weight_says(crf):
-    model = network(3, crf)
-    scores, targets, lengths = torch.randn(5, 3, 3), torch.randint(3, (5, 3)), torch.tensor([5, 2, 4])
-    chosen = torch.tensor([0, 2, 2])
-    got = mean(model, scores, lengths, targets, torch.tensor([1.0, 0.0, 2.0]))
-    assert got == pytest.approx(mean(model, scores[:, chosen], lengths[chosen], targets[:, chosen]))
-    assert [part.item() for part in model.losses(scores, lengths, targets, torch.zeros(3))] == [0, 0]
-
-
-# Spans
-
-
-def test_spans():
-    assert spans(["B-PER", "I-PER", "O", "B-LOC", "B-LOC"]) == {("PER", 0, 2), ("LOC", 3, 4), ("LOC", 4, 5)}
-    assert spans(["I-PER", "I-LOC", "O"]) == {("PER", 0, 1), ("LOC", 1, 2)}
-    assert spans(["B", "I", "O", "I"]) == {("", 0, 2), ("", 3, 4)}
-    assert spans(["D", "N", "V"]) == set()
-    assert spans(["B-PER", "I-PER", "E-PER", "S-LOC", "O"]) == {("PER", 0, 3), ("LOC", 3, 4)}
-    assert spans(["B-PER", "L-PER", "U-PER", "U-PER"]) == {("PER", 0, 2), ("PER", 2, 3), ("PER", 3, 4)}
-    assert spans(["B", "M", "E", "S", "B", "E"]) == {("", 0, 3), ("", 3, 4), ("", 4, 6)}
-    assert spans(["S-PER", "I-PER", "E-LOC", "B-LOC"]) == {("PER", 0, 1), ("PER", 1, 2), ("LOC", 2, 3), ("LOC", 3, 4)}
-    y = [["B-PER", "I-PER", "O"], ["B-LOC", "O"]]
-    assert span_f1(y, y) == 1
-    assert span_f1(y, [["B-PER", "O", "O"], ["B-LOC", "B-LOC"]]) == pytest.approx(2 * 1 / (2 + 3))
-    assert span_f1([["O"]], [["O"]]) == 1
-    with pytest.raises(ShapeError, match=r"`y\[0\]` has 1 labels and `predicted\[0\]` 2"):
-        span_f1([["O"]], [["O", "O"]])
-    with pytest.raises(ShapeError, match="`y` has 1 sequences and `predicted` 0"):
-        span_f1([["O"]], [])
 
 
 # Folders and scikit-learn
@@ -234,27 +143,7 @@ def test_cross_validation_and_clone():
     assert cross_val_score(model, X, y, cv=2).mean() > 0.8
 
 
-# Files
-
-
-def test_conll_files(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("-DOCSTART- O\n\nJohn NNP B-PER\nSmith NNP I-PER\n\n\nhere RB O\n", "utf-8")
-    X, y = read_conll(path)
-    assert X == [["John", "Smith"], ["here"]]
-    assert y == [["B-PER", "I-PER"], ["O"]]
-    path.write_text("John\nSmith\n\nhere", "utf-8")
-    assert read_conll([path, path]) == ([["John", "Smith"], ["here"]] * 2, None)
-    path.write_bytes("a\u2028b X\r\n10\u00a0000\tY\n\u00a0 Z\n".encode())
-    assert read_conll(path) == ([["a\u2028b", "10\u00a0000", "\u00a0"]], [["X", "Y", "Z"]])
-    path.write_text("John PER\nSmith\n", "utf-8")
-    with pytest.raises(DataError, match=r"a.conll, line 2: 1 columns; expected 2, as in the first line"):
-        read_conll(path)
-    path.write_text("\n\n", "utf-8")
-    with pytest.raises(DataError, match="holds no words; expected a word a line"):
-        read_conll(path)
-    with pytest.raises(DataError, match="cannot be read: No such file"):
-        read_conll(tmp_path / "none")
+# What is refused
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
+from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.fitting.cellname import CellName
 
 
@@ -66,8 +66,9 @@ class SequencesConfig:
     """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
     standardise: Literal["features", "sequence", "none"] = "features"
     """Scale numbers to mean 0, standard deviation 1: each feature over the training part, or within each sequence, or not."""
-    validation: Fraction = 0.1
-    """Part of the examples, of each class, held out to choose the best weights and to stop early; 0 = none."""
+    validation: HeldOut = 0.1
+    """Fraction of the examples, or how many of them, held out to choose the best weights and to stop early: the same fraction
+    of each class. 0 = none."""
     batch_size: Count = 32
     """Sequences in a batch."""
 

@@ -70,9 +70,9 @@ class SequenceTagger(SequenceEstimator):
         """The probability of each label at each step, (steps, classes) for each sequence, in the order of classes_."""
         found: dict[int, np.ndarray] = {}
         for numbers, scores, lengths in self._scores(X):
-            shares = self.model.probabilities(scores, lengths).transpose(0, 1).cpu().numpy()
+            chances = self.model.probabilities(scores, lengths).transpose(0, 1).cpu().numpy()
             steps = [scores.shape[0]] * len(numbers) if lengths is None else lengths.tolist()
-            found |= {int(n): row[:length] for n, row, length in zip(numbers, shares, steps, strict=True)}
+            found |= {int(n): row[:length] for n, row, length in zip(numbers, chances, steps, strict=True)}
         return [found[number] for number in range(len(found))]
 
     def score(self, X: Any, y: Any) -> float:

@@ -1,0 +1,86 @@
+"""`recurra classify` from end to end."""
+
+import json
+
+import click
+import pytest
+from helpers.commands import piped, put
+
+from recurra import tensorfiles
+from recurra.cli import classify, regress, tag
+
+HEADER = "# words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@data\n"
+TINY = ["--hidden-size", "8", "--epochs", "4", "--lr", "0.02", "--average", "0", "-q"]
+
+
+def test_classify_from_a_table_to_labels(alone, tmp_path, monkeypatch):
+    rows = "".join(f"{text},{label}\n" for text, label in [("good fine", "yes"), ("bad poor", "no")] * 20)
+    put(tmp_path, "reviews.csv", "text,label\n" + rows)
+    assert alone("classify", "reviews.csv", "--unit", "word", *TINY) == "runs/reviews-1\n"
+    assert alone.err == ""
+    out = alone("classify", "reviews.csv", "--model", "reviews-1")
+    assert out.splitlines()[0] == "label,probability"
+    assert [line.split(",")[0] for line in out.splitlines()[1:]] == ["yes", "no"] * 20
+    assert alone.err == "100.00% of 40 are right\n"
+    piped(monkeypatch, b"good\n\nbad\n")
+    found = json.loads(alone("classify", "-", "--model", "reviews-1", "--json"))
+    assert [row["label"] for row in found] == ["yes", None, "no"]
+    assert found[1]["probabilities"] == {}
+    piped(monkeypatch, b"good\n\nbad\n")
+    rows = alone("classify", "-", "--model", "reviews-1").split("\n")
+    assert [row.split(",")[0] for row in rows] == ["label", "yes", "", "no", ""]
+    assert rows[2] == ","
+    assert sum(found[0]["probabilities"].values()) == pytest.approx(1)
+    assert alone("classify", "reviews.csv", "--model", "runs/reviews-1", "--to", "out.csv", "-q") == ""
+    assert (tmp_path / "out.csv").read_text() == out
+    alone("classify", "reviews.csv", "--model", "runs/reviews-1", "--to", tmp_path / "reviews.csv", fails=2)
+    assert "reviews.csv is a file that is read, and would be lost; name another" in alone.err
+
+
+def test_classify_goes_on_from_its_files(alone, tmp_path):
+    cases = "".join(f"{k},{k + 1},{k + 2}:{'ab'[k % 2]}\n" for k in range(30))
+    put(tmp_path, "a.ts", HEADER + cases)
+    out = alone("classify", "a.ts", *TINY[:-1], "--out", "kept")
+    assert out == "kept\n"
+    assert "Use it:  recurra classify DATA --model kept" in alone.err
+    before = tensorfiles.read(tmp_path / "kept/model.safetensors", "model/1")[0]
+    (tmp_path / "kept/model.safetensors").unlink()
+    state = tmp_path / "kept/state.safetensors"
+    state.unlink()  # as after a stop before the first save
+    assert alone("classify", "--resume", "kept", "-q") == "kept\n"
+    after = tensorfiles.read(tmp_path / "kept/model.safetensors", "model/1")[0]
+    assert all((before[name] == after[name]).all() for name in before)
+    put(tmp_path, "a.ts", HEADER + cases.replace("1,", "9,"))
+    alone("classify", "--resume", "kept", fails=1)
+    assert "was trained on other data" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("classify", 2, "DATA is missing: name a file or a folder"),
+        ("classify none.csv", 1, "there is no file none.csv"),
+        ("classify a.csv --hidden-size 0", 2, "--hidden-size is 0; expected 1 or more"),
+        ("classify a.csv --pooling lats", 2, "--pooling is lats; did you mean last?"),
+        ("classify a.csv --epoch 3", 2, "no such option"),
+        ("classify a.csv --model none", 1, "there is no run 'none'"),
+        ("classify a.csv --model x --lr 1", 2, "--model uses a run as it was fitted; drop --lr"),
+        ("classify a.csv --resume x", 2, "--resume continues the run as it is; drop DATA"),
+        ("classify one.csv", 1, "one class only, yes; expected two or more"),
+        ("tag --to x", 2, "without --model, DATA is learned from; drop --to"),
+    ],
+)
+def test_wrong_use_is_one_line(alone, tmp_path, line, code, words):
+    put(tmp_path, "a.csv", "text,label\none,1\ntwo,2\n")
+    put(tmp_path, "one.csv", "text,label\none,yes\ntwo,yes\n")
+    alone(*line.split(), fails=code)
+    assert words in alone.err
+    assert alone.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists(), "nothing is left behind"
+
+
+@pytest.mark.parametrize("command", [classify.command, tag.command, regress.command])
+def test_help_tells_the_tasks_own_defaults(command):
+    text = command.get_help(click.Context(command, info_name=command.name))
+    assert "[default: 0.003; more than 0]" in " ".join(text.split())
+    assert "[default: 0.005]" not in " ".join(text.split())
