@@ -5,9 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from recurra.errors import DataError, setting
 from recurra.fitting.split import Halves
@@ -18,6 +15,7 @@ from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.estimator import ManyToOneEstimator
 from recurra.tasks.sequences.labels import find_classes, numbers_of, refuse_mixed
 from recurra.tasks.sequences.reader import Reader
+from recurra.tasks.sequences.scikit import ClassifierMixin, check_classification_targets, column_or_1d
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array
 
 from recurra.errors import DataError, setting
 from recurra.fitting.split import Halves
@@ -15,6 +13,7 @@ from recurra.tasks.regression.task import RegressionTask
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.estimator import Labelled, ManyToOneEstimator, shown
 from recurra.tasks.sequences.reader import Reader
+from recurra.tasks.sequences.scikit import RegressorMixin, check_array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import torch
 
-from recurra.errors import ConfigError, DataError
+from recurra.errors import DataError
 from recurra.fitting.estimator import Estimator
 from recurra.fitting.lifecycle import How, Listener, Report
 from recurra.fitting.parameters import Parameters
@@ -17,12 +17,8 @@ from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.sequences.many_to_one import ManyToOne
 from recurra.tasks.sequences.reader import Reader
+from recurra.tasks.sequences.scikit import BaseEstimator
 from recurra.tasks.sequences.task import Examples, SequencesTask, by_length
-
-try:
-    from sklearn.base import BaseEstimator
-except ImportError as error:
-    raise ConfigError("scikit-learn is missing. Install it: pip install 'recurra[classify]'") from error
 
 SHOWN = 64
 """Held-out sequences that are kept for `report`."""
