@@ -281,11 +281,11 @@ def opened(path: Path, most: int = MOST) -> BinaryIO:
 
 
 def appending(path: Path) -> BinaryIO:
-    """One of a run's own files, to add to, each write at once. OSError where it cannot be opened, RunError where it is no
+    """One of a run's own files, to add to. OSError where it cannot be opened, RunError where it is no
     plain file."""
     refuse_special(path)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o666)
-    return open(handle, "ab", buffering=0)
+    return open(handle, "ab")
 
 
 def read_text(path: Path, most: int = MOST) -> str:

@@ -27,6 +27,8 @@ except ImportError:  # Windows
     fcntl = None
 
 LOCK = ".lock"
+PROCESS = "training"
+"""What others are told that this process does; a program that trains for another one says so here."""
 WAIT = 1.0
 """Seconds that `held` tries for: `holder` takes the lock itself for a moment, to see whether it is free."""
 _PAUSE = 0.02  # seconds between tries

@@ -1,11 +1,11 @@
-"""Run by test_resume in a process of its own, to be killed: trains the toy slowly, saving as often as it can."""
+"""Run by test_resume and test_signals in a process of its own, to be ended: trains the toy slowly, saving whenever it can."""
 
 import sys
 import time
 
 from helpers.training_toy import ToyTask
 
-from recurra.training import TrainingConfig, fit
+from recurra.training import Interrupted, TrainingConfig, fit
 
 CONFIG = TrainingConfig(epochs=12, lr=3e-2, save_every=1e-9, average=0.9)
 
@@ -19,7 +19,11 @@ def main(folder: str, pause: float) -> None:
         return real(*arguments)
 
     task.loss = slow
-    fit(task, CONFIG, folder, listeners=[lambda event: print(event["event"], event.get("step"), flush=True)])
+    try:
+        fit(task, CONFIG, folder, listeners=[lambda event: print(event["event"], event.get("step"), flush=True)])
+    except Interrupted as stopped:
+        print(stopped, flush=True)
+        sys.exit(stopped.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,20 @@
 """A signal ends a run after the step; a second one at once; elsewhere than in the main thread none is caught."""
 
+import contextlib
+import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
-from helpers.training_toy import ToyTask, config, run
+import torch
+from helpers import training_child
+from helpers.training_toy import ToyTask, config, run, weights
 
 from recurra.errors import RunError
-from recurra.training import Interrupted, fit
+from recurra.training import Interrupted, fit, runs, signals
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -49,3 +56,91 @@ def test_it_runs_outside_the_main_thread(tmp_path):
     thread.start()
     thread.join()
     assert outcomes[0]["reason"] == "finished"
+
+
+# In processes of their own
+
+
+@contextlib.contextmanager
+def child(folder, pause=0.004, **options):
+    command = [sys.executable, "-m", "helpers.training_child", str(folder), str(pause)]
+    tests = Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=tests, stdout=subprocess.PIPE, text=True, **options) as process:
+        yield process
+        process.kill()
+
+
+def wait_for(process, word):
+    """Read until an event of this name."""
+    assert any(line.startswith(word) for line in process.stdout), f"no event {word}"
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+
+@posix
+@pytest.mark.parametrize("name", signals.CAUGHT)
+def test_each_signal_saves_and_ends_with_its_own_code(tmp_path, name):
+    number = getattr(signal, name)
+    with child(tmp_path) as process:
+        wait_for(process, "save ")
+        process.send_signal(number)
+        last = process.stdout.read().splitlines()[-1]
+        assert process.wait() == 128 + number
+    assert last.startswith("stopped at step ")
+    assert last.endswith(f"everything is saved in {tmp_path}")
+    assert fit(ToyTask(), training_child.CONFIG, tmp_path)["reason"] == "finished"
+
+
+@posix
+def test_what_was_ignored_at_the_start_stays_ignored(tmp_path):
+    """As `nohup` starts a program."""
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    with child(tmp_path, 0.0, preexec_fn=ignore) as process:
+        wait_for(process, "save ")
+        process.send_signal(signal.SIGHUP)
+        wait_for(process, "end ")
+        assert process.wait() == 0
+
+
+def test_many_signals_are_one(tmp_path):
+    """SIGXCPU comes every second once the limit is reached; only a second Ctrl-C interrupts at once."""
+    task, calls = ToyTask(), []
+    real = task.loss
+
+    def loss(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            for name in ("SIGTERM", "SIGTERM", "SIGINT"):
+                signal.raise_signal(getattr(signal, name))
+        return real(*arguments)
+
+    task.loss = loss
+    with pytest.raises(Interrupted) as raised:
+        fit(task, config(), tmp_path)
+    assert raised.value.exit_code == 143
+
+
+def test_a_stop_before_the_first_evaluation_leaves_weights(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    fit(ToyTask(), config(evaluate_every=20, average=0.0), tmp_path / "whole")
+    task = ToyTask()
+    real = task.loss
+
+    def loss(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        return real(*arguments)
+
+    task.loss = loss
+    words = (
+        "stopped at step 1 of 30, before the first evaluation; the weights so far may be used, and everything is saved"
+    )
+    with pytest.raises(Interrupted, match=words):
+        fit(task, config(evaluate_every=20, average=0.0), tmp_path / "cut")
+    left = weights(tmp_path / "cut", runs.WEIGHTS)
+    assert all(torch.equal(left[name], tensor) for name, tensor in task.model.state_dict().items())
+    fit(ToyTask(), config(evaluate_every=20, average=0.0), tmp_path / "cut")
+    for name in (runs.STATE, runs.WEIGHTS):
+        one, two = (weights(tmp_path / folder, name) for folder in ("whole", "cut"))
+        assert all(torch.equal(one[key], two[key]) for key in one)

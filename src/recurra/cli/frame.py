@@ -12,6 +12,7 @@ from recurra.cli import cellfile
 from recurra.cli.options import as_option
 from recurra.errors import CellError, ConfigError, RecurraError, nearest
 from recurra.tasks import TASKS
+from recurra.terminal import steady
 
 COMMANDS = (
     *("train", "generate", "evaluate", "look", "compare", "studio"),
@@ -102,7 +103,7 @@ def group(ctx):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 2 wrong use, 1 a failed run, 130 stopped by Ctrl-C.
+    """Run a command and exit: 0 done, 2 wrong use, 1 a failed run, 130 stopped by Ctrl-C, 128 + n by signal n.
 
     Errors are one line on stderr; with RECURRA_DEBUG=1 in the environment, a traceback.
     """
@@ -126,7 +127,8 @@ def run(arguments: list[str] | None = None) -> int:
             raise error from None
         code, message = explain(error)
         if message:
-            click.echo("recurra: " + " ".join(message.split()), err=True)
+            with steady(sys.stderr):  # after SIGHUP there is no terminal any more
+                click.echo("recurra: " + " ".join(message.split()), err=True)
         return code
 
 

@@ -4,15 +4,17 @@ A listener is a function of one event, a dict (see `loop.fit`).
 """
 
 import contextlib
+import io
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from recurra import files
-from recurra.errors import ConfigError, RunError, setting
+from recurra.errors import ConfigError, RunError, advice, setting
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
@@ -20,6 +22,7 @@ Listener = Callable[[Event], None]
 METRICS, PICTURE = "metrics.jsonl", "loss.png"
 _WRITTEN = ("train", "evaluate", "sample", "fall", "end")
 _PICTURE_EVERY = 30.0  # seconds
+_MOST = 1 << 30  # bytes of metrics.jsonl that are read
 
 
 def metrics_file(folder: Path) -> Listener:
@@ -35,16 +38,25 @@ def metrics_file(folder: Path) -> Listener:
             files.write(path, "".join(kept))
         if event["event"] in _WRITTEN:
             line = json.dumps({name: _json_number(value) for name, value in event.items()}, ensure_ascii=False)
-            try:
-                with open(path, "a", encoding="utf-8") as file:
-                    file.write(line + "\n")
-            except OSError as error:
-                raise RunError(
-                    f"{path} could not be written: {error.strerror}. The run's last saved state is intact;"
-                    " free some space and resume"
-                ) from error
+            with _adding(path) as file:
+                file.write(f"{line}\n".encode())
+        if event["event"] == "saving":
+            # Rows reach the disk before the state that follows them: a power cut leaves none out.
+            with _adding(path) as file:
+                os.fsync(file.fileno())
 
     return listen
+
+
+@contextlib.contextmanager
+def _adding(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with files.appending(path) as file:
+            yield file
+    except OSError as error:
+        raise RunError(
+            f"{path} could not be written: {error.strerror}. The run's last saved state is intact. {advice(error)}."
+        ) from error
 
 
 def read_metrics(folder: Path) -> list[Event]:
@@ -58,13 +70,20 @@ def evaluations(folder: Path) -> list[Event]:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Event]]:
-    if not path.exists():
+    try:
+        file = files.opened(path, _MOST)
+    except FileNotFoundError:
         return
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            with contextlib.suppress(ValueError):
+    with io.TextIOWrapper(file, "utf-8", errors="replace") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line)
-                if isinstance(row, dict) and {"event", "step"} <= row.keys() and line.endswith("\n"):
+                if (
+                    isinstance(row, dict)
+                    and "event" in row
+                    and isinstance(row.get("step"), int)
+                    and line.endswith("\n")
+                ):
                     yield line, row
 
 

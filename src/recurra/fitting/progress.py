@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from recurra.terminal import Steady
+
 Event = dict[str, Any]
 
 # What is shown of the measures: a short name and the decimals.
@@ -25,7 +27,7 @@ _SMOOTH = 0.9  # memory of the live numbers, per update
 
 def display(stream: TextIO | None = None) -> Callable[[Event], None]:
     """A listener that shows a run: loss and measures, speed, time left, and samples as they come."""
-    stream = stream or sys.stderr
+    stream = Steady(stream or sys.stderr)
     return _live(stream) if stream.isatty() else _plain(stream)
 
 
@@ -38,14 +40,14 @@ def share(title: str, quiet: bool = False) -> Iterator[Callable[[float], None] |
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(file=Steady(sys.stderr)), transient=True) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda done: bar.update(task, completed=done)
 
 
 def say(note: str) -> None:
     """A line before or beside the display."""
-    print(note, file=sys.stderr, flush=True)
+    print(note, file=Steady(sys.stderr), flush=True)
 
 
 def _plain(stream: TextIO) -> Callable[[Event], None]:

@@ -1,15 +1,17 @@
 """How every task trains: its device, what is written down and shown, and the sentence after Ctrl-C."""
 
+import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from recurra.errors import ConfigError, DivergenceError, setting
+from recurra import files, locks
+from recurra.errors import ConfigError, DivergenceError, RunError, setting
 from recurra.fitting import listeners as listening
 from recurra.fitting import progress
 from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit
@@ -89,7 +91,8 @@ def train(
         for note in notes:
             progress.say(note)
     try:
-        return fit(task, config, folder, listeners=[*always, *listeners], stop=stop)
+        with _only_writer(folder) if again else contextlib.nullcontext():
+            return fit(task, config, folder, listeners=[*always, *listeners], stop=stop)
     except Interrupted as error:
         kept = f"{error.marked}. Continue with: {again}"
         gone = f"stopped, and nothing is kept; with {setting('out')} a stopped fit can be resumed"
@@ -98,3 +101,20 @@ def train(
         raise DivergenceError(
             f"{error.marked}; the last good state is in {folder}" if again else error.marked
         ) from None
+
+
+@contextlib.contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Within, no other process writes the run. The first of several processes holds the lock; refused, all raise RunError."""
+    with contextlib.ExitStack() as stack:
+        refusal = None
+        if distributed.rank() == 0:
+            try:
+                stack.enter_context(locks.held(folder, locks.PROCESS))
+                files.sweep(folder)
+            except RunError as error:
+                refusal = error.marked
+        refusal = distributed.share(refusal)
+        if refusal:
+            raise RunError(refusal)
+        yield

@@ -74,14 +74,15 @@ def fit(
     folder: gets `state.safetensors` and `model.safetensors`. Where it holds a state already, the run goes on from
     there, to the same bits as if it had never stopped: on the same machine and number of threads, and on a GPU as far
     as its kernels give the same result twice. Several processes must see the same folder.
-    listeners: called on rank 0 with every event, a dict with "event" (start, progress, train, evaluate, sample, save,
+    listeners: called on rank 0 with every event, a dict with "event" (start, progress, train, evaluate, sample, saving, save,
     fall, interrupt, end), "step", "epoch" (a fraction) and "seconds"; and before any exception leaves with
     {"event": "break"} alone.
     stop: asked several times a second; true ends the run early and keeps what it learned.
 
     Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps, seconds, best, best_step.
-    Raises Interrupted after Ctrl-C or SIGTERM, with everything saved; DivergenceError where the loss stays infinite or NaN,
-    and where the folder's files are damaged, of another run, or cannot be written.
+    Raises Interrupted after Ctrl-C and the other signals of `signals.CAUGHT`, with everything saved, weights to use included;
+    DivergenceError where the loss stays infinite or NaN; RunError where the folder's files are damaged, of another run, or
+    cannot be written.
     """
     listeners = tuple(listeners) if distributed.rank() == 0 else ()
     folder, tell = Path(folder), _teller(listeners, task)
@@ -111,6 +112,8 @@ def fit(
             if "save" in due:
                 _save(run, clock, tell)
             if "interrupt" in due:
+                if run.progress.best is None:  # there are no weights yet, and these are all that was learned
+                    runs.save_weights(run)
                 tell("interrupt", run)
                 raise signals.Interrupted(_stopped(run), caught() or 2)
             clock.skip(run)
@@ -245,6 +248,7 @@ def _quietly(look: Callable[..., Any], run: Run, *arguments) -> Any:
 
 
 def _save(run: Run, clock: Clock, tell) -> None:
+    tell("saving", run)
     runs.save(run)
     clock.restart_saving()
     tell("save", run)
@@ -268,7 +272,11 @@ def _fall_back(run: Run, tell) -> None:
 
 def _stopped(run: Run) -> str:
     progress = run.progress
-    return f"stopped at step {progress.step:,} of {progress.steps:,}; everything is saved in {run.folder}"
+    if progress.best is None:
+        weights = ", before the first evaluation; the weights so far may be used, and"
+    else:
+        weights = ";"
+    return f"stopped at step {progress.step:,} of {progress.steps:,}{weights} everything is saved in {run.folder}"
 
 
 def _end(run: Run) -> dict[str, Any]:

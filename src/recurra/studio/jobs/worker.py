@@ -18,7 +18,7 @@ from recurra import locks
 from recurra.errors import RecurraError
 
 # What the studio has no use for.
-_SILENT = ("save", "break", "interrupt")
+_SILENT = ("saving", "save", "break", "interrupt")
 
 
 def main() -> int:
@@ -31,6 +31,7 @@ def main() -> int:
     job, stopping = json.loads(sys.stdin.readline()), threading.Event()
     threading.Thread(target=_wait_for_stop, args=(stopping,), daemon=True).start()
     tell = _teller(events, stopping)
+    locks.PROCESS = "training in the studio"
     try:
         for file in job["cells"]:
             runpy.run_path(file, run_name=Path(file).stem)
