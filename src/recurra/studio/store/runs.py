@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recurra import locks
 from recurra.errors import RunError
 from recurra.files import write
 from recurra.fitting.folders import CONFIG
@@ -87,7 +88,9 @@ class Runs:
         """One run as the page shows it. Refused (404) where there is none."""
         going = self._live.get(run)
         if going is None:
-            return self._described(self.folder(run))
+            found = self._described(self.folder(run))
+            # Somebody else trains it: another studio, or a command.
+            return found | {"state": "training"} if locks.holder(self.folder(run)) else found
         if "settings" in going.record and not (self.place(run) / RECORD).is_file():
             return draft(run, going.record, going.facts)
         return self._described(self.folder(run)) | going.facts
