@@ -1,6 +1,7 @@
 """What all tests share: where the real data lies, the devices at hand, a fixed seed."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("soak") and not soak.SOAK:
             item.add_marker(pytest.mark.skip(reason="runs in `make soak` alone"))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets what it starts in the background ignore Ctrl-C, which some tests send.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=DEVICES)
