@@ -29,6 +29,7 @@ def together(clips: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor,
 
 
 class _VideoTask(Task):
+    # Every process has as many clips of a batch (see `Batches`), so the mean of their losses is that of all clips.
     unit = "clips"
 
     def sample(self, model: torch.nn.Module, seed: int) -> None:
