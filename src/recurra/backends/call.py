@@ -98,6 +98,9 @@ class Call:
     embedding: Tensor | None = None
     """(tokens, features): what the ids in `x` stand for."""
 
+    given: dict[str, Tensor] = field(default_factory=dict)
+    """What the cell is given at each step, by name: (time, batch, units), but for `input`, which is x."""
+
     def embedded(self) -> "Call":
         """The same call with the embedding looked up."""
         if self.embedding is None:

@@ -37,6 +37,7 @@ def _direction(call: Call, d: int) -> Ran:
     product = _product(weights, len(of_h), None if call.mask is None else call.mask[d], call.heads)
     whole = call.facts.whole
 
+    given = call.given | ({"input": call.x} if "input" in cell.given_names else {})
     backward = d == 1
     active = None if call.lengths is None else active_steps(call.lengths, time)
     resets = None if call.resets is None else resets_of(call.resets[..., None], active, backward)
@@ -47,9 +48,11 @@ def _direction(call: Call, d: int) -> Ran:
             old = tuple(torch.where(resets[t], i, o) for i, o in zip(call.initial[d], old, strict=True))
         x = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
         states = dict(zip(names, old, strict=True))
-        new, shown = cell.step(*cell.arguments(x, product, states, weights.vectors, whole, of_h))
+        now = {name: part[t] for name, part in given.items()}
+        new, shown = cell.step(*cell.arguments(x, product, states, weights.vectors, whole, of_h, now))
         new = tuple(_as_layer(n, call.x) for n in new)
         shown = {name: _as_layer(gate, call.x) for name, gate in shown.items()}
+        output = shown.pop(cell.output) if cell.output else None
         if weights.w_r is not None:
             new = (F.linear(new[0], weights.w_r), *new[1:])
         if call.zoneout is not None:
@@ -57,7 +60,8 @@ def _direction(call: Call, d: int) -> Ran:
         if active is not None:
             new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))
             shown = {name: torch.where(active[t], gate, 0) for name, gate in shown.items()}
-        ys[t] = new[0] if active is None else torch.where(active[t], new[0], 0)
+        y = new[0] if output is None else output
+        ys[t] = y if active is None else torch.where(active[t], y, 0)
         kept_states[t], kept_gates[t] = new, shown
         old = new
 

@@ -10,7 +10,8 @@
 
 `x.f` is the gate's part of W_x x_t + b_x, `h.f` of W_h h_{t-1} + b_h, `s.h` the state before the step. `s.next` takes
 every state's new value, and the value of each gate that `return_gates` is to show. A cell that declares learned vectors
-takes them as a fourth argument: `step(self, x, h, s, w)`, then `w.NAME`.
+takes them as a fourth argument: `step(self, x, h, s, w)`, then `w.NAME`. One that is given numbers at each step (`given`)
+takes them as its last argument: `step(self, x, h, s, given)`, then `given.NAME`.
 """
 
 import copy
@@ -23,8 +24,19 @@ from typing import Any, NamedTuple
 from recurra.cells.lesson import Lesson
 from recurra.errors import CellError
 
+CALL = ("x", "state", "hx", "embedding", "lengths", "resets", "return_states", "return_gates")
+"""Arguments of a layer's call."""
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 """What a layer calls its own weights, which no vector may be called; in the order of backends.Weights."""
+
+
+Start = float | Callable[[int], Any] | tuple
+"""What a vector or a bias starts from: a number; a function of how many units there are, which gives one number for each;
+or a rule by name: ("uniform", low, high), drawn between two numbers; ("chrono", steps), log(u - 1) for u drawn from 2 to
+`steps`, for gates that keep (Tallec & Ollivier 2018); ("power", low, high, exponent), from low for the first unit to high
+for the last, as the unit's place to that power."""
+RULES = {"uniform": 2, "chrono": 1, "power": 3}
+"""The rules by name, and how many numbers each takes."""
 
 
 class Cell:
@@ -36,8 +48,15 @@ class Cell:
     """Names of the gates, in the row order of the weights."""
     states: str = "h"
     """Names of the states; the first is the output."""
-    vectors: dict[str, float] = {}
-    """Learned vectors, one number a hidden unit: name → the value they start from."""
+    vectors: dict[str, Start] = {}
+    """Learned vectors, one number a hidden unit: name → what they start from, a `Start`."""
+    starts: dict[str, Start] = {}
+    """Gates whose biases start from something else than the layer's `init`: name → a `Start`. Of two biases the second is 0."""
+    given: str = ""
+    """Names of numbers that each call of a layer gives, one a row or one a unit at each step: `layer(x, dt=gaps)`. The name
+    `input` stands for what the layer reads itself, where that is as wide as its units."""
+    output: str = ""
+    """A name that `s.next` takes beside the states: the layer's output, where that is no state. Empty: the first state."""
     recurrent: bool = True
     """Whether there is a recurrent matrix W_h. Without one, `h` must not be used and the recurrence is a scan."""
     forget: str = ""
@@ -56,7 +75,7 @@ class Cell:
         for name in ("pytorch", "lesson"):
             if name not in vars(cls):
                 setattr(cls, name, getattr(Cell, name))
-        for name in ("gates", "states", "forget"):
+        for name in ("gates", "states", "forget", "given", "output"):
             if isinstance(vars(cls).get(name), str | list | tuple):
                 setattr(cls, name, _words(vars(cls)[name]))
         if isinstance(vars(cls).get("vectors"), dict):
@@ -67,20 +86,29 @@ class Cell:
         raise CellError(f"{type(self).__name__} has no `step`; write def step(self, x, h, s) with its equations")
 
     def arguments(
-        self, x: dict, product: Callable, states: dict, vectors: dict, whole: bool = True, gates: tuple | None = None
+        self,
+        x: dict,
+        product: Callable,
+        states: dict,
+        vectors: dict,
+        whole: bool = True,
+        gates: tuple | None = None,
+        given: dict | None = None,
     ) -> list:
         """What `step` takes, made of values by name: whoever calls a step calls `cell.step(*cell.arguments(...))`.
 
         x: gate → its part of W_x x + b_x; states, vectors: name → value; product, whole: as `Product` takes them.
-        gates: those of W_h, in its order; default all.
+        gates: those of W_h, in its order; default all. given: name → value, for a cell with `given`.
         """
         gates = (self.gate_names if self.recurrent else ()) if gates is None else gates
         h = Product(gates, product, states[self.state_names[0]], whole)
-        return [Named(**x), h, State(**states), *([Named(**vectors)] if self.vectors else [])]
+        learned = [Named(**vectors)] if self.vectors else []
+        return [Named(**x), h, State(**states), *learned, *([Named(**(given or {}))] if self.given else [])]
 
     def recorded(self, arguments: list, reads: set[str]) -> list:
         """The same arguments, but whatever the step reads of them is written down, such as "x.i", "h.f", "s.c"."""
-        return [_Recorder(what, part, reads) for what, part in zip("xhsw", arguments, strict=False)]
+        names = ["x", "h", "s", *(["w"] if self.vectors else []), *(["given"] if self.given else [])]
+        return [_Recorder(what, part, reads) for what, part in zip(names, arguments, strict=True)]
 
     def blocks(self, reads: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The gates that have rows in W_x and b_x, and those in W_h and b_h: what a step reads. W_x has one gate at least.
@@ -93,7 +121,7 @@ class Cell:
     def check_names(self) -> None:
         """The names of gates, states and vectors. Raises CellError."""
         name = type(self).__name__
-        for what in ("gates", "states"):
+        for what in ("gates", "states", "given", "output"):
             if not isinstance(getattr(self, what), str):
                 raise CellError(
                     f"{name}.{what} is {getattr(self, what)!r}; expected names in one text, such as 'i f g o'"
@@ -103,16 +131,26 @@ class Cell:
                 f"{name}.vectors is {self.vectors!r}; expected a name and the number it starts from for each, such as "
                 "{'rate': 0.9}"
             )
-        for vector, start in self.vectors.items():
-            if not isinstance(vector, str) or isinstance(start, bool) or not isinstance(start, Real):
-                raise CellError(
-                    f"{name}.vectors has {vector!r}: {start!r}; expected a name and the number that all units start from"
-                )
+        for what, table in (("vectors", self.vectors), ("starts", self.starts)):
+            for key, start in table.items():
+                if not isinstance(key, str) or not _is_start(start):
+                    raise CellError(
+                        f"{name}.{what} has {key!r}: {start!r}; expected a name and the number that all units start from, "
+                        f"a function of the units, or a rule: {_RULES_IN_WORDS}"
+                    )
         if not self.gate_names:
             raise CellError(f"{name}.gates is empty; name the row blocks of the weights, such as gates = 'i f g o'")
         if not self.state_names:
             raise CellError(f"{name}.states is empty; name the states, the output first, such as states = 'h c'")
-        every = [*self.gate_names, *self.state_names, *self.vectors]
+        every = [*self.gate_names, *self.state_names, *self.vectors, *self.given_names, *self.output.split()]
+        if len(self.output.split()) > 1:
+            raise CellError(f"{name}.output is {self.output!r}; expected one name")
+        for gate in self.starts:
+            if gate not in self.gate_names:
+                raise CellError(f"{name}.starts has {gate!r}; expected gates of the cell: {self.gates}")
+        for word in self.given_names:
+            if word in CALL:
+                raise CellError(f"{name}: `given` cannot be called {word!r}, which a layer's call takes already")
         for vector in self.vectors:
             if vector in WEIGHTS or vector.startswith("initial_"):
                 raise CellError(
@@ -180,6 +218,11 @@ class Cell:
     def state_names(self) -> tuple[str, ...]:
         return tuple(self.states.split())
 
+    @property
+    def given_names(self) -> tuple[str, ...]:
+        """What each call gives, `input` among them."""
+        return tuple(self.given.split())
+
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({settings})"
@@ -189,6 +232,16 @@ class Cell:
 
     def __hash__(self) -> int:
         return hash((type(self), self.settings()))
+
+
+_RULES_IN_WORDS = "('uniform', low, high), ('chrono', steps) or ('power', low, high, exponent)"
+
+
+def _is_start(start: Any) -> bool:
+    if isinstance(start, tuple):
+        named = bool(start) and RULES.get(start[0]) == len(start) - 1
+        return named and all(isinstance(number, Real) and not isinstance(number, bool) for number in start[1:])
+    return callable(start) or (isinstance(start, Real) and not isinstance(start, bool))
 
 
 def _words(names: Any) -> Any:

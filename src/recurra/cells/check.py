@@ -95,21 +95,24 @@ def _found(cell: Cell) -> Facts:
             )
         if not value.is_floating_point():
             raise CellError(f"{name}.step: `{state}` came out as {_TRUTH}")
-    unknown = [gate for gate in new.gates if gate not in gates]
+    if cell.output and cell.output not in new.gates:
+        raise CellError(f"{name}.step: s.next(...) lacks {cell.output}, the cell's `output`; give its value by name")
+    unknown = [gate for gate in new.gates if gate not in (*gates, cell.output)]
     if unknown:
         raise CellError(
             f"{name}.step: s.next(...) got {', '.join(unknown)}; it takes states ({cell.states}) and gates ({cell.gates})"
         )
     shown = tuple(gate for gate in gates if gate in new.gates)
     whole = "h.of" not in reads
-    return Facts(frozenset(reads), *cell.blocks(reads), shown, whole, whole and f"s.{states[0]}" not in reads)
+    projects = whole and not cell.output and f"s.{states[0]}" not in reads
+    return Facts(frozenset(reads), *cell.blocks(reads), shown, whole, projects)
 
 
 def _could_not_run(cell: Cell, error: Exception) -> str:
     """Why a step cannot run: the line of the user's, what Python or PyTorch says, and the rule that was broken."""
     name, place = type(cell).__name__, place_of(error.__traceback__)
     if isinstance(error, TypeError) and not place:
-        hint = "step(self, x, h, s, w)" if cell.vectors else "step(self, x, h, s)"
+        hint = f"step(self, x, h, s{', w' if cell.vectors else ''}{', given' if cell.given else ''})"
         return f"{name}.step could not run; expected {hint}: {error}"
     told = f"{name}.step could not run for 2 rows and 3 units; it must for any number of both: {place}{error}"
     if not isinstance(error, RuntimeError | IndexError):
@@ -136,7 +139,8 @@ class _Spy:
         cell = self.cell
         x, states = self._values("x", cell.gate_names), self._values("s", cell.state_names)
         vectors = self._values("w", cell.vectors, self.shape[1:])
-        return cell.recorded(cell.arguments(x, self._product, states, vectors), reads)
+        given = self._values("given", cell.given_names)
+        return cell.recorded(cell.arguments(x, self._product, states, vectors, given=given), reads)
 
     def _values(self, what: str, names, shape: tuple[int, ...] = shape) -> dict[str, torch.Tensor]:
         values = {name: self._random(*shape) for name in names}

@@ -54,6 +54,9 @@ def _difference(graph: Graph, again: Graph) -> str:
 
 def _trace(cell, with_names: bool) -> Graph:
     cell.check_names()
+    if cell.given or cell.output:
+        what = "takes given numbers" if cell.given else "has an output apart from its states"
+        raise TraceError(f"{type(cell).__name__}.step cannot be compiled: it {what}, and runs by its equations")
     table, gates = Table(), cell.gate_names
     products = _Products(table, gates)
 

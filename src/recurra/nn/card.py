@@ -191,7 +191,7 @@ def elementwise(cell: Cell) -> int:
         return torch.ones(batch, hidden) if gate is not None else some(gates).values()
 
     with _Counting() as counting:
-        cell.step(*cell.arguments(some(gates), product, some(states), learned))
+        cell.step(*cell.arguments(some(gates), product, some(states), learned, given=some(cell.given_names)))
     return round(counting.numbers / hidden)
 
 
@@ -252,7 +252,9 @@ def _kept_bytes(layer: Recurrent, batch: int, time: int) -> int:
     size = (batch, time, layer.input_size) if layer.batch_first else (time, batch, layer.input_size)
     count = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with undrawn(like), torch.inference_mode(False), torch.enable_grad(), count:
-        layer.forward(like.new_zeros(size, requires_grad=True))  # without the hooks of its owner
+        layer.forward(
+            like.new_zeros(size, requires_grad=True), **layer.blank_given(*size[:2])
+        )  # without its owner's hooks
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from recurra import cells
 from recurra.backends.call import active_steps, resets_of
 from recurra.cells import Cell
-from recurra.errors import ShapeError
+from recurra.errors import ConfigError, ShapeError
 from recurra.nn.frames import (
     check_options,
     give_state,
@@ -76,6 +76,8 @@ class ConvRecurrent(nn.Module):
         super().__init__()
         self.cell = cells.get(cell)
         self.facts = cells.facts(self.cell)
+        if self.cell.given:
+            raise ConfigError(f"{self.cell!r} takes given numbers ({self.cell.given}), which frames cannot bring yet")
         self.in_channels, self.hidden_channels = in_channels, hidden_channels
         self.kernel_size = read_kernel(kernel_size)
         self._widths = read_widths(in_channels, hidden_channels, num_layers)
@@ -195,8 +197,9 @@ class ConvRecurrent(nn.Module):
                 old = tuple(torch.where(resets[t], 0, state) for state in old)
             x_t = {name: gate[t] for name, gate in zip(gates, inputs, strict=True)}
             states = dict(zip(names, old, strict=True))
-            new = cell.step(*cell.arguments(x_t, product, states, learned, self.facts.whole, of_h)).states
-            ys[t] = new[0] if active is None else torch.where(active[t], new[0], 0)
+            new, shown = cell.step(*cell.arguments(x_t, product, states, learned, self.facts.whole, of_h))
+            y = shown[cell.output] if cell.output else new[0]
+            ys[t] = y if active is None else torch.where(active[t], y, 0)
             if active is not None:
                 new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))
             old = new

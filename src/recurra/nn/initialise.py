@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import init
 
 from recurra.cells import Cell, Facts
+from recurra.cells.base import Start
 from recurra.errors import ConfigError, nearest, setting
 
 
@@ -85,14 +86,37 @@ def initialise(
             # The projection is (P, H): torch.nn draws it from ±1/√H too, which is its number of columns.
             _uniform(weight.t(), 1) if name == "torch" else init.orthogonal_(weight)
         else:
-            init.constant_(weight, cell.vectors.get(key, 0.0))
-    if forget_bias is None:
-        return
-    if cell.forget in cell.vectors:
+            begin(weight, cell.vectors.get(key, 0.0), key)
+    starts = dict(cell.starts)
+    if forget_bias is not None and cell.forget in cell.vectors:
         init.constant_(named[cell.forget], forget_bias)
-        return
-    start = forget_bias  # in the first bias that the gate has
-    for key, gates in (("bias_ih", facts.x_gates), ("bias_hh", facts.h_gates)):
-        if key in named and cell.forget in gates:
-            init.constant_(_blocks(named[key], len(gates))[gates.index(cell.forget)], start)
-            start = 0.0
+    elif forget_bias is not None:
+        starts[cell.forget] = forget_bias
+    for gate, start in starts.items():
+        for key, gates in (("bias_ih", facts.x_gates), ("bias_hh", facts.h_gates)):
+            if key in named and gate in gates:  # of two biases, which are added up, the second is 0
+                begin(_blocks(named[key], len(gates))[gates.index(gate)], start, gate)
+                start = 0.0
+
+
+@torch.no_grad()
+def begin(weight: Tensor, start: Start, name: str) -> None:
+    """Fill a vector, or a gate's part of a bias, (units,), by its `Start`. ConfigError where a function gives another shape."""
+    units = len(weight)
+    match start:
+        case ("uniform", low, high):
+            weight.uniform_(low, high)
+        case ("chrono", steps):
+            weight.copy_(torch.log(torch.empty_like(weight).uniform_(1, steps - 1)))
+        case ("power", low, high, exponent):
+            place = torch.arange(units, dtype=weight.dtype, device=weight.device) / max(units - 1, 1)
+            weight.copy_(low + (high - low) * place**exponent)
+        case _ if callable(start):
+            values = torch.as_tensor(start(units), dtype=weight.dtype)
+            if values.shape not in ((), weight.shape):
+                raise ConfigError(
+                    f"the start of `{name}` gave {tuple(values.shape)} for {units} units; expected ({units},)"
+                )
+            weight.copy_(values)
+        case number:
+            init.constant_(weight, number)

@@ -24,6 +24,7 @@ class Inputs(NamedTuple):
     batched: bool
     packed: PackedSequence | None
     embedding: Tensor | None = None  # (tokens, features); x is then ids, (time, batch)
+    given: dict[str, Tensor] = {}  # what the cell is given at each step: (time, batch, 1 or units)
 
     @property
     def like(self) -> Tensor:
@@ -219,6 +220,50 @@ def read_resets(
     if not batched:
         return resets[:, None]
     return resets.t() if batch_first else resets
+
+
+def read_given(name: str, given: dict[str, Any], cell: Any, inputs: Inputs, batch_first: bool) -> dict[str, Tensor]:
+    """What a call gives its cell at each step, checked, by name: (time, batch, 1) or (time, batch, units).
+
+    given: the call's keywords, one number a row, laid out as x without features, or one a unit, with units for features.
+    """
+    wanted = [word for word in cell.given_names if word != "input"]
+    for word in given:
+        if word not in wanted:
+            known = f"its cell is given {', '.join(wanted)}" if wanted else f"{cell!r} is given nothing"
+            raise TypeError(f"{name}: the call got {word!r}, which is no argument of it; {known}")
+    first = "(batch, time)" if batch_first else "(time, batch)"
+    first = first if inputs.batched else "(time,)"
+    layout = f"{first}, one number for each row" if inputs.batched else f"{first}, one number"
+    read, like = {}, inputs.like
+    time, batch = inputs.x.shape[:2]
+    lead = ((batch, time) if batch_first else (time, batch)) if inputs.batched else (time,)
+    for word in wanted:
+        value = given.get(word)
+        if value is None:
+            raise DataError(
+                f"{name}: `{word}` is missing, which {cell!r} reads at each step. Pass {word}=, {layout}, or one for each unit."
+            )
+        if inputs.packed is not None:
+            raise ShapeError(f"{name}: `{word}` cannot go with a PackedSequence. Pass a padded tensor with `lengths`.")
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"{name}: `{word}` is {type(value).__name__}; expected a tensor {layout}.")
+        check_dense(name, word, value)
+        if value.dtype != like.dtype or value.device != like.device:
+            came, need = f"{_short(value)} on {value.device}", f"{_short(like)} on {like.device}"
+            raise DtypeError(f"{name}: `{word}` is {came}, `x` is {need}. Convert it: {word}.to(x).")
+        if tuple(value.shape[: len(lead)]) != lead or value.dim() not in (len(lead), len(lead) + 1):
+            raise ShapeError(
+                f"{name}: `{word}` is {tuple(value.shape)}; expected {lead} = {first}, "
+                "or one more dimension with a number for each unit."
+            )
+        value = value[..., None] if value.dim() == len(lead) else value
+        value = value[:, None] if not inputs.batched else value.transpose(0, 1) if batch_first else value
+        if inputs.lengths is not None:  # as x: what stands in the padding must not matter
+            steps = torch.arange(time, device=value.device)[:, None] < inputs.lengths
+            value = torch.where(steps[..., None], value, 0)
+        read[word] = value
+    return read
 
 
 def check_state(

@@ -29,7 +29,8 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
     widths = [whole("hidden_size", width) for width in widths]
     proj = whole("proj_size", proj, least=0)
     if proj and not facts(cell).projects:
-        why = "reads its output unit by unit" if facts(cell).whole else "multiplies other vectors by W_h (h.of)"
+        why = "has an output that is no state" if cell.output else "reads its output unit by unit"
+        why = why if facts(cell).whole or cell.output else "multiplies other vectors by W_h (h.of)"
         raise ConfigError(f"proj_size={proj}: {cell!r} {why}, so its output cannot be projected")
     if proj and proj >= min(widths):
         raise ConfigError(f"proj_size={proj} must be smaller than {setting('hidden_size', min(widths))}")
@@ -52,6 +53,11 @@ def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
 def check_options(layer: Any) -> None:
     """Raise ConfigError for an option of a Recurrent that is out of range or without effect."""
     cell = layer.cell
+    if "input" in cell.given_names and layer.shape.inputs != layer.shape.hidden:
+        raise ConfigError(
+            f"{cell!r} reads given.input, so each layer must read as many features as it has units; got "
+            f"{list(layer.shape.inputs)} features and {list(layer.shape.hidden)} units"
+        )
     whole("checkpoint_every", layer.checkpoint_every, least=0)
     _check_heads(layer)
     for name in RATES:

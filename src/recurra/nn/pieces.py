@@ -41,6 +41,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
 
     active = None if call.lengths is None else active_steps(call.lengths, call.x.shape[0])
     one.x = turned(call.x)
+    one.given = {name: turned(part) for name, part in call.given.items()}
     if call.resets is not None:
         one.resets = turned(resets_of(call.resets[..., None], active, backward=True))[..., 0]
     if call.zoneout:
@@ -59,7 +60,7 @@ def _forward(call: Call, backend: str, every: int) -> Ran:
     time, states, runs = call.x.shape[0], call.states[0], []
     for start in range(0, time, every):
         span = slice(start, min(start + every, time))
-        piece = dataclasses.replace(call, x=call.x[span])
+        piece = dataclasses.replace(call, x=call.x[span], given={name: part[span] for name, part in call.given.items()})
         if call.lengths is not None:
             piece.lengths = (call.lengths - start).clamp(0, span.stop - start)
         if call.resets is not None:

@@ -26,7 +26,16 @@ from recurra.errors import ConfigError, ShapeError
 from recurra.nn import dropout as drop
 from recurra.nn import pieces
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import Inputs, can_be_asked, check_finite, check_ids, only_looks_up, read_ids, read_inputs
+from recurra.nn.inputs import (
+    Inputs,
+    can_be_asked,
+    check_finite,
+    check_ids,
+    only_looks_up,
+    read_given,
+    read_ids,
+    read_inputs,
+)
 from recurra.nn.layout import give_output, give_states, give_trace, read_states
 from recurra.nn.options import check_options, read_shape, read_zoneout
 
@@ -139,13 +148,16 @@ class Recurrent(nn.Module):
     def reset_parameters(self) -> None:
         """Start all weights anew, by `init` and `forget_bias`."""
         forget = self.forget_bias
-        if forget is None and self.init == "recommended" and self._can_open_forget_gate():
+        if forget is None and self.init == "recommended" and self._can_open_forget_gate() and not self._starts_forget():
             forget = 1.0
         for layer in range(self.num_layers):
             for suffix in self.shape.suffixes(layer):
                 end = f"_{suffix}"
                 named = {k.removesuffix(end): p for k, p in self.named_parameters(recurse=False) if k.endswith(end)}
                 initialise(named, self.facts, self.cell, self.init, forget, self.heads)
+
+    def _starts_forget(self) -> bool:
+        return self.cell.forget in self.cell.starts
 
     def _can_open_forget_gate(self) -> bool:
         return bool(self.cell.forget) and (self.bias or self.cell.forget in self.cell.vectors)
@@ -160,6 +172,7 @@ class Recurrent(nn.Module):
         resets: Tensor | None = None,
         return_states: bool = False,
         return_gates: bool = False,
+        **given: Tensor,
     ):
         """Run the layers: `y, state = layer(x)`, or `y, state, trace = layer(x, return_states=True)`.
 
@@ -172,31 +185,33 @@ class Recurrent(nn.Module):
         lengths: steps of each row, (batch,), any order, 0 allowed; y is 0 past them, and the state is each row's last.
         resets: bool, laid out as x without features: True drops the state before that step (a new document, an episode).
         return_states, return_gates: also return a Trace.
+        given: what the cell is given at each step (`Cell.given`), by name: one number for each row, laid out as x without
+            features, or one for each unit.
 
         Returns y as x is laid out, with hidden_size (or proj_size) features a direction, and the state after the last step.
         """
-        if lengths is None and resets is None and not (return_states or return_gates):
+        if lengths is None and resets is None and not (return_states or return_gates or given):
             plain = self._run_fast(x, state, embedding)
             if plain is not None:
                 return plain
-        stack, given = self.stack(), self._read(x, embedding, lengths, resets)
-        states = self._states_before(state, given)
+        stack, read = self.stack(), self._read(x, embedding, lengths, resets, given)
+        states = self._states_before(state, read)
         self._check_trace(return_gates)
-        y, ended, kept = given.x, [], []
+        y, ended, kept = read.x, [], []
         y = drop.inputs(y, self.input_dropout, self.training, self.variational)
         for layer in range(self.num_layers):
             if layer:
                 y = drop.inputs(y, self.dropout, self.training, self.variational)
-            call = self._call(stack, layer, y, states[layer], given, return_states, return_gates)
+            call = self._call(stack, layer, y, states[layer], read, return_states, return_gates)
             ran = pieces.run(call, self.backend, self.checkpoint_every)
             y = ran.y + y if self.residual and layer else ran.y
             ended.append(ran.states)
             kept.append((ran.kept_states, ran.kept_gates))
         y = drop.inputs(y, self.output_dropout, self.training, self.variational)
-        result = give_output(y, given, self.batch_first), give_states(ended, self.cell, self.shape, given)
+        result = give_output(y, read, self.batch_first), give_states(ended, self.cell, self.shape, read)
         if not (return_states or return_gates):
             return result
-        return *result, give_trace(kept, self.shape, given, self.batch_first)
+        return *result, give_trace(kept, self.shape, read, self.batch_first)
 
     def explain(
         self,
@@ -208,6 +223,7 @@ class Recurrent(nn.Module):
         resets: Tensor | None = None,
         return_states: bool = False,
         return_gates: bool = False,
+        **given: Tensor,
     ) -> Choice:
         """Which backend runs the first layer, and why the others do not: `print(layer.explain(x, lengths=lengths))`.
 
@@ -216,10 +232,15 @@ class Recurrent(nn.Module):
         if x is None:
             x = self.like().new_zeros(2, 1, self.input_size)
             x = x.transpose(0, 1) if self.batch_first else x
-        stack, given = self.stack(), self._read(x, embedding, lengths, resets)
-        states = self._states_before(state, given)
+        given = given or self.blank_given(*x.shape[:2])
+        stack, read = self.stack(), self._read(x, embedding, lengths, resets, given)
+        states = self._states_before(state, read)
         with drop.undrawn(self.like()):
-            return choose(self._call(stack, 0, given.x, states[0], given, return_states, return_gates), self.backend)
+            return choose(self._call(stack, 0, read.x, states[0], read, return_states, return_gates), self.backend)
+
+    def blank_given(self, *size: int) -> dict[str, Tensor]:
+        """Zeros for what the cell is given, by name, each of this size."""
+        return {name: self.like().new_zeros(size) for name in self.cell.given_names if name != "input"}
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
@@ -264,12 +285,14 @@ class Recurrent(nn.Module):
     def _name(self) -> str:
         return type(self).__name__
 
-    def _read(self, x: Any, embedding: Any, lengths: Any, resets: Any) -> Inputs:
+    def _read(self, x: Any, embedding: Any, lengths: Any, resets: Any, numbers: dict[str, Any]) -> Inputs:
         form = self.input_size, self.batch_first, self.like()
         if embedding is not None:
             given = read_ids(self._name, x, embedding, lengths, resets, *form)
         else:
             given = read_inputs(self._name, x, lengths, resets, *form)
+        if numbers or self.cell.given:
+            given = given._replace(given=read_given(self._name, numbers, self.cell, given, self.batch_first))
         x, active = given.x, None
         if given.lengths is not None:  # what stands in the padding must not matter, not even NaN
             active = active_steps(given.lengths, x.shape[0])
@@ -348,7 +371,18 @@ class Recurrent(nn.Module):
             keep_states=keep_states,
             keep_gates=keep_gates,
             embedding=None if layer else given.embedding,
+            given={name: self._widened(name, part, layer) for name, part in given.given.items()},
         )
+
+    def _widened(self, name: str, part: Tensor, layer: int) -> Tensor:
+        """What the cell is given, with one number for each of a layer's units."""
+        units = self.shape.hidden[layer]
+        if part.shape[-1] not in (1, units):
+            raise ShapeError(
+                f"{self._name}: `{name}` has {part.shape[-1]} numbers for each step; layer {layer} has {units} units. "
+                "Pass one number for each row, or one for each unit."
+            )
+        return part.expand(*part.shape[:2], units)
 
     def _states_before(self, state: Any, given: Inputs) -> list[list[tuple[Tensor, ...]]]:
         if state is None:

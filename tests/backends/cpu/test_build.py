@@ -365,6 +365,7 @@ def test_constants_of_the_tracer_are_the_cores():
     from recurra.expr import trace
 
     assert abi.MOST_STAGES == trace.MOST_OFS + 1
+    assert abi.MOST_GATES == trace.MOST_GATES
 
 
 class TestDoctor:

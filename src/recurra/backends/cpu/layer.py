@@ -70,6 +70,8 @@ def cell_reason(cell: Cell) -> str:
     """Why no kernel runs this cell; "" where one does. The first question compiles it."""
     if len(cell.state_names) > abi.MOST_STATES or len(cell.vectors) > abi.MOST_VECTORS:
         return f"its kernels take at most {abi.MOST_STATES} states and {abi.MOST_VECTORS} learned vectors"
+    if cell.given or cell.output:
+        return "its kernels know neither given numbers nor an output apart from the states"
     try:
         made = library.made(cell)
     except Unavailable as reason:
