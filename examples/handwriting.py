@@ -18,7 +18,7 @@ from torch import nn
 from recurra.data import Batches, pad
 from recurra.nn import Recurrent
 from recurra.nn.mixture import MixtureDensity
-from recurra.training import TrainingConfig, fit
+from recurra.training import Task, TrainingConfig, fit
 
 POINTS = 21  # of a letter
 SCALE = 4.0  # brings the pen's ways to a deviation of about 1
@@ -89,7 +89,7 @@ class Writer(nn.Module):
         return torch.stack(points).numpy()
 
 
-class Strokes:
+class Strokes(Task):
     """Words as a task for `recurra.training.fit`."""
 
     unit, units_per_token = "points", 1.0

@@ -95,14 +95,45 @@ def video_labels():
     return VideoClassifier(**TINY, hidden_size=8, dropout=0.0), (clips, [int(clip[0, 0, 0] > 127) for clip in clips])
 
 
+def translation():
+    from recurra.tasks.translation import Translator
+
+    random = np.random.default_rng(0)
+    words = ["".join(random.choice(list("abcd"), random.integers(2, 9))) for _ in range(100)]
+    return Translator(**SMALL, embedding_size=8), ([(word, word[::-1]) for word in words],)
+
+
+def music():
+    from recurra.tasks.music import MusicEstimator
+    from recurra.tasks.music.piece import Piece
+
+    random = np.random.default_rng(0)
+    pieces = [Piece(random.random((int(random.integers(4, 16)), 88)) < 0.05) for _ in range(100)]
+    return MusicEstimator(**SMALL, chord_size=4), (pieces,)
+
+
 SMALL = {"hidden_size": 8, "dropout": 0.0, "batch_size": 8, "epochs": 2, "validation": 0.2}
 """80 examples to learn from: twenty steps."""
 TINY = {"channels": 4, "num_layers": 1, "batch_size": 8, "epochs": 2, "validation": 0.2}
 TASKS = {
     one.__name__: one
-    for one in (classification, tagging, tagging_by_a_random_field, regression, forecasting, video_frames, video_labels)
+    for one in (
+        *(classification, tagging, tagging_by_a_random_field, regression, forecasting),
+        *(video_frames, video_labels, translation, music),
+    )
 }
 """Task → an estimator of twenty steps, without dropout, and what its `fit` takes: of unequal lengths, where it has lengths."""
+
+
+def endless(folder) -> None:
+    """Train until somebody ends it, by the command; each process says who it is first."""
+    import os
+
+    from recurra.cli.frame import main
+
+    Path(f"{folder}.text").write_text("the quick brown fox jumps over the lazy dog. " * 300)
+    print("process", os.environ["RANK"], os.getpid(), flush=True)
+    main(["train", f"{folder}.text", "-o", folder, "--preset", "tiny", "--batch-size", "4", "--epochs", "100000"])
 
 
 def task(name, folder, stop_at) -> None:
@@ -118,4 +149,4 @@ def task(name, folder, stop_at) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"toy": toy, "language": language, "task": task}[sys.argv[1]](*sys.argv[2:])
+    {"toy": toy, "language": language, "task": task, "endless": endless}[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,7 @@
 """Two processes under torchrun reach what one reaches, and resume."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,27 @@ def test_every_task_trains_in_two_processes_as_in_one_and_resumes(name, tmp_path
     torchrun("task", name, broken, -1)
     (a, _), (b, _) = state(two), state(broken)
     assert [key for key in a if key.startswith(("model.", "optimizer.")) and not torch.equal(a[key], b[key])] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_where_one_process_is_killed_the_other_ends_with_one_line(tmp_path, victim):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "helpers.distributed_child", "endless", str(tmp_path / "run")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, cwd=TESTS, **pipes) as group:
+        found = dict(group.stdout.readline().split()[1:] for _ in range(2))
+        for line in group.stderr:
+            if line.startswith("training for"):  # its first state is saved
+                break
+        os.kill(int(found[str(victim)]), signal.SIGKILL)
+        said = group.stderr.read()
+    assert group.returncode != 0
+    ours = [line for line in said.splitlines() if line.startswith("recurra:")]
+    assert len(ours) == 1, said
+    assert "another process of this run has ended, and so does this one" in ours[0]
+    assert f"torchrun --nproc-per-node 2 -m recurra train --resume {tmp_path / 'run'}" in ours[0]
 
 
 def test_alone_every_exchange_is_what_it_was_given():

@@ -101,6 +101,11 @@ def train(
         raise DivergenceError(
             f"{error.marked}; the last good state is in {folder}" if again else error.marked
         ) from None
+    except RuntimeError as error:
+        if not distributed.lost(error):
+            raise
+        kept = f"the state last saved in {folder} is intact. Continue with: {again}" if again else "nothing is kept"
+        raise RunError(f"another process of this run has ended, and so does this one; {kept}") from None
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from recurra.errors import RecurraError
+
 # The corpus may be built, or a long validation text read, by one process while the others wait.
 _PATIENCE = datetime.timedelta(hours=6)
 
@@ -97,6 +99,13 @@ def gather(data: bytes) -> list[bytes]:
     parts = [torch.empty_like(padded) for _ in range(world())]
     dist.all_gather(parts, padded)
     return [part.cpu().numpy().tobytes()[: int(size)] for part, size in zip(parts, sizes, strict=True)]
+
+
+def lost(error: BaseException) -> bool:
+    """Whether an error means that another process of the group has ended."""
+    names = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "broken pipe")
+    known = isinstance(error, dist.DistError) or any(name in str(error).lower() for name in names)
+    return active() and isinstance(error, RuntimeError) and not isinstance(error, RecurraError) and known
 
 
 def wait() -> None:

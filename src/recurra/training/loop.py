@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -315,7 +316,11 @@ def _parallel(run: Run) -> nn.Module:
     if distributed.world() == 1:
         return run.model
     places = [run.device] if run.device.type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(run.model, device_ids=places, broadcast_buffers=False)
+    # Every process has the same buffers. PyTorch 2.13 calls the option by another name, and warns of the old one.
+    kind = nn.parallel.DistributedDataParallel
+    known = inspect.signature(kind.__init__).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    return kind(run.model, device_ids=places, **{name: False})
 
 
 @contextlib.contextmanager
