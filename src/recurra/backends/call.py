@@ -1,7 +1,7 @@
 """What a backend is asked to do and what it gives back: one layer, one or both directions, over a whole sequence."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,8 +28,9 @@ class Weights(NamedTuple):
         w_x, w_h, b_x, b_h, w_r, vectors = self
         return [w_x, w_h, b_x, b_h, w_r, *vectors.values()]
 
-    def like(self, values: Iterator) -> "Weights":
-        """The same record of other values, taken from an iterator in this order."""
+    def like(self, values: Iterable) -> "Weights":
+        """The same record of other values, in this order; from an iterator just so many are taken."""
+        values = iter(values)
         return Weights(
             next(values),
             next(values),

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra import cells
-from recurra.backends.call import Call, Weights, active_steps
+from recurra.backends.call import Call, Weights, active_steps, is_transformed
 from recurra.backends.choice import Choice, check_name, choose
 from recurra.backends.cpu.door import check_storage
 from recurra.backends.cpu.stack import FastPath, looked_up
@@ -309,10 +309,14 @@ class Recurrent(nn.Module):
     def stack(self) -> Stack:
         """The layers as they are now, for whatever runs them. Raises ShapeError for a weight that was replaced by another
         shape, or whose storage was freed or shrunk."""
-        weights = [[one.like(map(self._weight, one.flat())) for one in layer] for layer in self._names]
+        # What stands for other tensors (compiled, under vmap) has no storage to look at.
+        looks = not (torch.compiler.is_compiling() or is_transformed())
+        weights = [
+            [one.like([self._weight(name, looks) for name in one.flat()]) for one in layer] for layer in self._names
+        ]
         return Stack(self.cell, self.facts, self.shape, self._names, weights)
 
-    def _weight(self, name: str | None) -> Tensor | None:
+    def _weight(self, name: str | None, looks: bool) -> Tensor | None:
         if name is None:
             return None
         weight = getattr(self, name)  # not from the parameters: a parametrised weight is computed there
@@ -321,7 +325,7 @@ class Recurrent(nn.Module):
                 f"{self._name}: `{name}` is {tuple(weight.shape)}; the layer was made for {self._sizes[name]}. "
                 "Make a new layer for other widths."
             )
-        if can_be_asked(weight):
+        if looks and type(weight) is nn.Parameter and weight.is_cpu:
             check_storage(weight, name)
         return weight
 

@@ -15,11 +15,12 @@ from recurra.errors import DtypeError, ShapeError
 
 _address, _stride, _numel, _storage = Tensor.data_ptr, Tensor.stride, Tensor.numel, Tensor.untyped_storage
 _bytes = torch.UntypedStorage.nbytes
+_CPU = torch.device("cpu")
 
 
 def empty(shape, dtype: torch.dtype) -> Tensor:
     """Room for what the core writes."""
-    return torch.empty(shape, dtype=dtype, device="cpu")
+    return torch.empty(shape, dtype=dtype, device=_CPU)
 
 
 def check(tensor: Tensor, label: str, shape: tuple[int, ...] | None = None) -> None:
@@ -52,7 +53,15 @@ def extent(tensor: Tensor) -> int:
 
 def dense(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The tensor as the core reads it: itself, or a copy that is dense and of this type."""
-    if tensor.shape == shape and _is_ready(tensor, dtype) and tensor.is_contiguous():
+    if (  # written out: this is asked for every tensor of every call
+        tensor.dtype is dtype
+        and tensor.shape == shape
+        and tensor.is_cpu
+        and tensor.layout is torch.strided
+        and not tensor.is_neg()
+        and tensor.is_contiguous()
+        and tensor.untyped_storage().nbytes() >= tensor.nbytes + tensor.storage_offset() * tensor.itemsize
+    ):
         return tensor
     check(tensor, label, shape)
     return tensor.resolve_neg().to(dtype).contiguous()

@@ -92,10 +92,11 @@ class Results(NamedTuple):
 
 def results(work: Work, values: Sequence) -> Results:
     """The values of `Results.flat` as the record again."""
-    states, each = len(work.operands.states[0]), range(work.directions)
-    first = 1 + states * work.directions
-    second = first + states * work.directions * work.keep_states
-    shown = (len(values) - second) // work.directions
+    states, directions = len(work.operands.states[0]), work.directions
+    each = range(directions)
+    first = 1 + states * directions
+    second = first + states * directions * work.keep_states
+    shown = (len(values) - second) // directions
 
     def parts(start: int, count: int) -> list[tuple]:
         return [tuple(values[start + d * count : start + (d + 1) * count]) for d in each]
@@ -292,17 +293,18 @@ def forward(work: Work, bound: bool = False, packed: Structures | None = None) -
     made = packed.made
     size, call, states, number = packed.size, packed.call, len(made.cell.state_names), packed.number
     _check(work, size)
+    directions = work.directions
     out = DTYPES[work.io]
     y = empty_y(work, size)
     call.y, (call.y_time, call.y_row) = y.data_ptr(), y.stride()[:2]
     keep = None
     if work.train:
         needed = made.core.keep_bytes(addressof(call))
-        room = keep_bytes(work, size, made) // work.directions if bound else -(-needed // 64) * 64
+        room = keep_bytes(work, size, made) // directions if bound else -(-needed // 64) * 64
         assert room >= needed, "keep_bytes is not an upper bound"
-        keep = memory.room(work.directions * room)
+        keep = memory.room(directions * room)
     done, steps = Results(y, [], [], []), (size.time, size.batch)
-    for d in range(work.directions):
+    for d in range(directions):
         to = call.direction[d]
         last = [door.empty((size.batch, width), number) for width in size.widths(states)]
         to.last = packed.room(last)
@@ -360,9 +362,10 @@ def backward(
     packed = packed or structures(work)
     lasting, call, size, number = len(packed.held), packed.call, packed.size, packed.number
     door.check(keep, "keep")
+    directions = work.directions
     call.dy = None
     if gradients.y is not None:
-        shape = (size.time, size.batch, work.directions * size.outputs)
+        shape = (size.time, size.batch, directions * size.outputs)
         dy = door.by_step(gradients.y, "gradient of y", shape, DTYPES[work.io])
         packed.held.append(dy)
         call.dy, (call.dy_time, call.dy_row) = dy.data_ptr(), dy.stride()[:2]
@@ -370,10 +373,10 @@ def backward(
     # Of x each direction has its own.
     rooms = [None, *(door.empty(t.shape, number) if w else None for t, w in zip(operands[1:], wanted[1:], strict=True))]
     found = work.operands.like(rooms)
-    dxs = [empty_dx(work, size, number) if wanted[0] else None for _ in range(work.directions)]
+    dxs = [empty_dx(work, size, number) if wanted[0] else None for _ in range(directions)]
     for d, dx in enumerate(dxs):
         to = call.direction[d]
-        to.keep = keep.data_ptr() + d * (keep.numel() // work.directions)
+        to.keep = keep.data_ptr() + d * (keep.numel() // directions)
         to.dx = None if dx is None else dx.data_ptr()
         _take_gradients(packed, d, gradients)
         _give_gradients(packed, d, found)
