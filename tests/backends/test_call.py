@@ -89,7 +89,9 @@ CALLS = {
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"bidirectional": True}, {"checkpoint_every": 2}, {"batch_first": True}], ids=str
+    "options",
+    [{}, {"bidirectional": True}, {"checkpoint_every": 2, "bidirectional": True}, {"batch_first": True}],
+    ids=str,
 )
 @pytest.mark.parametrize("per_unit", [False, True])
 @pytest.mark.parametrize("call", CALLS)

@@ -49,5 +49,6 @@ def squashed(cell: Cell) -> tuple[str, ...]:
 
     by_name = ({name: numbers() for name in names} for names in (cell.gate_names, cell.state_names))
     vectors = {name: torch.ones(64, dtype=torch.float64) for name in cell.vectors}
-    shown = cell.step(*cell.arguments(next(by_name), product, next(by_name), vectors)).gates
+    given = {name: numbers() for name in cell.given_names}
+    shown = cell.step(*cell.arguments(next(by_name), product, next(by_name), vectors, given=given)).gates
     return tuple(name for name in facts(cell).shown if shown[name].min() >= 0 and shown[name].max() <= 1)
