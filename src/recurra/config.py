@@ -29,7 +29,7 @@ class Range:
     """The numbers that an option may be; of an option with several numbers, that each of them may be.
 
     `3 in Range(1, 8)`; least and most belong to the range, above and below do not. NaN and the infinities are in no range.
-    also: a number outside it that is valid too, such as a 0 that means off.
+    also: a number outside it that is valid too, such as a 0 that means off. whole: from here on only whole numbers are valid.
     words: what an error says of it, with its ends at the braces: Range(1, words="{} tokens") is "1 or more tokens".
     form: the largest number that a form offers, and the studio takes, where the range itself has no end.
     """
@@ -40,6 +40,7 @@ class Range:
     above: float | None = None
     below: float | None = None
     also: float | None = None
+    whole: float | None = None
     words: str = "{}"
     form: float | None = None
 
@@ -51,6 +52,7 @@ class Range:
             and (self.most is None or number <= self.most)
             and (self.above is None or number > self.above)
             and (self.below is None or number < self.below)
+            and (self.whole is None or number < self.whole or number == int(number))
         )
 
     @property
@@ -102,7 +104,7 @@ Count = Annotated[int, Range(1)]
 """A whole number, 1 or more."""
 Fraction = Annotated[float, Range(0, below=1, words="a fraction, {}")]
 """A part of a whole that is never all of it, such as a dropout rate."""
-HeldOut = Annotated[float, Range(0, words="a fraction below 1, or a number of examples, {}")]
+HeldOut = Annotated[float, Range(0, whole=1, words="a fraction below 1, or a whole number of examples, {}")]
 """What is held out of the data: a fraction of the examples, or how many of them (1 or more); 0 = none."""
 
 

@@ -3,10 +3,10 @@
 import click
 import pytest
 
-from recurra.cli import classify, compose, fitting, tag, train, translate
+from recurra.cli import classify, compose, fitting, forecast, regress, tag, train, translate, video
 from recurra.cli.frame import run
 
-COMMANDS = [train.command, classify.command, tag.command, translate.command, compose.command]
+COMMANDS = [module.command for module in (train, forecast, classify, regress, tag, video, compose, translate)]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
@@ -15,9 +15,8 @@ def test_every_option_has_its_modes(command):
     assert modes["resume"] == modes["moved"] == (fitting.RESUME,)
     assert fitting.RESUME not in modes[command.params[0].name]
     assert modes["out"] == (fitting.FIT,)
-    assert all(mode is None or set(mode) <= {fitting.FIT, fitting.USE, fitting.RESUME} for mode in modes.values()), (
-        modes
-    )
+    known = {fitting.FIT, fitting.USE, fitting.RESUME, *command.extra}
+    assert all(mode is None or set(mode) <= known for mode in modes.values()), modes
     settings = [p for p in command.params if getattr(p, "section", "") == "Training"]
     assert settings
     assert all(fitting.FIT in p.modes and fitting.RESUME not in p.modes for p in settings)

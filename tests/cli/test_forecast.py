@@ -35,7 +35,7 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
     assert isinstance(cli.command, click.Command)
     assert recurra("sales.csv", *FLAGS) == "runs/sales-1\n"
     assert "2 series of 60 to 70 steps of h" in recurra.err
-    assert "Forecast with it:  recurra forecast --model runs/sales-1" in recurra.err
+    assert "Use it:  recurra forecast --model runs/sales-1" in recurra.err
     lines = recurra("--model", "sales-1").splitlines()
     assert lines[0].split() == ["unique_id", "ds", "forecast", "q0.1", "q0.5", "q0.9", "naive", "seasonal_naive"]
     assert len(lines) == 13
@@ -89,10 +89,10 @@ def test_the_commands_mistakes(recurra, tmp_path):
     cases = [
         ((), 2, "DATA is missing: name a .csv or .parquet table"),
         (("none.csv",), 1, "there is no file none.csv"),
-        (("sales.csv", "--to", "x.csv"), 2, "without --model or --windows, DATA is learned from; drop --to"),
-        (("--model", "x", "--horizon", 3), 2, "--model forecasts with the run as it is; drop --horizon"),
-        (("sales.csv", "--resume", "x"), 2, "--resume goes on with the run as it is; drop DATA"),
-        (("sales.csv", "--data", "x.csv"), 2, "--data is for --resume; name a table to learn from without it"),
+        (("sales.csv", "--to", "x.csv"), 2, "without --model, DATA is learned from; drop --to"),
+        (("--model", "x", "--horizon", 3), 2, "--model uses a run as it was fitted; drop --horizon"),
+        (("sales.csv", "--resume", "x"), 2, "--resume continues the run as it is; drop DATA"),
+        (("sales.csv", "--data", "x.csv"), 2, "without --model, DATA is learned from; drop --data"),
         (("sales.csv", "--stride", 3), 2, "--stride has no effect without --windows"),
         (("sales.csv", "--windows", 0), 2, "--windows is 0; expected 1 or more"),
         (("sales.csv", "--windows", 2, "--stride", 0), 2, "--stride is 0; expected 1 or more"),

@@ -16,7 +16,10 @@ from recurra.errors import ConfigError
         ({"window": -1}, "`window` is -1; expected 1 or more"),
         ({"stride": 0, "mode": "windows"}, "`stride` is 0; expected 1 or more"),
         ({"stride": 3}, "`stride` is 3, which has no effect with mode='streams'"),
-        ({"validation": 1.0}, "`validation` is 1.0; expected a fraction, 0 to below 1"),
+        (
+            {"validation": 1.5},
+            "`validation` is 1.5; expected a fraction below 1, or a whole number of examples, 0 or more",
+        ),
         ({"validation": float("nan")}, "`validation` is nan"),
         ({"mode": "stream"}, "`mode` is 'stream'; did you mean `streams`?"),
         ({"invalid": "ignore"}, "`invalid` is 'ignore'; expected one of: error, replace"),

@@ -49,17 +49,21 @@ class FittingCommand(Command):
     data_hint = ""
     data_free: tuple[str, ...] = (RESUME,)
     """The modes that need no data."""
+    extra: Mapping[str, str] = MappingProxyType({})
+    """Modes of its own, each by the option that it is named after, and why other options do not go with it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         mode, argument = mode_of(ctx.params), self.params[0]
+        if mode == FIT:
+            mode = next((one for one in self.extra if ctx.params[one] is not None), FIT)
         beside = [
             parameter.human_readable_name.upper() if parameter is argument else max(parameter.opts, key=len)
             for parameter in self.params
             if ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-            and mode not in getattr(parameter, "modes", (FIT, USE, RESUME))
+            and mode not in (getattr(parameter, "modes", None) or (mode,))
         ]
         if beside:
-            why = _WHY[mode].format(data=argument.name.upper())
+            why = (_WHY | self.extra)[mode].format(data=argument.name.upper())
             raise click.UsageError(f"{why}; drop {', '.join(beside)}", ctx)
         if mode not in self.data_free and not ctx.params[argument.name]:
             raise click.UsageError(f"{argument.name.upper()} is missing: {self.data_hint}", ctx)
@@ -72,14 +76,14 @@ def mode_of(values: Mapping[str, Any]) -> str:
 
 
 class _Option(click.Option):
-    def __init__(self, *args, modes: tuple[str, ...] = (FIT, USE, RESUME), **kwargs):
+    def __init__(self, *args, modes: tuple[str, ...] | None = None, **kwargs):
         super().__init__(*args, **kwargs)
         self.modes = modes
 
 
-def option(*names: str, modes: Iterable[str] = (FIT, USE, RESUME), **attributes: Any) -> Callable:
-    """An option of these modes."""
-    return click.option(*names, cls=_Option, modes=tuple(modes), **attributes)
+def option(*names: str, modes: Iterable[str] | None = None, **attributes: Any) -> Callable:
+    """An option of these modes; None: of all."""
+    return click.option(*names, cls=_Option, modes=None if modes is None else tuple(modes), **attributes)
 
 
 def using(*names: str, **attributes: Any) -> Callable:
@@ -100,13 +104,15 @@ def command(
     sections: dict[str, type] | None = None,
     modes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     both: Iterable[str] = (),
+    extra: Mapping[str, str] = MappingProxyType({}),
     **settings: Any,
 ) -> Callable:
     """A command that fits, uses or resumes: `name` as it is called, `configs` and `defaults` the settings of its task.
 
     use: the help of --model; "" = the command has none. data, hint: its argument, and what to name where it is missing; it is
     not needed in the modes `data_free`. sections: of the help, default by part. modes: of the settings in a section, default
-    those of fitting. both: settings that using a run takes too. settings: as in `settings_options`.
+    those of fitting. both: settings that using a run takes too. extra: as in FittingCommand. settings: as in
+    `settings_options`.
     """
 
     def add(function: Callable) -> click.Command:
@@ -118,10 +124,11 @@ def command(
         whole = click.command(name, cls=FittingCommand, examples=examples)(function)
         # The argument comes first: it is what `invoke` looks for.
         whole.params.sort(key=lambda parameter: not isinstance(parameter, click.Argument))
-        whole.params[0].modes, whole.data_hint, whole.data_free = (FIT, USE), hint, data_free
+        whole.params[0].modes, whole.data_hint, whole.data_free = (FIT, USE, *extra), hint, data_free
+        whole.extra = extra
         for parameter in whole.params:
             if hasattr(parameter, "section") and not hasattr(parameter, "modes"):
-                parameter.modes = modes.get(parameter.section, (FIT,)) + (USE,) * (parameter.name in both)
+                parameter.modes = modes.get(parameter.section, (FIT, *extra)) + (USE,) * (parameter.name in both)
         return whole
 
     return add
@@ -152,9 +159,9 @@ def _options(use: str) -> list[Callable]:
     ]
 
 
-def to_option(*names: str, help: str = "With --model: write to this file.", **attributes: Any) -> Callable:
-    """--to, the file that a result is written to."""
-    return using(*names or ("-t", "--to"), type=NewFile(), help=help, **attributes)
+def to_option(help: str = "Write to this file.", modes: Iterable[str] = (USE,), **attributes: Any) -> Callable:
+    """--to, the file that a result is written to; by default it needs --model."""
+    return option("-t", "--to", type=NewFile(), help=help, modes=modes, **attributes)
 
 
 def settings_of(values: dict[str, Any], configs: dict[str, type]) -> dict[str, Any]:

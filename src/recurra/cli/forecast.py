@@ -4,17 +4,24 @@ from pathlib import Path
 
 import click
 
-from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options, spare
-from recurra.cli.shown import json_option, table, to_json
+from recurra.cli import fitting
+from recurra.cli.options import NewFile, spare
+from recurra.cli.shown import table, to_json
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
-_TITLES = {"series": "Series", "model": "Model", "training": "Training"}
+_WINDOWS = {"windows": "--windows fits on what is before them and keeps no run"}
+_SCORED = (fitting.USE, *_WINDOWS)
 
 
-@click.command(
+@fitting.command(
     "forecast",
-    cls=Command,
+    CONFIGS,
+    DEFAULTS,
+    use="Forecast with this run instead of learning.",
+    hint="name a .csv or .parquet table, such as sales.csv",
+    data_free=(fitting.RESUME, fitting.USE),
+    extra=_WINDOWS,
+    commas=True,
     examples={
         "learn from columns unique_id, ds, y": "recurra forecast sales.csv --horizon 28 --freq D",
         "one series, columns of other names": "recurra forecast air.csv --time-col Month --target-col Passengers --horizon 12",
@@ -25,102 +32,64 @@ _TITLES = {"series": "Series", "model": "Model", "training": "Training"}
         "resume it where the table has moved": "recurra forecast --resume runs/sales-1 --data moved/sales.csv",
     },
 )
-@click.argument("data", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
-@click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]")
-@click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
-@click.option(
-    "--data",
-    "moved",
-    type=click.Path(path_type=Path),
-    help="With --resume: where the run's table is now, if it has moved.",
+@fitting.option(
+    "--preset",
+    modes=(fitting.FIT, *_WINDOWS),
+    help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]",
 )
-@click.option("--model", metavar="RUN", help="Forecast with this run instead of learning.")
-@click.option("--to", type=NewFile(), help="With --model: write the forecasts here, .csv or .parquet.")
-@click.option("--steps", type=int, help="With --model: steps to forecast.  [default: the run's horizon]")
-@click.option("--known", type=click.Path(path_type=Path), help="With --model: a table of the columns known ahead.")
-@click.option(
-    "--windows", type=int, help="With --model: score so many past windows of DATA beside the naive forecasts."
+@fitting.to_option(modes=_SCORED, help="Write the forecasts here, .csv or .parquet.")
+@fitting.option("--steps", type=int, modes=_SCORED, help="Steps to forecast.  [default: the run's horizon]")
+@fitting.using("--known", type=click.Path(path_type=Path), help="A table of the columns known ahead.")
+@fitting.option(
+    "--windows", type=int, modes=_SCORED, help="Score so many past windows of DATA beside the naive forecasts."
 )
-@click.option("--stride", type=int, help="With --windows: steps between them.  [default: the horizon]")
-@click.option("--picture", type=NewFile(), help="With --model: draw the forecasts, .png or .svg.")
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
-@json_option
-@config_option
-@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS, commas=True)
-def command(
-    data, out, preset, resume, moved, model, to, steps, known, windows, stride, picture, quiet, as_json, file, **values
-):
+@fitting.option("--stride", type=int, help="With --windows: steps between them.  [default: the horizon]")
+@fitting.option("--picture", type=NewFile(), modes=_SCORED, help="Draw the forecasts, .png or .svg.")
+def command(data, preset, to, steps, known, windows, stride, picture, **values):
     """Forecast time series.
 
     DATA is a .csv or .parquet table with a row for each series and stamp: columns unique_id (left out for one series),
     ds, y, and covariates. Without --model it is learned from; with it, it is what the forecasts go on from, by default
     the end of what was learned.
     """
+    settings = {"preset": preset or "default"} | fitting.settings_of(values, CONFIGS)
     for name, value in {"windows": windows, "stride": stride, "steps": steps}.items():
         if value is not None and value < 1:
             raise click.UsageError(f"--{name} is {value}; expected 1 or more")
-    settings = given(values, list(CONFIGS.values()), file)
-    use = {"to": to, "picture": picture, "json": as_json or None}
-    learn = {"out": out, "preset": preset, **settings}
-    if resume:
-        _drop(
-            "--resume goes on with the run as it is", DATA=data, model=model, steps=steps, known=known, **learn, **use
-        )
-    elif model:
-        _drop("--model forecasts with the run as it is", **learn)
-    elif windows:
-        _drop("--windows keeps no run", out=out, known=known)
-    else:
-        _drop("without --model or --windows, DATA is learned from", steps=steps, known=known, **use)
-    if not (data or resume or (model and not windows)):
-        raise click.UsageError("DATA is missing: name a .csv or .parquet table, such as sales.csv")
+    model, quiet, as_json = values["model"], values["quiet"], values["as_json"]
+    if stride and not windows:
+        raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
+    if windows and not data:
+        raise click.UsageError("DATA is missing: --windows scores forecasts of its past")
     if windows and known:
         raise click.UsageError(
             "--windows scores what is past, where DATA itself has the columns known ahead; drop --known"
         )
-    if moved and not resume:
-        raise click.UsageError("--data is for --resume; name a table to learn from without it: recurra forecast TABLE")
-    if stride and not windows:
-        raise click.UsageError("--stride has no effect without --windows; add that, or drop it")
+    if model and len(data) > 1:
+        raise click.UsageError(f"DATA is {len(data)} tables; expected one")
     from recurra.fitting import pictures
     from recurra.tasks.forecasting import Forecaster
     from recurra.tasks.forecasting.series import frames
 
     if to:
         frames.writable(to)
-        spare(to, [table for table in (data, known) if table])
+        spare(to, [*data, *filter(None, [known])])
     if picture:
         pictures.check(picture)
-    if model or windows:
-        forecaster = Forecaster.load(model) if model else Forecaster(**{"preset": preset or "default", **settings})
-        frame = None if data is None else frames.load(data)
-        if windows:
-            found = forecaster.cross_validate(frame, windows, stride, steps, fit=not model, quiet=quiet)
-            shown = forecaster.score(found, frame)
-        else:
-            ahead = None if known is None else frames.load(known)
-            found = shown = forecaster.predict(steps, ahead, frame=frame)
-        _show(forecaster, found, shown, to, picture, as_json)
-        if model and windows and not quiet:
-            click.echo(
-                "honest where the run was fitted on rows before these windows; --model took it as it is", err=True
-            )
+    if not (model or windows):
+        fitting.fit(Forecaster, data, values, settings)
         return
-    if resume:
-        fitted = Forecaster.resume_files(resume, [moved] if moved else None, quiet=quiet)
+    forecaster = Forecaster.load(model) if model else Forecaster(**settings)
+    frame = frames.load(data[0]) if data else None
+    if windows:
+        found = forecaster.cross_validate(frame, windows, stride, steps, fit=not model, quiet=quiet)
+        shown = forecaster.score(found, frame)
     else:
-        fitted = Forecaster.from_files(data, out, quiet=quiet, **{"preset": preset or "default", **settings})
-    click.echo(fitted.folder)
-    if not quiet:
-        click.echo(f"Forecast with it:  recurra forecast --model {fitted.folder}", err=True)
-
-
-def _drop(why: str, **options) -> None:
-    beside = [name for name, value in options.items() if value not in (None, ())]
-    if beside:
-        flags = ", ".join(name if name == "DATA" else "--" + name.replace("_", "-") for name in beside)
-        raise click.UsageError(f"{why}; drop {flags}")
+        ahead = None if known is None else frames.load(known)
+        found = shown = forecaster.predict(steps, ahead, frame=frame)
+    _show(forecaster, found, shown, to, picture, as_json)
+    if model and windows and not quiet:
+        click.echo("honest where the run was fitted on rows before these windows; --model took it as it is", err=True)
 
 
 def _show(forecaster, found, shown, to, picture, as_json) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options, spare
-from recurra.cli.shown import json_option, table, to_json
+from recurra.cli import fitting
+from recurra.cli.options import given, spare
+from recurra.cli.shown import table, to_json
 from recurra.config import homes
 from recurra.tasks.video.config import (
     CLASSIFIER,
@@ -29,9 +29,14 @@ _SECTIONS = {
 }
 
 
-@click.command(
+@fitting.command(
     "video",
-    cls=Command,
+    CLASSIFIER | PREDICTOR,
+    DEFAULTS,
+    use="Use this run's model on DATA in place of fitting one.",
+    hint="name videos, or folders of images, such as clip.mp4 or frames/",
+    sections=_SECTIONS,
+    both=("ahead",),
     examples={
         "learn what comes next in some videos": "recurra video street.mp4 park.mp4 --shorter-side 64 --minutes 10",
         "the next frames of a clip, as a picture that moves": "recurra video clip.gif --model street-1 --to next.gif",
@@ -42,26 +47,14 @@ _SECTIONS = {
         "resume it where its clips have moved": "recurra video --resume runs/street-1 --data moved/street.mp4",
     },
 )
-@click.argument("data", nargs=-1)
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV: a clip's name, then its labels, a named column each."
+@fitting.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    modes=(fitting.FIT, fitting.USE),
+    help="CSV: a clip's name, then its labels, a named column each.",
 )
-@click.option("--model", metavar="RUN", help="Use this run's model on DATA in place of fitting one.")
-@click.option("--to", type=NewFile(), help="With --model: write the next frames, as .gif or .npy.")
-@click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
-@click.option(
-    "--data",
-    "moved",
-    multiple=True,
-    metavar="PATH",
-    help="With --resume: where the run's clips are now, if they have moved; where it has labels, their table comes last.",
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the folder.")
-@json_option
-@config_option
-@settings_options(_SECTIONS, DEFAULTS)
-def command(data, labels, model, to, resume, moved, out, quiet, as_json, file, **values):
+@fitting.to_option(help="Write the next frames, as .gif or .npy.")
+def command(data, labels, to, **values):
     """Learn what clips show, or what comes next in them.
 
     With --labels it learns what they show, else the frames that come next; with --model it uses that on others.
@@ -69,53 +62,31 @@ def command(data, labels, model, to, resume, moved, out, quiet, as_json, file, *
     DATA is video files, animated GIFs, .npy arrays (frames, height, width[, colours]), folders of images, or folders of any of
     these. Fitting prints the run's folder.
     """
-    settings = given(values, list(_SECTIONS.values()), file)
-    if resume:
-        others = {"model": model, "to": to, "out": out, "labels": labels, "DATA": data or None}
-        _refuse("--resume continues the run as it is", settings, **others)
-        _show(_resume(resume, list(moved), quiet), as_json)
-        return
-    if moved:
-        raise click.UsageError("--data is for --resume; name clips to learn from without it: recurra video CLIP")
-    if not data:
-        raise click.UsageError("DATA is missing: name videos, or folders of images, such as clip.mp4 or frames/")
-    if model:
-        ahead = settings.pop("ahead", None)
-        _refuse("--model uses a run as it is", settings, out=out)
-        _use(model, list(data), labels, to, ahead, as_json)
-        return
-    _refuse("without --model there are no frames to write yet", to=to)
-    _show(_fit(list(data), labels, out, quiet, settings), as_json)
+    settings = given(values, list(_SECTIONS.values()), values["file"])
+    mode, data = fitting.mode_of(values), list(data)
+    if mode == fitting.USE:
+        _use(values["model"], data, labels, to, settings.get("ahead"), values["as_json"])
+    elif mode == fitting.RESUME:
+        from recurra.tasks.video.runs import kind
+
+        fitting.fit(kind(values["resume"]), data, values, settings)
+    else:
+        known = homes(CLASSIFIER if labels else PREDICTOR)
+        others = {name: value for name, value in settings.items() if name not in known}
+        _refuse(
+            "that is for next frames, without --labels" if labels else "that is for labels, with --labels", **others
+        )
+        from recurra.tasks.video import FramePredictor, VideoClassifier
+
+        # The table of labels comes last among the files of a run.
+        paths = [*data, str(labels)] if labels else data
+        fitting.fit(VideoClassifier if labels else FramePredictor, paths, values, settings)
 
 
-def _show(folder: Path, as_json: bool) -> None:
-    click.echo(to_json({"run": str(folder)}) if as_json else folder)
-
-
-def _refuse(why: str, settings: dict[str, Any] | None = None, **others: Any) -> None:
-    beside = [name for name, value in (others | (settings or {})).items() if value is not None]
+def _refuse(why: str, **options: Any) -> None:
+    beside = ["--" + name.replace("_", "-") for name, value in options.items() if value is not None]
     if beside:
-        flags = ", ".join(name if name == "DATA" else "--" + name.replace("_", "-") for name in beside)
-        raise click.UsageError(f"{why}; drop {flags}")
-
-
-def _fit(data: list[str], labels: Path | None, out: Path | None, quiet: bool, settings: dict[str, Any]) -> Path:
-    known = homes(CLASSIFIER if labels else PREDICTOR)
-    others = {name: value for name, value in settings.items() if name not in known}
-    _refuse("that is for next frames, without --labels" if labels else "that is for labels, with --labels", others)
-    from recurra.tasks.video import FramePredictor, VideoClassifier
-
-    paths = [*data, str(labels)] if labels else data
-    model = (VideoClassifier if labels else FramePredictor).from_files(paths, out, quiet=quiet, **settings)
-    if not quiet:
-        click.echo(f"Use it:  {model.report().next}", err=True)
-    return model.folder
-
-
-def _resume(run: str, moved: list[str], quiet: bool) -> Path:
-    from recurra.tasks.video.runs import kind
-
-    return kind(run).resume_files(run, moved, quiet=quiet).folder
+        raise click.UsageError(f"{why}; drop {', '.join(beside)}")
 
 
 def _use(run: str, data: list[str], labels: Path | None, to: Path | None, ahead: int | None, as_json: bool) -> None:

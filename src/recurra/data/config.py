@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from recurra.config import Fraction, Range, check
+from recurra.config import HeldOut, Range, check
 from recurra.errors import ConfigError, setting
 
 
@@ -24,8 +24,8 @@ class DataConfig:
     stride: Annotated[int, Range(1, form=4096)] = 1
     """Tokens between the starts of two windows (mode windows only)."""
 
-    validation: Fraction = 0.1
-    """The share of the text, from its end, that is kept for validation; 0 keeps none."""
+    validation: HeldOut = 0.1
+    """Fraction of the text, or how many of its tokens, held out at its end to choose the best weights; 0 = none."""
 
     reset_documents: bool = True
     """Where a new document starts, drop the state (with several files)."""

@@ -219,7 +219,7 @@ def _known(name: str) -> str:
 
 def split(count: int, validation: float) -> int:
     """How many tokens are trained on. Both parts need 2 tokens; where there are not 4, all are trained on."""
-    train = int(count * (1 - validation))
+    train = count - int(validation) if validation >= 1 else int(count * (1 - validation))
     if count - train < 2:
         return count
     if train < 2:

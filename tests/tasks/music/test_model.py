@@ -133,7 +133,7 @@ def test_slips_in_composing_are_told(trained, options, words):
         ({"passage": 1}, "`passage` is 1; expected 2 or more"),
         ({"steps_per_beat": 0}, "`steps_per_beat` is 0; expected 1 to 96"),
         ({"head": "independent", "chord_size": 8}, "`chord_size` has no effect with head='independent'"),
-        ({"validation": 1.0}, "`validation` is 1.0"),
+        ({"validation": 1.5}, "`validation` is 1.5"),
         ({"dropout": 1.0}, "`dropout` is 1.0"),
     ],
 )

@@ -218,7 +218,7 @@ def test_a_transcriber_that_is_not_fitted_says_so(tmp_path):
         ({"bidirectional": True, "lookahead": 5}, "`lookahead` is 5, which has no effect with bidirectional=True"),
         ({"join": 0}, "`join` is 0; expected 1 or more"),
         ({"pause": float("nan")}, "`pause` is nan; expected 0 or more"),
-        ({"validation": 1.0}, "`validation` is 1.0; expected a fraction"),
+        ({"validation": -0.1}, "`validation` is -0.1; expected a fraction"),
         ({"speed": 0.7}, "`speed` is 0.7; expected a fraction, 0 to 0.5"),
         ({"noise": 90.0}, "`noise` is 90.0; expected -20 to 40 dB below"),
     ],

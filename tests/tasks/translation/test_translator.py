@@ -309,7 +309,7 @@ def test_pairs_that_cannot_be(pairs, error, words):
         ({"hiden_size": 8}, "`hiden_size` is not a setting; did you mean `hidden_size`"),
         ({"hidden_size": 7}, "`hidden_size` is 7; expected an even number"),
         ({"heads": 2}, "`heads` has no effect with attention='general'"),
-        ({"validation": 1.0}, "`validation` is 1.0; expected a fraction"),
+        ({"validation": 1.5}, "`validation` is 1.5; expected a fraction"),
         ({"attention": "dots"}, "`attention` is 'dots'; did you mean `dot`"),
     ],
 )

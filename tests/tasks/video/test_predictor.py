@@ -139,7 +139,7 @@ def test_frames_too_small_for_ssim_are_measured_without():
         ({"channels": 0}, "`channels` is 0; expected 1 or more"),
         ({"every": 0}, "`every` is 0; expected 1 or more"),
         ({"crop": -1}, "`crop` is -1; expected 0 or more pixels"),
-        ({"validation": 1.0}, "`validation` is 1.0; expected a fraction"),
+        ({"validation": 1.5}, "`validation` is 1.5; expected a fraction"),
     ],
     ids=str,
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
+from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
@@ -26,8 +26,9 @@ class MusicDataConfig:
     transpose: Annotated[int, Range(0, 24, words="{} semitones")] = 6
     """Each time a piece is trained on it is moved by up to so many semitones, up or down; 0 = never."""
 
-    validation: Fraction = 0.1
-    """The share of the pieces (of a single piece: of its end) kept for validation where the files have no split; 0 = none."""
+    validation: HeldOut = 0.1
+    """Fraction of the pieces, or how many, held out where the files have no split; of a single piece, of the steps at its end.
+    0 = none."""
 
     def __post_init__(self):
         config.check(self)

@@ -192,10 +192,10 @@ def _put_aside(pieces: list[Piece], validation: float) -> dict[str, list[Piece]]
         return {"train": pieces, "valid": [], "test": []}
     if len(pieces) == 1:
         (piece,) = pieces
-        at = max(2, round(len(piece) * (1 - validation)))
+        at = max(2, len(piece) - int(validation) if validation >= 1 else round(len(piece) * (1 - validation)))
         rest = [replace(piece, roll=piece.roll[at:])] if len(piece) - at >= 2 else []
         return {"train": [piece.cut(at)], "valid": rest, "test": []}
-    count = min(len(pieces) - 1, max(1, round(len(pieces) * validation)))
+    count = min(len(pieces) - 1, max(1, round(validation if validation >= 1 else len(pieces) * validation)))
     chosen = {int((k + 0.5) * len(pieces) / count) for k in range(count)}
     return {
         "train": [piece for k, piece in enumerate(pieces) if k not in chosen],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
+from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
@@ -63,8 +63,8 @@ class SpeechDataConfig:
 
     batch_size: Count = 32
     """Recordings, or strings of joined ones, that are trained on side by side."""
-    validation: Fraction = 0.1
-    """The share of the recordings, drawn by the seed, that is kept for validation where none are given; 0 keeps none."""
+    validation: HeldOut = 0.1
+    """Fraction of the recordings, or how many of them, drawn by the seed and held out to choose the best weights; 0 = none."""
     join: Count = 1
     """Join up to so many recordings, drawn anew each time, into one: words spoken alone then teach strings of words."""
     pause: Annotated[float, Range(0)] = 0.5

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
+from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
@@ -55,8 +55,8 @@ class PairsConfig:
 
     unit: Literal["character", "word"] = "character"
     """What a token is: a character, or a word with the space before it."""
-    validation: Fraction = 0.1
-    """Part of the pairs held out to choose the best weights and to stop early; 0 = none."""
+    validation: HeldOut = 0.1
+    """Fraction of the pairs, or how many of them, held out to choose the best weights and to stop early; 0 = none."""
     batch_size: Count = 64
     """Pairs in a batch."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
+from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
 
@@ -77,8 +77,9 @@ class ClipsConfig:
     """Training sees random squares of this side, in pixels, in place of whole frames (predictor). 0 = whole frames."""
     mirror: bool = False
     """Training sees half of the clips mirrored, left for right (predictor)."""
-    validation: Fraction = 0.1
-    """Part of the clips, or of the end of each where they are fewer than ten, held out to choose the best weights; 0 = none."""
+    validation: HeldOut = 0.1
+    """Fraction of the clips, or how many of them, held out to choose the best weights; where they are fewer than ten, of the
+    frames at the end of each. 0 = none."""
     batch_size: Count = 16
     """Clips in a batch."""
 
