@@ -3,10 +3,12 @@
 import click
 import pytest
 
-from recurra.cli import classify, compose, fitting, forecast, regress, tag, train, translate, video
+from recurra.cli import classify, compose, fitting, forecast, regress, tag, train, transcribe, translate, video
 from recurra.cli.frame import run
 
-COMMANDS = [module.command for module in (train, forecast, classify, regress, tag, video, compose, translate)]
+COMMANDS = [
+    module.command for module in (train, forecast, classify, regress, tag, transcribe, video, compose, translate)
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -60,7 +60,7 @@ def test_learning_prints_the_folder_and_says_what_to_do_next(transcribe):
     assert out == "here\n"
     assert "recordings/s" in transcribe.err
     assert "54 recordings and 6 for validation" in transcribe.err
-    assert "Let it listen:  recurra transcribe a.wav --model here" in transcribe.err
+    assert "Use it:  recurra transcribe a.wav --model here" in transcribe.err
     assert transcribe("--resume", "here", "-q") == "here\n"
 
 
@@ -100,7 +100,7 @@ def test_a_table_is_measured(transcribe):
 
 def test_json_has_words_and_spikes_with_times(transcribe, home):
     found = json.loads(transcribe("new/a.wav", "--model", "words-1", "--json"))
-    want = speech.load("runs/words-1").transcript(home / "new/a.wav")
+    want = speech.Transcriber.load("runs/words-1").transcript(home / "new/a.wav")
     row = found["recordings"][0]
     assert (row["path"], row["text"], row["seconds"]) == ("new/a.wav", SAID, want.seconds)
     assert [word["text"] for word in row["words"]] == SAID.split()
@@ -163,11 +163,10 @@ def test_a_missing_microphone_is_one_line(transcribe, monkeypatch):
         ([], 2, "SOUND is missing: name a table to learn from, or recordings and a --model"),
         (["--model", "words-1"], 2, "SOUND is missing"),
         (["new/a.wav"], 2, "to transcribe new/a.wav, name a fitted run: --model RUN"),
-        (["words.csv", "--json"], 2, "learning has no use for what needs a fitted --model; drop --json"),
-        (["words.csv", "--beam", "3"], 2, "drop --beam"),
-        (["new/a.wav", "--model", "words-1", "--epochs", "3"], 2, "--model uses a run as it is; drop --epochs"),
-        (["words.csv", "--resume", "words-1"], 2, "--resume goes on with the run as it is; drop SOUND"),
-        (["--resume", "words-1", "--lr", "0.1"], 2, "--resume goes on with the run as it is; drop --lr"),
+        (["words.csv", "--beam", "3"], 2, "without --model, SOUND is learned from; drop --beam"),
+        (["new/a.wav", "--model", "words-1", "--epochs", "3"], 2, "--model uses a run as it was fitted; drop --epochs"),
+        (["words.csv", "--resume", "words-1"], 2, "--resume continues the run as it is; drop SOUND"),
+        (["--resume", "words-1", "--lr", "0.1"], 2, "--resume continues the run as it is; drop --lr"),
         (
             ["new/a.wav", "--model", "words-1", "--stream", "--json"],
             2,

@@ -103,6 +103,16 @@ def translation():
     return Translator(**SMALL, embedding_size=8), ([(word, word[::-1]) for word in words],)
 
 
+def speech():
+    from helpers.speech_tones import RATE, SETTINGS, words
+
+    from recurra.tasks.speech import Transcriber
+    from recurra.tasks.speech.transcriber import Recordings
+
+    plain = {"gain": 0.0, "time_masks": 0, "band_masks": 0, "noise": None, "join": 1}
+    return Transcriber(**SETTINGS | SMALL | plain), (Recordings(words(100, seed=0), RATE),)
+
+
 def music():
     from recurra.tasks.music import MusicEstimator
     from recurra.tasks.music.piece import Piece
@@ -119,7 +129,7 @@ TASKS = {
     one.__name__: one
     for one in (
         *(classification, tagging, tagging_by_a_random_field, regression, forecasting),
-        *(video_frames, video_labels, translation, music),
+        *(video_frames, video_labels, translation, music, speech),
     )
 }
 """Task → an estimator of twenty steps, without dropout, and what its `fit` takes: of unequal lengths, where it has lengths."""

@@ -2,26 +2,29 @@
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, as_option, config_option, given, settings_options, spare
-from recurra.cli.shown import json_option, to_json
+from recurra.cli import fitting
+from recurra.cli.options import as_option, spare
+from recurra.cli.shown import to_json
 from recurra.errors import DataError
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS
 from recurra.tasks.speech.manifest import SOUNDS, TABLES, read_manifest
 
-_TITLES = {"model": "Model", "data": "Data", "training": "Training"}
 _PIECE = 0.1  # seconds that are fed at once with --stream
 
 
-@click.command(
+@fitting.command(
     "transcribe",
-    cls=Command,
+    CONFIGS,
+    DEFAULTS,
+    use="Transcribe with this run. Without it, learn from SOUND.",
+    data="sound",
+    hint="name a table to learn from, or recordings and a --model",
+    data_free=(fitting.RESUME, fitting.USE),
     examples={
         "learn from a table with the columns path and text": "recurra transcribe train.csv",
         "single words, so that strings of them are understood": "recurra transcribe words.csv --unit word --join 6",
@@ -32,66 +35,27 @@ _PIECE = 0.1  # seconds that are fed at once with --stream
         "go on with a run that was stopped": "recurra transcribe --resume runs/train-1",
     },
 )
-@click.argument("sound", nargs=-1)
-@click.option("--model", "run", metavar="RUN", help="Transcribe with this run. Without it, learn from SOUND.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's new folder.  [default: runs/NAME-NUMBER]")
-@click.option("--resume", metavar="RUN", help="Go on with this run, to the bits it would have had; takes no settings.")
-@click.option("--to", type=NewFile(), help="Write the texts to a file.")
-@click.option("--beam", type=click.IntRange(min=0), help="Width of the prefix beam search.  [default: 0, greedy]")
-@click.option("--stream", is_flag=True, help="Print words as they are heard.")
-@click.option("--microphone", is_flag=True, help="Listen to the microphone until Ctrl-C, in place of SOUND.")
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and the result.")
-@json_option
-@config_option
-@settings_options({_TITLES[part]: cls for part, cls in CONFIGS.items()}, DEFAULTS)
-def command(sound, run, out, resume, to, beam, stream, microphone, quiet, as_json, file, **values):
+@fitting.to_option(help="Write the texts to a file.")
+@fitting.using("--beam", type=click.IntRange(min=0), help="Width of the prefix beam search.  [default: 0, greedy]")
+@fitting.using("--stream", is_flag=True, help="Print words as they are heard.")
+@fitting.using("--microphone", is_flag=True, help="Listen to the microphone until Ctrl-C, in place of SOUND.")
+def command(sound, to, beam, stream, microphone, **values):
     """Recognise speech: learn from recordings, or write them down.
 
     To learn, SOUND is a table (.csv or .tsv) with the columns path and text, or a folder in which each recording has a
     text file of its name beside it. With --model, SOUND is recordings (WAV, FLAC), folders of them, or a table, for
     which the error rates are told.
     """
-    settings = given(values, list(CONFIGS.values()), file)
-    learning = {"--out": out, "--resume": resume, **{f"--{n.replace('_', '-')}": v for n, v in settings.items()}}
-    using = {"--to": to, "--beam": beam, "--stream": stream, "--microphone": microphone, "--json": as_json}
-    if run:
-        _refuse("--model uses a run as it is", learning)
-    else:
-        _refuse("learning has no use for what needs a fitted --model", using)
-    if resume:
-        _refuse("--resume goes on with the run as it is", {"SOUND": sound, **learning, "--resume": None})
-    elif not sound and not microphone:
-        raise click.UsageError("SOUND is missing: name a table to learn from, or recordings and a --model")
-    if run:
-        _use(sound, run, to, beam or 0, stream, microphone, quiet, as_json)
-    else:
-        _learn(sound, out, resume, quiet, settings)
+    if fitting.mode_of(values) == fitting.USE:
+        if not (sound or microphone):
+            raise click.UsageError("SOUND is missing: name recordings, or take --microphone")
+        _use(sound, values["model"], to, beam or 0, stream, microphone, values["quiet"], values["as_json"])
+        return
+    if len(sound) == 1 and Path(sound[0]).suffix.lower() in SOUNDS:
+        raise click.UsageError(f"to transcribe {sound[0]}, name a fitted run: --model RUN")
+    from recurra.tasks.speech import Transcriber
 
-
-def _refuse(why: str, options: dict) -> None:
-    beside = [name for name, value in options.items() if value not in (None, (), False)]
-    if beside:
-        raise click.UsageError(f"{why}; drop {', '.join(beside)}")
-
-
-def _learn(sound: tuple[str, ...], out: Path | None, resume: str | None, quiet: bool, settings: dict) -> None:
-    from recurra.tasks import speech
-
-    if resume:
-        folder = speech.resume(resume, quiet=quiet).folder
-    else:
-        if len(sound) == 1 and Path(sound[0]).suffix.lower() in SOUNDS:
-            raise click.UsageError(f"to transcribe {sound[0]}, name a fitted run: --model RUN")
-        from recurra.tasks.speech.runner import train
-
-        examples = [example for source in sound for example in read_manifest(source)]
-        name = Path(sound[0]).resolve().stem
-        folder = train(examples, None, speech.settings(**settings), out, name=name, quiet=quiet)[2]
-    # Under torchrun one process speaks for all.
-    if os.environ.get("RANK", "0") == "0":
-        click.echo(folder)
-        if not quiet:
-            click.echo(f"Let it listen:  recurra transcribe a.wav --model {folder}", err=True)
+    fitting.fit(Transcriber, sound, values, fitting.settings_of(values, CONFIGS))
 
 
 def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: bool, as_json: bool) -> None:
@@ -101,12 +65,12 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
         raise click.UsageError(
             "--microphone is the sound, and its words are printed as they come; drop SOUND, --json, --to"
         )
-    from recurra.tasks.speech import character_error_rate, load, word_error_rate
+    from recurra.tasks.speech import Transcriber, character_error_rate, word_error_rate
     from recurra.tasks.speech.microphone import microphone as listen
 
     sources = [source for name in sound for source in _sources(Path(name))]
     spare(to, [*sound, *(path for path, _ in sources)])
-    transcriber = load(run)
+    transcriber = Transcriber.load(run)
     if microphone:
         rate = transcriber.model.config.rate
         _live(transcriber.stream(rate, beam=beam), listen(rate), KeyboardInterrupt)

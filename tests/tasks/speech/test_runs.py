@@ -10,12 +10,12 @@ from helpers.speech_tones import RATE, SETTINGS, sentence, tone, words
 from helpers.support import assert_close
 
 from recurra.config import options
-from recurra.errors import ConfigError, DataError, DtypeError, RunError, VocabularyError
-from recurra.fitting import folders
+from recurra.errors import ConfigError, DataError, DtypeError, NotFittedError, RunError, VocabularyError
 from recurra.tasks import speech
-from recurra.tasks.speech import Transcriber, load, resume, runner
+from recurra.tasks.speech import Transcriber
 from recurra.tasks.speech.config import CONFIGS, settings
 from recurra.tasks.speech.corpus import Corpus
+from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.task import SpeechTask
 from recurra.training import Interrupted
 
@@ -35,11 +35,10 @@ def run(tmp_path_factory):
 
 
 def test_every_batch_follows_from_its_place_alone(run):
-    corpus, folder = Corpus.open(run), speech.folder
-    vocabulary, parts = folders.read_vocabulary(run), folder.read_settings(run)
+    corpus, fitted = Corpus.open(run), Transcriber.load(run)
 
     def batches(seed):
-        task = SpeechTask(folder.build(vocabulary, parts["model"], 1), vocabulary, corpus, parts["data"], seed)
+        task = SpeechTask(fitted.model, fitted.vocabulary, corpus, fitted.parts["data"], seed)
         first, second = (task._frames(3, task.train, epoch)[0] for epoch in (4, 5))
         assert not np.array_equal(first[:10], second[:10]), "no epoch is like another"
         return [task.batch(epoch, index) for epoch, index in [(0, 1), (3, 0), (0, 1)]]
@@ -59,8 +58,8 @@ def test_a_kept_run_has_everything_and_is_opened_again(run):
     assert names >= {"config.json", "vocabulary.json", "model.safetensors", "state.safetensors", "metrics.jsonl"}
     assert names >= {"sounds.i16", "sounds.json", "loss.png"}
     config = json.loads((run / "config.json").read_text())
-    assert (config["schema"], config["settings"]["model"]["rate"]) == ("speech/1", RATE)
-    opened = load(run)
+    assert (config["schema"], config["settings"]["model"]["rate"]) == ("speech/2", RATE)
+    opened = Transcriber.load(run)
     assert opened.folder == run
     assert opened.parts["training"].epochs == 2
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -68,7 +67,7 @@ def test_a_kept_run_has_everything_and_is_opened_again(run):
 
 
 def test_a_saved_model_is_the_same_model(run, tmp_path):
-    fitted = load(run)
+    fitted = Transcriber.load(run)
     fitted.save(tmp_path / "model")
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
         "config.json",
@@ -76,9 +75,9 @@ def test_a_saved_model_is_the_same_model(run, tmp_path):
         "vocabulary.json",
     ]
     sound = sentence(SAID, seed=1)
-    assert load(tmp_path / "model").transcript(sound, rate=RATE) == fitted.transcript(sound, rate=RATE)
+    assert Transcriber.load(tmp_path / "model").transcript(sound, rate=RATE) == fitted.transcript(sound, rate=RATE)
     with pytest.raises(RunError, match="holds a saved model, not a run"):
-        resume(tmp_path / "model")
+        Transcriber.resume(tmp_path / "model")
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(run, tmp_path):
@@ -88,10 +87,10 @@ def test_a_stopped_run_goes_on_to_the_same_bits(run, tmp_path):
     state = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     assert state["event"] == "end"
     assert state["step"] < state["steps"]
-    finished = resume(folder, quiet=True)
+    finished = Transcriber.resume(folder, quiet=True)
     assert (folder / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
     assert finished.folder == folder
-    assert_close(dict(finished.model.state_dict()), dict(load(run).model.state_dict()), 0)
+    assert_close(dict(finished.model.state_dict()), dict(Transcriber.load(run).model.state_dict()), 0)
 
 
 @pytest.mark.parametrize("out", [None, "run"])
@@ -104,7 +103,7 @@ def test_ctrl_c_says_how_to_go_on_or_that_nothing_is_kept(tmp_path, monkeypatch,
 
     with pytest.raises(Interrupted) as caught:
         Transcriber(**TINY).fit(words(12, seed=0), rate=RATE, out=out, quiet=True, listeners=[press])
-    told = "recurra transcribe --resume run" if out else "nothing is kept, as fit had no `out`"
+    told = "recurra transcribe --resume run" if out else "nothing is kept; with `out` a stopped fit can be resumed"
     assert told in str(caught.value)
     assert caught.value.exit_code == 130
 
@@ -116,21 +115,21 @@ def test_damaged_recordings_stop_a_run_that_goes_on(tmp_path):
     data[1000] ^= 1
     (folder / "sounds.i16").write_bytes(data)
     with pytest.raises(RunError, match=r"are damaged or missing \(the recordings have changed since\)"):
-        resume(folder, quiet=True)
+        Transcriber.resume(folder, quiet=True)
     (folder / "sounds.i16").unlink()
     with pytest.raises(RunError, match="are damaged or missing"):
-        resume(folder, quiet=True)
+        Transcriber.resume(folder, quiet=True)
 
 
 @pytest.mark.parametrize("name", ["vocabulary.json", "model.safetensors"])
 def test_a_damaged_model_is_one_clear_line(run, tmp_path, name):
-    load(run).save(tmp_path)
+    Transcriber.load(run).save(tmp_path)
     (tmp_path / name).write_text("{")
     with pytest.raises(RunError, match=f"{name}.* damaged"):
-        load(tmp_path)
+        Transcriber.load(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(RunError, match=name):
-        load(tmp_path)
+        Transcriber.load(tmp_path)
 
 
 # Examples
@@ -171,14 +170,14 @@ def test_recordings_are_kept_as_they_came(tmp_path):
 )
 def test_bad_examples_leave_nothing_behind(tmp_path, examples, error, words):
     with pytest.raises(error, match=words) as caught:
-        Transcriber(**TINY).fit(examples, [], rate=RATE, out=tmp_path / "run", quiet=True)
+        Transcriber(**TINY).fit(examples, validation_data=[], rate=RATE, out=tmp_path / "run", quiet=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
 
 def test_recordings_too_short_for_their_text_are_left_out_and_told(capsys):
     examples = [*words(6, seed=0), (np.zeros(300, np.float32), "low mid high")]
-    Transcriber(**TINY | {"epochs": 1}).fit(examples, words(2, seed=1), rate=RATE)
+    Transcriber(**TINY | {"epochs": 1}).fit(examples, validation_data=words(2, seed=1), rate=RATE, quiet=False)
     told = capsys.readouterr().err
     assert "6 recordings and 2 for validation" in told
     assert (
@@ -190,15 +189,15 @@ def test_recordings_too_short_for_their_text_are_left_out_and_told(capsys):
 def test_validation_may_be_given_or_left_out():
     rows = []
     options = {"rate": RATE, "quiet": True, "listeners": [rows.append]}
-    Transcriber(**TINY).fit(words(9, seed=0), validation=[], **options)
+    Transcriber(**TINY).fit(words(9, seed=0), validation_data=[], **options)
     assert not [row for row in rows if "validation_loss" in row]
-    Transcriber(**TINY).fit(words(9, seed=0), words(3, seed=1), **options)
+    Transcriber(**TINY).fit(words(9, seed=0), validation_data=words(3, seed=1), **options)
     assert [row for row in rows if "validation_loss" in row]
 
 
 def test_a_transcriber_that_is_not_fitted_says_so(tmp_path):
     for call in (lambda t: t.transcribe(np.zeros(9), rate=RATE), lambda t: t.stream(RATE), lambda t: t.save(tmp_path)):
-        with pytest.raises(RunError, match=r"not fitted yet; call fit\(examples\)"):
+        with pytest.raises(NotFittedError, match=r"not fitted yet; call fit\(examples\)"):
             call(Transcriber())
 
 
@@ -236,8 +235,8 @@ def test_no_two_parts_share_a_settings_name():
 def test_characters_and_unknown_symbols(tmp_path):
     options = TINY | {"unit": "character", "stack": 1, "join": 1}
     with pytest.raises(VocabularyError, match=r"'x'.* is not in the vocabulary"):
-        runner.SpeechTask(
-            speech.folder.build(speech.words.learn(["low"], "character"), settings(**options)["model"], 1),
+        SpeechTask(
+            SpeechModel(len(speech.words.learn(["low"], "character")), settings(**options)["model"]),
             speech.words.learn(["low"], "character"),
             speech.corpus.build(tmp_path, [(np.zeros(9), "x")], [], RATE, RATE),
             settings(**options)["data"],

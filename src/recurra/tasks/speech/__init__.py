@@ -23,6 +23,6 @@ __all__, __getattr__, __dir__ = lazy.names(
         "model": "SpeechModel",
         "resample": "Resampler",
         "stream": "Stream",
-        "transcriber": "Transcriber load resume",
+        "transcriber": "Transcriber",
     },
 )

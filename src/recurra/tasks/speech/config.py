@@ -88,6 +88,8 @@ class SpeechDataConfig:
         config.check(self)
 
 
+SCHEMA = "speech/2"
+
 CONFIGS = {"model": SpeechConfig, "data": SpeechDataConfig, "training": TrainingConfig}
 """The three parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 

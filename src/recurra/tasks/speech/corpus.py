@@ -27,11 +27,11 @@ Example = tuple[Any, str]
 class Corpus:
     """Recordings by number: `corpus.sound(3)` is (samples,) float32, `corpus.texts[3]` what is said in it.
 
-    rate: samples a second. train, valid: the numbers of the recordings for each.
+    rate: samples a second. train, valid: the numbers of the recordings for each. sha256: of the samples.
     """
 
-    def __init__(self, folder: Path, rate: int, starts: Sequence[int], texts: Sequence[str], valid: int):
-        self.rate, self.starts, self.texts = rate, np.asarray(starts), list(texts)
+    def __init__(self, folder: Path, rate: int, starts: Sequence[int], texts: Sequence[str], valid: int, sha256: str):
+        self.rate, self.starts, self.texts, self.sha256 = rate, np.asarray(starts), list(texts), sha256
         self.train, self.valid = range(len(texts) - valid), range(len(texts) - valid, len(texts))
         self._samples = np.memmap(folder / SOUNDS, np.int16, "r")
 
@@ -51,7 +51,7 @@ class Corpus:
             found = _sum(folder / SOUNDS)
             if found != index["sha256"]:
                 raise ValueError("the recordings have changed since")
-            return cls(folder, index["rate"], index["starts"], index["texts"], index["valid"])
+            return cls(folder, index["rate"], index["starts"], index["texts"], index["valid"], found)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"the recordings in {folder} are damaged or missing ({error}); restore the folder from a copy, or train again"
@@ -95,7 +95,7 @@ def build(
     texts = [text for _, text in examples]
     index = {"rate": rate, "valid": len(valid), "sha256": _sum(folder / SOUNDS), "starts": starts, "texts": texts}
     files.write(folder / INDEX, json.dumps(index, ensure_ascii=False))
-    return Corpus(folder, rate, starts, texts, len(valid))
+    return Corpus(folder, rate, starts, texts, len(valid), index["sha256"])
 
 
 def name(sound: Any, number: int) -> str:

@@ -1,93 +1,150 @@
-"""The recogniser as people use it: fit, transcribe, stream, save and load."""
+"""The recogniser as people use it: fit, transcribe, stream."""
 
-import tempfile
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 
-from recurra.errors import RunError, setting
-from recurra.fitting import folders
-from recurra.tasks.speech import folder as contents
-from recurra.tasks.speech import runner
-from recurra.tasks.speech.config import settings
-from recurra.tasks.speech.corpus import Example, pairs
+from recurra.errors import DataError, setting
+from recurra.fitting.estimator import StoringEstimator
+from recurra.fitting.lifecycle import How, Report
+from recurra.fitting.split import fingerprint, held_out
+from recurra.tasks.speech import corpus as recordings
+from recurra.tasks.speech import words
+from recurra.tasks.speech.config import CONFIGS, DEFAULTS, SCHEMA
+from recurra.tasks.speech.corpus import Corpus, Example, pairs
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
 from recurra.tasks.speech.features import LogMel, standardised, tail
+from recurra.tasks.speech.manifest import read_manifest
 from recurra.tasks.speech.measure import character_error_rate, word_error_rate
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.resample import Resampler
-from recurra.tasks.speech.sound import read
+from recurra.tasks.speech.sound import need, read
 from recurra.tasks.speech.stream import Stream, step_times
+from recurra.tasks.speech.task import SpeechTask
 from recurra.text import Vocabulary
-from recurra.training import Interrupted
 
 
-class Transcriber:
+class Recordings(NamedTuple):
+    """What is fitted on: pairs of a file or an array (samples,) and its text, and the arrays' samples a second."""
+
+    examples: Sequence[Example]
+    rate: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Symbols:
+    """What a recogniser learns beside its weights: the symbols that its scores stand for."""
+
+    vocabulary: Vocabulary
+
+
+class Transcriber(StoringEstimator):
     """Learns to write down what is said: `Transcriber(epochs=20).fit(examples).transcribe("a.wav")` → "one two".
 
-    settings: any field of SpeechConfig, SpeechDataConfig and TrainingConfig. ConfigError for one that cannot be.
-    After fitting it has `model`, `vocabulary` and `folder`, where the run is, if it was kept.
+    settings: any field of SpeechConfig, SpeechDataConfig and TrainingConfig. ConfigError for one that is invalid.
     """
 
-    def __init__(self, **options):
-        self.parts = settings(**options)
-        self._model: SpeechModel | None = None
-        self._vocabulary: Vocabulary | None = None
-        self.folder: Path | None = None
+    schema, configs, defaults = SCHEMA, CONFIGS, DEFAULTS
+    command, takes = "transcribe", "examples"
+    Learned = Symbols
 
     def fit(
         self,
         examples: Sequence[Example],
-        validation: Sequence[Example] | None = None,
         *,
+        validation_data: Sequence[Example] | None = None,
         rate: int | None = None,
         out: str | Path | None = None,
-        quiet: bool = False,
+        quiet: bool | None = None,
         listeners: Iterable[Callable[[dict], None]] = (),
         stop: Callable[[], bool] | None = None,
-    ) -> "Transcriber":
+    ) -> Self:
         """Learn from recordings and their texts: `Transcriber().fit([("a.wav", "one two"), ("b.flac", "three")])`.
 
-        examples: pairs of a file or an array (samples,) and its text. validation: more of them, to choose the best
-            weights by; default a share of the examples.
-        rate: samples a second of arrays. out: a new folder to keep the run in, from which it can be resumed; default
-            none is kept. quiet: show nothing. listeners, stop: as in `recurra.training.fit`.
+        examples: pairs of a file or an array (samples,) and its text. validation_data: more of them, to choose the best
+        weights by, in place of the part `validation` of the others. rate: samples a second of arrays.
+        out, quiet, listeners, stop: as in `recurra.fitting.lifecycle.Lifecycle.fit`.
 
-        Returns itself. Raises DataError for recordings that cannot be read or are too short, RunError where files cannot
-        be written or the training cannot go on, Interrupted after Ctrl-C.
+        Raises DataError for recordings that cannot be read or are too short, RunError where files cannot be written or the
+        training cannot continue, Interrupted after Ctrl-C.
         """
-        options = {"rate": rate, "quiet": quiet, "listeners": listeners, "stop": stop}
-        if out is not None:
-            return self._take(*runner.train(examples, validation, self.parts, Path(out), **options))
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                self._take(*runner.train(examples, validation, self.parts, Path(folder, "run"), **options))
-            except Interrupted as error:
-                why = f"stopped; nothing is kept, as fit had no {setting('out')}: a folder from which it could go on"
-                raise Interrupted(why, error.exit_code - 128) from None
-        self.folder = None
-        return self
-
-    def _take(self, model: SpeechModel, vocabulary: Vocabulary, folder: Path) -> "Transcriber":
-        self._model, self._vocabulary, self.folder = model.eval(), vocabulary, folder
-        return self
-
-    @property
-    def model(self) -> SpeechModel:
-        """The fitted model. RunError before fitting."""
-        if self._model is None:
-            raise RunError("this Transcriber is not fitted yet; call fit(examples), or load a folder")
-        return self._model
+        return self._fit(Recordings(examples, rate), validation_data, How(out, quiet, listeners, stop))
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The symbols that the model's scores stand for. RunError before fitting."""
-        if self._vocabulary is None:
-            raise RunError("this Transcriber is not fitted yet; call fit(examples), or load a folder")
-        return self._vocabulary
+        """The symbols that the model's scores stand for. NotFittedError before `fit`."""
+        return self.learned.vocabulary
+
+    # The lifecycle
+
+    @staticmethod
+    def read_files(paths: list[str]) -> Recordings:
+        return Recordings([example for path in paths for example in read_manifest(path)])
+
+    def check(self) -> None:
+        for package in ("soundfile", "kaldi_native_fbank"):
+            need(package)
+        with torch.device("meta"):  # computes nothing; any number of symbols will do
+            SpeechModel(2, self.parts["model"])
+
+    def store(self, data: Any, validation: Any, folder: Path) -> None:
+        examples, rate = data if isinstance(data, Recordings) else Recordings(data)
+        examples = list(examples)
+        if validation is None:
+            numbers = held_out(len(examples), self.parts["data"].validation, self.parts["training"].seed)
+            examples, validation = ([examples[n] for n in some] for some in numbers)
+        with self.reading("reading the recordings") as report:
+            recordings.build(folder, examples, list(validation), self.parts["model"].rate, rate, report)
+
+    def stored(self, folder: Path) -> Corpus:
+        return Corpus.open(folder)
+
+    def fingerprint(self, data: Corpus) -> str:
+        return fingerprint(data.sha256, data.starts, data.texts, len(data.valid))
+
+    def settle(self, data: Corpus) -> dict[str, Any]:
+        return self.parts | {"model": dataclasses.replace(self.parts["model"], rate=data.rate)}
+
+    def learn(self, data: Corpus) -> Symbols:
+        return Symbols(words.learn(data.texts, self.parts["model"].unit, self.parts["data"].join > 1))
+
+    def network(self, parts: dict[str, Any], learned: Symbols) -> SpeechModel:
+        return SpeechModel(len(learned.vocabulary), parts["model"])
+
+    def task(self, model: SpeechModel, data: Corpus) -> SpeechTask:
+        config = self.parts["model"]
+        task = SpeechTask(model, self.vocabulary, data, self.parts["data"], self.parts["training"].seed)
+        if not len(task.train):
+            raise DataError(
+                f"every recording is too short for its text: a step of {config.stack * 10} ms can hold one symbol."
+                f" Try a smaller {setting('stack')}, or {setting('unit', 'word')}"
+            )
+        if config.normalise == "global":
+            task.measure_bands()
+        return task
+
+    def notes(self, data: Corpus, task: SpeechTask) -> list[str]:
+        left, minutes = task.left_out, data.lengths.sum() / data.rate / 60
+        notes = [
+            f"{len(task.train):,} recordings and {len(task.valid):,} for validation, {minutes:.1f} minutes in all,"
+            f" {data.rate:,} samples a second, {len(task.vocabulary)} symbols"
+        ]
+        if left:
+            notes.append(
+                f"left out: {len(left):,} recordings that are too short for their texts, such as recording {left[0]},"
+                f" {data.lengths[left[0]] / data.rate:.2f} s for {data.texts[left[0]]!r}"
+            )
+        return notes
+
+    def report(self) -> Report:
+        return super().report()._replace(next=f"recurra transcribe a.wav --model {quote(str(self.folder))}")
+
+    # What a fitted one does
 
     def transcribe(self, sound: Any, *, rate: int | None = None, beam: int = 0) -> str:
         """The text of a recording: `transcriber.transcribe("a.wav")` → "one two".
@@ -139,6 +196,10 @@ class Transcriber:
         heard = [self.transcribe(sound, rate=rate, beam=beam) for sound, _ in examples]
         return {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
 
+    def score(self, examples: Sequence[Example], *, rate: int | None = None) -> float:
+        """1 - the word error rate over recordings: 1 is without an error, and many words too much make it negative."""
+        return 1.0 - self.evaluate(examples, rate=rate)["wer"]
+
     def plot(self, sound: Any, file: str | Path | None = None, *, rate: int | None = None) -> Any:
         """The spectrogram of a recording with the spikes of its symbols over it: a matplotlib Figure.
 
@@ -147,31 +208,3 @@ class Transcriber:
         from recurra.tasks.speech.picture import draw
 
         return draw(self, sound, rate, file)
-
-    def save(self, folder: str | Path) -> None:
-        """Write what `load` needs into a folder: config.json, vocabulary.json, model.safetensors."""
-        contents.save(self.model, self.vocabulary, Path(folder))
-
-
-def load(folder: str | Path) -> Transcriber:
-    """Open a fitted recogniser: `load("runs/speech-1")`. RunError, in one line, for a damaged or foreign folder."""
-    return _opened(folders.find(folder), contents.load)
-
-
-def resume(
-    folder: str | Path,
-    *,
-    quiet: bool = False,
-    listeners: Iterable[Callable[[dict], None]] = (),
-    stop: Callable[[], bool] | None = None,
-) -> Transcriber:
-    """Go on with a run that was stopped, to the bits it would have had: `resume("runs/speech-1")`."""
-    return _opened(
-        folders.find(folder), lambda found: runner.resume(found, quiet=quiet, listeners=listeners, stop=stop)[:2]
-    )
-
-
-def _opened(folder: Path, open_: Callable[[Path], tuple[SpeechModel, Vocabulary]]) -> Transcriber:
-    transcriber = Transcriber()
-    transcriber.parts |= contents.read_settings(folder)
-    return transcriber._take(*open_(folder), folder)
