@@ -94,29 +94,12 @@ def test_the_studios_rooms_import_one_way(room):
     assert parts - {"__init__", "__main__"} == set(ROOMS)
 
 
-CIRCLES = [
-    {"recurra.expr.formulas", "recurra.expr.symbols", "recurra.expr.torchcalls"},
-    {"recurra.tasks.music.compose", "recurra.tasks.music.folder", "recurra.tasks.music.model"},
-    {
-        "recurra.tasks.music.midi",
-        "recurra.tasks.music.picture",
-        "recurra.tasks.music.piece",
-        "recurra.tasks.music.sound",
-    },
-    {"recurra.tasks.speech.picture", "recurra.tasks.speech.transcriber"},
-]
-"""Import circles that are still there: this list only shrinks."""
-
-
 def test_no_import_circles():
     """Imports in functions and for type checkers count, and names loaded when first used lead to the module that has them."""
     structure = runpy.run_path(str(Path(__file__).parents[1] / "tools/structure.py"))
     checkout = structure["Checkout"](Path(__file__).parents[1])
-    found = [set(circle) for circle in structure["circles"](structure["imports"](checkout))]
-    new = [circle for circle in found if not any(circle <= known for known in CIRCLES)]
-    assert not new, "import circles: let only one of the modules know of the other"
-    gone = [known for known in CIRCLES if not any(circle <= known for circle in found)]
-    assert not gone, "these circles are gone: take them from CIRCLES"
+    found = structure["circles"](structure["imports"](checkout))
+    assert not found, "import circles: let only one of the modules know of the other"
 
 
 @pytest.mark.parametrize("part", ORDER)

@@ -8,7 +8,8 @@ import pytest
 from recurra.cli import frame
 from recurra.cli.compose import command
 from recurra.tasks import music
-from recurra.tasks.music.piece import Form, Piece
+from recurra.tasks.music.form import Form
+from recurra.tasks.music.piece import Piece
 
 FAST = ["--hidden-size", 8, "--chord-size", 4, "--epochs", 2, "-q"]
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from recurra.expr.symbols import Symbol, as_node
+from recurra.expr.symbols import Symbol, as_node, completes
 
 
 def _called(name: str, result: Symbol, *args: Any) -> Symbol:
@@ -36,6 +36,7 @@ def hardtanh(v: Symbol, low: float = -1, high: float = 1) -> Symbol:
     return v._new(v.table.clamp(v._number(v), low, high, inside=True))
 
 
+@completes("softmax")
 def softmax(v: Symbol) -> Symbol:
     # The largest is taken off so that exp cannot overflow; the result does not depend on it, nor does the gradient.
     shifted = (v - v.amax(-1, keepdim=True).detach()).exp()

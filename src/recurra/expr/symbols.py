@@ -58,6 +58,20 @@ def _inner(file: str) -> bool:
     return file.startswith(_HERE) or file in _CELLS or "torch" in parts or "numpy" in parts
 
 
+_OUTSIDE: dict[str, Callable[..., Any]] = {}
+"""What a symbol hands on to modules that are made of symbols: `completes` enters their functions."""
+
+
+def completes(name: str) -> Callable:
+    """Enter a function that symbols need and that stands in a module above this one: "softmax", "torch"."""
+
+    def enter(function: Callable) -> Callable:
+        _OUTSIDE[name] = function
+        return function
+
+    return enter
+
+
 class Symbol:
     """A value of the step. Make them through `trace`."""
 
@@ -275,9 +289,7 @@ class Symbol:
     def softmax(self, dim=-1):
         if not self._is_over_units(dim):
             raise refuse("softmax over other than the hidden units", "write softmax(v)")
-        from recurra.expr import formulas
-
-        return formulas.softmax(self)
+        return _OUTSIDE["softmax"](self)
 
     # what a symbol cannot stand for
 
@@ -327,9 +339,7 @@ class Symbol:
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
-        from recurra.expr import torchcalls
-
-        return torchcalls.call(function, args, kwargs or {})
+        return _OUTSIDE["torch"](function, args, kwargs or {})
 
 
 def _method(op: Op) -> Callable:

@@ -4,7 +4,7 @@ from typing import Any
 
 from recurra.expr import formulas
 from recurra.expr.ops import OPS
-from recurra.expr.symbols import Symbol, lift, refuse, select
+from recurra.expr.symbols import Symbol, completes, lift, refuse, select
 
 # Functions that are a symbol's method: the table's operations by each of their words, and arithmetic and comparisons.
 _METHODS = {
@@ -40,6 +40,7 @@ _METHODS = {
 }
 
 
+@completes("torch")
 def call(function: Any, args: tuple, kwargs: dict) -> Symbol:
     """What `function` gives for these arguments. TraceError where it is not known."""
     name = getattr(function, "__name__", str(function)).removeprefix("special_")

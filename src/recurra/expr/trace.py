@@ -3,6 +3,7 @@
 import sys
 
 from recurra.errors import CellError, TraceError
+from recurra.expr import torchcalls  # noqa: F401 (it completes the symbols)
 from recurra.expr.graph import Graph, Node, Table, is_pair, order
 from recurra.expr.symbols import Symbol, as_node, place_of
 

@@ -9,7 +9,8 @@ from helpers.soak import chance, count
 from recurra.errors import DataError
 from recurra.tasks import music
 from recurra.tasks.music import read_midi
-from recurra.tasks.music.piece import Form, Piece
+from recurra.tasks.music.form import Form
+from recurra.tasks.music.piece import Piece
 
 
 @pytest.mark.parametrize("steps_per_beat", [1, 7, 96, 480])

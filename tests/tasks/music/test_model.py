@@ -11,8 +11,9 @@ from recurra.tasks import music
 from recurra.tasks.music import chord
 from recurra.tasks.music.config import MusicConfig
 from recurra.tasks.music.corpus import read_pieces
+from recurra.tasks.music.form import Form
 from recurra.tasks.music.model import MusicModel
-from recurra.tasks.music.piece import Form, Piece
+from recurra.tasks.music.piece import Piece
 from recurra.training import Interrupted
 
 TINY = {"hidden_size": 16, "head": "nade", "chord_size": 8, "batch_size": 2, "quiet": True}

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from recurra.errors import ConfigError
 from recurra.tasks import music
 from recurra.tasks.music import picture
-from recurra.tasks.music.piece import Form, Piece
+from recurra.tasks.music.form import Form
+from recurra.tasks.music.piece import Piece
 
 
 def test_a_picture_takes_the_notes_of_a_key_together():

@@ -6,7 +6,8 @@ from helpers.pieces import CADENCE
 
 from recurra.errors import ConfigError, DataError, ShapeError
 from recurra.tasks import music
-from recurra.tasks.music.piece import Form, Piece
+from recurra.tasks.music.form import Form
+from recurra.tasks.music.piece import Piece
 
 TINY = {"hidden_size": 16, "head": "nade", "chord_size": 8, "batch_size": 2, "quiet": True}
 

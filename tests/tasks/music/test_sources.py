@@ -7,7 +7,8 @@ from helpers.pieces import CADENCE, midi_file, note
 
 from recurra.errors import ConfigError, DataError
 from recurra.tasks import music
-from recurra.tasks.music.piece import Form, Piece
+from recurra.tasks.music.form import Form
+from recurra.tasks.music.piece import Piece
 
 
 def test_a_dict_is_read_as_its_json_is(tmp_path):

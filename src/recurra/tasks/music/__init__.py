@@ -5,7 +5,7 @@
     piece.save("new.mid"); piece.save("new.wav"); piece.draw("new.png")
     evaluate(model, "chorales.json")                         nats a step
 
-    piece    a piano roll and its tempo             midi, sound    files of notes, files of sound
+    form, piece  how a roll is meant, a piano roll  midi, midi_file, sound   files of notes, files of sound
     sources  files and folders → pieces, in parts   chord          which keys sound together: two heads
     model, task, estimator, compose                 the model, its training, its playing
 
@@ -18,7 +18,8 @@ __all__, __getattr__, __dir__ = lazy.names(
     __name__,
     {
         "config": "CompositionConfig MusicConfig MusicDataConfig settings",
-        "piece": "Form Piece",
+        "form": "Form",
+        "piece": "Piece",
         "picture": "draw",
         "sources": "Pieces read",
         "midi": "read_midi",

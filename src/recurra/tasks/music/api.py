@@ -6,8 +6,8 @@ from typing import Any
 
 from recurra.fitting.lifecycle import How
 from recurra.tasks.music.estimator import MusicEstimator
+from recurra.tasks.music.form import file_name
 from recurra.tasks.music.model import MusicModel
-from recurra.tasks.music.piece import file_name
 
 
 def train(

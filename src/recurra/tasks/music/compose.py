@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recurra import config as settings
 from recurra.config import whole
 from recurra.errors import ConfigError, setting
 from recurra.generation.random import fresh_seed
 from recurra.tasks.music.config import CompositionConfig
-from recurra.tasks.music.model import MusicModel
-from recurra.tasks.music.piece import KEYS, Piece
+from recurra.tasks.music.form import KEYS
+from recurra.tasks.music.piece import Piece
 
 # Steps drawn side by side, and how often anew, until one has as many keys as asked for.
 _DRAWS, _TRIES = 32, 8
 
 
-def compose(model: MusicModel, prompt: Piece | str | Path | None, seed: int | None, **options: Any) -> Piece:
+def compose(model: nn.Module, prompt: Piece | str | Path | None, seed: int | None, **options: Any) -> Piece:
     """See `MusicModel.compose`."""
     config = settings.make(CompositionConfig, options)
     if config.prompt_length and prompt is None:
@@ -37,7 +37,7 @@ def compose(model: MusicModel, prompt: Piece | str | Path | None, seed: int | No
     return Piece(roll, replace(form, **told), f"composed-{seed}")
 
 
-def _read(model: MusicModel, prompt: Piece | str | Path | None, config: CompositionConfig) -> Piece | None:
+def _read(model: nn.Module, prompt: Piece | str | Path | None, config: CompositionConfig) -> Piece | None:
     """The prompt in the model's own steps."""
     if prompt is None:
         return None
@@ -54,7 +54,7 @@ def _read(model: MusicModel, prompt: Piece | str | Path | None, config: Composit
     return prompt.cut(prompt.form.steps(config.prompt_length, config.unit)) if config.prompt_length else prompt
 
 
-def _draw(model: MusicModel, prompt: np.ndarray | None, steps: int, config: CompositionConfig, seed: int) -> np.ndarray:
+def _draw(model: nn.Module, prompt: np.ndarray | None, steps: int, config: CompositionConfig, seed: int) -> np.ndarray:
     """The new steps, (steps, 88) bool."""
     random = torch.Generator().manual_seed(seed)
     was_training, drawn = model.training, []
@@ -73,7 +73,7 @@ def _draw(model: MusicModel, prompt: np.ndarray | None, steps: int, config: Comp
     return np.stack(drawn)
 
 
-def _next(model: MusicModel, hidden: Tensor, config: CompositionConfig, random: torch.Generator) -> Tensor:
+def _next(model: nn.Module, hidden: Tensor, config: CompositionConfig, random: torch.Generator) -> Tensor:
     """One step's keys, (88,) bool: drawn, and drawn anew until the number of voices fits."""
     low, high = config.min_voices, config.voices or KEYS
     bounded = low > 0 or high < KEYS

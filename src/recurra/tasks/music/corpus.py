@@ -8,7 +8,8 @@ import torch
 
 from recurra import tensorfiles
 from recurra.errors import ConfigError, RunError
-from recurra.tasks.music.piece import KEYS, Form, Piece
+from recurra.tasks.music.form import KEYS, Form
+from recurra.tasks.music.piece import Piece
 from recurra.tasks.music.sources import PARTS, Pieces
 
 FILE, SCHEMA = "pieces.safetensors", "pieces/2"

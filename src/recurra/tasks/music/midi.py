@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from recurra import files
-from recurra.errors import ConfigError, DataError
-from recurra.tasks.music.piece import KEYS, LOWEST, NOTES, TICKS, Form, Piece
+from recurra.errors import DataError
+from recurra.tasks.music.form import KEYS, LOWEST, NOTES, Form
+from recurra.tasks.music.midi_file import library
+from recurra.tasks.music.piece import Piece
 
 _DRUMS = 9  # channel 10, counted from 0
-_LOUDNESS = 80  # of 127
 _LONGEST = 1_000_000  # steps; more is a damaged file, and would fill the memory
 
 
@@ -42,7 +42,7 @@ def read_midi(path: str | Path, steps_per_beat: int = 4) -> Piece:
 
 
 def _open(path: Path):
-    mido = _mido()
+    mido = library()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -55,14 +55,6 @@ def _open(path: Path):
         raise DataError(f"{path} is cut off: it ends in the middle of a track") from error
     except (OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
         raise DataError(f"{path} is a damaged MIDI file: {error}") from error
-
-
-def _mido():
-    try:
-        import mido
-    except ImportError as error:
-        raise ConfigError("MIDI files need mido, which is missing. Install it: pip install 'recurra[music]'") from error
-    return mido
 
 
 def _timed(file) -> list[tuple[int, int, Any]]:
@@ -122,29 +114,3 @@ def _roll(notes: list[tuple[int, int, int]], ticks_per_beat: int, form: Form, pa
 
 def _rounded(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
-
-
-def write_midi(piece: Piece, path: str | Path) -> None:
-    """Write a piece as a MIDI file that any player plays: one track, one instrument, held keys as one note.
-
-    RunError where the file cannot be written.
-    """
-    mido = _mido()
-    form, tick = piece.form, Fraction(TICKS, piece.form.steps_per_beat)
-    events = [(int(start * tick), "note_on", key) for start, _, key in piece.notes()]
-    events += [(int(end * tick), "note_off", key) for _, end, key in piece.notes()]
-    track = mido.MidiTrack()
-    track.append(mido.MetaMessage("track_name", name=piece.name.encode("latin-1", "replace").decode("latin-1")))
-    track.append(mido.MetaMessage("set_tempo", tempo=round(6e7 / form.tempo)))
-    track.append(mido.MetaMessage("time_signature", numerator=form.metre[0], denominator=form.metre[1]))
-    track.append(mido.Message("program_change", program=form.programme))
-    now = 0
-    # "note_off" sorts before "note_on": a key ends before it is struck again.
-    for at, kind, key in sorted(events):
-        track.append(mido.Message(kind, note=key, velocity=_LOUDNESS, time=at - now))
-        now = at
-    track.append(mido.MetaMessage("end_of_track", time=int(len(piece) * tick) - now))
-    file = mido.MidiFile(type=0, ticks_per_beat=TICKS)
-    file.tracks.append(track)
-    with files.replacing_output(path) as part:
-        file.save(part)

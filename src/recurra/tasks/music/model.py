@@ -13,7 +13,8 @@ from recurra.fitting import saved
 from recurra.nn import Recurrent
 from recurra.tasks.music.chord import HEADS
 from recurra.tasks.music.config import SCHEMA, MusicConfig
-from recurra.tasks.music.piece import KEYS, Form, Piece
+from recurra.tasks.music.form import KEYS, Form
+from recurra.tasks.music.piece import Piece
 
 
 @dataclass(frozen=True)

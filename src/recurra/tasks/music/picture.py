@@ -1,15 +1,16 @@
 """Piano rolls as a picture: time to the right, keys upwards, a bar a note."""
 
 from pathlib import Path
+from typing import Any
 
 from recurra.fitting import pictures
-from recurra.tasks.music.piece import Piece, key_name
+from recurra.tasks.music.form import key_name
 
 _MOST_BARS = 64  # of a picture whose notes can still be told apart
 _COLOUR = "tab:blue"
 
 
-def draw(pieces: Piece | dict[str, Piece], path: str | Path) -> Path:
+def draw(pieces: Any, path: str | Path) -> Path:
     """Draw a piece, or several one above the other: `draw({"real": a, "generated": b}, "rolls.png")`.
 
     path: ends in .png, .svg or .pdf. Of each piece the first 64 bars are drawn. Returns the path. ConfigError for another
@@ -20,7 +21,7 @@ def draw(pieces: Piece | dict[str, Piece], path: str | Path) -> Path:
     from matplotlib.figure import Figure
 
     pictures.check(path)
-    if isinstance(pieces, Piece):
+    if not isinstance(pieces, dict):
         pieces = {pieces.name: pieces}
     figure = Figure(figsize=(9, 2.2 + 1.8 * len(pieces)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
@@ -29,7 +30,7 @@ def draw(pieces: Piece | dict[str, Piece], path: str | Path) -> Path:
     return pictures.write(figure, path)
 
 
-def draw_roll(axes, piece: Piece, title: str) -> None:
+def draw_roll(axes, piece: Any, title: str) -> None:
     per_bar = piece.form.steps(1, "bars")
     notes = piece.notes()
     keys = sorted({key for _, _, key in notes}) or [60]

@@ -5,11 +5,11 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from recurra import files
 from recurra.errors import ConfigError, RunError, setting
-from recurra.tasks.music.midi import write_midi
-from recurra.tasks.music.piece import Piece
+from recurra.tasks.music.midi_file import write_midi
 
 # Where Debian's packages put their instruments, best first; SOUNDFONT in the environment comes before them.
 FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
@@ -18,7 +18,7 @@ _GAIN = "0.8"  # its own is so low that a chord is hard to hear
 _INSTALL = "On Debian or Ubuntu: sudo apt install fluidsynth fluid-soundfont-gm"
 
 
-def write_wav(piece: Piece, path: str | Path, soundfont: str | Path | None = None) -> None:
+def write_wav(piece: Any, path: str | Path, soundfont: str | Path | None = None) -> None:
     """Write a piece as 16-bit stereo sound, 44,100 samples a second: `write_wav(piece, "new.wav")`.
 
     soundfont: the instruments, an .sf2 file; default $SOUNDFONT, or the system's. ConfigError where FluidSynth or a

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, setting
+from recurra.tasks.music.form import Form, as_roll
 from recurra.tasks.music.midi import read_midi
-from recurra.tasks.music.piece import Form, Piece, as_roll
+from recurra.tasks.music.piece import Piece
 
 PARTS = ("train", "valid", "test")
 MIDI = (".mid", ".midi", ".smf", ".kar")

@@ -8,8 +8,9 @@ from recurra.data import Batches
 from recurra.tasks.music import measure
 from recurra.tasks.music.compose import compose
 from recurra.tasks.music.config import MusicDataConfig
+from recurra.tasks.music.form import KEYS
 from recurra.tasks.music.model import MusicModel
-from recurra.tasks.music.piece import KEYS, Piece
+from recurra.tasks.music.piece import Piece
 from recurra.training import Task, distributed
 
 

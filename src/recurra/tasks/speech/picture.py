@@ -1,7 +1,7 @@
 """The picture of a transcript: the spectrogram, and over it the spikes of the symbols."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +10,10 @@ from recurra.tasks.speech.features import LogMel, spans
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import read
 
-if TYPE_CHECKING:
-    from recurra.tasks.speech.transcriber import Transcriber
-
 LONGEST = 60.0  # seconds that a picture can show
 
 
-def draw(transcriber: "Transcriber", sound: Any, rate: int | None = None, file: str | Path | None = None) -> Any:
+def draw(transcriber: Any, sound: Any, rate: int | None = None, file: str | Path | None = None) -> Any:
     """A matplotlib Figure of a recording's first minute: see `Transcriber.plot`."""
     # Not pyplot: its state, and the choice of a window system, are the user's.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -66,14 +66,15 @@ class Transcriber(StoringEstimator):
     ) -> Self:
         """Learn from recordings and their texts: `Transcriber().fit([("a.wav", "one two"), ("b.flac", "three")])`.
 
-        examples: pairs of a file or an array (samples,) and its text. validation_data: more of them, to choose the best
-        weights by, in place of the part `validation` of the others. rate: samples a second of arrays.
+        examples: pairs of a file or an array (samples,) and its text, or Recordings of them. validation_data: more of them,
+        to choose the best weights by, in place of the part `validation` of the others. rate: samples a second of arrays.
         out, quiet, listeners, stop: as in `recurra.fitting.lifecycle.Lifecycle.fit`.
 
         Raises DataError for recordings that cannot be read or are too short, RunError where files cannot be written or the
         training cannot continue, Interrupted after Ctrl-C.
         """
-        return self._fit(Recordings(examples, rate), validation_data, How(out, quiet, listeners, stop))
+        data = examples if isinstance(examples, Recordings) else Recordings(examples, rate)
+        return self._fit(data, validation_data, How(out, quiet, listeners, stop))
 
     @property
     def vocabulary(self) -> Vocabulary:
