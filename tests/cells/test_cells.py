@@ -74,6 +74,13 @@ def minlstm(x, U, b, s, w):
     return (f / (f + i) * s[0] + i / (f + i) * x["n"],)
 
 
+def coupled(x, U, b, s, w):
+    h, c = s
+    a = {k: x[k] + h @ U[k].T + b[k] for k in "fgo"}
+    c = σ(a["f"]) * c + σ(-a["f"]) * np.tanh(a["g"])
+    return σ(a["o"]) * np.tanh(c), c
+
+
 FORMULAS = {
     "rnn": elman,
     "rnn-relu": lambda x, U, b, s, w: (np.maximum(x["n"] + s[0] @ U["n"].T + b["n"], 0),),
@@ -84,6 +91,7 @@ FORMULAS = {
     "layernorm-lstm": layernorm,
     "mingru": mingru,
     "minlstm": minlstm,
+    "coupled-lstm": coupled,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from recurra.cells.base import WEIGHTS, Cell
 from recurra.cells.check import Facts, facts, settle, settled
+from recurra.cells.coupled_lstm import CoupledLSTM
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
 from recurra.cells.gru_original import GRUOriginal
@@ -28,6 +29,7 @@ _REGISTRY: dict[str, Cell] = {
     "layernorm-lstm": LayerNormLSTM(),
     "mingru": MinGRU(),
     "minlstm": MinLSTM(),
+    "coupled-lstm": CoupledLSTM(),
 }
 _BUILT_IN = dict(_REGISTRY)
 
@@ -115,6 +117,7 @@ __all__ = [
     "LSTM",
     "WEIGHTS",
     "Cell",
+    "CoupledLSTM",
     "Elman",
     "Facts",
     "GRUOriginal",
