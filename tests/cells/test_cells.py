@@ -81,6 +81,23 @@ def coupled(x, U, b, s, w):
     return σ(a["o"]) * np.tanh(c), c
 
 
+def janet(x, U, b, s, w):
+    a, n = (x[k] + s[0] @ U[k].T + b[k] for k in "fn")
+    return (σ(a) * s[0] + σ(1 - a) * np.tanh(n),)
+
+
+def mgu(x, U, b, s, w):
+    (h,) = s
+    f = σ(x["f"] + h @ U["f"].T + b["f"])
+    return (h + f * (np.tanh(x["n"] + (f * h) @ U["n"].T + b["n"]) - h),)
+
+
+def sru(x, U, b, s, w):
+    f, r = (σ(x[k] + w[f"peephole_{k}"] * s[1]) for k in "fr")
+    c = f * s[1] + (1 - f) * x["n"]
+    return r * c + (1 - r) * x["k"], c
+
+
 FORMULAS = {
     "rnn": elman,
     "rnn-relu": lambda x, U, b, s, w: (np.maximum(x["n"] + s[0] @ U["n"].T + b["n"], 0),),
@@ -92,6 +109,10 @@ FORMULAS = {
     "mingru": mingru,
     "minlstm": minlstm,
     "coupled-lstm": coupled,
+    "janet": janet,
+    "mgu": mgu,
+    "indrnn": lambda x, U, b, s, w: (np.maximum(x["n"] + w["u"] * s[0], 0),),
+    "sru": sru,
 }
 
 
@@ -103,19 +124,19 @@ def test_every_cell_has_a_formula_here():
 def test_cell_is_its_formula(name):
     layer = randomise(Recurrent(name, 3, 5, dtype=torch.float64))
     x = torch.randn(6, 2, 3, dtype=torch.float64)
-    names, states = layer.cell.gate_names, len(layer.cell.state_names)
+    known, states = cells.facts(layer.cell), len(layer.cell.state_names)
     weights = {k: v.detach().numpy() for k, v in layer.named_parameters()}
 
-    def rows(weight):
-        return dict(zip(names, np.split(weight, len(names)), strict=True))
+    def rows(weight, gates):
+        return dict(zip(gates, np.split(weight, len(gates)), strict=True))
 
-    W, b_x = rows(weights["weight_ih_l0"]), rows(weights["bias_ih_l0"])
-    U = rows(weights["weight_hh_l0"]) if layer.cell.recurrent else None
-    b_h = rows(weights["bias_hh_l0"]) if layer.cell.recurrent else None
+    W, b_x = (rows(weights[f"{part}_ih_l0"], known.x_gates) for part in ("weight", "bias"))
+    U = rows(weights["weight_hh_l0"], known.h_gates) if layer.cell.recurrent else None
+    b_h = rows(weights["bias_hh_l0"], known.h_gates) if layer.cell.recurrent else None
     w = {k: weights[f"{k}_l0"] for k in layer.cell.vectors}
     s, ys = tuple(np.zeros((2, 5)) for _ in range(states)), []
     for x_t in x.numpy():
-        s = FORMULAS[name]({k: x_t @ W[k].T + b_x[k] for k in names}, U, b_h, s, w)
+        s = FORMULAS[name]({k: x_t @ W[k].T + b_x[k] for k in W}, U, b_h, s, w)
         ys.append(s[0])
     y, state = layer(x)
     assert_close(y, torch.tensor(np.stack(ys)), 1e-12)

@@ -11,12 +11,16 @@ from recurra.cells.coupled_lstm import CoupledLSTM
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
 from recurra.cells.gru_original import GRUOriginal
+from recurra.cells.indrnn import IndRNN
+from recurra.cells.janet import JANET
 from recurra.cells.layernorm_lstm import LayerNormLSTM
 from recurra.cells.lesson import Lesson
 from recurra.cells.lstm import LSTM
+from recurra.cells.mgu import MGU
 from recurra.cells.mingru import MinGRU
 from recurra.cells.minlstm import MinLSTM
 from recurra.cells.peephole_lstm import PeepholeLSTM
+from recurra.cells.sru import SRU
 from recurra.errors import CellError, nearest
 
 _REGISTRY: dict[str, Cell] = {
@@ -30,6 +34,10 @@ _REGISTRY: dict[str, Cell] = {
     "mingru": MinGRU(),
     "minlstm": MinLSTM(),
     "coupled-lstm": CoupledLSTM(),
+    "janet": JANET(),
+    "mgu": MGU(),
+    "indrnn": IndRNN(),
+    "sru": SRU(),
 }
 _BUILT_IN = dict(_REGISTRY)
 
@@ -114,13 +122,17 @@ def registered(named: Mapping[str, type[Cell] | Cell] = MappingProxyType({})) ->
 
 __all__ = [
     "GRU",
+    "JANET",
     "LSTM",
+    "MGU",
+    "SRU",
     "WEIGHTS",
     "Cell",
     "CoupledLSTM",
     "Elman",
     "Facts",
     "GRUOriginal",
+    "IndRNN",
     "LayerNormLSTM",
     "Lesson",
     "MinGRU",
