@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -25,20 +26,12 @@ class Weights(NamedTuple):
 
     def flat(self) -> list[Tensor | None]:
         """The weights in this order, the vectors last."""
-        w_x, w_h, b_x, b_h, w_r, vectors = self
-        return [w_x, w_h, b_x, b_h, w_r, *vectors.values()]
+        return [*self[:5], *self.vectors.values()]
 
     def like(self, values: Iterable) -> "Weights":
         """The same record of other values, in this order; from an iterator just so many are taken."""
         values = iter(values)
-        return Weights(
-            next(values),
-            next(values),
-            next(values),
-            next(values),
-            next(values),
-            {n: next(values) for n in self.vectors},
-        )
+        return Weights(*islice(values, 5), {name: next(values) for name in self.vectors} if self.vectors else {})
 
 
 class Operands(NamedTuple):
@@ -51,12 +44,14 @@ class Operands(NamedTuple):
 
     def flat(self) -> list[Tensor | None]:
         """All of it in one list, in this order."""
-        found = [self.x]
-        for part in self.weights:
-            found += part.flat()
-        for part in self.states:
+        x, weights, states, initial = self
+        found = [x]
+        for part in weights:
+            found += part[:5]
+            found += part.vectors.values()
+        for part in states:
             found += part
-        for part in self.initial:
+        for part in initial:
             found += part
         return found
 
@@ -66,8 +61,8 @@ class Operands(NamedTuple):
         return Operands(
             next(values),
             [part.like(values) for part in self.weights],
-            [tuple([next(values) for _ in part]) for part in self.states],
-            [tuple([next(values) for _ in part]) for part in self.initial],
+            [tuple(islice(values, len(part))) for part in self.states],
+            [tuple(islice(values, len(part))) for part in self.initial],
         )
 
 

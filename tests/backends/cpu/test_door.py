@@ -124,6 +124,26 @@ def test_an_input_freed_before_the_way_back():
         y.sum().backward()
 
 
+def test_a_hook_that_frees_what_is_saved():
+    """What lies between two layers is looked at again, and the zeros that a layer starts from are made anew."""
+    layer = make(num_layers=2)
+    want = layer(X)[0]
+
+    def pack(tensor):
+        if isinstance(tensor, torch.nn.Parameter):
+            return tensor
+        twin = tensor.clone()
+        freed(tensor)
+        return twin
+
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+        pytest.raises((ShapeError, RuntimeError), match=r"`output of a layer, or state` .* freed|not allocated"),
+    ):
+        layer(X.clone())
+    assert torch.equal(layer(X)[0], want)
+
+
 class Freed(torch.autograd.Function):
     """Passes on a gradient whose storage is gone."""
 

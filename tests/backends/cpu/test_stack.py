@@ -277,6 +277,19 @@ def test_training_after_inference(ways):
 
 
 @torch.no_grad()
+@torch.enable_grad()
+def test_other_parameters_on_the_same_numbers_get_their_own_gradients():
+    layer = LSTM(4, 6)
+    x = torch.randn(5, 3, 4)
+    layer(x)[0].sum().backward()
+    old = layer.weight_hh_l0
+    layer.weight_hh_l0 = torch.nn.Parameter(old.data)
+    want, old.grad = old.grad, None
+    layer(x)[0].sum().backward()
+    assert old.grad is None
+    assert torch.equal(layer.weight_hh_l0.grad, want)
+
+
 def test_threads_that_overlap():
     layer = LSTM(8, 16, num_layers=2)
     xs = [torch.randn(200, 1 + k, 8) for k in range(4)]

@@ -90,6 +90,11 @@ def is_whole(tensor: Tensor) -> bool:
     return held >= extent(tensor)
 
 
+def storage_of(tensors) -> list[int]:
+    """Bytes of each tensor's storage."""
+    return [*map(_bytes, map(_storage, tensors))]
+
+
 def state_of(tensors) -> list:
     """What changes when a tensor is moved, reshaped, freed or shrunk, and not when its numbers are."""
     return [

@@ -20,7 +20,7 @@ from recurra.cells import WEIGHTS
 IO = {torch.float32: abi.F32, torch.bfloat16: abi.BF16, torch.float64: abi.F64}
 DTYPES = {io: dtype for dtype, io in IO.items()}
 MATRICES = Weights._fields[:-1]  # as abi.Direction calls them
-GRADIENTS = [(name, f"d{name}") for name in MATRICES]
+GRADIENTS = [f"d{name}" for name in MATRICES]
 LABELS = [dict(zip(MATRICES, [name + end for name in WEIGHTS], strict=True)) for end in ("", "_reverse")]
 """What error messages call the weights of each direction."""
 
@@ -49,8 +49,12 @@ class Work(NamedTuple):
 
     def flat(self) -> list[Tensor | None]:
         """Every tensor of the call."""
-        zones = [zone for direction in self.zones for zone in direction]
-        return [*self.operands.flat(), self.lengths, self.resets, *self.masks, *zones, self.tokens]
+        return [*self.operands.flat(), *self.others()]
+
+    def others(self) -> list[Tensor | None]:
+        """Those that have no gradients."""
+        zones = [zone for direction in self.zones for zone in direction] if self.zones else ()
+        return [self.lengths, self.resets, *self.masks, *zones, self.tokens]
 
     def like(self, values: Iterable) -> "Work":
         """The same call with other values in the place of its tensors, in the order of `flat`."""
@@ -64,15 +68,18 @@ class Work(NamedTuple):
             next(values),
         )
 
+    def on(self, operands: Operands, threads: int, train: bool, batch_major: bool) -> "Work":
+        """The same call on other operands. (`_replace` takes three times as long.)"""
+        cell, io, _, keep_states, keep_gates = self[:5]
+        return Work(cell, io, threads, keep_states, keep_gates, train, batch_major, operands, *self[8:])
+
     def formed(self, form: "Work") -> "Work":
         """The same call with the tensors of another."""
         return self.holding(form.operands, form.lengths, form.resets, form.masks, form.zones, form.tokens)
 
     def holding(self, operands: Operands, lengths, resets, masks: list, zones: list, tokens) -> "Work":
-        """The same call with these tensors. (`_replace` takes three times as long.)"""
-        cell, io, threads, keep_states, keep_gates, train, batch_major, _, _, _, _, _, shares, _ = self
-        switches = threads, keep_states, keep_gates, train, batch_major
-        return Work(cell, io, *switches, operands, lengths, resets, masks, zones, shares, tokens)
+        """The same call with these tensors."""
+        return Work(*self[:7], operands, lengths, resets, masks, zones, self.shares, tokens)
 
 
 class Results(NamedTuple):
@@ -94,6 +101,8 @@ def results(work: Work, values: Sequence) -> Results:
     """The values of `Results.flat` as the record again."""
     states, directions = len(work.operands.states[0]), work.directions
     each = range(directions)
+    if len(values) == 1 + states * directions:
+        return Results(values[0], [tuple(values[1 + d * states : 1 + (d + 1) * states]) for d in each], [], [])
     first = 1 + states * directions
     second = first + states * directions * work.keep_states
     shown = (len(values) - second) // directions
@@ -150,23 +159,20 @@ class Structures:
     """The core's structures for one call, and whatever must live as long as they do."""
 
     def __init__(self, work: Work, made: Made, like: "Structures | None" = None):
-        """like: those of a call on the same weights, which the caller has seen to be as they were."""
+        """like: those of a call of the same form on the same weights. The caller has seen that the weights are as they were,
+        and that x and the states are as the core reads them."""
         self.work, self.made = work, made
+        if like is not None:
+            self._follow(work, like)
+            return
         self.number = torch.float64 if work.io == abi.F64 else torch.float32
-        if like is None:
-            self.held: list = []
-            self.size = size = sizes(work, made)
-            self.call = call = abi.Call(made.addresses[work.io], work.io, *size, work.directions)
-            call.parallel = library.parallel()
-            for d in range(work.directions):
-                self._weights(d)
-            self.weights = _lasting(work)
-        else:
-            self.held = [like]
-            self.call = call = abi.Call.from_buffer_copy(like.call)
-            call.time, call.batch = (work.operands.x if work.tokens is None else work.tokens).shape[:2]
-            self.size = size = like.size._replace(time=call.time, batch=call.batch)
-            self.weights = like.weights
+        self.held: list = []
+        self.size = size = sizes(work, made)
+        self.call = call = abi.Call(made.addresses[work.io], work.io, *size, work.directions)
+        call.parallel = library.parallel()
+        for d in range(work.directions):
+            self._weights(d)
+        self.weights = None
         call.threads = 1 if library.forked() else work.threads
         steps = (size.time, size.batch)
         if work.tokens is None:
@@ -185,6 +191,17 @@ class Structures:
             call.resets = self.pointer(work.resets, "resets", steps, torch.bool)
         for d in range(work.directions):
             self._direction(d)
+
+    def _follow(self, work: Work, like: "Structures") -> None:
+        self.number, self.weights, self.held = like.number, like.lasting(), [like]
+        self.call = call = abi.Call.from_buffer_copy(like.call)
+        x = work.operands.x
+        call.time, call.batch, _ = x.shape
+        self.size = like.size._replace(time=call.time, batch=call.batch)
+        call.threads = 1 if library.forked() else work.threads
+        call.x, (call.x_time, call.x_row, _) = x.data_ptr(), x.stride()
+        for d, states in enumerate(work.operands.states):
+            call.direction[d].state = self.room(states)
 
     def _weights(self, d: int) -> None:
         size, to, weights, labels = self.size, self.call.direction[d], self.work.operands.weights[d], LABELS[d]
@@ -233,8 +250,15 @@ class Structures:
         for part in self.held:
             if isinstance(part, Tensor):
                 return None
+        self.lasting()
         self.others, self.work = _passing(self.work), None
         return self
+
+    def lasting(self) -> list:
+        """What was seen of the weights; the first time asked, what is seen now."""
+        if self.weights is None:
+            self.weights = _lasting(self.work)
+        return self.weights
 
     def again(self, work: Work) -> bool:
         """Whether `work` has its tensors where and as they were; a hook may have moved what autograd saved."""
@@ -292,7 +316,8 @@ def forward(work: Work, bound: bool = False, packed: Structures | None = None) -
     packed = packed or structures(work)
     made = packed.made
     size, call, states, number = packed.size, packed.call, len(made.cell.state_names), packed.number
-    _check(work, size)
+    if work.lengths is not None or work.tokens is not None:
+        _check(work, size)
     directions = work.directions
     out = DTYPES[work.io]
     y = empty_y(work, size)
@@ -303,14 +328,14 @@ def forward(work: Work, bound: bool = False, packed: Structures | None = None) -
         room = keep_bytes(work, size, made) // directions if bound else -(-needed // 64) * 64
         assert room >= needed, "keep_bytes is not an upper bound"
         keep = memory.room(directions * room)
-    done, steps = Results(y, [], [], []), (size.time, size.batch)
+    done, steps, widths = Results(y, [], [], []), (size.time, size.batch), size.widths(states)
     for d in range(directions):
         to = call.direction[d]
-        last = [door.empty((size.batch, width), number) for width in size.widths(states)]
+        last = [door.empty((size.batch, width), number) for width in widths]
         to.last = packed.room(last)
         done.states.append(last)
         if work.keep_states:
-            kept = [door.empty((*steps, width), number) for width in size.widths(states)]
+            kept = [door.empty((*steps, width), number) for width in widths]
             to.trace_states = packed.room(kept)
             done.kept_states.append(kept)
         if work.keep_gates:
@@ -359,6 +384,9 @@ def backward(
 
     gradients: of the results. wanted: for each of `Operands.flat`. packed: the forward call's structures, if they hold.
     """
+    converts = (
+        packed is None
+    )  # structures that hold serve a call whose tensors are all of the types that the core reads
     packed = packed or structures(work)
     lasting, call, size, number = len(packed.held), packed.call, packed.size, packed.number
     door.check(keep, "keep")
@@ -371,7 +399,8 @@ def backward(
         call.dy, (call.dy_time, call.dy_row) = dy.data_ptr(), dy.stride()[:2]
     operands = work.operands.flat()
     # Of x each direction has its own.
-    rooms = [None, *(door.empty(t.shape, number) if w else None for t, w in zip(operands[1:], wanted[1:], strict=True))]
+    rooms = [door.empty(t.shape, number) if w else None for t, w in zip(operands[1:], wanted[1:], strict=True)]
+    rooms.insert(0, None)
     found = work.operands.like(rooms)
     dxs = [empty_dx(work, size, number) if wanted[0] else None for _ in range(directions)]
     for d, dx in enumerate(dxs):
@@ -385,7 +414,7 @@ def backward(
     packed.work = None
     dx = dxs[0] if len(dxs) == 1 or dxs[0] is None else dxs[0].add_(dxs[1])
     rooms[0] = dx
-    if any(g is not None and g.dtype is not t.dtype for g, t in zip(rooms, operands, strict=True)):
+    if converts:
         rooms = [g if g is None or g.dtype is t.dtype else g.to(t.dtype) for g, t in zip(rooms, operands, strict=True)]
         return found.like(rooms)
     return Operands(dx, found.weights, found.states, found.initial)
@@ -405,8 +434,7 @@ def _give_gradients(packed: Structures, d: int, found: Operands) -> None:
     Everything is set anew: an earlier backward pass over the same graph may have wanted more.
     """
     to, weights = packed.call.direction[d], found.weights[d]
-    for name, field in GRADIENTS:
-        gradient = getattr(weights, name)
+    for field, gradient in zip(GRADIENTS, weights[:-1], strict=True):
         setattr(to, field, None if gradient is None else gradient.data_ptr())
     if to.db_h and not to.db_x and packed.made.meta.fields["merged"]:  # the core computes it there, and copies
         packed.held.append(door.empty(weights.b_h.shape, packed.number))

@@ -33,10 +33,11 @@ _PLAIN = (Tensor, torch.nn.Parameter)
 def layer(work: Work, like: execute.Structures | None = None) -> Results:
     """Run one layer: what `execute.forward` gives, without what it keeps.
 
-    like: the structures of a call of the same form on the same weights, as they are now.
+    like: the structures of a call of the same form on the same weights, as they are now; the caller has then seen to it that
+    nothing looks over the call, and that its tensors are ordinary ones, as the core reads them.
     """
     tensors = work.operands.flat()
-    if torch.compiler.is_compiling() or not _is_plain(tensors):
+    if like is None and (torch.compiler.is_compiling() or not _is_plain(tensors)):
         out = torch.ops.recurra.layer(*arguments(work))
         return execute.results(work, out[:-1] if work.train else out)
     if work.train:
@@ -62,9 +63,9 @@ class _Layer(torch.autograd.Function):
         packed = execute.structures(work, like)
         made, keep = execute.forward(work, packed=packed)
         ctx.set_materialize_grads(False)
-        saved = work.flat()  # where hooks (checkpointing, offloading) see them
-        ctx.save_for_backward(*saved, keep)
-        ctx.work = work.like([None] * len(saved)) if like is None else work.formed(like.work)
+        others = work.others()
+        ctx.save_for_backward(*tensors, *others, keep)  # where hooks (checkpointing, offloading) see them
+        ctx.work = work.like([None] * (len(tensors) + len(others))) if like is None else work.formed(like.work)
         ctx.packed = packed.for_backward()
         return tuple(made.flat())
 

@@ -8,19 +8,24 @@ calls, an argument is wrong) takes the general path, which also raises the error
 """
 
 import math
+from collections.abc import Sequence
 from ctypes import addressof, c_void_p
-from typing import Any
+from itertools import chain
+from operator import attrgetter, is_
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.compiler import is_compiling
 
 from recurra.backends.call import Call, Operands
 from recurra.backends.cpu import abi, door, execute, library, operator
 from recurra.backends.cpu import layer as cpu
 from recurra.backends.stack import Stack
 
+_requires_grad = attrgetter("requires_grad")
 _DTYPES = {torch.float32, torch.float64}
 
 
@@ -38,7 +43,7 @@ class FastPath:
 
         layer: a Recurrent without an option between its layers and their equations. parameters: all of its own, by name.
         """
-        if torch.compiler.is_compiling() or _watched():
+        if is_compiling() or _watched():
             return None
         if type(x) is not Tensor or not x.is_cpu or x.dtype not in _DTYPES or x.is_neg():
             return None
@@ -57,13 +62,13 @@ class FastPath:
             record = self.free.pop()
         except IndexError:
             record = None
-        if record is None or not record.fits(layer, parameters, x):
+        if record is None or not record.fits(layer, parameters, x, trains):
             record = _make(layer, parameters, x)
         if record is None or not (shape[0] and shape[1]):
             return None
         if trains:
             self.free.append(record)  # it is only read, and the operator calls hooks of the user's
-            return None if layer.checkpoint_every else record.train(parameters, x, state)
+            return None if layer.checkpoint_every else record.train(x, state)
         result = record.run(x, shape, strides, state)
         self.free.append(record)
         return result
@@ -116,16 +121,26 @@ def _first_call(stack: Stack, index: int, dtype: torch.dtype) -> Call:
     return Call(stack.cell, stack.facts, x, stack.weights[index], [states] * shape.directions)
 
 
+class _Room(NamedTuple):
+    """States of so many rows."""
+
+    batch: int
+    shapes: list[tuple[int, ...]]
+    zeros: list[Tensor]
+    bytes: list[int]  # of the zeros' storages: a user's hook, to which they are shown, may have freed them
+
+
 class _Record:
     """The core's structures for each layer, and where a call's own addresses go in them."""
 
     def __init__(self, stack: Stack, parameters: dict[str, Tensor], dtype: torch.dtype, batch_first: bool):
         self.batch_first, self.dtype = batch_first, dtype
-        self.names, self.key = [*parameters], door.state_of(parameters.values())
+        self.names, self.parameters = [*parameters], [*parameters.values()]
+        self.key = door.state_of(self.parameters)
         self.cell = stack.cell
         layers = range(len(stack.weights))
         self.calls = calls = [execute.structures(cpu.work(_first_call(stack, k, dtype))) for k in layers]
-        self.weights = stack.names
+        self.weights = [[w for one in layer for w in one.flat() if w is not None] for layer in stack.weights]
         self.forward = calls[0].made.core.forward
         self.widths = stack.shape.states(0)
         self.directions = stack.shape.directions
@@ -136,11 +151,13 @@ class _Record:
                 to.state, to.last = (addressof(array) for array in arrays)
                 self.places.append(arrays)
         self.layers = [(packed.call, addressof(packed.call)) for packed in calls]
-        self._make_room(1)
+        self.form = self.room = None
 
-    def fits(self, layer, parameters: dict[str, Tensor], x: Tensor) -> bool:
-        """Whether the layer is still what it was."""
+    def fits(self, layer, parameters: dict[str, Tensor], x: Tensor, trains: bool) -> bool:
+        """Whether the layer is still what it was. trains: autograd looks at the parameters, not only at their numbers."""
         if x.dtype is not self.dtype or layer.batch_first != self.batch_first or [*parameters] != self.names:
+            return False
+        if trains and not all(map(is_, parameters.values(), self.parameters)):
             return False
         return door.state_of(parameters.values()) == self.key and layer.cell is self.cell
 
@@ -148,44 +165,50 @@ class _Record:
         """shape, strides: of x, which is read where it lies."""
         time, row = (1, 0) if self.batch_first else (0, 1)
         batch = shape[row]
-        before = self._before(state, batch)
+        room = self._room(batch)
+        before = room.zeros if state is None else self._before(state, room.shapes)
         if before is None:
             return None
         dtype = self.dtype
-        after = [torch.empty(size, dtype=dtype) for size in self.shapes]
+        after = [torch.empty(size, dtype=dtype) for size in room.shapes]
         for k, width in enumerate(self.widths):
             old, new, step = before[k].data_ptr(), after[k].data_ptr(), batch * width * dtype.itemsize
             for place, (states, last) in enumerate(self.places):
                 states[k], last[k] = old + place * step, new + place * step
         threads = 1 if library.forked() else torch.get_num_threads()
         wide = self.directions * self.widths[0]
-        size, apart = (shape[0], shape[1], wide), (shape[1] * wide, wide, 1)
+        size, form = (*shape[:2], wide), (shape, strides, threads)
+        if form != self.form:  # else all but the addresses is as in the call before
+            apart = (shape[1] * wide, wide, 1)
+            for call, _ in self.layers:
+                call.time, call.batch, call.threads = shape[time], batch, threads
+                call.x_time, call.x_row, call.y_time, call.y_row = strides[time], strides[row], apart[time], apart[row]
+                strides = apart
+            self.form = form
         for call, address in self.layers:
             y = torch.empty(size, dtype=dtype)
-            call.time, call.batch, call.threads = shape[time], batch, threads
-            call.x, call.x_time, call.x_row = x.data_ptr(), strides[time], strides[row]
-            call.y, call.y_time, call.y_row = y.data_ptr(), apart[time], apart[row]
+            call.x, call.y = x.data_ptr(), y.data_ptr()
             execute.call_core(self.forward, address)
-            x, strides = y, apart
+            x = y
         return x, after[0] if len(after) == 1 else tuple(after)
 
-    def train(self, parameters: dict[str, Tensor], x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
+    def train(self, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
         """The same where gradients may be wanted: by the operator, layer by layer."""
         x = x.transpose(0, 1) if self.batch_first else x
-        before = self._before(state, x.shape[1])
+        room = self._room(x.shape[1])
+        before = room.zeros if state is None else self._before(state, room.shapes)
         if before is None:
             return None
         threads, ended = torch.get_num_threads(), [[] for _ in self.widths]
         rows = list(zip(*[part.unbind(0) for part in before], strict=True))  # for each layer and direction its states
-        for k, (packed, names) in enumerate(zip(self.calls, self.weights, strict=True)):
-            weights = [one.like(map(parameters.get, one.flat())) for one in names]
-            operands = Operands(x, weights, rows[k * self.directions : (k + 1) * self.directions], [])
-            work = packed.work._replace(
-                threads=threads,
-                train=any(t is not None and t.requires_grad for t in operands.flat()),
-                batch_major=x.stride(0) < x.stride(1),
-                operands=operands,
-            )
+        for k, packed in enumerate(self.calls):
+            states = rows[k * self.directions : (k + 1) * self.directions]
+            if k:  # hooks of the layer below may have freed what was looked at before it
+                for tensor in (x, *before):
+                    door.check_storage(tensor, "output of a layer, or state")
+            operands = Operands(x, packed.work.operands.weights, states, [])
+            train = any(map(_requires_grad, (x, *self.weights[k], *chain(*states))))
+            work = packed.work.on(operands, threads, train, x.stride(0) < x.stride(1))
             x, states, *_ = operator.layer(work, packed)
             for direction in states:
                 for part, after in zip(ended, direction, strict=True):
@@ -194,16 +217,12 @@ class _Record:
         ended = [torch.stack(after) if len(after) > 1 else after[0][None] for after in ended]
         return y, ended[0] if len(ended) == 1 else tuple(ended)
 
-    def _before(self, state: Any, batch: int) -> list[Tensor] | None:
+    def _before(self, state: Any, shapes: list[tuple[int, ...]]) -> Sequence[Tensor] | None:
         """The states to start from, as the core reads them; None where they are not plainly that."""
-        if self.batch != batch:
-            self._make_room(batch)
-        if state is None:
-            return self.zeros
         parts = state if len(self.widths) > 1 else (state,)
         if not isinstance(parts, tuple | list) or len(parts) != len(self.widths):
             return None
-        for part, shape in zip(parts, self.shapes, strict=True):
+        for part, shape in zip(parts, shapes, strict=True):
             if type(part) is not Tensor or part.dtype is not self.dtype or not part.is_cpu or part.is_neg():
                 return None
             if part.shape != shape or not part.is_contiguous():
@@ -212,8 +231,12 @@ class _Record:
                 return None
         return parts
 
-    def _make_room(self, batch: int) -> None:
-        """Shapes of the states for so many rows, and zeros to start from."""
-        self.batch, self.shapes = batch, [(len(self.places), batch, width) for width in self.widths]
-        with torch.inference_mode(False):  # they are kept, and what is made in inference cannot be trained with
-            self.zeros = [torch.zeros(shape, dtype=self.dtype) for shape in self.shapes]
+    def _room(self, batch: int) -> "_Room":
+        """Shapes and zeros for so many rows: those of the call before, where they still serve."""
+        room = self.room  # read once: threads that train share it
+        if room is None or room.batch != batch or door.storage_of(room.zeros) != room.bytes:
+            shapes = [(len(self.places), batch, width) for width in self.widths]
+            with torch.inference_mode(False):  # they are kept, and what is made in inference cannot be trained with
+                zeros = [torch.zeros(shape, dtype=self.dtype) for shape in shapes]
+            room = self.room = _Room(batch, shapes, zeros, door.storage_of(zeros))
+        return room
