@@ -98,6 +98,41 @@ def sru(x, U, b, s, w):
     return r * c + (1 - r) * x["k"], c
 
 
+def slstm(x, U, b, s, w):
+    """Without the stabiliser, but for the division by it that its states have."""
+    h, c, n, m = s
+    a = {k: x[k] + h @ U[k].T + b[k] for k in "ifzo"}
+    largest = np.maximum(np.log(σ(a["f"])) + m, a["i"]) if n.any() else a["i"]
+    c = σ(a["f"]) * c * np.exp(m) + np.exp(a["i"]) * np.tanh(a["z"])
+    n = σ(a["f"]) * n * np.exp(m) + np.exp(a["i"])
+    return σ(a["o"]) * c / n, c / np.exp(largest), n / np.exp(largest), largest
+
+
+def rg_lru(x, U, b, s, w):
+    a = σ(w["decay"]) ** (8 * σ(x["r"]))
+    return (a * s[0] + np.sqrt(1 - a**2) * σ(x["i"]) * x["n"],)
+
+
+def hgrn(x, U, b, s, w):
+    low = σ(w["bound"])
+    f = low + (1 - low) * σ(x["f"])
+    c = f * s[1] + (1 - f) * x["n"] * σ(x["n"])
+    return σ(x["o"]) * c, c
+
+
+def lem(x, U, b, s, w):
+    h, z = s
+    k_a, k_b, n = (x[k] + h @ U[k].T + b[k] for k in "abn")
+    z = z + σ(k_a) * (np.tanh(n) - z)
+    return h + σ(k_b) * (np.tanh(x["m"] + z @ U["m"].T + b["m"]) - h), z
+
+
+def cornn(x, U, b, s, w):
+    h, z = s
+    force = np.tanh(x["n"] + h @ U["n"].T + b["n"] + z @ U["m"].T + b["m"]) - 1.5 * h - 1.5 * z
+    return h + 0.6 * (z + 0.6 * force), z + 0.6 * force
+
+
 FORMULAS = {
     "rnn": elman,
     "rnn-relu": lambda x, U, b, s, w: (np.maximum(x["n"] + s[0] @ U["n"].T + b["n"], 0),),
@@ -113,6 +148,11 @@ FORMULAS = {
     "mgu": mgu,
     "indrnn": lambda x, U, b, s, w: (np.maximum(x["n"] + w["u"] * s[0], 0),),
     "sru": sru,
+    "slstm": slstm,
+    "rg-lru": rg_lru,
+    "hgrn": hgrn,
+    "lem": lem,
+    "cornn": cornn,
 }
 
 

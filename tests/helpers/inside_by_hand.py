@@ -59,13 +59,13 @@ def by_hand(model, ids, hold=None, x=None) -> dict:
     hold: {(layer, unit): value} for the output. x: what the tokens stand for, in place of the embedding.
     """
     layers, cell, hold = model.layers, model.layers.cell, hold or {}
-    gates, kept, shown = cell.gate_names, {}, {}
+    known, kept, shown = cells.facts(cell), {}, {}
     x = model.embedding.weight[ids] * model.scale if x is None else x
     for layer in range(layers.num_layers):
         own = {n.removesuffix(f"_l{layer}"): p for n, p in layers.named_parameters() if n.endswith(f"_l{layer}")}
 
         def product(v, gate, own=own):
-            rows = F.linear(v, own["weight_hh"], own["bias_hh"]).chunk(len(gates), -1)
+            rows = F.linear(v, own["weight_hh"], own["bias_hh"]).chunk(len(known.h_gates), -1)
             return rows if gate is None else rows[gate]
 
         def held(state, layer=layer):
@@ -79,9 +79,12 @@ def by_hand(model, ids, hold=None, x=None) -> dict:
         states[0] = held(states[0])
         outputs = []
         for step in x:
-            a = by_name(gates, F.linear(step[None], own["weight_ih"], own["bias_ih"]).chunk(len(gates), -1))
+            rows = F.linear(step[None], own["weight_ih"], own["bias_ih"])
+            a = by_name(known.x_gates, rows.chunk(len(known.x_gates), -1))
             vectors = {name: own[name] for name in cell.vectors}
-            new = cell.step(*cell.arguments(a, product, by_name(cell.state_names, states), vectors))
+            new = cell.step(
+                *cell.arguments(a, product, by_name(cell.state_names, states), vectors, gates=known.h_gates)
+            )
             first, *rest = new.states
             zones = layers.zoneout or [0.0] * len(states)
             states = [z * old + (1 - z) * v for z, old, v in zip(zones, states, [held(first), *rest], strict=True)]

@@ -74,8 +74,11 @@ def randomise(layer: torch.nn.Module, scale: float = 0.5) -> torch.nn.Module:
 
 
 def random_state(layer, batch: int, dtype=torch.float64) -> Any:
-    """A random state of the right shape for a layer with equal widths."""
+    """A random state of the right shape for a layer with equal widths; a normaliser is at least 1, as after a step."""
     directions = layer.num_layers * (1 + layer.bidirectional)
     shape = layer.shape.states(0)
     parts = [torch.randn(directions, batch, width, dtype=dtype) for width in shape]
+    for place, name in enumerate(layer.cell.state_names):
+        if (type(layer.cell).__name__, name) == ("SLSTM", "n"):
+            parts[place] = 1 + parts[place].abs()
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -7,19 +7,24 @@ from typing import Any
 
 from recurra.cells.base import WEIGHTS, Cell
 from recurra.cells.check import Facts, facts, settle, settled
+from recurra.cells.cornn import CoRNN
 from recurra.cells.coupled_lstm import CoupledLSTM
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
 from recurra.cells.gru_original import GRUOriginal
+from recurra.cells.hgrn import HGRN
 from recurra.cells.indrnn import IndRNN
 from recurra.cells.janet import JANET
 from recurra.cells.layernorm_lstm import LayerNormLSTM
+from recurra.cells.lem import LEM
 from recurra.cells.lesson import Lesson
 from recurra.cells.lstm import LSTM
 from recurra.cells.mgu import MGU
 from recurra.cells.mingru import MinGRU
 from recurra.cells.minlstm import MinLSTM
 from recurra.cells.peephole_lstm import PeepholeLSTM
+from recurra.cells.rg_lru import RGLRU
+from recurra.cells.slstm import SLSTM
 from recurra.cells.sru import SRU
 from recurra.errors import CellError, nearest
 
@@ -38,6 +43,11 @@ _REGISTRY: dict[str, Cell] = {
     "mgu": MGU(),
     "indrnn": IndRNN(),
     "sru": SRU(),
+    "slstm": SLSTM(),
+    "rg-lru": RGLRU(),
+    "hgrn": HGRN(),
+    "lem": LEM(),
+    "cornn": CoRNN(),
 }
 _BUILT_IN = dict(_REGISTRY)
 
@@ -122,12 +132,17 @@ def registered(named: Mapping[str, type[Cell] | Cell] = MappingProxyType({})) ->
 
 __all__ = [
     "GRU",
+    "HGRN",
     "JANET",
+    "LEM",
     "LSTM",
     "MGU",
+    "RGLRU",
+    "SLSTM",
     "SRU",
     "WEIGHTS",
     "Cell",
+    "CoRNN",
     "CoupledLSTM",
     "Elman",
     "Facts",

@@ -15,15 +15,19 @@ from recurra.tasks.sequences.encoder import spread
 @pytest.mark.parametrize("name", [name for name, cell in cells.built_in().items() if cell.keeps])
 def test_a_spread_cell_keeps_its_memory_from_two_steps_to_the_span(name):
     layer = Recurrent(name, 2, 200, dtype=torch.float64)
-    spread(layer, 50)
     with torch.no_grad():
-        for key, weight in layer.named_parameters():
-            if "weight" in key:
-                weight.zero_()
+        for parameter in layer.parameters():
+            parameter.zero_()
+    spread(layer, 50)
     memory = torch.ones(1, 1, 200, dtype=torch.float64, requires_grad=True)
-    before = [torch.zeros_like(memory) for _ in layer.cell.state_names[:-1]] + [memory]
+    states = layer.cell.state_names
+    place = states.index("c") if "c" in states else len(states) - 1
+    before = [
+        torch.ones_like(memory) if name == "n" else torch.zeros_like(memory) for name in states
+    ]  # n: a normaliser
+    before[place] = memory
     _, after = layer(torch.zeros(1, 1, 2, dtype=torch.float64), tuple(before) if len(before) > 1 else memory)
-    after = after[-1] if isinstance(after, tuple) else after
+    after = after[place] if isinstance(after, tuple) else after
     (kept,) = torch.autograd.grad(after.sum(), memory)
     # A memory that lasts u steps keeps 1 - 1/u of itself in one.
     lasts = 1 / (1 - kept)
