@@ -135,7 +135,10 @@ OTHERS = {
     ("measure.py", "text"),
     ("metrics.py", "quantiles"),
     ("moving.py", "speed"),
-    ("runner.py", "text"),
+    ("api.py", "text"),
+    ("check.py", "output"),
+    ("classifier.py", "labels"),
+    ("labels.py", "labels"),
 }
 
 

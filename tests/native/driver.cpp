@@ -14,9 +14,9 @@ using namespace recurra;
 #define CELL(NAME)                                                              \
   extern "C" void NAME##_forward_0_f32(const Step<float>*);                     \
   extern "C" void NAME##_backward_0_f32(const Step<float>*);
-#define STAGE(NAME)                                                             \
-  extern "C" void NAME##_forward_1_f32(const Step<float>*);                     \
-  extern "C" void NAME##_backward_1_f32(const Step<float>*);
+#define STAGE(NAME, NUMBER)                                                     \
+  extern "C" void NAME##_forward_##NUMBER##_f32(const Step<float>*);            \
+  extern "C" void NAME##_backward_##NUMBER##_f32(const Step<float>*);
 #include "cells.inc"  // made by the test: the declarations, and `Cell<float> cells[]`
 
 static std::mt19937 generator(1);

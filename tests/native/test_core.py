@@ -27,8 +27,7 @@ def table() -> str:
     for word, cell in CELLS.items():
         fields = generate(cell).meta.fields
         lines.append(f"CELL({word})")
-        if fields["forward_stages"] > 1:
-            lines.append(f"STAGE({word})")
+        lines += [f"STAGE({word}, {stage})" for stage in range(1, fields["forward_stages"])]
         values = []
         for field in abi.Cell.spelled:
             value = fields.get(field)

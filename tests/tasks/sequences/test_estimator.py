@@ -74,7 +74,7 @@ def test_a_fraction_or_a_number_is_held_out():
         model = SequenceClassifier(validation=validation, **TINY)
         assert len(model.split(model.read((X, y), "X")).valid.X) == count
     with pytest.raises(
-        ConfigError, match="`validation` is -1; expected a fraction below 1, or a number of examples, 0 or"
+        ConfigError, match="`validation` is -1; expected a fraction below 1, or a whole number of examples, 0 or"
     ):
         SequenceClassifier(validation=-1, **TINY).fit(X, y)
 
