@@ -184,6 +184,37 @@ def test_cell_is_its_formula(name):
     assert_close(list(state), [torch.tensor(part)[None] for part in s], 1e-12)
 
 
+def cfc(x, U, b, h, w, dt):
+    a = {k: x[k] + h @ U[k].T + b[k] for k in "fgab"}
+    t = σ(a["a"] * dt + a["b"])
+    return np.tanh(a["f"]) + t * (np.tanh(a["g"]) - np.tanh(a["f"]))
+
+
+def gru_d(x, U, b, h, w, dt):
+    h = np.minimum(np.exp(-w["rate"] * dt - w["shift"]), 1) * h
+    r, z = (σ(x[k] + h @ U[k].T + b[k]) for k in "rz")
+    return h + z * (np.tanh(x["n"] + (r * h) @ U["n"].T + b["n"]) - h)
+
+
+@pytest.mark.parametrize("width", [1, 5], ids=["a row", "a unit"])
+@pytest.mark.parametrize(("cell", "formula"), [(cells.CfC, cfc), (cells.GRUD, gru_d)])
+def test_cell_with_times_is_its_formula(cell, formula, width):
+    layer = randomise(Recurrent(cell, 3, 5, dtype=torch.float64, backend="equations"))
+    x, dt = torch.randn(6, 2, 3, dtype=torch.float64), torch.rand(6, 2, width, dtype=torch.float64)
+    known = {name: p.detach().numpy() for name, p in layer.named_parameters()}
+    W, U, b_x, b_h = (
+        dict(zip(cell().gate_names, np.split(known[f"{part}_l0"], len(cell().gate_names)), strict=True))
+        for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    w, h, ys = {name: known[f"{name}_l0"] for name in cell.vectors}, np.zeros((2, 5)), []
+    for x_t, dt_t in zip(x.numpy(), dt.numpy(), strict=True):
+        h = formula({k: x_t @ W[k].T + b_x[k] for k in W}, U, b_h, h, w, dt_t)
+        ys.append(h)
+    y, state = layer(x, dt=dt[..., 0] if width == 1 else dt)
+    assert_close([y, state], [torch.tensor(np.stack(ys)), torch.tensor(h)[None]], 1e-12)
+    assert tuple(cell.lesson.gates) == cell().gate_names
+
+
 @pytest.mark.parametrize("name", cells.names())
 def test_first_and_second_derivatives(name):
     # relu has no derivative at 0; these weights keep its sums away from there.

@@ -6,11 +6,13 @@ from types import MappingProxyType
 from typing import Any
 
 from recurra.cells.base import WEIGHTS, Cell
+from recurra.cells.cfc import CfC
 from recurra.cells.check import Facts, facts, settle, settled
 from recurra.cells.cornn import CoRNN
 from recurra.cells.coupled_lstm import CoupledLSTM
 from recurra.cells.elman import Elman
 from recurra.cells.gru import GRU
+from recurra.cells.gru_d import GRUD
 from recurra.cells.gru_original import GRUOriginal
 from recurra.cells.hgrn import HGRN
 from recurra.cells.indrnn import IndRNN
@@ -49,6 +51,7 @@ _REGISTRY: dict[str, Cell] = {
     "lem": LEM(),
     "cornn": CoRNN(),
 }
+# CfC and GRUD have no name here: a named cell serves every model and command, and none of them brings times yet.
 _BUILT_IN = dict(_REGISTRY)
 
 
@@ -132,6 +135,7 @@ def registered(named: Mapping[str, type[Cell] | Cell] = MappingProxyType({})) ->
 
 __all__ = [
     "GRU",
+    "GRUD",
     "HGRN",
     "JANET",
     "LEM",
@@ -142,6 +146,7 @@ __all__ = [
     "SRU",
     "WEIGHTS",
     "Cell",
+    "CfC",
     "CoRNN",
     "CoupledLSTM",
     "Elman",
