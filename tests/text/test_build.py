@@ -56,6 +56,7 @@ GOOD = json.loads(HELLO.to_json())
     [
         ("", "the vocabulary is damaged: it is not JSON"),
         (HELLO.to_json()[:40], "the vocabulary is damaged: it is not JSON"),
+        (100_000 * "[", "the vocabulary is damaged: its JSON is nested too deeply"),
         ("[1, 2]", "the vocabulary is not one of Recurra's: it has no `schema`"),
         ({**GOOD, "schema": 99}, "has schema 99; this version reads 1"),
         ({**GOOD, "unit": "words"}, "unit is 'words'; did you mean `word`?"),

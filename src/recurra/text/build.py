@@ -89,6 +89,8 @@ def vocabulary_from_json(text: str) -> Vocabulary:
     """The vocabulary that `to_json` wrote. RunError in one line where the text is damaged or foreign."""
     try:
         fields = json.loads(text)
+    except RecursionError:
+        raise RunError("the vocabulary is damaged: its JSON is nested too deeply; take it from a backup") from None
     except ValueError as error:
         raise RunError(f"the vocabulary is damaged: it is not JSON ({error}); take it from a backup") from None
     if not isinstance(fields, dict) or "schema" not in fields:

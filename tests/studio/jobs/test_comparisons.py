@@ -21,6 +21,12 @@ def _nothing_goes_on(request):
             assert studio.trainer.stop(run, wait=60)
 
 
+def test_a_damaged_comparison_is_told_of(api):
+    (api.app.state.studio.comparisons.folder / "compare-7.json").write_text(100_000 * "[")
+    answer = api.get("/api/comparisons/compare-7")
+    assert "compare-7.json is damaged (its JSON is nested too deeply)" in answer.json()["detail"]
+
+
 @pytest.mark.slow
 def test_cells_are_compared_one_after_the_other(api):
     body = {"text": send(api), "cells": ["rnn", "gru"], "parameters": 2000, "minutes": 0.02, "settings": TINY}

@@ -12,6 +12,12 @@ def test_speed_between_the_measured_sizes():
     assert speed.seconds_a_token(points, 20_000) == pytest.approx(2e-4)
 
 
+@pytest.mark.parametrize("content", ["", "[]", 100_000 * "["], ids=["empty", "list", "deep"])
+def test_a_damaged_file_of_speeds_is_as_none(tmp_path, content):
+    (tmp_path / speed.FILE).write_text(content)
+    assert speed.Speeds(tmp_path, []).get("gru", quiet=False) is None
+
+
 @pytest.mark.slow
 def test_this_machines_speed_is_measured_once(tmp_path):
     speeds = speed.Speeds(tmp_path, [])

@@ -3,13 +3,17 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from helpers.studio_support import LONG, TEXT, TINY, client, events, save_model, send, start, wait
 
+from recurra.cli import frame
 from recurra.studio.jobs import trainer
+from recurra.studio.server import events as server_events
 from recurra.tasks import language
 
 
@@ -87,6 +91,61 @@ def test_a_second_start_is_refused_in_words(api):
     wait(api, run, "training")
     stopped = api.post(f"/api/runs/{run}/stop").json()
     assert (stopped["state"], stopped["title"]) == ("stopped", "second")
+
+
+def test_a_command_cannot_resume_what_the_studio_trains(api, capsys):
+    run = start(api, LONG)
+    wait(api, run, "training")
+    while not api.get(f"/api/runs/{run}").json()["step"]:
+        time.sleep(0.02)
+    studio = api.app.state.studio
+    assert frame.run(["train", "--resume", str(studio.runs.root / run)]) == 1
+    process = studio.trainer.jobs[run].process.pid
+    assert f"is in use: process {process} (training in the studio) writes it" in capsys.readouterr().err
+    assert api.get(f"/api/runs/{run}").json()["state"] == "training"
+
+
+@pytest.fixture
+def elsewhere(api):
+    """A stopped run of the studio, which a process of another program holds: its id and the process."""
+    run = start(api, LONG)
+    wait(api, run, "training")
+    while not api.get(f"/api/runs/{run}").json()["step"]:
+        time.sleep(0.02)
+    assert api.post(f"/api/runs/{run}/stop").json()["state"] == "stopped"
+    hold = "import sys\nfrom recurra import locks\nwith locks.held(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, api.app.state.studio.runs.root / run]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield run, process
+        process.kill()
+
+
+def test_a_run_that_trains_elsewhere(api, elsewhere):
+    run, process = elsewhere
+    assert wait(api, run, "training", seconds=5)["error"] is None
+    assert {found["state"] for found in api.get("/api/runs").json()["runs"] if found["id"] == run} == {"training"}
+    who = f"`{run}` is being trained by process {process.pid} (training)"
+    for answer, words in (
+        (api.post(f"/api/runs/{run}/stop"), f"{who}, not by this studio; stop it there"),
+        (api.post(f"/api/runs/{run}/continue"), f"{who}; stop it there first"),
+        (api.delete(f"/api/runs/{run}"), f"{who}; stop it there first"),
+    ):
+        assert (answer.status_code, answer.json()["detail"]) == (409, words)
+    assert language.load(api.app.state.studio.runs.root / run)
+    process.kill()
+    process.wait()
+    assert api.get(f"/api/runs/{run}").json()["state"] == "stopped"
+    assert api.delete(f"/api/runs/{run}").status_code == 204
+
+
+def test_the_events_of_a_run_that_trains_elsewhere_are_snapshots(api, elsewhere, monkeypatch):
+    run, process = elsewhere
+    monkeypatch.setattr(server_events, "BEAT", 0.05)
+    threading.Timer(1.0, process.kill).start()
+    names = [name for name, _ in events(api.get(f"/api/runs/{run}/events").text)]
+    assert names[:3] == ["snapshot"] * 3
+    assert names[-1] == "end"
 
 
 def test_stop_keeps_and_continue_goes_on(api):

@@ -21,7 +21,12 @@ def api(home):
     "file", ["config.json", "model.safetensors", "vocabulary.json", "studio.json", "metrics.jsonl"]
 )
 @pytest.mark.parametrize(
-    "content", [b"", b"nonsense", b"[1]", b'{"schema": "language/1"}', b'{"title": 5, "event": "train", "step": "x"}\n']
+    "content",
+    [
+        *(b"", b"nonsense", b"[1]", b'{"schema": "language/1"}', b'{"title": 5, "event": "train", "step": "x"}\n'),
+        100_000 * b"[",
+    ],
+    ids=["empty", "nonsense", "list", "schema", "numbers", "deep"],
 )
 def test_damaged_folders_are_told_of(api, home, file, content):
     folder = home / "damaged"

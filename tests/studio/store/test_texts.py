@@ -32,6 +32,15 @@ def test_a_text_is_kept_under_its_sum(api):
     assert api.post("/api/texts", content=text.encode()).json()["id"] == found["id"]
 
 
+@pytest.mark.parametrize("content", ["{", 100_000 * "["], ids=["half", "deep"])
+def test_a_texts_damaged_record_is_told_of(api, content):
+    text = send(api, "a text of its own " * 20)
+    (api.app.state.studio.texts.folder / f"{text}.json").write_text(content)
+    answer = api.post("/api/runs", json={"text": text})
+    assert answer.status_code == 409
+    assert f"{text}.json is damaged (" in answer.json()["detail"]
+
+
 def test_a_text_in_another_encoding_becomes_utf8(api):
     text = "Straße und Käse, über alles. " * 5
     found = api.post("/api/texts?encoding=cp1252", content=text.encode("cp1252")).json()

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from recurra.data import read_documents
-from recurra.files import write
+from recurra.files import read_json, write
 from recurra.studio.jobs.hub import Hub
 from recurra.studio.jobs.launch import run_record
 from recurra.studio.jobs.trainer import STOPPING, Trainer
@@ -126,7 +126,7 @@ class Comparisons:
         path = self.folder / f"{comparison}.json"
         if not _ID.fullmatch(comparison) or not path.is_file():
             raise Refused(404, f"there is no comparison `{comparison}`")
-        return json.loads(path.read_text("utf-8"))
+        return read_json(path)
 
     def _write(self, comparison: str, stored: dict[str, Any]) -> None:
         write(self.folder / f"{comparison}.json", json.dumps(stored, ensure_ascii=False))

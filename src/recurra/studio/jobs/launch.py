@@ -51,7 +51,8 @@ class Launcher:
         """Resume a run where it stopped; one that is finished is trained on as a new one, from its weights."""
         found = self._runs.get(run)
         if found["state"] in ("waiting", "training"):
-            raise Refused(409, f"`{run}` is being trained")
+            holder = self._runs.trained_elsewhere(run)
+            raise Refused(409, f"`{run}` is being trained" + (f" by {holder}; stop it there first" if holder else ""))
         folder, record = self._runs.folder(run), self._runs.record(run)
         if found["state"] == "finished":
             return self._train_on(found, record, body)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import recurra
-from recurra.files import write
+from recurra.errors import RunError
+from recurra.files import read_json, write
 from recurra.studio.jobs.process import COMMAND, environment
 
 FILE = "speed.json"
@@ -64,8 +65,8 @@ class Speeds:
 
     def _known(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
+            found = read_json(self._path)
+        except RunError:
             return {}
         return found["cells"] if isinstance(found, dict) and found.get("recurra") == recurra.__version__ else {}
 

@@ -94,6 +94,8 @@ class Trainer:
         """
         job = self.jobs.get(run)
         if job is None:
+            if (holder := self._runs.trained_elsewhere(run)) is not None:
+                raise Refused(409, f"`{run}` is being trained by {holder}, not by this studio; stop it there")
             raise Refused(409, f"`{run}` is not being trained")
         self._stop(job)
         return job.done.wait(wait)

@@ -11,10 +11,13 @@ BEAT = 10.0
 """Seconds of silence after which a comment goes out, so that both sides see that the other is there."""
 
 
-async def follow(hub: Hub, run: str, snapshot: Callable[[], dict], alive: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def follow(
+    hub: Hub, run: str, snapshot: Callable[[], dict], alive: Callable[[], bool], here: Callable[[], bool]
+) -> AsyncIterator[bytes]:
     """A run as a stream of events: a snapshot, then what happens, until its training ends.
 
-    snapshot: the run with its curves; it is called in a thread. alive: whether the run is being trained.
+    snapshot: the run with its curves; it is called in a thread. alive: whether the run is being trained. here: whether this
+    studio trains it, so that the hub gets its events; of another one, a snapshot is sent every BEAT seconds.
     """
     with hub.listen(run) as queue:
         found = await asyncio.to_thread(snapshot)
@@ -29,7 +32,7 @@ async def follow(hub: Hub, run: str, snapshot: Callable[[], dict], alive: Callab
             try:
                 item = await asyncio.wait_for(queue.get(), BEAT)
             except TimeoutError:
-                yield b": \n\n"
+                yield b": \n\n" if here() else event("snapshot", await asyncio.to_thread(snapshot))
                 continue
             if item is None:
                 break

@@ -123,7 +123,7 @@ def runs(runs: Runs, launcher: Launcher, trainer: Trainer, hub: Hub) -> APIRoute
     async def run_events(run: RunID) -> StreamingResponse:
         """A training as server-sent events: snapshot, progress, train, evaluate, sample, state, end."""
         await run_in_threadpool(runs.get, run)
-        followed = follow(hub, run, lambda: runs.detail(run), lambda: runs.is_live(run))
+        followed = follow(hub, run, lambda: runs.detail(run), lambda: runs.is_busy(run), lambda: runs.is_live(run))
         return StreamingResponse(followed, media_type="text/event-stream")
 
     archive = {200: {"content": {"application/zip": {}}, "description": "The run's folder."}}

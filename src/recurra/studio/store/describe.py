@@ -1,11 +1,11 @@
 """A run's folder as the page shows it: read from its settings, its weights' headers and what was measured."""
 
-import json
 from datetime import UTC, datetime
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from recurra import files
 from recurra.errors import RunError
 from recurra.fitting.folders import CONFIG, VOCABULARY, read_settings
 from recurra.fitting.listeners import METRICS, read_metrics
@@ -124,8 +124,8 @@ def _written(folder: Path) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a JSON file; empty where there is none, or something else."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        found = files.read_json(path)
+    except RunError:
         return {}
     return found if isinstance(found, dict) else {}
 

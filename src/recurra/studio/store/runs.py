@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recurra import locks
+from recurra import files, locks
 from recurra.errors import RunError
-from recurra.files import write
 from recurra.fitting.folders import CONFIG
 from recurra.fitting.listeners import read_metrics
 from recurra.studio.refusal import Refused
@@ -77,10 +76,8 @@ class Runs:
     @staticmethod
     def _is_run(folder: Path) -> bool:
         try:
-            return (folder / RECORD).is_file() or json.loads((folder / CONFIG).read_text("utf-8"))["schema"].startswith(
-                "language/"
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return (folder / RECORD).is_file() or files.read_json(folder / CONFIG)["schema"].startswith("language/")
+        except (RunError, KeyError, TypeError, AttributeError):
             # Not a run that the studio knows: another task's, another program's, a damaged one without a title.
             return False
 
@@ -89,8 +86,7 @@ class Runs:
         going = self._live.get(run)
         if going is None:
             found = self._described(self.folder(run))
-            # Somebody else trains it: another studio, or a command.
-            return found | {"state": "training"} if locks.holder(self.folder(run)) else found
+            return found | {"state": "training", "error": None} if self.trained_elsewhere(run) else found
         if "settings" in going.record and not (self.place(run) / RECORD).is_file():
             return draft(run, going.record, going.facts)
         return self._described(self.folder(run)) | going.facts
@@ -113,6 +109,14 @@ class Runs:
         """Whether a run is being trained, or waits for it."""
         return self._live.get(run) is not None
 
+    def trained_elsewhere(self, run: str) -> locks.Holder | None:
+        """Who trains a run that this studio does not train: another studio, or a command; None where nobody does."""
+        return None if self.is_live(run) else locks.holder(self.place(run))
+
+    def is_busy(self, run: str) -> bool:
+        """Whether a run is being trained, or waits for it, here or elsewhere."""
+        return self.is_live(run) or self.trained_elsewhere(run) is not None
+
     def detail(self, run: str) -> dict[str, Any]:
         """A run with its curves and samples."""
         found = self.get(run)
@@ -126,18 +130,24 @@ class Runs:
         """Change what studio.json holds."""
         with self._lock:
             path = self.place(run) / RECORD
-            write(path, json.dumps(read_json(path) | changes, ensure_ascii=False, indent=1) + "\n")
+            files.write(path, json.dumps(read_json(path) | changes, ensure_ascii=False, indent=1) + "\n")
 
     def delete(self, run: str) -> None:
-        """Delete a run's folder: out of sight at once, whole or not at all. Refused (409) while it is under way."""
+        """Delete a run's folder: out of sight at once, whole or not at all. Refused (409) while it is under way, here or
+        elsewhere."""
         if self.is_live(run):
             raise Refused(409, f"`{run}` is being trained, or waits for it; stop it first")
         folder = self.folder(run)
         grave = self.root / OWN / f"deleted-{run}"
         try:
-            shutil.rmtree(grave, ignore_errors=True)
-            folder.rename(grave)
+            # Nobody begins to train it in between.
+            with locks.held(folder, "deleting it", wait=0):
+                shutil.rmtree(grave, ignore_errors=True)
+                folder.rename(grave)
             shutil.rmtree(grave)
+        except locks.Busy:
+            who = self.trained_elsewhere(run) or "another process"
+            raise Refused(409, f"`{run}` is being trained by {who}; stop it there first") from None
         except OSError as error:
             raise RunError(f"{folder} could not be deleted: {error.strerror}") from error
         self._known.pop(run, None)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from recurra.config import nearest
 from recurra.data.corpora import CORPORA
 from recurra.errors import ConfigError, DataError, setting
-from recurra.files import write
+from recurra.files import read_json, write
 from recurra.studio.refusal import Refused
 
 ENCODINGS = (
@@ -72,7 +72,7 @@ class Texts:
     def get(self, text: str) -> dict[str, Any]:
         """What is known of a text. Refused (404) where there is none."""
         self.path(text)
-        return json.loads((self.folder / f"{text}.json").read_text("utf-8"))
+        return read_json(self.folder / f"{text}.json")
 
     def path(self, text: str) -> Path:
         """A text's file. Refused (404) where there is none, or where the id is no SHA-256."""
