@@ -11,6 +11,18 @@ from recurra.cli import frame, options
 from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.training import Interrupted
 
+# A closed output
+
+
+def test_what_nobody_reads_ends_a_command_silently():
+    with subprocess.Popen(
+        [sys.executable, "-m", "recurra", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        child.stdout.close()
+        said = child.stderr.read()
+    assert (child.returncode, said) == (141, "")
+
+
 # Help
 
 

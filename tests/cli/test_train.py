@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
+from recurra import tensorfiles
+from recurra.cli import frame
 from recurra.tasks import language
+from recurra.training import runs
 
 
 def test_train_prints_the_folder_and_says_what_to_do_next(beside, home):
@@ -34,6 +37,19 @@ def test_train_resumes_and_starts_from_another(beside):
     assert out == "more\n"
     model = language.load("more")
     assert model.config.hidden_size == language.load("book-1").config.hidden_size == 32
+
+
+@pytest.mark.slow
+def test_a_closed_output_ends_no_training(home):
+    command = [sys.executable, "-m", "recurra", "train", "book.txt", "--preset", "tiny", "--out", "unread"]
+    with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        child.stdout.close()  # as `| head -1` does, once it has its line
+        said = child.stderr.read()
+    assert child.returncode == frame.CLOSED == 128 + signal.SIGPIPE
+    assert "finished after" in said
+    assert not {"Traceback", "Exception", "recurra: error"} & set(said.split())
+    assert tensorfiles.header(home / "unread" / runs.STATE)[1]["progress"]["reason"] == "finished"
+    assert language.load(home / "unread").generate("the", 5)
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import torch
 from helpers import distributed_child
 from helpers.training_toy import ToyTask
 
-from recurra import tensorfiles
+import recurra
+from recurra import locks, tensorfiles
 from recurra.errors import RunError
 from recurra.fitting import listeners
 from recurra.training import distributed, fit, runs
@@ -76,8 +77,6 @@ def test_each_process_draws_its_own_dropout(tmp_path):
 
 @pytest.mark.slow
 def test_a_language_model_trains_in_two_processes_as_in_one(tmp_path):
-    import recurra
-
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog. " * 300)
     recurra.train(text, out=tmp_path / "one", preset="tiny", batch_size=4, epochs=2, quiet=True)
@@ -121,6 +120,25 @@ def test_where_one_process_is_killed_the_other_ends_with_one_line(tmp_path, vict
     assert len(ours) == 1, said
     assert "another process of this run has ended, and so does this one" in ours[0]
     assert f"torchrun --nproc-per-node 2 -m recurra train --resume {tmp_path / 'run'}" in ours[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", ["train TEXT -o RUN --preset tiny --batch-size 4", "train --resume RUN --data TEXT"]
+)
+def test_where_the_first_process_is_refused_all_end_with_one_line(tmp_path, command):
+    text, run = tmp_path / "text", tmp_path / "run"
+    text.write_text("the quick brown fox jumps over the lazy dog. " * 30)
+    recurra.train(text, out=run, preset="tiny", batch_size=4, epochs=1, quiet=True)
+    command = command.replace("TEXT", str(text)).replace("RUN", str(run)).split()
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "recurra"]
+    with locks.held(run):
+        done = subprocess.run(
+            [*start, *command], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+        )
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("recurra:")]
+    assert f"{run} is in use: process {os.getpid()} (training) writes it" in line
 
 
 def test_alone_every_exchange_is_what_it_was_given():

@@ -102,8 +102,13 @@ def group(ctx):
         click.echo(ctx.get_help())
 
 
+CLOSED = 141
+"""The exit code where nobody reads the output any more: 128 + SIGPIPE, as of other programs in a pipeline."""
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 2 wrong use, 1 a failed run, 130 stopped by Ctrl-C, 128 + n by signal n.
+    """Run a command and exit: 0 done, 2 wrong use, 1 a failed run, 130 stopped by Ctrl-C, 128 + n by signal n, 141 where
+    its output was closed while it was written (`recurra train book.txt | head -1`), as SIGPIPE gives it.
 
     Errors are one line on stderr; with RECURRA_DEBUG=1 in the environment, a traceback.
     """
@@ -116,6 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code."""
+    stdout = sys.stdout
     try:
         code = group.main(arguments, prog_name="recurra", standalone_mode=False)
         sys.stdout.flush()
@@ -123,10 +129,13 @@ def run(arguments: list[str] | None = None) -> int:
     except BaseException as error:
         # click wraps Ctrl-C, and with it what training has to say about it.
         error = error.__cause__ if isinstance(error, click.Abort) and error.__cause__ else error
+        # And it makes an exit of a closed pipe, with another stream in the place of that.
+        error = BrokenPipeError() if isinstance(error, SystemExit) and sys.stdout is not stdout else error
         if os.environ.get("RECURRA_DEBUG", "0") not in ("", "0") and not isinstance(error, SystemExit):
             raise error from None
         code, message = explain(error)
-        if message:
+        # Under torchrun each process ends with an error, and the first one reports it.
+        if message and not getattr(error, "reported", False):
             with steady(sys.stderr):  # after SIGHUP there is no terminal any more
                 click.echo("recurra: " + " ".join(message.split()), err=True)
         return code
@@ -140,7 +149,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         case BrokenPipeError():
             # What is still in the buffer would fail again when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1, ""
+            return CLOSED, ""
         case RecurraError():
             # Training that was stopped is not a failure, and knows its code.
             code = getattr(error, "exit_code", 1)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from recurra.errors import RecurraError
+from recurra.errors import RecurraError, RunError
 
 # The corpus may be built, or a long validation text read, by one process while the others wait.
 _PATIENCE = datetime.timedelta(hours=6)
@@ -21,7 +21,11 @@ _PATIENCE = datetime.timedelta(hours=6)
 
 @contextlib.contextmanager
 def group(device: torch.device) -> Iterator[None]:
-    """Join the process group that torchrun prepared (NCCL on GPUs, gloo elsewhere); without torchrun, do nothing."""
+    """Join the process group that torchrun prepared (NCCL on GPUs, gloo elsewhere); without torchrun, do nothing.
+
+    An error in one process ends the others: the lost connection is a RunError, and of all the errors only the first one has
+    no attribute `reported`, so that a command says one line.
+    """
     mine = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= os.environ.keys() and not active()
     if mine:
         # DistributedDataParallel and the optimisers import this, and if a group exists by then, something in it holds the
@@ -32,6 +36,13 @@ def group(device: torch.device) -> Iterator[None]:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield
+    except BaseException as error:
+        if not mine:
+            raise
+        error = RunError("another process of this run has ended, and so does this one") if lost(error) else error
+        if not _first_to_fail():
+            error.reported = True
+        raise error from error.__cause__
     finally:
         if mine:
             dist.destroy_process_group()
@@ -106,6 +117,14 @@ def lost(error: BaseException) -> bool:
     names = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "broken pipe")
     known = isinstance(error, dist.DistError) or any(name in str(error).lower() for name in names)
     return active() and isinstance(error, RuntimeError) and not isinstance(error, RecurraError) and known
+
+
+def _first_to_fail() -> bool:
+    """Whether no other process of the group has called this yet; True also where the store is lost."""
+    try:
+        return dist.distributed_c10d._get_default_store().add("recurra: processes that failed", 1) == 1
+    except RuntimeError:  # held by a process that has ended
+        return True
 
 
 def wait() -> None:
