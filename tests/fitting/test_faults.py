@@ -1,6 +1,6 @@
 """Every file operation of a run may fail, be cut short or be the last one: the old state loads, the same command continues.
 
-A sample of the operations as a rule; all of them with RECURRA_SOAK=1.
+A sample of the operations as a rule; all of them, each with every kind of fault, with RECURRA_SOAK=1.
 """
 
 import json
@@ -12,10 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from helpers import distributed_child
+from helpers.soak import SOAK, chance, count
 
 HELPERS = Path(__file__).parents[1] / "helpers"
-SOAK = os.environ.get("RECURRA_SOAK", "0") not in ("", "0")
-STRIDE = 1 if SOAK else 151  # every so manieth operation; which one differs by task, kind of fault and command
+TASKS = ["language", *(name for name in distributed_child.TASKS if SOAK or name != "tagging_by_a_random_field")]
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +30,37 @@ def library(tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("task", ["language", "translation", "classification"])
-def test_any_file_operation_may_fail(library, tmp_path, task, capsys):
-    environment = os.environ | {"LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", "helpers.fault_driver", tmp_path / "runs", task, str(STRIDE)]
-    done = subprocess.run(command, cwd=HELPERS.parent, env=environment, stdout=subprocess.PIPE, text=True)
+def rows(driver, *arguments, **environment) -> list[dict]:
+    """What a driver printed, a row for each case; all of them ended well."""
+    command = [sys.executable, "-W", "ignore", "-m", f"helpers.{driver}", *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    done = subprocess.run(command, cwd=HELPERS.parent, env=environment, capture_output=True, text=True)
     cases = [json.loads(line) for line in done.stdout.splitlines()]
-    wrong = [case for case in cases if not case["ok"]]
-    assert not wrong, wrong
-    assert done.returncode == 0
-    counts = Counter((case["case"], case["of"]) for case in cases)
-    assert {case for case, _ in counts} == {"train", "resume", "save"}
+    assert [case for case in cases if not case["ok"]] == []
+    assert done.returncode == 0, done.stderr[-3000:]
+    return cases
+
+
+@pytest.mark.slow
+@pytest.mark.sampled
+def test_any_file_operation_may_fail(library, tmp_path, capsys):
+    # In one process: what it imports takes longer than a task's faults.
+    cases = rows("fault_driver", tmp_path, ",".join(TASKS), count(2, 0), LD_PRELOAD=str(library))
+    counts = Counter((case["task"], case["case"], case["of"]) for case in cases)
+    assert {(task, case) for task, case, _ in counts} == {(t, c) for t in TASKS for c in ("train", "resume", "save")}
     with capsys.disabled():
-        for (case, operations), tried in counts.items():
+        for (task, case, operations), tried in counts.items():
             print(f"\n  {task}, {case}: {tried} faults at {operations} file operations, all continued", end="")
+
+
+@pytest.mark.slow
+@pytest.mark.sampled
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_at_any_moment_it_ends_as_if_nobody_had(tmp_path, capsys):
+    draw, number = chance(), count(3, 100)
+    # Of the sample, each case is another task's.
+    tasks = draw.sample(TASKS, min(number, len(TASKS)))
+    cases = rows("kill_driver", tmp_path, ",".join(tasks), number, draw.randrange(2**32))
+    assert len(cases) == number
+    with capsys.disabled():
+        print(f"\n  {sum(case['kills'] for case in cases)} kills, {number} ends equal to the bit", end="")

@@ -1,15 +1,18 @@
-"""Run with file_faults.so preloaded: `python -m helpers.fault_driver FOLDER TASKS STRIDE`; a JSON line for each operation.
+"""Run with file_faults.so preloaded: `python -m helpers.fault_driver FOLDER TASKS MOST`; a JSON line for each fault.
 
 Everything is imported once; each case is a fork of this process (one thread, nothing run before), with the n-th file operation
 below its run's folder failing, shortened or killed. Then, in another fork, the old state must load and the same command must
-continue to the same end. TASKS has a row for each task: what it trains on, and how.
+continue to the same end. TASKS has a row for each task: what it trains on, and how. MOST: how many faults of each command;
+0: every operation with every kind of fault.
 """
 
 import ctypes
 import errno
+import functools
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import sys
@@ -22,16 +25,14 @@ from typing import Any, NamedTuple
 import matplotlib.font_manager  # noqa: F401
 import torch
 import torch._dynamo
+from helpers import distributed_child
 from matplotlib.backends import backend_agg  # noqa: F401
 
 import recurra
 from recurra import tensorfiles
 from recurra.fitting import folders, listeners
-from recurra.tasks.classification import SequenceClassifier
-from recurra.tasks.translation import Translator
 from recurra.training import Interrupted
 
-FAULTS = ctypes.CDLL(os.environ["LD_PRELOAD"])
 KINDS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES, "short": -1, "kill": -2}
 TIMES = ("seconds", "tokens_per_second", "left")
 SETTINGS = {"epochs": 2, "save_every": 1e-9, "seed": 1}
@@ -50,45 +51,43 @@ class Uses(NamedTuple):
 
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 12
-PAIRS = [(f"{a} {b}", f"{b}-{a}") for a in "abcdef" for b in "uvwxyz"]
-NAMES = [a + b + c for a in "abc" for b in "xyz" for c in "klm"]
-LABELS = ["one" if "x" in name else "two" for name in NAMES]
-_SMALL = {"hidden_size": 8, "batch_size": 16}
+EXAMPLES = 24
+"""Of each task: two or three steps an epoch, each of which saves."""
 
 
-def language_train(out, listeners=(), **more):
-    return recurra.train(text=TEXT, out=out, preset="tiny", quiet=True, listeners=listeners, **(SETTINGS | more))
+def language() -> Uses:
+    def train(out, listeners=(), **more):
+        return recurra.train(text=TEXT, out=out, preset="tiny", quiet=True, listeners=listeners, **(SETTINGS | more))
+
+    def resume(out, listeners=()):
+        return recurra.resume(out, quiet=True, listeners=listeners)
+
+    return Uses(train, resume, lambda model, out: model.save(out), recurra.load)
 
 
-def translation_train(out, listeners=(), **more):
-    return Translator(**(SETTINGS | _SMALL | more)).fit(PAIRS, out=out, quiet=True, listeners=listeners)
+def estimator(name: str) -> Uses:
+    """A task of `distributed_child`, on the first of its examples."""
+    made, data = distributed_child.TASKS[name]()
+    cls, settings, data = type(made), made.settings, tuple(_first(part) for part in data)
+
+    def train(out, listeners=(), **more):
+        model = cls(**(settings | SETTINGS | more))
+        return model.fit(*data, out=out, quiet=True, listeners=listeners)
+
+    def resume(out, listeners=()):
+        return cls.resume(out, *data, quiet=True, listeners=listeners)
+
+    return Uses(train, resume, lambda model, out: model.save(out), cls.load)
 
 
-def classification_train(out, listeners=(), **more):
-    made = SequenceClassifier(**(SETTINGS | _SMALL | more))
-    return made.fit(NAMES, LABELS, out=out, quiet=True, listeners=listeners)
+def _first(part: Any) -> Any:
+    if hasattr(part, "examples"):  # recordings and their rate
+        return part._replace(examples=part.examples[:EXAMPLES])
+    return part if hasattr(part, "columns") else part[:EXAMPLES]
 
 
-TASKS = {
-    "language": Uses(
-        language_train,
-        lambda out, listeners=(): recurra.resume(out, quiet=True, listeners=listeners),
-        lambda model, out: model.save(out),
-        recurra.load,
-    ),
-    "translation": Uses(
-        translation_train,
-        lambda out, listeners=(): Translator.resume(out, PAIRS, quiet=True, listeners=listeners),
-        lambda model, out: model.save(out),
-        Translator.load,
-    ),
-    "classification": Uses(
-        classification_train,
-        lambda out, listeners=(): SequenceClassifier.resume(out, NAMES, LABELS, quiet=True, listeners=listeners),
-        lambda model, out: model.save(out),
-        SequenceClassifier.load,
-    ),
-}
+TASKS = {"language": language} | {name: functools.partial(estimator, name) for name in distributed_child.TASKS}
+"""Task → a function that makes its Uses."""
 
 
 def forked(work: Callable[[], Any]) -> tuple[int, str]:
@@ -114,13 +113,15 @@ def forked(work: Callable[[], Any]) -> tuple[int, str]:
 
 
 def armed(out: Path, n: int, kind: str, work: Callable[[], Any]) -> Callable[[], int]:
+    library = ctypes.CDLL(os.environ["LD_PRELOAD"])
+
     def run():
-        FAULTS.faults_arm(str(out).encode(), n, KINDS.get(kind, 0))
+        library.faults_arm(str(out).encode(), n, KINDS.get(kind, 0))
         try:
             work()
         finally:
-            count = FAULTS.faults_count()
-            FAULTS.faults_arm(b"", 0, 0)
+            count = library.faults_count()
+            library.faults_arm(b"", 0, 0)
         return count
 
     return run
@@ -161,20 +162,29 @@ def stopped(uses: Uses, out: Path) -> None:
     raise AssertionError("it was not stopped")
 
 
-def continued(uses: Uses, out: Path, whole: str) -> None:
+def continue_run(uses: Uses, out: Path) -> None:
     """The same command again: a run that is set up is resumed, another one begins."""
     try:
         there = folders.find(out)
     except recurra.RecurraError:
         there = None
     uses.train(out) if there is None else uses.resume(out)
+
+
+def continued(uses: Uses, out: Path, whole: str) -> None:
+    """Continue a run to its end, which must be that of the whole one."""
+    continue_run(uses, out)
     assert digest(out) == whole, "it ended elsewhere"
 
 
-def points(count: int, stride: int, shift: int) -> list[int]:
-    """Which operations are tried: every `stride`-th, and at least one."""
-    stride = min(stride, count)
-    return [n for n in range(1, count + 1) if n % stride == 7 * shift % stride]
+def points(count: int, most: int, name: str) -> list[tuple[int, str]]:
+    """Which operations are tried, each with a kind of fault: all, or `most` that follow from the name."""
+    if not most:
+        return [(n, kind) for n in range(1, count + 1) for kind in KINDS]
+    draw, kinds = random.Random(name), list(KINDS)
+    first = draw.randrange(len(kinds))
+    which = draw.sample(range(1, count + 1), min(most, count))
+    return [(n, kinds[(first + k) % len(kinds)]) for k, n in enumerate(which)]
 
 
 def must(work: Callable[[], Any]) -> str:
@@ -187,13 +197,14 @@ def commands(uses: Uses, home: Path) -> dict[str, tuple]:
     """For each command: the folder it begins with, the command, and what must hold and work after a fault in it."""
     must(lambda: uses.train(home / "whole"))
     must(lambda: stopped(uses, home / "stopped"))
+    must(lambda: uses.train(home / "other", seed=2))
     must(lambda: uses.save(uses.load(home / "whole"), home / "one"))
-    must(lambda: uses.save(uses.load(home / "stopped"), home / "two"))
+    must(lambda: uses.save(uses.load(home / "other"), home / "two"))
     whole, one, two = digest(home / "whole"), saved(home / "one"), saved(home / "two")
     assert one != two
 
     def save(out: Path) -> None:
-        uses.save(uses.load(home / "stopped"), out)
+        uses.save(uses.load(home / "other"), out)
 
     def check_save(out: Path) -> None:
         uses.load(out)
@@ -211,8 +222,8 @@ def commands(uses: Uses, home: Path) -> dict[str, tuple]:
     }
 
 
-def faults(home: Path, before: str | None, work: Callable, check: Callable, stride: int, shift: int) -> Iterator[dict]:
-    """A row for each operation tried, of each kind of fault."""
+def faults(home: Path, before: str | None, work: Callable, check: Callable, most: int, name: str) -> Iterator[dict]:
+    """A row for each fault tried."""
     out = home / "out" / "run"
     out.parent.mkdir(exist_ok=True)
 
@@ -223,23 +234,22 @@ def faults(home: Path, before: str | None, work: Callable, check: Callable, stri
 
     prepare()
     count = int(must(armed(out, 0, "", lambda: work(out))))
-    for number, kind in enumerate(KINDS):
-        for n in points(count, stride, shift + number):
-            prepare()
-            code, words = forked(armed(out, n, kind, lambda: work(out)))
-            fine = code == -signal.SIGKILL if kind == "kill" else code in (0, 1) and "\n" not in words
-            after, why = forked(lambda: check(out))
-            row = {"of": count, "n": n, "kind": kind, "code": code, "ok": fine and after == 0}
-            yield row if row["ok"] else row | {"words": words[-600:], "after": why[-600:]}
+    for n, kind in points(count, most, name):
+        prepare()
+        code, words = forked(armed(out, n, kind, lambda: work(out)))
+        fine = code == -signal.SIGKILL if kind == "kill" else code in (0, 1) and "\n" not in words
+        after, why = forked(lambda: check(out))
+        row = {"of": count, "n": n, "kind": kind, "code": code, "ok": fine and after == 0}
+        yield row if row["ok"] else row | {"words": words[-600:], "after": why[-600:]}
 
 
-def main(place: Path, names: list[str], stride: int) -> int:
+def main(place: Path, names: list[str], most: int) -> int:
     wrong = 0
     for name in names:
         home = place / name
         home.mkdir(parents=True)
-        for shift, (command, (before, work, check)) in enumerate(commands(TASKS[name], home).items()):
-            for row in faults(home, before, work, check, stride, shift + len(name)):
+        for command, (before, work, check) in commands(TASKS[name](), home).items():
+            for row in faults(home, before, work, check, most, f"{name} {command}"):
                 wrong += not row["ok"]
                 print(json.dumps({"task": name, "case": command} | row), flush=True)
     return wrong > 0

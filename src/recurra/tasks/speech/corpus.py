@@ -83,7 +83,7 @@ def build(
         raise DataError("there are no recordings to learn from; expected pairs of a sound and its text")
     rate = rate or min(HIGHEST, *{_rate(sound, array_rate) for sound, _ in examples})
     starts = [0]
-    with open(folder / SOUNDS, "wb") as file:
+    with files.replacing(folder / SOUNDS) as part, open(part, "wb") as file:
         for number, (sound, _) in enumerate(examples):
             count = 0
             for block in _at(sound, rate, array_rate, number):
