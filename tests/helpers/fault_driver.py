@@ -50,9 +50,9 @@ class Uses(NamedTuple):
     load: Callable[[Path], Any]
 
 
-TEXT = "The quick brown fox jumps over the lazy dog. " * 12
-EXAMPLES = 24
-"""Of each task: two or three steps an epoch, each of which saves."""
+TEXT = "The quick brown fox jumps over the lazy dog. " * 6
+EXAMPLES = 20
+"""Of each task: two steps an epoch, each of which saves."""
 
 
 def language() -> Uses:
