@@ -57,12 +57,12 @@ class Operands(NamedTuple):
 
     def like(self, values: Iterable) -> "Operands":
         """The same record of other values, in the order of `flat`."""
-        values = iter(values)
+        values, (_, weights, states, initial) = iter(values), self
         return Operands(
             next(values),
-            [part.like(values) for part in self.weights],
-            [tuple(islice(values, len(part))) for part in self.states],
-            [tuple(islice(values, len(part))) for part in self.initial],
+            [part.like(values) for part in weights],
+            [tuple(islice(values, len(part))) for part in states],
+            [tuple(islice(values, len(part))) for part in initial] if initial else [],
         )
 
 

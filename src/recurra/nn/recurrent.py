@@ -311,10 +311,16 @@ class Recurrent(nn.Module):
         shape, or whose storage was freed or shrunk."""
         # What stands for other tensors (compiled, under vmap) has no storage to look at.
         looks = not (torch.compiler.is_compiling() or is_transformed())
+        kept = self._fast.stack(self._parameters) if looks else None
+        if kept is not None:
+            return kept
         weights = [
             [one.like([self._weight(name, looks) for name in one.flat()]) for one in layer] for layer in self._names
         ]
-        return Stack(self.cell, self.facts, self.shape, self._names, weights)
+        stack = Stack(self.cell, self.facts, self.shape, self._names, weights)
+        if looks:
+            self._fast.keep(stack, self._parameters)
+        return stack
 
     def _weight(self, name: str | None, looks: bool) -> Tensor | None:
         if name is None:

@@ -59,14 +59,17 @@ class Work(NamedTuple):
     def like(self, values: Iterable) -> "Work":
         """The same call with other values in the place of its tensors, in the order of `flat`."""
         values = iter(values)
-        return self.holding(
-            self.operands.like(values),
-            next(values),
-            next(values),
-            [next(values) for _ in self.masks],
-            [tuple([next(values) for _ in direction]) for direction in self.zones],
-            next(values),
-        )
+        operands, lengths, resets = self.operands.like(values), next(values), next(values)
+        masks = [next(values) for _ in self.masks] if self.masks else []
+        zones = [tuple([next(values) for _ in direction]) for direction in self.zones] if self.zones else []
+        return self.holding(operands, lengths, resets, masks, zones, next(values))
+
+    def blank(self) -> "Work":
+        """The same call with None in the place of its tensors."""
+        _, weights, states, initial = self.operands
+        form = len(weights), tuple(weights[0].vectors), len(states[0]), bool(initial)
+        masks, zones = [None] * len(self.masks), [(None,) * len(part) for part in self.zones]
+        return self.holding(_blank_operands(*form), None, None, masks, zones, None)
 
     def on(self, operands: Operands, threads: int, train: bool, batch_major: bool) -> "Work":
         """The same call on other operands. (`_replace` takes three times as long.)"""
@@ -80,6 +83,12 @@ class Work(NamedTuple):
     def holding(self, operands: Operands, lengths, resets, masks: list, zones: list, tokens) -> "Work":
         """The same call with these tensors."""
         return Work(*self[:7], operands, lengths, resets, masks, zones, self.shares, tokens)
+
+
+@functools.lru_cache(maxsize=64)
+def _blank_operands(directions: int, vectors: tuple[str, ...], states: int, initial: bool) -> Operands:
+    one, each = Weights(None, None, None, None, None, dict.fromkeys(vectors)), (None,) * states
+    return Operands(None, [one] * directions, [each] * directions, [each] * directions if initial else [])
 
 
 class Results(NamedTuple):
@@ -297,10 +306,12 @@ def _lasting(work: Work) -> list:
 def _passing(work: Work) -> list:
     """What is seen of a call's other tensors."""
     x, _, states, initial = work.operands
-    tensors = [x, work.lengths, work.resets, work.tokens, *work.masks]
-    for part in (*states, *initial, *work.zones):
+    tensors = [x, *[tensor for tensor in work.others() if tensor is not None]]
+    for part in states:
         tensors += part
-    return door.state_of([tensor for tensor in tensors if tensor is not None])
+    for part in initial:
+        tensors += part
+    return door.state_of(tensors)
 
 
 def structures(work: Work, like: Structures | None = None) -> Structures:
@@ -374,7 +385,11 @@ def _check(work: Work, size: Sizes) -> None:
 def call_core(function, address: int) -> None:
     """Run one of the core's functions on the call at this address; it reports only whether memory ran out."""
     if function(address):
-        raise torch.OutOfMemoryError("Recurra's kernel: memory ran out")
+        ran_out()
+
+
+def ran_out() -> None:
+    raise torch.OutOfMemoryError("Recurra's kernel: memory ran out")
 
 
 def backward(

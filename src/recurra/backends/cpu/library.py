@@ -30,7 +30,7 @@ WAY_OUT = "`recurra doctor` shows what is here"
 _lock = threading.RLock()
 _made: dict[tuple[str, str], "Made | Unavailable"] = {}  # by the equations and the instruction set
 _by_key: dict[str, "Made"] = {}
-_process = os.getpid()
+_forked = False
 
 
 class Unavailable(Exception):
@@ -234,7 +234,16 @@ def parallel() -> int | None:
 
 def forked() -> bool:
     """Whether this process was made by fork: OpenMP's threads stayed behind, and asking for them would wait for ever."""
-    return os.getpid() != _process
+    return _forked
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 __all__ = ["Core", "Made", "Unavailable", "by_key", "core_unit", "forked", "made", "parallel", "unit"]

@@ -65,7 +65,7 @@ class _Layer(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         others = work.others()
         ctx.save_for_backward(*tensors, *others, keep)  # where hooks (checkpointing, offloading) see them
-        ctx.work = work.like([None] * (len(tensors) + len(others))) if like is None else work.formed(like.work)
+        ctx.work = work.blank() if like is None else work.formed(like.work)
         ctx.packed = packed.for_backward()
         return tuple(made.flat())
 

@@ -26,6 +26,10 @@ from recurra.backends.cpu import layer as cpu
 from recurra.backends.stack import Stack
 
 _requires_grad = attrgetter("requires_grad")
+_dispatch_modes, _function_modes = torch._C._len_torch_dispatch_stack, torch._C._len_torch_function_stack
+_autocasts, _traces = torch.is_autocast_enabled, torch._C._get_tracing_state
+_transforms = torch._C._functorch.peek_interpreter_stack
+_empty, _count_threads, _grad_enabled = torch.empty, torch.get_num_threads, torch.is_grad_enabled
 _DTYPES = {torch.float32, torch.float64}
 
 
@@ -34,9 +38,28 @@ class FastPath:
 
     def __init__(self):
         self.free: list[_Record] = []
+        self.kept: tuple[Stack, list[str], list[Tensor], list] | None = None
 
     def __reduce__(self):
         return FastPath, ()
+
+    def stack(self, parameters: dict[str, Tensor]) -> Stack | None:
+        """The description that was kept, where the layers are still as they were."""
+        kept = self.kept
+        if kept is None:
+            return None
+        stack, names, tensors, key = kept
+        if [*parameters] != names or not all(map(is_, parameters.values(), tensors)):
+            return None
+        return stack if door.state_of(tensors) == key else None
+
+    def keep(self, stack: Stack, parameters: dict[str, Tensor]) -> None:
+        """Keep a description, unless a weight is made anew at each call (parametrised, pruned) or is on another device."""
+        tensors = [*parameters.values()]
+        plain = {id(tensor) for tensor in tensors if type(tensor) is nn.Parameter and tensor.is_cpu}
+        weights = [w for layer in stack.weights for one in layer for w in one.flat() if w is not None]
+        kept = all(id(w) in plain for w in (*tensors, *weights))
+        self.kept = (stack, [*parameters], tensors, door.state_of(tensors)) if kept else None
 
     def run(self, layer, parameters: dict[str, Tensor], x: Any, state: Any) -> tuple[Tensor, Any] | None:
         """What `layer(x, state)` returns, or None where that must take the general path.
@@ -55,7 +78,7 @@ class FastPath:
             return None
         if not whole:
             return None
-        trains = torch.is_grad_enabled()
+        trains = _grad_enabled()
         if layer.check_finite and not math.isfinite((x.detach() if trains else x).sum().item()):
             return None
         try:
@@ -77,12 +100,12 @@ class FastPath:
 def _watched() -> bool:
     """Whether anything looks over the calls that run now, or changes what they compute in."""
     return (
-        torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._len_torch_function_stack() > 0
-        or torch.is_autocast_enabled("cpu")
-        or torch._C._functorch.peek_interpreter_stack() is not None
+        _dispatch_modes() > 0
+        or _function_modes() > 0
+        or _autocasts("cpu")
+        or _transforms() is not None
         or forward_ad._current_level >= 0
-        or torch._C._get_tracing_state() is not None
+        or _traces() is not None
     )
 
 
@@ -127,7 +150,7 @@ class _Room(NamedTuple):
     batch: int
     shapes: list[tuple[int, ...]]
     zeros: list[Tensor]
-    bytes: list[int]  # of the zeros' storages: a user's hook, to which they are shown, may have freed them
+    bytes: list[int]  # of the zeros' storages
 
 
 class _Record:
@@ -165,17 +188,19 @@ class _Record:
         """shape, strides: of x, which is read where it lies."""
         time, row = (1, 0) if self.batch_first else (0, 1)
         batch = shape[row]
-        room = self._room(batch)
-        before = room.zeros if state is None else self._before(state, room.shapes)
+        room = self.room  # read once: threads that train share it
+        if room is None or room.batch != batch:
+            room = self._new_room(batch)
+        before = self._zeros(room) if state is None else self._before(state, room)
         if before is None:
             return None
         dtype = self.dtype
-        after = [torch.empty(size, dtype=dtype) for size in room.shapes]
+        after = [_empty(size, dtype=dtype) for size in room.shapes]
         for k, width in enumerate(self.widths):
             old, new, step = before[k].data_ptr(), after[k].data_ptr(), batch * width * dtype.itemsize
             for place, (states, last) in enumerate(self.places):
                 states[k], last[k] = old + place * step, new + place * step
-        threads = 1 if library.forked() else torch.get_num_threads()
+        threads = 1 if library.forked() else _count_threads()
         wide = self.directions * self.widths[0]
         size, form = (*shape[:2], wide), (shape, strides, threads)
         if form != self.form:  # else all but the addresses is as in the call before
@@ -185,18 +210,22 @@ class _Record:
                 call.x_time, call.x_row, call.y_time, call.y_row = strides[time], strides[row], apart[time], apart[row]
                 strides = apart
             self.form = form
+        forward = self.forward
         for call, address in self.layers:
-            y = torch.empty(size, dtype=dtype)
+            y = _empty(size, dtype=dtype)
             call.x, call.y = x.data_ptr(), y.data_ptr()
-            execute.call_core(self.forward, address)
+            if forward(address):
+                execute.ran_out()
             x = y
         return x, after[0] if len(after) == 1 else tuple(after)
 
     def train(self, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
         """The same where gradients may be wanted: by the operator, layer by layer."""
         x = x.transpose(0, 1) if self.batch_first else x
-        room = self._room(x.shape[1])
-        before = room.zeros if state is None else self._before(state, room.shapes)
+        room = self.room
+        if room is None or room.batch != x.shape[1]:
+            room = self._new_room(x.shape[1])
+        before = self._zeros(room) if state is None else self._before(state, room)
         if before is None:
             return None
         threads, ended = torch.get_num_threads(), [[] for _ in self.widths]
@@ -217,26 +246,30 @@ class _Record:
         ended = [torch.stack(after) if len(after) > 1 else after[0][None] for after in ended]
         return y, ended[0] if len(ended) == 1 else tuple(ended)
 
-    def _before(self, state: Any, shapes: list[tuple[int, ...]]) -> Sequence[Tensor] | None:
+    def _before(self, state: Any, room: "_Room") -> Sequence[Tensor] | None:
         """The states to start from, as the core reads them; None where they are not plainly that."""
         parts = state if len(self.widths) > 1 else (state,)
         if not isinstance(parts, tuple | list) or len(parts) != len(self.widths):
             return None
-        for part, shape in zip(parts, shapes, strict=True):
-            if type(part) is not Tensor or part.dtype is not self.dtype or not part.is_cpu or part.is_neg():
+        dtype = self.dtype
+        for part, shape, size in zip(parts, room.shapes, room.bytes, strict=True):
+            if type(part) is not Tensor or part.dtype is not dtype or not part.is_cpu or part.is_neg():
                 return None
             if part.shape != shape or not part.is_contiguous():
                 return None
-            if (part.untyped_storage().nbytes() != part.nbytes or part.storage_offset()) and not door.is_whole(part):
+            if (part.untyped_storage().nbytes() != size or part.storage_offset()) and not door.is_whole(part):
                 return None
         return parts
 
-    def _room(self, batch: int) -> "_Room":
-        """Shapes and zeros for so many rows: those of the call before, where they still serve."""
-        room = self.room  # read once: threads that train share it
-        if room is None or room.batch != batch or door.storage_of(room.zeros) != room.bytes:
-            shapes = [(len(self.places), batch, width) for width in self.widths]
-            with torch.inference_mode(False):  # they are kept, and what is made in inference cannot be trained with
-                zeros = [torch.zeros(shape, dtype=self.dtype) for shape in shapes]
-            room = self.room = _Room(batch, shapes, zeros, door.storage_of(zeros))
+    def _new_room(self, batch: int) -> "_Room":
+        shapes = [(len(self.places), batch, width) for width in self.widths]
+        with torch.inference_mode(False):  # they are kept, and what is made in inference cannot be trained with
+            zeros = [torch.zeros(shape, dtype=self.dtype) for shape in shapes]
+        self.room = room = _Room(batch, shapes, zeros, door.storage_of(zeros))
         return room
+
+    def _zeros(self, room: "_Room") -> list[Tensor]:
+        """Zeros to start from. A user's hook, to which training shows them, may have freed those of the call before."""
+        if door.storage_of(room.zeros) != room.bytes:
+            room = self._new_room(room.batch)
+        return room.zeros
