@@ -12,7 +12,7 @@ The other hooks, and all that such a class can do, stand in `lifecycle`.
 import tempfile
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from recurra.errors import RunError
 from recurra.fitting import running, sources
@@ -82,3 +82,29 @@ class StoringEstimator(Lifecycle):
         with tempfile.TemporaryDirectory(prefix="recurra-") as place:
             self.store(data, validation, Path(place))
             return halves, self.fingerprint(self.stored(Path(place)))
+
+
+class ModelEstimator(StoringEstimator):
+    """A task whose users hold the network itself, a module that knows its `folder`; it can be saved with its layers alone."""
+
+    need = ("model",)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        self = super().load(folder)
+        self.model.folder = self.folder
+        return self
+
+    @classmethod
+    def _with(cls, settings: dict[str, Any]) -> Self:
+        self = cls()
+        self._settings = settings
+        return self
+
+    @staticmethod
+    def read_files(paths: list[str]) -> list[str]:
+        return paths
+
+    def _train(self, *arguments: Any) -> None:
+        super()._train(*arguments)
+        self.model.folder = self.folder

@@ -158,9 +158,9 @@ class Lifecycle(ABC):
         return [name for name, value in row.items() if name not in plain and isinstance(value, float)]
 
     @staticmethod
+    @abstractmethod
     def read_files(paths: list[str], **reading: Any) -> Any:
         """What `fit` takes, from files; a tuple where it takes several arguments."""
-        raise NotImplementedError
 
     # What was fitted
 

@@ -44,7 +44,7 @@ def train(
     estimator = LanguageEstimator(preset, init_from=init_from, new_symbols=new_symbols, **overrides)
     source, origin = (text_document(text), None) if source is None else (source, _paths(source))
     how = How(out, quiet, listeners, stop, folders.name_of(name_of(source)))
-    return _opened(estimator._fit(source, validation_data, how, origin))
+    return estimator._fit(source, validation_data, how, origin).model
 
 
 def _paths(source: Any) -> dict[str, Any] | None:
@@ -65,7 +65,7 @@ def resume(
     A finished run is only opened. The folder holds the text; data: the same text again, to be compared with it.
     RunError, in one line, where the folder is damaged or not a run's.
     """
-    return _opened(LanguageEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop))
+    return LanguageEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop).model
 
 
 def load(name: str | Path) -> LanguageModel:
@@ -74,8 +74,3 @@ def load(name: str | Path) -> LanguageModel:
     RunError, in one line, for a folder that is missing, damaged or of another program.
     """
     return LanguageEstimator.load(name).model
-
-
-def _opened(estimator: LanguageEstimator) -> LanguageModel:
-    estimator.model.folder = estimator.folder
-    return estimator.model

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 from recurra.config import nearest
 from recurra.data import Corpus, Document, build_corpus, gather
 from recurra.errors import ConfigError, setting
-from recurra.fitting.estimator import StoringEstimator
+from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
 from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
@@ -17,7 +17,7 @@ from recurra.tasks.language.model import LanguageModel, Text
 from recurra.tasks.language.task import LanguageTask
 
 
-class LanguageEstimator(StoringEstimator):
+class LanguageEstimator(ModelEstimator):
     """Fits a LanguageModel: `LanguageEstimator(epochs=2).fit("book.txt").model.generate("Once ")`.
 
     What is fitted on: a file, a folder, the name of a corpus, a Document, or several of them. `recurra.train` is short for it.
@@ -29,7 +29,7 @@ class LanguageEstimator(StoringEstimator):
     schema, configs = SCHEMA, CONFIGS
     command, takes = "train", "text"
     instead = f"; to train it further, start a new run from it: train(..., {setting('init_from', 'folder')})"
-    Learned, need = Text, ("model",)
+    Learned = Text
 
     def __init__(
         self,
@@ -46,25 +46,9 @@ class LanguageEstimator(StoringEstimator):
             self.parent = init_from if isinstance(init_from, LanguageModel) else type(self).load(init_from).model
         super().__init__(**overrides)
 
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        self = super().load(folder)
-        self.model.folder = self.folder
-        return self
-
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
         values = (more or {}) | self._settings
         return finetune.settings(self.parent, self.preset, values) if self.parent else settings(self.preset, **values)
-
-    @classmethod
-    def _with(cls, values: dict[str, Any]) -> Self:
-        self = cls()
-        self._settings = values
-        return self
-
-    @staticmethod
-    def read_files(paths: list[str]) -> list[str]:
-        return paths
 
     def check(self) -> None:
         with torch.device("meta"):  # computes nothing; any vocabulary will do

@@ -36,7 +36,7 @@ def train(
     named = bool(several) and all(isinstance(one, str | Path) for one in several)
     how = How(out, quiet, listeners, stop, file_name(Path(several[0]).stem) if named else "music")
     origin = {"paths": [str(one) for one in several]} if named else None
-    return _opened(MusicEstimator(**overrides)._fit(source, validation_data, how, origin))
+    return MusicEstimator(**overrides)._fit(source, validation_data, how, origin).model
 
 
 def resume(
@@ -52,7 +52,7 @@ def resume(
     A finished run is only opened. The folder holds the pieces; data: the same again, to be compared with them.
     RunError, in one line, where the folder is damaged or not a run's.
     """
-    return _opened(MusicEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop))
+    return MusicEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop).model
 
 
 def load(name: str | Path) -> MusicModel:
@@ -61,8 +61,3 @@ def load(name: str | Path) -> MusicModel:
     RunError, in one line, for a folder that is missing, damaged or of another task.
     """
     return MusicEstimator.load(name).model
-
-
-def _opened(estimator: MusicEstimator) -> MusicModel:
-    estimator.model.folder = estimator.folder
-    return estimator.model

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 from recurra.errors import DataError
-from recurra.fitting.estimator import StoringEstimator
+from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
 from recurra.fitting.split import fingerprint
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, SCHEMA, settings
@@ -17,7 +17,7 @@ from recurra.tasks.music.sources import Pieces, read
 from recurra.tasks.music.task import MusicTask
 
 
-class MusicEstimator(StoringEstimator):
+class MusicEstimator(ModelEstimator):
     """Fits a MusicModel: `MusicEstimator(epochs=20).fit("songs/").model.compose()`; `music.train` is short for it.
 
     What is fitted on: a MIDI file, a folder of them, a .json or .mat file of piano rolls, Pieces, a dict of parts, or a list
@@ -26,26 +26,10 @@ class MusicEstimator(StoringEstimator):
 
     schema, configs, defaults = SCHEMA, CONFIGS, DEFAULTS
     command, takes = "compose", "pieces"
-    Learned, need = Music, ("model",)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        self = super().load(folder)
-        self.model.folder = self.folder
-        return self
+    Learned = Music
 
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
         return settings(**(more or {}) | self._settings)
-
-    @classmethod
-    def _with(cls, values: dict[str, Any]) -> Self:
-        self = cls()
-        self._settings = values
-        return self
-
-    @staticmethod
-    def read_files(paths: list[str]) -> list[str]:
-        return paths
 
     def check(self) -> None:
         with torch.device("meta"):  # computes nothing, and shows what the layers refuse
