@@ -23,6 +23,8 @@ def test_a_task_has_its_estimators_command_guide_and_extra(task):
         estimator = getattr(task.module, name)
         assert issubclass(estimator, Lifecycle)
         assert estimator.command == task.command
+        names = ("fit", "load", "save", "resume", "score", "history", "parts", "settings", "report")
+        assert [name for name in names if not hasattr(estimator, name)] == []
 
 
 def test_no_two_tasks_share_a_command_or_a_schema():

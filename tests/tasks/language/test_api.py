@@ -16,7 +16,7 @@ from recurra import cells, expr, tensorfiles
 from recurra.data import Corpus, text_document
 from recurra.errors import CellError, ConfigError, DataError, DivergenceError, RunError
 from recurra.fitting import folders, listeners
-from recurra.tasks.language import LanguageModel, evaluate, load, resume, train
+from recurra.tasks.language import LanguageEstimator, LanguageModel, evaluate, load, resume, train
 from recurra.training import Interrupted, runs
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 60
@@ -96,6 +96,12 @@ def test_a_run_knows_the_equations_of_its_own_cell_and_the_numbers_in_them(tmp_p
             pytest.raises(RunError, match="has other equations, or other numbers in them, than the one that"),
         ):
             load(tmp_path / folder)
+
+
+def test_the_estimator_scores_as_evaluate_measures(trained):
+    estimator = LanguageEstimator.load(trained)
+    assert estimator.score(text_document(TEXT)) == -evaluate(load(trained), text=TEXT)["nats"]
+    assert estimator.history[-1]["event"] == "evaluate"
 
 
 def test_a_run_is_a_folder(trained):

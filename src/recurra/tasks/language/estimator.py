@@ -13,6 +13,7 @@ from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
 from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
+from recurra.tasks.language.measure import evaluate
 from recurra.tasks.language.model import LanguageModel, Text
 from recurra.tasks.language.task import LanguageTask
 
@@ -85,6 +86,10 @@ class LanguageEstimator(ModelEstimator):
 
     def notes(self, data: Corpus, task: LanguageTask) -> list[str]:
         return data.notes
+
+    def score(self, source: Any) -> float:
+        """Minus the nats a character on other text: more is better. `recurra.tasks.language.evaluate` gives all measures."""
+        return -evaluate(self.model, source)["nats"]
 
     def report(self) -> Report:
         return super().report()._replace(next=f"recurra generate {quote(str(self.folder))}")

@@ -12,6 +12,7 @@ from recurra.fitting.lifecycle import Report
 from recurra.fitting.split import fingerprint
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, SCHEMA, settings
 from recurra.tasks.music.corpus import read_pieces, write_pieces
+from recurra.tasks.music.measure import evaluate
 from recurra.tasks.music.model import Music, MusicModel
 from recurra.tasks.music.sources import Pieces, read
 from recurra.tasks.music.task import MusicTask
@@ -63,6 +64,10 @@ class MusicEstimator(ModelEstimator):
 
     def notes(self, data: Pieces, task: MusicTask) -> list[str]:
         return data.notes
+
+    def score(self, source: Any) -> float:
+        """Minus the nats a step on other pieces: more is better. `recurra.tasks.music.evaluate` gives all measures."""
+        return -evaluate(self.model, source)["nats"]
 
     def report(self) -> Report:
         return super().report()._replace(next=f"recurra compose --model {quote(str(self.folder))} --to new.mid")

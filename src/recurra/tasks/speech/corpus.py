@@ -47,7 +47,7 @@ class Corpus:
     def open(cls, folder: Path) -> "Corpus":
         """The recordings that `build` wrote. RunError where the files are damaged or missing."""
         try:
-            index = json.loads((folder / INDEX).read_text("utf-8"))
+            index = files.read_json(folder / INDEX)
             found = _sum(folder / SOUNDS)
             if found != index["sha256"]:
                 raise ValueError("the recordings have changed since")
