@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
+from helpers.support import as_after_a_step
 
 from recurra.backends.cpu.abi import Step
 from recurra.expr.compile import generate
@@ -100,7 +101,7 @@ def random_case(cell, rows: int, units: int, seed: int = 0, scale: float = 1.0) 
     return {
         "x": values(rows, gates, units),
         "h": values(rows, gates, units),
-        "state": [values(rows, units) for _ in range(states)],
+        "state": [as_after_a_step(cell, name, values(rows, units)) for name in cell.state_names],
         "vector": [values(units) for _ in cell.vectors],
         "dnext": [values(rows, units) for _ in range(states)],
         "w": values(gates, units, units) / max(units, 1) ** 0.5,

@@ -73,12 +73,15 @@ def randomise(layer: torch.nn.Module, scale: float = 0.5) -> torch.nn.Module:
     return layer
 
 
+def as_after_a_step(cell, name: str, value: torch.Tensor) -> torch.Tensor:
+    """A random state's value where a step can leave it: sLSTM divides by its normaliser, which is at least 1."""
+    return 1 + value.abs() if (type(cell).__name__, name) == ("SLSTM", "n") else value
+
+
 def random_state(layer, batch: int, dtype=torch.float64) -> Any:
-    """A random state of the right shape for a layer with equal widths; a normaliser is at least 1, as after a step."""
+    """A random state of the right shape for a layer with equal widths."""
     directions = layer.num_layers * (1 + layer.bidirectional)
     shape = layer.shape.states(0)
     parts = [torch.randn(directions, batch, width, dtype=dtype) for width in shape]
-    for place, name in enumerate(layer.cell.state_names):
-        if (type(layer.cell).__name__, name) == ("SLSTM", "n"):
-            parts[place] = 1 + parts[place].abs()
+    parts = [as_after_a_step(layer.cell, *pair) for pair in zip(layer.cell.state_names, parts, strict=True)]
     return parts[0] if len(parts) == 1 else tuple(parts)
