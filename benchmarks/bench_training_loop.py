@@ -25,6 +25,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import recurra
+from recurra import training
 from recurra.data import Streams
 from recurra.fitting.listeners import metrics_file
 from recurra.tasks.language import LanguageConfig, LanguageModel
@@ -37,10 +38,10 @@ BATCH, WINDOW = 32, 128
 SAVE_EVERY = TrainingConfig().save_every
 
 
-class Task:
+class Task(training.Task):
     """A language model on random text; the loop's side of the comparison."""
 
-    unit, units_per_token = "characters", 1.0
+    unit = "characters"
 
     def __init__(self, model, streams):
         self.model, self.streams, self.steps = model, streams, len(streams)
@@ -54,9 +55,6 @@ class Task:
 
     def evaluate(self, model):
         return {}
-
-    def sample(self, model, seed):
-        return None
 
     def measures(self, loss):
         return {"nats": loss, "bits_per_character": loss / math.log(2)}

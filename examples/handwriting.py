@@ -92,7 +92,7 @@ class Writer(nn.Module):
 class Strokes(Task):
     """Words as a task for `recurra.training.fit`."""
 
-    unit, units_per_token = "points", 1.0
+    unit = "points"
 
     def __init__(self, model: Writer, train: list[np.ndarray], valid: list[np.ndarray], seed: int = 1):
         self.model, self.train, self.valid = model, train, pad(valid)
@@ -110,12 +110,6 @@ class Strokes(Task):
     def evaluate(self, model: Writer) -> dict[str, float]:
         points, lengths = self.valid
         return {"loss": float(model.nats(points.transpose(0, 1), lengths).mean())}
-
-    def sample(self, model: Writer, seed: int) -> None:
-        return None
-
-    def measures(self, loss: float) -> dict[str, float]:
-        return {}
 
 
 def train(words: int = 2000, epochs: int = 16, seed: int = 1, **options) -> tuple[Writer, dict]:
