@@ -2,7 +2,7 @@
 
 The core gets addresses and sizes and believes them. So every address is that of a tensor that went through here: on the CPU,
 dense, of the right shape and type, its numbers as they stand in memory (not lazily negated), its storage as large as it was.
-Whatever else can be read is copied; what cannot be is a ShapeError or a DtypeError in one line. What is allocated for the core
+Whatever else can be read is copied; the rest is a ShapeError or DtypeError of one line. What is allocated for the core
 is allocated here too, in this machine's memory whatever PyTorch's default device is.
 """
 

@@ -263,7 +263,7 @@ class _Record:
 
     def _new_room(self, batch: int) -> "_Room":
         shapes = [(len(self.places), batch, width) for width in self.widths]
-        with torch.inference_mode(False):  # they are kept, and what is made in inference cannot be trained with
+        with torch.inference_mode(False):  # kept for training, which refuses inference tensors
             zeros = [torch.zeros(shape, dtype=self.dtype) for shape in shapes]
         self.room = room = _Room(batch, shapes, zeros, door.storage_of(zeros))
         return room
