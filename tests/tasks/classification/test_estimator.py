@@ -157,14 +157,14 @@ def test_scaling_is_of_the_training_part_and_kept():
     X, y = ramps()
     model = SequenceClassifier(epochs=2, validation=0.0, **TINY).fit(X, y)
     steps = np.concatenate(X)
-    assert np.allclose(model.model.encoder.mean.numpy(), steps.mean(0), atol=1e-4)
-    assert np.allclose(model.model.encoder.deviation.numpy(), steps.std(0), atol=1e-4)
+    assert np.allclose(model.learned.mean, steps.mean(0), rtol=1e-12)
+    assert np.allclose(model.learned.deviation, steps.std(0), rtol=1e-12)
     larger = SequenceClassifier(epochs=2, validation=0.0, **TINY).fit([row * 1000 + 5 for row in X], y)
     assert np.allclose(larger.predict_proba([row * 1000 + 5 for row in X]), model.predict_proba(X), atol=1e-3)
     each = SequenceClassifier(epochs=2, standardise="sequence", **TINY).fit(X, y)
     assert np.allclose(each.predict_proba([row * [3, 7] + 5 for row in X]), each.predict_proba(X), atol=1e-4)
     raw = SequenceClassifier(epochs=1, standardise="none", **TINY).fit(X, y)
-    assert raw.model.encoder.mean is None
+    assert raw.learned.mean is None
 
 
 def test_early_stopping_and_a_validation_set_of_ones_own():

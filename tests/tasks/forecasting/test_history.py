@@ -121,7 +121,7 @@ def test_a_series_without_a_name_is_measured_by_itself_unless_it_is_the_fitted_o
     assert scales.size.tolist() == model.learned.history.scales.size.tolist(), "the fitted series, with newer rows"
     assert (longer["forecast"] > 1e6).all()
     few = frames.read(small[:1], model.parts["series"], model.learned.history.panel.freq)
-    assert model._scales_for(few[0], few[0], few[1]).size.tolist() == model.learned.history.scales.size.tolist()
+    assert 1 < model._scales_for(few[0], few[0], few[1]).size[0] < 30, "by its level"
 
 
 def test_a_saved_forecaster_is_the_same_and_forecasts_other_series(fitted, tmp_path):
@@ -141,5 +141,5 @@ def test_a_damaged_folder_is_said(fitted, tmp_path):
     settings = json.loads((tmp_path / "model/config.json").read_text())
     del settings["learned"]["form"]
     (tmp_path / "model/config.json").write_text(json.dumps(settings))
-    with pytest.raises(RunError, match=r"is damaged: .*expected form, covariates, history, not"):
+    with pytest.raises(RunError, match=r"is damaged: .*expected form, covariates, sizes, history, not"):
         Forecaster.load(tmp_path / "model")

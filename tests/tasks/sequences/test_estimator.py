@@ -54,6 +54,43 @@ def test_texts_have_no_number_of_features():
         model.n_features_in_  # noqa: B018 (the look-up is what is tested)
 
 
+FAR = [1.7e9 + sign * np.linspace(-10, 10, 20) for sign in (1, -1)] * 30
+"""Rises and falls far from 0: in float32 each of them is a constant."""
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (SequenceClassifier, ["up", "down"] * 30),
+        (SequenceTagger, [["x"] * 10 + ["y"] * 10, ["y"] * 10 + ["x"] * 10] * 30),
+        (SequenceRegressor, [1e9, 2e9] * 30),
+    ],
+)
+@pytest.mark.parametrize("standardise", ["features", "sequence"])
+def test_small_changes_of_large_numbers_count(estimator, y, standardise):
+    model = estimator(standardise=standardise, **TINY | {"epochs": 15}).fit(FAR, y)
+    assert model.score(FAR, y) > 0.99
+    small, other = ([row * unit for row in FAR] for unit in (1e-12, 1e12))
+    found = [estimator(standardise=standardise, **TINY).fit(X, y).predict(X) for X in (small, other)]
+    assert all(np.allclose(a, b, rtol=1e-5) if estimator is SequenceRegressor else np.array_equal(a, b)
+               for a, b in zip(*found, strict=True))  # fmt: skip
+
+
+def test_a_feature_that_stood_still_has_no_effect():
+    X = [np.stack([row, np.full(20, 1.1)], 1) for row in FAR]
+    model = SequenceClassifier(**TINY).fit(X, ["up", "down"] * 30)
+    moved = [row + np.array([0, 0.1]) for row in X]
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(moved))
+
+
+def test_targets_in_another_unit_are_predicted_in_it():
+    X, _ = ramps(40)
+    y = np.array([row[-1, -1] for row in X])
+    one, small, steady = (SequenceRegressor(**TINY).fit(X, unit).predict(X) for unit in (y, y * 1e-12, 0 * y + 1.1))
+    assert np.allclose(small * 1e12, one, rtol=1e-5)
+    assert np.allclose(steady, 1.1, rtol=1e-12)
+
+
 def test_progress_is_shown_on_a_terminal_alone(monkeypatch, capfd):
     SequenceClassifier(**TINY).fit(*ramps(20))
     assert capfd.readouterr().err == ""

@@ -13,7 +13,7 @@ HEADER = "# words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@d
 def test_ts_files(tmp_path):
     X, y = read_ts(put(tmp_path, "a.ts", HEADER + "1,2,3:4,5,6:a\n\n7.5:8:b\n"))
     assert [row.tolist() for row in X] == [[[1, 4], [2, 5], [3, 6]], [[7.5, 8]]]
-    assert X[0].dtype == np.float32
+    assert X[0].dtype == np.float64
     assert y == ["a", "b"]
     X, y = read_ts(put(tmp_path, "b.ts", "@classLabel false\n@DATA\n1,2\n"))
     assert (X[0].tolist(), y) == ([[1], [2]], None)

@@ -152,7 +152,7 @@ class Forecaster(Parameters, Estimator):
         return ForecastTask(model, windows, series, series.validation, self.parts["training"].seed)
 
     def notes(self, data: Halves, task: ForecastTask) -> list[str]:
-        return settling.notes(self.parts, data.train.panel, self.validation)
+        return settling.notes(self.parts, data.train.panel, self.validation, self.learned.covariates)
 
     def report(self) -> Report:
         """The sMAPE of the last steps that were held out, a horizon of each series, beside that of the naive forecasts."""
@@ -284,8 +284,8 @@ class Forecaster(Parameters, Estimator):
     def _scales_for(self, before: Panel, panel: Panel, form: Form) -> Scale:
         """The scales of series that may be new, from what is before the forecasts. panel: with what came after, too."""
         facts, parts = self.learned, self.parts
-        measured = SeriesWindows(before, parts["model"], facts.covariates, parts["series"].calendar).scales
-        return facts.history.scales_of(panel, measured, form.has_ids and facts.form.has_ids)
+        windows = SeriesWindows(before, parts["model"], facts.covariates, parts["series"].calendar, sizes=facts.sizes)
+        return facts.history.scales_of(panel, windows.scales, form.has_ids and facts.form.has_ids)
 
     def _carry(self) -> None:
         """Compute the state after each series' last value, where that has not been done."""

@@ -13,7 +13,7 @@ from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.predicting import Carried
 from recurra.tasks.forecasting.series import frequency
 from recurra.tasks.forecasting.series.panel import Form, Panel
-from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, describe
+from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, Sizes, describe
 
 _FORMAT = "history/2"
 _ENDING = ".safetensors"
@@ -62,15 +62,13 @@ class History(Filed):
     def scales_of(self, panel: Panel, measured: Scale, named: bool) -> Scale:
         """The scales of another panel's series: as fitted, and for series that were not there then, as measured.
 
-        named: a series is known by its name. Else it is the fitted one where it has the same values at the same stamps, or
-        too few values to have a scale.
+        named: a series is known by its name. Else it is the fitted one where it has the same values at the same stamps.
         """
         if named:
             where = {name: s for s, name in enumerate(self.panel.ids)}
             place = np.array([where.get(name, -1) for name in panel.ids])
         elif len(self.panel.ids) == 1:
-            few = np.add.reduceat(panel.seen, panel.offsets[:-1], dtype=np.int64) < 2
-            place = np.array([0 if few[s] or self._has(panel, s) else -1 for s in range(len(panel.ids))])
+            place = np.array([0 if self._has(panel, s) else -1 for s in range(len(panel.ids))])
         else:
             place = np.full(len(panel.ids), -1)
         return Scale(*(np.where(place >= 0, old[place], new) for old, new in zip(self.scales, measured, strict=True)))
@@ -90,6 +88,7 @@ class Facts:
 
     form: Form
     covariates: Covariates
+    sizes: Sizes
     history: History
 
 
@@ -98,8 +97,8 @@ def facts_of(panel: Panel, form: Form, parts: dict[str, Any]) -> Facts:
     series, model = parts["series"], parts["model"]
     train = panel.lengths - series.validation
     covariates = describe(panel.cut(np.maximum(train, 0)))
-    scales = SeriesWindows(panel.cut(np.maximum(train, 1)), model, covariates, series.calendar).scales
-    return Facts(form, covariates, History.of(panel, scales, model))
+    windows = SeriesWindows(panel.cut(np.maximum(train, 1)), model, covariates, series.calendar)
+    return Facts(form, covariates, windows.sizes, History.of(panel, windows.scales, model))
 
 
 def kept(model: ForecastConfig) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from recurra.errors import ConfigError, setting
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.series.panel import Panel
+from recurra.tasks.forecasting.series.windows import Covariates
 
 _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
 _LONGEST = 512  # most steps that are read unless `input_size` asks for more
@@ -44,7 +45,7 @@ def _held_out(series: SeriesConfig, model: ForecastConfig, lengths: np.ndarray) 
     return int(wanted)
 
 
-def notes(parts: dict[str, Any], panel: Panel, wanted: float | None) -> list[str]:
+def notes(parts: dict[str, Any], panel: Panel, wanted: float | None, covariates: Covariates) -> list[str]:
     """What was read, held out and left out, in lines. wanted: `validation` as the user set it."""
     held, least, lengths = parts["series"].validation, parts["model"].horizon + 1, panel.lengths
     lines = [f"{len(panel.ids):,} series of {lengths.min():,} to {lengths.max():,} steps of {panel.freq}"]
@@ -55,4 +56,9 @@ def notes(parts: dict[str, Any], panel: Panel, wanted: float | None) -> list[str
     short = int((lengths < held + least).sum())
     if 0 < short < len(lengths):
         lines.append(f"{short} series are shorter than {held + least} steps: forecast, but not learned from")
+    series = parts["series"]
+    used = ((series.past, covariates.past), (series.future, covariates.known), (series.static, covariates.static))
+    for names, columns in used:
+        still = [name for name, column in zip(names, columns, strict=False) if column[1:] == [0.0]]
+        lines += [f"{name} is the same throughout what is learned from, and has no effect" for name in still]
     return lines

@@ -14,6 +14,7 @@ from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.estimator import Labelled, ManyToOneEstimator, shown
 from recurra.tasks.sequences.reader import Reader
 from recurra.tasks.sequences.scikit import RegressorMixin, check_array
+from recurra.tasks.standard import moments, standardised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Targets(Reader):
     means: np.ndarray
     """(outputs,) float64 of the targets."""
     deviations: np.ndarray
-    """(outputs,) float64, their standard deviations; 1 for a target that does not change."""
+    """(outputs,) float64, their standard deviations; 0 for a target that does not change, which is what is predicted then."""
     single: bool
     """Whether y was one number each, (sequences,), and not (sequences, outputs)."""
 
@@ -73,7 +74,8 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
     def examples(self, data: Labelled, most: int = 3) -> list[str]:
         """Lines of held-out sequences: those that are closest to their targets, and those that are farthest."""
         y = self.predict(data.X)
-        order = np.argsort((np.abs(y - data.y) / self.learned.deviations).reshape(len(y), -1).mean(1), kind="stable")
+        off = standardised(np.abs(y - data.y).reshape(len(y), -1), 0.0, self.learned.deviations)
+        order = np.argsort(off.mean(1), kind="stable")
         parts = {"closest": order[:most], "farthest": order[most:][-most:]}
         return [f"{kind}: {shown(data.X[i])} → {_digits(y[i])}; it is {_digits(data.y[i])}"
                 for kind, numbers in parts.items() for i in numbers]  # fmt: skip
@@ -97,10 +99,8 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
         return X, y
 
     def aims(self, data: Halves) -> dict[str, Any]:
-        y = data.train.y.reshape(len(data.train.y), -1)
-        means, deviations = y.mean(0), y.std(0)
-        steady = deviations <= 1e-12 * np.abs(means)
-        return {"means": means, "deviations": np.where(steady, 1.0, deviations), "single": data.train.y.ndim == 1}
+        means, deviations = moments([data.train.y.reshape(len(data.train.y), -1)])
+        return {"means": means, "deviations": deviations, "single": data.train.y.ndim == 1}
 
     def outputs(self, learned: Targets) -> int:
         return len(learned.means)
@@ -108,7 +108,7 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
     def targets(self, y: np.ndarray) -> np.ndarray:
         if y.shape[1:] != (() if self.learned.single else self.learned.means.shape):
             raise DataError(f"`y` of the validation data is {y.shape}; expected targets like those to learn from")
-        return ((y.reshape(len(y), -1) - self.learned.means) / self.learned.deviations).astype(np.float32)
+        return standardised(y.reshape(len(y), -1), self.learned.means, self.learned.deviations)
 
     def batches(self, model: Any, *rest: Any) -> RegressionTask:
         return RegressionTask(model, *rest, loss=self.parts["regressor"].loss)

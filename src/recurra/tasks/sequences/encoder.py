@@ -1,7 +1,5 @@
 """Sequences → recurrent states."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +15,7 @@ class Encoder(nn.Module):
 
     inputs: features of a step, or tokens of the vocabulary where `tokens` is True. unknown: the id of the token for all
     that is not in the vocabulary; its vector starts at zero, and stays there where the training part has none of them.
-    more: features that come beside an embedding. mean, deviation: (inputs,) what numbers are scaled by; None: they are not.
+    more: features that come beside an embedding.
 
     Returns states (time, batch, `size`), zero past each row's length.
     """
@@ -29,8 +27,6 @@ class Encoder(nn.Module):
         tokens: bool,
         unknown: int | None = None,
         more: int = 0,
-        mean: Any = None,
-        deviation: Any = None,
     ):
         super().__init__()
         self.config = config
@@ -38,10 +34,6 @@ class Encoder(nn.Module):
         if tokens and unknown is not None:
             nn.init.zeros_(self.embedding.weight.data[unknown])
         width = (config.embedding_size if tokens else inputs) + more
-        # Here, and not where sequences are read: a fitted model takes numbers as they come. They are stored with what was
-        # learned beside the weights, and once is enough.
-        self.register_buffer("mean", None if mean is None else torch.as_tensor(mean), persistent=False)
-        self.register_buffer("deviation", None if mean is None else torch.as_tensor(deviation), persistent=False)
         self.layers = Recurrent(
             config.cell,
             width,
@@ -60,8 +52,6 @@ class Encoder(nn.Module):
             spread(self.layers, config.span)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        if self.mean is not None:
-            x = (x - self.mean) / self.deviation
         with coarse(x, self.config.precision == "bfloat16"):
             if self.embedding is None or beside is not None:
                 x = x if self.embedding is None else torch.cat([self.embedding(x), beside], 2)

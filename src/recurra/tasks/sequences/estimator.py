@@ -79,8 +79,9 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         return Halves(*map(data.take, held_out(len(data.X), validation, seed, self.strata(data.y))))
 
     def fingerprint(self, data: Halves) -> str:
-        # One array and a list of its rows are the same data.
-        return fingerprint([[list(part) for part in half] for half in (data.train, data.valid)])
+        # One array and a list of its rows are the same data, in float32 or float64.
+        halves = (data.train, data.valid)
+        return fingerprint([[list(map(_double, half.X)), list(half.y), list(half.sample_weight)] for half in halves])
 
     def task(self, model: torch.nn.Module, data: Halves) -> SequencesTask:
         self._state.examples = data.valid.take(np.arange(min(SHOWN, len(data.valid.X))))
@@ -95,8 +96,7 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
     def encoder(self, parts: dict[str, Any], learned: Reader, more: int = 0) -> Encoder:
         """A new encoder of the sequences that `learned` knows. more: features beside the embedding."""
         unknown = None if learned.vocabulary is None else learned.vocabulary.unk
-        scales = {"mean": learned.mean, "deviation": learned.deviation}
-        return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more, **scales)
+        return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more)
 
     def report(self) -> Report:
         examples = self._fitted().examples
@@ -222,6 +222,10 @@ class ManyToOneEstimator(SequenceEstimator):
         model, made = self.model, self.learned.rows(rows.read(X), self.parts["data"])
         for numbers, x, lengths in by_length(made, model.device):
             yield numbers, [len(made[i]) for i in numbers], model(x, lengths, **options)
+
+
+def _double(row: Any) -> Any:
+    return row.astype(np.float64) if isinstance(row, np.ndarray) and row.dtype == np.float32 else row
 
 
 def shown(value: Any, most: int = 60) -> str:

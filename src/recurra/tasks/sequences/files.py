@@ -78,7 +78,7 @@ def table_of(
 def read_ts(
     path: str | Path, parse: Parse = lambda cell, where: cell, *, target: bool = False
 ) -> tuple[list[np.ndarray], list[Any] | None]:
-    """Series of a .ts file, (steps, features) float32 each, and their labels, or None: `X, y = read_ts("GunPoint_TRAIN.ts")`.
+    """Series of a .ts file, (steps, features) float64 each, and their labels, or None: `X, y = read_ts("GunPoint_TRAIN.ts")`.
 
     A case a line, features separated by `:`, values by `,`, then the label where the header says `@classLabel true`, or
     with `target` the number where it says `@targetLabel true`; the format of the UEA and UCR archive (Bagnall et al. 2018,
@@ -121,7 +121,7 @@ def read_ts(
 
 def _series(features: list[str], where: str) -> np.ndarray:
     try:
-        columns = [np.array(feature.split(","), np.float32) for feature in features]
+        columns = [np.array(feature.split(","), np.float64) for feature in features]
     except ValueError:
         values = (value.strip() for feature in features for value in feature.split(","))
         wrong = next(value for value in values if not _is_number(value))

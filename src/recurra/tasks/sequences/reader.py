@@ -8,6 +8,7 @@ import numpy as np
 from recurra.errors import DtypeError, ShapeError
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.config import SequencesConfig
+from recurra.tasks.standard import moments, standardised
 from recurra.text import Vocabulary
 
 
@@ -18,9 +19,9 @@ class Reader:
     features: int | None = None
     """Numbers per step; None for texts."""
     mean: np.ndarray | None = None
-    """(features,) what is taken from the numbers of a step; None for texts, and where nothing is scaled by the data."""
+    """(features,) float64, taken from the numbers of a step; None for texts, and where nothing is scaled by the data."""
     deviation: np.ndarray | None = None
-    """(features,) what they are divided by: the standard deviation."""
+    """(features,) float64, what they are divided by: the standard deviation; 0 for a constant, which has no effect."""
     vocabulary: Vocabulary | None = None
     """Of texts."""
 
@@ -29,7 +30,7 @@ class Reader:
         """From the sequences to train on, as `rows.read` gives them. unit: of texts. more: fields of a subclass."""
         if isinstance(X[0], str):
             return cls(vocabulary=rows.vocabulary_of(X, unit, data), **more)
-        mean, deviation = rows.scales(X) if data.standardise == "features" else (None, None)
+        mean, deviation = moments(X) if data.standardise == "features" else (None, None)
         return cls(features=X[0].shape[1], mean=mean, deviation=deviation, **more)
 
     @property
@@ -41,7 +42,7 @@ class Reader:
     """What sequences with a vocabulary are, for messages."""
 
     def rows(self, X: Any, data: SequencesConfig) -> Any:
-        """Checked sequences as rows. DtypeError, ShapeError where they are of another kind than those to train on."""
+        """Checked sequences as rows, scaled. DtypeError, ShapeError where they are of another kind than those to train on."""
         coded = isinstance(X[0], str | list)
         if coded != (self.vocabulary is not None):
             kinds = (self.kind, "arrays of numbers")
@@ -50,7 +51,11 @@ class Reader:
             return self.encoded(X, data)
         if X[0].shape[1] != self.features:
             raise ShapeError(f"`X` has {X[0].shape[1]} features a step, but the model was fitted on {self.features}")
-        return rows.scale_each(X) if data.standardise == "sequence" else X
+        if data.standardise == "sequence":
+            return rows.scale_each(X)
+        if self.mean is None:
+            return [row.astype(np.float32, copy=False) for row in X]
+        return [standardised(row, self.mean, self.deviation) for row in X]
 
     def encoded(self, X: Any, data: SequencesConfig) -> list[np.ndarray]:
         """Texts as ids, (tokens,) each."""

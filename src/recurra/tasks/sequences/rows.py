@@ -8,14 +8,17 @@ from torch import Tensor
 
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.tasks.sequences.config import SequencesConfig
+from recurra.tasks.standard import moments, standardised
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 Rows = Sequence[np.ndarray]
-"""One array a sequence: (steps, features) float32, or (steps,) ids."""
+"""One array a sequence: (steps, features) numbers, or (steps,) ids."""
 
 
 def read(X: Any, name: str = "X") -> list[str] | Rows:
-    """Texts as a list of str, or numbers as rows (steps, features) float32: `read([[1, 2, 3], [4, 5]])[0].shape` → (3, 1).
+    """Texts as a list of str, or numbers as rows (steps, features): `read([[1, 2, 3], [4, 5]])[0].shape` → (3, 1).
+
+    float32 where they came so, else float64: what is far from 0 is scaled before it is rounded.
 
     X: texts; arrays (steps,) or (steps, features) of any lengths; or one array (sequences, steps) or (sequences, steps,
     features). DataError, ShapeError, DtypeError where it is none of these, or holds NaN, infinity or an empty sequence.
@@ -52,7 +55,7 @@ def _texts(X: Any, name: str) -> list[str]:
 
 
 def _array(X: np.ndarray, name: str) -> np.ndarray:
-    """(sequences, steps, features) float32, of which each part is a row."""
+    """(sequences, steps, features) float32 or float64, of which each part is a row."""
     if X.ndim == 1:
         raise ShapeError(
             f"`{name}` is {X.shape}, a single sequence; expected (sequences, steps) or (sequences, steps, features)."
@@ -110,8 +113,7 @@ def _numbers(values: np.ndarray, where: str) -> np.ndarray:
     if values.dtype.kind == "c":
         raise DataError(f"`{where}` is complex. Complex data not supported; give the two parts as two features")
     try:
-        with np.errstate(over="ignore"):  # what float32 cannot hold is found as infinity
-            return np.ascontiguousarray(values, np.float32)
+        return np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
     except (TypeError, ValueError):
         kinds = {type(value).__name__ for value in values.flat[:100].tolist()}
         raise DtypeError(
@@ -121,10 +123,11 @@ def _numbers(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def _refuse_gaps(values: np.ndarray, numbers: np.ndarray, where: str) -> None:
-    """DataError where numbers, which are the values in float32, hold NaN or infinity: the first place."""
-    if np.isfinite(numbers).all():
+    """DataError where numbers, which are the values, hold NaN, infinity or what is infinite in float32: the first place."""
+    fits = np.abs(numbers) <= np.finfo(np.float32).max
+    if fits.all():
         return
-    place = tuple(np.argwhere(~np.isfinite(numbers))[0])
+    place = tuple(np.argwhere(~fits)[0])
     at, found = ", ".join(map(str, place)), float("nan" if values[place] is None else values[place])
     kind = "NaN" if np.isnan(found) else "infinity" if np.isinf(found) else f"{found:g}, which float32 cannot hold"
     raise DataError(
@@ -156,18 +159,8 @@ def encode(texts: list[str], vocabulary: Vocabulary, config: SequencesConfig) ->
 
 
 def scale_each(rows: Rows) -> list[np.ndarray]:
-    """Every feature of every sequence at mean 0 and standard deviation 1; a constant one at 0."""
-    return [(row - row.mean(0)) / np.maximum(row.std(0), 1e-6) for row in rows]
-
-
-def scales(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature over all steps, (features,) float32; a constant one has 1."""
-    steps = sum(len(row) for row in rows)
-    mean = sum(row.sum(0, dtype=np.float64) for row in rows) / steps
-    variance = sum(np.square(row - mean).sum(0, dtype=np.float64) for row in rows) / steps
-    deviation = np.sqrt(variance)
-    deviation = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, 1.0)
-    return mean.astype(np.float32), deviation.astype(np.float32)
+    """Every feature of every sequence at mean 0 and standard deviation 1, float32; a constant one at 0."""
+    return [standardised(row, *moments([row])) for row in rows]
 
 
 def weights(given: Any, count: int) -> np.ndarray:

@@ -6,7 +6,7 @@ Places before a series begins read as 0 and are marked as not seen.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.series import calendar
 from recurra.tasks.forecasting.series.panel import Panel
+from recurra.tasks.standard import constant, moments, standardised
 
 _FLOOR = (
     0.1  # least size of a window's scale, as a part of its series': one that stands still must not blow up what follows
@@ -23,10 +24,45 @@ _FLOOR = (
 
 
 class Scale(NamedTuple):
-    """What values are measured in: (value - level) / size. (B,) float64 each."""
+    """What values are measured in: (value - level) / size. (B,) float64 each. A size of 0: the forecast is the level."""
 
     level: np.ndarray
     size: np.ndarray
+
+    def measured(self, values: np.ndarray) -> np.ndarray:
+        """(B, T) values on the scale."""
+        return (values - self.level[:, None]) / np.where(self.size > 0, self.size, 1.0)[:, None]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes for series that do not move, and so have none of their own: learned from the series that do.
+
+    Such a series is measured in that much of its level, or where this is 0 in the usual size, divided by how many values it
+    stood still for: of one value nothing is known, of a hundred equal ones that the next is hardly another.
+    """
+
+    of_level: float
+    """Median size for each unit of the level, over the series that move; 0 where none does."""
+    usual: float
+    """Median size of the series that move; 0 where none does."""
+
+    @classmethod
+    def learn(cls, measured: Scale, config: ForecastConfig) -> Self:
+        """From series as they are measured, with a size of 0 for those that do not move."""
+        moving = measured.size > 0
+        level, size = np.abs(measured.level[moving]), measured.size[moving]
+        # The level of a logarithm says nothing of how far it moves: in another unit it is another.
+        ratios = (size / np.where(level > 0, level, np.inf))[level > 0] if not config.log else []
+        return cls(*(float(np.median(part)) if len(part) else 0.0 for part in (ratios, size)))
+
+    def fill(self, measured: Scale, counts: np.ndarray, config: ForecastConfig) -> Scale:
+        """Scales with a size for every series. counts: (S,) values that each was measured by."""
+        level = np.abs(measured.level)
+        size = np.where((level > 0) & (self.of_level > 0), self.of_level * level, self.usual) / np.maximum(counts, 1)
+        # A window that does not move has a part of its series' size: of this one, all of it.
+        size = size / (_FLOOR if config.scaling == "window" else 1.0)
+        return Scale(measured.level, np.where(measured.size > 0, measured.size, size))
 
 
 class Window(NamedTuple):
@@ -53,7 +89,7 @@ class Covariates:
     """How covariates are scaled and static words numbered: learned from the training part."""
 
     past: list[list[float]]
-    """Mean and standard deviation of each column."""
+    """Mean and standard deviation of each column; a constant has 0, and no effect."""
     known: list[list[float]]
     """The same of the columns known ahead."""
     static: list[list]
@@ -70,15 +106,24 @@ class SeriesWindows:
 
     covariates: how they are scaled; `describe(panel)` makes it from the training part.
     calendared: whether the model reads where in the day, week, month and year a step is.
-    scales: the scale of each series; default is measured in the panel itself.
+    scales: the scale of each series; default is measured in the panel itself. sizes: for series that do not move; default is
+    learned from the panel.
     """
 
-    def __init__(self, panel: Panel, config: ForecastConfig, covariates: Covariates, calendared: bool, scales=None):
+    def __init__(
+        self,
+        panel: Panel,
+        config: ForecastConfig,
+        covariates: Covariates,
+        calendared: bool,
+        scales: Scale | None = None,
+        sizes: Sizes | None = None,
+    ):
         self.panel, self.config = panel, config
         self.recursive = config.mode == "recursive"
         self.y, self.earlier = panel.y, panel.earlier[:, 0]
         if config.log:
-            self.y, self.earlier = _logarithm(panel), np.log(np.where(self.earlier > 0, self.earlier, 1.0))
+            self.y, self.earlier = _logarithms(panel)
         self.late = panel.wait.any(0)
         if config.head == "negative-binomial":
             _counts(panel)
@@ -87,7 +132,12 @@ class SeriesWindows:
         circles = [calendar.features(panel.stamps(), panel.freq)] if calendared else []
         self.past, self.known = past, np.concatenate([known, *circles], 1).astype(np.float32)
         self.static = _static(panel, covariates.static)
-        self.scales = scales or self.measure_series()
+        measured = scales or self.measure_series()
+        self.sizes = sizes or Sizes.learn(measured, config)
+        if scales is None:
+            counts = np.add.reduceat(panel.seen, panel.offsets[:-1], dtype=np.int64)
+            measured = self.sizes.fill(measured, counts, config)
+        self.scales = measured
 
     def batch(self, series: np.ndarray, cuts: np.ndarray, steps: int, device: Any = "cpu") -> Window:
         """The windows that forecast `steps` steps from each cut; series, cuts: (B,) int64.
@@ -152,7 +202,7 @@ class SeriesWindows:
         return Scale(level, np.maximum(size, _FLOOR * whole.size))
 
     def measure_series(self) -> Scale:
-        """The scale of each series, from all its values."""
+        """The scale of each series, from all its values; a size of 0 where it does not move."""
         pairs = zip(self.panel.offsets, self.panel.offsets[1:], strict=False)
         found = [_measure(self.y[None, a:b], self.panel.seen[None, a:b], self.config) for a, b in pairs]
         return Scale(*(np.concatenate(part) for part in zip(*found, strict=True)))
@@ -168,8 +218,7 @@ class SeriesWindows:
         values = self.y[rows]
         if when is not None and self.late[0]:
             values = np.where(self._waits(rows, places, when, 0), self.earlier[rows], values)
-        values = (values - scale.level[:, None]) / scale.size[:, None]
-        return np.where(inside, values, 0.0), (self.panel.seen[rows] & inside).astype(np.float64)
+        return np.where(inside, scale.measured(values), 0.0), (self.panel.seen[rows] & inside).astype(np.float64)
 
     def _when(self, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """Before which place all that is read at `places` was known; one step at a time, each step is a cut of its own."""
@@ -209,21 +258,24 @@ def inputs(config: ForecastConfig, past: int, known: int, static: int) -> int:
 
 
 def _measure(values: np.ndarray, seen: np.ndarray, config: ForecastConfig) -> Scale:
+    """Level and size of rows, (B, T); a size of 0 where the values seen are equal but for rounding, or none is seen."""
     count = np.maximum(seen.sum(1), 1)
     level = np.where(seen, values, 0).sum(1) / count
+    level = level + np.where(seen, values - level[:, None], 0).sum(1) / count
     if config.head == "negative-binomial":
         return Scale(np.zeros(len(level)), level + 1.0)
     spread = np.sqrt((np.where(seen, values - level[:, None], 0) ** 2).sum(1) / count)
-    return Scale(level, np.where(spread > 0, spread, 1.0))
+    still = constant(spread, np.where(seen, np.abs(values), 0).max(1, initial=0))
+    return Scale(level, np.where(still, 0.0, spread))
 
 
 def _moments(columns: np.ndarray) -> list[list[float]]:
-    return [[float(c.mean()), float(c.std()) or 1.0] for c in columns.T]
+    mean, deviation = moments([columns])
+    return np.stack([mean, deviation], 1).tolist()
 
 
 def _scaled(columns: np.ndarray, moments: list[list[float]]) -> np.ndarray:
-    mean, deviation = np.array(moments).reshape(-1, 2).T
-    return ((columns - mean) / deviation).astype(np.float32)
+    return standardised(columns, *np.array(moments, np.float64).reshape(-1, 2).T)
 
 
 def _numeric(column) -> bool:
@@ -244,11 +296,12 @@ def _static(panel: Panel, static: list) -> np.ndarray:
                 raise DataError(f"a static column has {unknown!r}, which the model was not fitted with")
             parts.append(np.eye(len(how))[[how.index(str(v)) for v in column]])
         else:
-            parts.append((np.array(column, np.float64)[:, None] - how[0]) / how[1])
+            parts.append(_scaled(np.array(column, np.float64)[:, None], [how]))
     return np.concatenate(parts, 1).astype(np.float32)
 
 
-def _logarithm(panel: Panel) -> np.ndarray:
+def _logarithms(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of y and of what was known of it earlier; of a filled 0 that of the least value of its series."""
     known = panel.seen
     if (panel.y[known] <= 0).any():
         at = np.flatnonzero(known & (panel.y <= 0))[0]
@@ -256,7 +309,9 @@ def _logarithm(panel: Panel) -> np.ndarray:
         raise DataError(
             f"{setting('log')} needs values above 0; series {name!r} has {panel.y[at]:g}. Leave {setting('log')} out"
         )
-    return np.log(np.where(panel.y > 0, panel.y, 1.0))
+    least = np.minimum.reduceat(np.where(known, panel.y, np.inf), panel.offsets[:-1])[panel.owners]
+    least = np.where(np.isfinite(least), least, 1.0)
+    return tuple(np.log(np.where(part > 0, part, least)) for part in (panel.y, panel.earlier[:, 0]))
 
 
 def _counts(panel: Panel) -> None:
