@@ -126,8 +126,9 @@ def _kernels() -> dict:
     from recurra.errors import BackendError, CellError
 
     openmp = "PyTorch's OpenMP threads" if library.parallel() else "one thread a layer: PyTorch's OpenMP was not found"
+    problem = cache.problem()
     found = {
-        "cache": f"{cache.folder()} ({'writable' if cache.writable() else 'cannot be written; set ' + cache.VARIABLE})",
+        "cache": f"{cache.folder()} ({f'not used: {problem}; set {cache.VARIABLE}' if problem else 'writable'})",
         "threads": openmp,
     }
     try:

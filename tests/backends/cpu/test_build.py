@@ -60,6 +60,32 @@ def fresh(here, monkeypatch):
     library._core.cache_clear()
 
 
+@pytest.fixture
+def another_user(monkeypatch):
+    """Gives files away, or, where that is not allowed, makes this process another user's."""
+    given = set()
+
+    def give(path):
+        if os.geteuid() == 0:
+            os.chown(path, 12345, -1)
+            return
+        given.add(os.path.realpath(path))
+        lstat, stat = os.lstat, os.stat
+
+        def changed(look):
+            def looked(place, *args, **kwargs):
+                found = look(place, *args, **kwargs)
+                theirs = isinstance(place, str | os.PathLike) and os.path.realpath(place) in given
+                return os.stat_result([*found[:4], 12345, *found[5:10]]) if theirs else found
+
+            return looked
+
+        monkeypatch.setattr(os, "lstat", changed(lstat))
+        monkeypatch.setattr(os, "stat", changed(stat))
+
+    return give
+
+
 @needs_compiler
 def test_compiled_once_then_found(here, monkeypatch):
     path = cache.fetch(TINY, PLAIN)
@@ -138,7 +164,21 @@ def test_a_whole_file_of_another_system_is_made_again(here):
     body = b"not a library of this system"
     path.write_bytes(body + hashlib.sha256(body).digest() + cache.VERSION)
     assert cache.find(TINY, PLAIN) == path
-    assert library._load(TINY, PLAIN).answer() == 42
+    assert library._load(TINY, PLAIN, ["answer"]).answer() == 42
+
+
+@needs_compiler
+def test_a_library_without_the_right_symbols_is_made_again(here):
+    path = cache.fetch(TINY, PLAIN)
+    cache.make(TINY._replace(source=TINY.source.replace("answer", "question")), PLAIN, path)
+    assert library._load(TINY, PLAIN, ["answer"]).answer() == 42
+    assert answer(path) == 42
+
+
+@needs_compiler
+def test_code_that_lacks_a_symbol_has_no_kernel(here):
+    with pytest.raises(CompileError, match=r"tiny-.*-plain.so was compiled but cannot be loaded: .*reply"):
+        library._load(TINY, PLAIN, ["answer", "reply"])
 
 
 @needs_compiler
@@ -203,14 +243,14 @@ def test_a_compiler_that_never_ends(here, tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written(here, tmp_path, monkeypatch):
     here.write_text("a file where the folder should be")  # the superuser may write everywhere else
     with pytest.warns(
-        CompileWarning, match=r"cannot be written, so kernels are compiled again in each process"
+        CompileWarning, match=r"cache cannot be written. So kernels are compiled again in each process"
     ) as said:
         paths = [cache.fetch(TINY, PLAIN) for _ in range(2)]
     assert len(said) == 1
     assert "RECURRA_CACHE" in str(said[0].message)
     assert paths[0] == paths[1]
     assert answer(paths[0]) == 42
-    assert not cache.writable()
+    assert cache.problem().endswith("cannot be written")
 
 
 def test_a_private_folder_ends_with_its_process(tmp_path):
@@ -225,6 +265,98 @@ print(cache._writable())
     if shutil.which("c++"):
         assert "recurra-" in done.stdout
         assert not os.path.exists(done.stdout.strip())
+
+
+class TestWhatOthersMayWrite:
+    """Native code of others is never loaded: another one is compiled, where nobody else can write."""
+
+    @pytest.fixture
+    def planted(self, here):
+        """A library whose code says 13, with the right name and checksum."""
+        path = cache.fetch(TINY, PLAIN)
+        cache.make(TINY._replace(source=TINY.source.replace("42", "13")), PLAIN, path)
+        assert answer(cache.fetch(TINY, PLAIN)) == 13
+        return path
+
+    def refused(self, why):
+        with pytest.warns(CompileWarning, match=f"cache of compiled kernels is not used: {why}") as said:
+            path, again = [cache.fetch(TINY, PLAIN) for _ in range(2)]
+        assert len(said) == 1
+        assert again == path
+        assert answer(path) == 42
+        assert path.parent.stat().st_mode & 0o077 == 0
+        return path
+
+    @needs_compiler
+    @pytest.mark.parametrize("above", [0, 1])
+    @pytest.mark.parametrize("sticky", [0, 0o1000])
+    def test_a_folder_open_to_all(self, planted, above, sticky):
+        folder = planted.parents[above]
+        folder.chmod(0o777 | sticky)
+        if sticky:  # as /tmp is: what is mine in it, others can neither remove nor rename
+            assert cache.fetch(TINY, PLAIN) == planted
+        else:
+            self.refused(f"{folder} can be written by others")
+
+    @needs_compiler
+    def test_a_folder_of_another_user(self, planted, another_user):
+        another_user(planted.parent)
+        self.refused(f"{planted.parent} belongs to another user")
+        assert answer(planted) == 13
+
+    @needs_compiler
+    @pytest.mark.parametrize("how", ["owner", "mode"])
+    def test_a_file_of_another_user_in_a_folder_of_mine_is_replaced(self, planted, another_user, how):
+        another_user(planted) if how == "owner" else planted.chmod(0o666)
+        path = cache.fetch(TINY, PLAIN)
+        assert path == planted
+        assert answer(path) == 42
+
+    @needs_compiler
+    def test_what_is_compiled_is_mine_alone_whatever_the_umask(self, here):
+        before = os.umask(0)
+        try:
+            path = cache.fetch(TINY, PLAIN)
+        finally:
+            os.umask(before)
+        assert path.stat().st_mode & 0o022 == 0
+        assert [place.stat().st_mode & 0o077 for place in (path.parent, here)] == [0, 0]
+
+    @needs_compiler
+    def test_no_folder_that_only_the_user_can_write(self, here, tmp_path, monkeypatch):
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "open").mkdir()
+        for folder in ("cache", "open"):
+            (tmp_path / folder).chmod(0o777)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "open"))
+        with (
+            pytest.warns(CompileWarning),
+            pytest.raises(CompileError, match=f"{tmp_path}/open can be written by others.*; set TMPDIR to a folder"),
+        ):
+            cache.fetch(TINY, PLAIN)
+        with pytest.raises(CompileError, match=f"{tmp_path}/open can be written by others.*; set TMPDIR to a folder"):
+            build.compile(TINY.source, "tiny", PLAIN, tmp_path / "tiny.so")
+
+    @needs_compiler
+    def test_a_library_of_the_package_is_as_good_as_the_code_beside_it(self, here, tmp_path, monkeypatch, another_user):
+        package = tmp_path / "package"
+        (package / "lib").mkdir(parents=True)
+        path = package / "lib" / cache.file_name(TINY, PLAIN)
+        cache.make(TINY, PLAIN, path)
+        monkeypatch.setattr(cache, "packaged", lambda: package / "lib")
+        monkeypatch.setattr(cache, "__file__", str(package / "cache.py"))
+        for place in (package, package / "lib", path):
+            another_user(place)
+        assert cache.find(TINY, PLAIN) == path
+        path.chmod(0o666)
+        assert cache.find(TINY, PLAIN) is None
+
+    def test_doctor_says_why(self, here):
+        from recurra.cli import doctor
+
+        here.mkdir()
+        here.chmod(0o777)
+        assert doctor._kernels()["cache"] == f"{here} (not used: {here} can be written by others; set RECURRA_CACHE)"
 
 
 class TestWithoutAKernel:

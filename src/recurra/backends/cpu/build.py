@@ -13,11 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from recurra.backends.cpu import trust
 from recurra.backends.cpu.processor import Isa
 
 NAMES = ("c++", "g++", "clang++")
 SECONDS = 300
 """After which a compiler that does not come back is given up."""
+TMPDIR = "TMPDIR to a folder that only you can write"
 
 # fp-contract: a * b + c in one instruction. No -ffast-math: NaN and infinity keep their meaning.
 FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-plt")
@@ -83,6 +85,8 @@ def compile(source: str, name: str, isa: Isa, out: Path) -> None:
     """Compile `source` into the shared library `out`. name: for the compiler's messages. Raises CompileError."""
     found = compiler()
     with tempfile.TemporaryDirectory(prefix="recurra-") as folder:
+        if why := trust.objection(folder):
+            raise CompileError(f"{why}, and so is no place for native code; set {TMPDIR}")
         file = Path(folder) / f"{name}.cpp"
         file.write_text(source, encoding="utf-8")
         # The compiler's own temporary files belong there too: a killed build leaves them where the system clears up.

@@ -2,7 +2,8 @@
 
 A file is called NAME-KEY-ISA.so; the key is made of everything the code says (source, headers) and nothing of where it was
 compiled. The package's own folder is a first, read-only place; in the user's cache there is a folder for each compiler and
-set of flags. Each file ends with a checksum, since a shared library that was cut short kills the process that loads it.
+set of flags. Each file ends with a checksum, since a shared library that was cut short kills the process that loads it. What
+others could have put there is not loaded: `trust`.
 """
 
 import atexit
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from recurra.backends.cpu import build
+from recurra.backends.cpu import build, trust
 from recurra.backends.cpu.build import CompileError
 from recurra.backends.cpu.processor import Isa
 from recurra.errors import CompileWarning
@@ -76,9 +77,20 @@ def folder() -> Path:
 
 
 def find(unit: Unit, isa: Isa) -> Path | None:
-    """The compiled file, if it is somewhere and whole."""
+    """The compiled file, if it is somewhere, whole, and of nobody else."""
+    return next(found(unit, isa), None)
+
+
+def found(unit: Unit, isa: Isa) -> Iterator[Path]:
+    """The compiled file, wherever it is whole and of nobody else."""
     name = file_name(unit, isa)
-    return next((place / name for place in _places() if is_whole(place / name)), None)
+    return (place / name for place in _places() if _is_mine(place / name))
+
+
+def _is_mine(path: Path) -> bool:
+    # A library of the package is as good as the code that it lies beside.
+    code = __file__ if path.parent == packaged() else None
+    return is_whole(path) and not trust.objection(path, code)
 
 
 def fetch(unit: Unit, isa: Isa, again: bool = False) -> Path:
@@ -89,7 +101,7 @@ def fetch(unit: Unit, isa: Isa, again: bool = False) -> Path:
     place = _writable()
     target = place / file_name(unit, isa)
     with _threads, _alone(target.with_suffix(".lock")):
-        if not again and is_whole(target):  # another process was faster
+        if not again and _is_mine(target):  # another process was faster
             return target
         make(unit, isa, target)
     return target
@@ -109,6 +121,7 @@ def make(unit: Unit, isa: Isa, target: Path) -> None:
         with part.open("r+b") as file:
             digest = hashlib.sha256(file.read()).digest()
             file.write(digest + VERSION)
+        part.chmod(part.stat().st_mode & ~0o022)  # linkers make a file of their own, with the permissions of the umask
         os.replace(part, target)
     except OSError as error:
         raise CompileError(f"{target} could not be written: {error.strerror}") from error
@@ -133,41 +146,53 @@ def _places() -> Iterator[Path]:
         mine = _of_compiler()
         yield mine
     if mine is None and folder().is_dir():  # the compiler is gone: what an earlier one made still runs
-        yield from sorted(place for place in folder().iterdir() if place.is_dir())
+        yield from sorted(place for place in folder().resolve().iterdir() if place.is_dir())
     if _private.cache_info().currsize:
         yield _private(os.getpid())
 
 
 def _of_compiler() -> Path:
     facts = "\n".join([build.compiler().identity, *build.FLAGS, *build.LIBRARIES])
-    return folder() / hashlib.sha256(facts.encode()).hexdigest()[:12]
+    # The place itself, not a link to it: what was looked at is what is loaded.
+    return Path(os.path.realpath(folder())) / hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
 def _writable() -> Path:
-    """A folder to compile into: the user's cache, or, where that cannot be written, one that ends with the process."""
+    """A folder to compile into: the user's cache, or, where that is no place for it, one that ends with the process.
+
+    Raises CompileError where there is none that only the user can write.
+    """
     place = _of_compiler()
     try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.access(place, os.W_OK | os.X_OK):
-            return place
+        if not trust.objection(place):
+            for missing in [one for one in (place, *place.parents) if not one.exists()][::-1]:
+                missing.mkdir(mode=0o700, exist_ok=True)
+            if os.access(place, os.W_OK | os.X_OK):
+                return place
     except OSError:
         pass
-    return _private(os.getpid())
+    place = _private(os.getpid())
+    if why := trust.objection(place):
+        raise CompileError(f"{why}, and so is no place for native code; set {build.TMPDIR}")
+    return place
 
 
-def writable() -> bool:
-    """Whether the user's cache can be written; says so without making it."""
+def problem() -> str:
+    """Why the user's cache is not used, in half a sentence; "" where it can be. It is not made for that."""
     place = folder()
+    if why := trust.objection(place):
+        return why
     while not place.exists() and place != place.parent:
         place = place.parent
-    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return "" if place.is_dir() and os.access(place, os.W_OK | os.X_OK) else f"{place} cannot be written"
 
 
 @functools.cache
 def _private(process: int) -> Path:
+    why = trust.objection(_of_compiler()) or f"{folder()} cannot be written"
     warnings.warn(
-        f"Recurra's cache of compiled kernels, {folder()}, cannot be written, so kernels are compiled again in each "
-        f"process. Set {VARIABLE} to a folder that can.",
+        f"Recurra's cache of compiled kernels is not used: {why}. So kernels are compiled again in each process. Set "
+        f"{VARIABLE} to a folder that you can write, and nobody else.",
         CompileWarning,
         stacklevel=2,
     )

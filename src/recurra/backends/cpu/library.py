@@ -5,12 +5,14 @@ kinds come with one warning each, since the cell then runs slower than it could;
 not tried again.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterable, Iterator
 from ctypes import CDLL, addressof, c_char_p, c_long, c_void_p, cast
 from itertools import zip_longest
 from pathlib import Path
@@ -27,6 +29,8 @@ HEADERS = ("step.h", "vector.h", "fields_step.h", "fields_cell.h")
 """Those that a cell's generated code includes."""
 WAY_OUT = "`recurra doctor` shows what is here"
 
+_CORE = ("recurra_keep_bytes", "recurra_forward", "recurra_backward", "recurra_layout")
+_KINDS = {"f32": abi.F32, "f64": abi.F64}
 _lock = threading.RLock()
 _made: dict[tuple[str, str], "Made | Unavailable"] = {}  # by the equations and the instruction set
 _by_key: dict[str, "Made"] = {}
@@ -140,11 +144,12 @@ def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
         _warn(f"{cell!r} cannot be compiled and runs by its equations, many times slower: {error}")
         return Unavailable(f"its step cannot be compiled: {reason}")
     try:
-        core, library = _core(isa), _load(what, isa)
+        core = _core(isa)
+        library = _load(what, isa, [symbol for kind in _KINDS for _, _, symbol in _symbols(meta, kind)])
     except CompileError as error:
         _warn(f"{_first_up(str(error))}. So {cell!r} has no compiled kernel here and runs slower. {_hint(error)}")
         return Unavailable(str(error))
-    structures = {io: _structure(meta, library, kind) for io, kind in ((abi.F32, "f32"), (abi.F64, "f64"))}
+    structures = {io: _structure(meta, library, kind) for kind, io in _KINDS.items()}
     structures[abi.BF16] = structures[abi.F32]
     addresses = {io: addressof(structure) for io, structure in structures.items()}
     done = Made(f"{what.name}-{what.key}", cell, meta, isa, core, structures, addresses, library)
@@ -154,8 +159,8 @@ def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
 
 @functools.cache
 def _core(isa: Isa) -> Core:
-    library = _load(core_unit(), isa)
-    functions = [library.recurra_keep_bytes, library.recurra_forward, library.recurra_backward]
+    library = _load(core_unit(), isa, _CORE)
+    *functions, _ = (getattr(library, symbol) for symbol in _CORE)
     for function in functions:
         function.restype, function.argtypes = c_long, (c_void_p,)
     library.recurra_layout.restype = c_char_p
@@ -171,27 +176,42 @@ def check_layout(core: str, ours: str) -> None:
         )
 
 
-def _load(what: Unit, isa: Isa) -> CDLL:
-    """Compile if need be, and load. What does not load although it is whole (another system's) is compiled again, once."""
-    path = cache.fetch(what, isa)
+def _load(what: Unit, isa: Isa, symbols: Iterable[str]) -> CDLL:
+    """Compile if need be, and load. What does not load although it is whole (another system's), or lacks one of the symbols,
+    is compiled again, once."""
+    symbols, tried = tuple(symbols), False
+    for path in cache.found(what, isa):
+        tried = True
+        with contextlib.suppress(OSError, AttributeError):
+            return _with(symbols, str(path))
+    path = cache.fetch(what, isa, again=tried)
     try:
-        return CDLL(str(path))
-    except OSError:
-        path = cache.fetch(what, isa, again=True)
-    try:
-        return CDLL(str(path))
-    except OSError as error:
+        # Spelled differently: under the same words the system would give the library that is loaded already.
+        return _with(symbols, f"{path.parent}/./{path.name}")
+    except (OSError, AttributeError) as error:
         raise CompileError(f"{path} was compiled but cannot be loaded: {error}") from error
+
+
+def _with(symbols: tuple[str, ...], path: str) -> CDLL:
+    library = CDLL(path)
+    for symbol in symbols:
+        getattr(library, symbol)
+    return library
+
+
+def _symbols(meta: Any, kind: str) -> Iterator[tuple[str, int, str]]:
+    """Of the functions of a cell: forward or backward, which stage, the symbol."""
+    for way in ("forward", "backward"):
+        for stage in range(meta.fields[f"{way}_stages"]):
+            yield way, stage, f"recurra_{way}_{stage}_{kind}"
 
 
 def _structure(meta: Any, library: CDLL, kind: str) -> abi.Cell:
     cell = abi.Cell()
     for name, value in meta.fields.items():
         setattr(cell, name, abi.array_of(c_long, abi.MOST_STAGES)(*value) if isinstance(value, tuple) else value)
-    for way in ("forward", "backward"):
-        for stage in range(meta.fields[f"{way}_stages"]):
-            function = getattr(library, f"recurra_{way}_{stage}_{kind}")
-            getattr(cell, way)[stage] = cast(function, c_void_p).value
+    for way, stage, symbol in _symbols(meta, kind):
+        getattr(cell, way)[stage] = cast(getattr(library, symbol), c_void_p).value
     return cell
 
 
