@@ -66,6 +66,7 @@ def test_it_composes_files_and_names(compose, home):
     assert compose("-m", "songs-1", "--length", 6, "--seed", 3) == piece.chords() + "\n"
     found = json.loads(compose("-m", "songs-1", "--length", 6, "--seed", 3, "--json"))
     assert (found["keys"], found["tempo"], found["metre"]) == (piece.steps(), 90.0, [4, 4])
+    assert [tuple(note) for note in found["notes"]] == piece.notes()
 
 
 def test_it_goes_on_from_a_prompt(compose):
@@ -75,6 +76,12 @@ def test_it_goes_on_from_a_prompt(compose):
     assert found["keys"][:8] == [[62 + n % 5, 74] for n in range(8)]
     assert len(found["keys"]) == 12
     assert all(len(keys) <= 3 for keys in found["keys"])
+
+
+def test_it_says_what_became_of_a_prompts_notes(compose, home):
+    Piece([[60], [60], [62], [62]], Form(8)).save(home / "fast.mid")
+    compose("fast.mid", "-m", "songs-1", "--length", 1, "--to", "next.mid")
+    assert compose.err == "fast.mid: 2 notes on 4 steps a beat\n"
 
 
 def test_it_measures(compose):

@@ -161,6 +161,18 @@ def test_whatever_happens_is_one_line(recurra, monkeypatch, error, code, words):
     assert words in err
 
 
+def test_a_warning_is_one_line_without_its_code():
+    program = """
+import warnings
+from recurra.cli import doctor, frame
+
+doctor.command.callback = lambda **_: warnings.warn("nothing\\nmoves")
+frame.main(["doctor"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "recurra: nothing moves\n")
+
+
 def test_debug_shows_the_traceback(recurra, monkeypatch):
     monkeypatch.setenv("RECURRA_DEBUG", "1")
     with pytest.raises(RunError, match="there is no run"):

@@ -98,18 +98,23 @@ def _compose(run: str, data: tuple[Path, ...], to, soundfont, as_json: bool, see
     if soundfont and not any(path.suffix.lower() == ".wav" for path in to):
         raise click.UsageError("--soundfont has no effect without --to new.wav; add that, or drop it")
     from recurra.tasks.music.piece import check_file
+    from recurra.tasks.music.sources import read_piece
 
     for path in to:
         spare(check_file(path, soundfont), data)
     from recurra.tasks import music
 
-    model = music.load(run)
-    piece = model.compose(data[0] if data else None, seed=seed, **plays)
+    model, prompt = music.load(run), None
+    if data:
+        prompt, notes = read_piece(data[0], model.form.steps_per_beat)
+        for line in notes:
+            click.echo(f"{data[0]}: {line}", err=True)
+    piece = model.compose(prompt, seed=seed, **plays)
     for path in to:
         piece.save(path, soundfont)
     if as_json:
         about = {"run": str(model.folder), "name": piece.name, "files": [str(path) for path in to]}
-        click.echo(to_json(about | asdict(piece.form) | {"keys": piece.steps()}))
+        click.echo(to_json(about | asdict(piece.form) | {"keys": piece.steps(), "notes": piece.notes()}))
         return
     for path in to:
         click.echo(path)

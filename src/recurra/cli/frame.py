@@ -4,7 +4,9 @@ import importlib
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -110,13 +112,20 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 2 wrong use, 1 a failed run, 130 stopped by Ctrl-C, 128 + n by signal n, 141 where
     its output was closed while it was written (`recurra train book.txt | head -1`), as SIGPIPE gives it.
 
-    Errors are one line on stderr; with RECURRA_DEBUG=1 in the environment, a traceback.
+    Errors and warnings are one line on stderr; with RECURRA_DEBUG=1 in the environment, a traceback.
     """
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a mark in its place, not an error.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     sys.exit(run(arguments))
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    """A warning as a person reads it: without the file and the line of code that Python puts before it."""
+    with steady(sys.stderr):
+        click.echo("recurra: " + " ".join(str(message).split()), err=True)
 
 
 def run(arguments: list[str] | None = None) -> int:

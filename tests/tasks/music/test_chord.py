@@ -12,8 +12,8 @@ from recurra.tasks.music import chord
 def make_head(request):
     """make_head(keys) → a head with distinct random weights that reads 7 units; a large scale makes keys depend strongly."""
 
-    def make(keys, scale=0.7):
-        head = chord.HEADS[request.param](7, keys, 5).double()
+    def make(keys, scale=0.7, strikes=False):
+        head = chord.HEADS[request.param](7, keys, 5, strikes).double()
         with torch.no_grad():
             for parameter in head.parameters():
                 parameter.normal_(0, scale)
@@ -43,6 +43,38 @@ def test_a_head_follows_its_formula(make_head):
     assert_close(got, want, 1e-12)
     wrt = [hidden, *head.parameters()]
     assert_close(torch.autograd.grad(got.sum(), wrt), torch.autograd.grad(want.sum(), wrt), 1e-11)
+
+
+def test_a_key_is_struck_again_only_where_it_sounds_and_sounded(make_head):
+    """The other bits count for nothing, and the rest follows the formula."""
+    head = make_head(3, strikes=True)
+    hidden = torch.randn(8, 7, dtype=torch.float64)
+    before = torch.tensor([[True, False, True]] * 8)
+    rows = torch.tensor([[1, 1, 0, 1, 0, 0], [1, 1, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]] * 2).double()
+    counts = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 1], [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0]] * 2)
+    total, memory = torch.zeros(8, dtype=torch.float64), getattr(head, "memory", lambda _: None)(hidden)
+    for k in range(6):
+        scores = hidden @ head.output.weight[k] + head.output.bias[k]
+        if k >= 3:
+            scores = scores + head.output.again(hidden)[:, 0]
+        if memory is not None:
+            scores = scores + (torch.sigmoid(memory) * head.read[k]).sum(-1)
+            memory = memory + rows[:, k, None] * head.write[k]
+        total = total - counts[:, k] * F.logsigmoid(torch.where(rows[:, k] > 0, scores, -scores))
+    assert_close(head.nats(hidden, rows, before), total, 1e-12)
+
+
+def test_draws_of_struck_keys_are_as_likely_as_the_head_says(make_head):
+    torch.manual_seed(2)
+    head, before = make_head(2, scale=2.0, strikes=True), torch.tensor([True, False])
+    rows = torch.tensor([[a, b, c, 0] for a in (0, 1) for b in (0, 1) for c in (0, a)]).unique(dim=0).double()
+    with torch.no_grad():
+        hidden = torch.randn(7, dtype=torch.float64)
+        drawn, _ = head.draw(hidden, torch.rand(20_000, 4, dtype=torch.float64), 1.0, 0.0, before)
+        want = torch.exp(-head.nats(hidden.expand(len(rows), -1), rows, before.expand(len(rows), -1)))
+        got = (drawn.double()[:, None] == rows).all(-1).double().mean(0)
+    assert float(want.sum()) == pytest.approx(1)
+    assert float((got - want).abs().max()) < 0.012
 
 
 def test_draws_are_as_likely_as_the_head_says(make_head):

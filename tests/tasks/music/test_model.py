@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from helpers.pieces import CADENCE, scale
+from helpers.pieces import CADENCE, midi_file, note, scale
 
 from recurra.errors import ConfigError, RecurraError, RunError
 from recurra.tasks import music
@@ -90,6 +90,70 @@ def test_the_keys_left_out_are_the_least_likely_at_temperature_0(head):
         torch.nn.init.zeros_(weight)
     model.head.output.bias.data.fill_(0.5)[[40, 52]] = torch.tensor([2.0, 3.0])
     assert model.compose(length=3, unit="steps", temperature=0, voices=2).steps() == [[61, 73]] * 3
+
+
+@pytest.fixture(scope="module")
+def tunes(tmp_path_factory):
+    """A model of tunes whose every note is struck twice without a gap, from MIDI files."""
+    folder = tmp_path_factory.mktemp("tunes")
+    for number in range(8):
+        keys = [60 + k % 5 for k in range(10 + number) for _ in range(2)]
+        midi_file(folder / f"{number}.mid", [one for key in keys for one in note(key, 0, 240)])
+    options = dict(
+        epochs=60, evaluate_every=60, batch_size=2, transpose=0, dropout=0.0, hidden_size=32, lr=1e-2, average=0.0
+    )
+    return folder, music.train(folder, folder / "run", quiet=True, **options)
+
+
+def test_struck_notes_are_learned_kept_and_played(tunes, tmp_path):
+    folder, model = tunes
+    assert (model.strikes, model.width) == (True, 176)
+    assert model.config == music.load(folder / "run").config
+    assert music.load(folder / "run").strikes
+    parts = read_pieces(model.folder).parts
+    assert sorted(len(piece.notes()) for piece in parts["train"] + parts["valid"]) == list(range(20, 36, 2))
+    prompt = music.read_midi(folder / "7.mid", 4)
+    piece = model.compose(prompt.cut(24), length=32, unit="steps", temperature=0.0)
+    assert piece.notes() == prompt.cut(56).notes()
+    assert music.read_midi(piece.save(tmp_path / "new.mid"), 4).notes() == piece.notes()
+    alone = model.compose(prompt.cut(24), length=32, unit="steps", temperature=0.0, keep_prompt=False)
+    assert alone.notes() == prompt.part(24, 56).notes()
+    drawn = model.compose(length=200, unit="steps", temperature=3.0, seed=1, voices=3)
+    assert all(len(keys) <= 3 for keys in drawn.steps())
+
+
+def test_at_temperature_0_a_piece_begins_with_a_sound_and_stillness_is_said():
+    """Key by key the likelier state of two keys of 40 % is silence; the likeliest chord is one of them."""
+    model = MusicModel(MusicConfig(hidden_size=8, head="independent"), Form(1))
+    for weight in model.parameters():
+        torch.nn.init.zeros_(weight)
+    model.head.output.bias.data.fill_(-9)[[40, 52]] = torch.tensor([-0.4, -0.5])
+    with pytest.warns(
+        UserWarning,
+        match="likeliest chord of every step, and for the last 63 of 64 steps that is silence; a temperature",
+    ):
+        piece = model.compose(temperature=0)
+    assert piece.steps()[:2] == [[61], []]
+    model.head.output.bias.data[40] = 2.0
+    with pytest.warns(UserWarning, match="for the last 64 of 64 steps that is to hold C#4; a temperature such as 0.8"):
+        piece = model.compose(temperature=0)
+    assert piece.notes() == [(0, 64, 61)]
+
+
+def test_at_temperature_0_a_step_is_the_likeliest_chord_and_not_that_of_single_keys():
+    torch.manual_seed(0)
+    model = MusicModel(MusicConfig(hidden_size=8), Form(1))
+    for weight in model.parameters():
+        torch.nn.init.zeros_(weight)
+    # One of four keys sounds, each as often: a key by itself is at 25 %, and less so the lower ones.
+    keys = [30, 40, 50, 60]
+    model.head.output.bias.data.fill_(-30)[keys] = torch.tensor([1 / 4, 1 / 3, 1 / 2, 0.99]).logit()
+    model.head.write.data[keys, 0], model.head.read.data[keys, 0] = 60.0, -40.0
+    model.head.output.bias.data[keys] += 20
+    model.head.memory.bias.data[0] = 0.0
+    with pytest.warns(UserWarning, match="temperature 0 takes the likeliest chord"):
+        found = model.compose(temperature=0).steps()[0]
+    assert len(found) == 1
 
 
 def test_a_prompt_is_read_on_the_models_grid(trained, tmp_path):

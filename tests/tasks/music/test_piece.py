@@ -28,6 +28,22 @@ def test_held_keys_are_one_note():
     assert notes == [(0, 3, 60), (0, 1, 64), (1, 2, 65), (4, 5, 60)]
 
 
+def test_a_key_is_struck_again_only_where_it_sounded():
+    struck = np.ones((4, 88), bool)
+    piece = Piece([[60, 64], [60], [], [60]], Form(4), struck=struck)
+    assert [(step, key + 21) for step, key in np.argwhere(piece.struck)] == [(1, 60)]
+    assert piece.notes() == [(0, 1, 60), (0, 1, 64), (1, 2, 60), (3, 4, 60)]
+    assert piece.chords() == "C4+E4 | C4* | · | C4"
+    assert piece.transposed(2).notes() == [(a, b, key + 2) for a, b, key in piece.notes()]
+    assert piece.part(1).notes() == [(0, 1, 60), (2, 3, 60)], "its first step has nothing before it"
+    assert not piece.part(1).struck.any()
+    again = Piece.from_rows(piece.rows(strikes=True), piece.form)
+    assert again.notes() == piece.notes()
+    assert piece.rows(strikes=False) is piece.roll
+    with pytest.raises(ShapeError, match=r"piece: `struck` is \(3, 88\); expected \(4, 88\), as the roll"):
+        Piece(piece.roll, struck=struck[:3])
+
+
 def test_lengths_follow_the_metre():
     assert Form(4, metre=(4, 4)).steps(2, "bars") == 32
     assert Form(4, metre=(6, 8)).steps(1, "bars") == Form(4, metre=(3, 4)).steps(1, "bars") == 12
@@ -85,8 +101,10 @@ def test_what_is_no_piece_is_told(music, error, words):
 
 
 def test_missing_packages_name_the_line_that_installs_them(tmp_path, monkeypatch):
-    for package, path in {"mido": "a.mid", "scipy.io": "a.mat"}.items():
-        (tmp_path / path).write_bytes(b"x")
+    (tmp_path / "a.mat").write_bytes(b"x")
+    for package in ("mido", "scipy.io"):
         monkeypatch.setitem(__import__("sys").modules, package, None)
-        with pytest.raises(ConfigError, match=r"pip install 'recurra\[music\]'"):
-            music.read(tmp_path / path)
+    with pytest.raises(ConfigError, match=r"pip install 'recurra\[music\]'"):
+        music.read(tmp_path / "a.mat")
+    with pytest.raises(ConfigError, match=r"pip install 'recurra\[music\]'"):
+        Piece(CADENCE).save(tmp_path / "a.mid")

@@ -45,8 +45,9 @@ def test_folders_are_read_to_the_bottom_and_say_what_they_leave_out(tmp_path):
     (tmp_path / "deep/readme.txt").write_bytes(b"no")
     found = music.read(tmp_path, validation=0.2)
     assert [len(found.parts[part]) for part in ("train", "valid")] == [8, 2]
-    assert "left out 1 of 11 files" in found.notes[0]
-    assert "bad.mid" in found.notes[0]
+    assert found.notes[0] == "20 notes on 4 steps a beat"
+    assert "left out 1 of 11 files" in found.notes[1]
+    assert "bad.mid" in found.notes[1]
 
 
 def test_a_file_of_one_step_is_left_out_of_its_folder_and_told_alone(tmp_path):
@@ -56,10 +57,39 @@ def test_a_file_of_one_step_is_left_out_of_its_folder_and_told_alone(tmp_path):
     found = music.read(tmp_path)
     assert len(found.parts["train"]) == 6
     assert found.notes == [
-        f"left out 1 of 7 files in {tmp_path}, first: {short} is a single step long; expected 2 or more"
+        "12 notes on 4 steps a beat",
+        f"left out 1 of 7 files in {tmp_path}, first: {short} is a single step long; expected 2 or more",
     ]
     with pytest.raises(DataError, match=r"/short\.mid is a single step long; expected 2 or more"):
         music.read(short)
+
+
+def test_what_became_of_the_notes_is_said_with_its_count(tmp_path):
+    four = [*note(60, 0, 480), *note(62, 0, 480), *note(62, 0, 480), *note(62, 0, 480)]
+    drums = [*note(36, 0, 240, channel=9)] * 3
+    midi_file(
+        tmp_path / "a.mid", [("set_tempo", dict(tempo=400_000)), *four, ("set_tempo", dict(tempo=600_000)), *drums]
+    )
+    # A trill on one key, faster than any step, a key that no piano has, and two instruments on one key at once.
+    fast = [one for _ in range(2) for one in note(60, 0, 20)]
+    both = [("note_on", dict(note=64, channel=channel)) for channel in (0, 1)]
+    midi_file(tmp_path / "b.mid", [*fast, *note(62, 440, 480), *note(12, 0, 480), *both, *note(65, 480, 480)])
+    found = music.read(tmp_path, 4)
+    assert found.notes == [
+        "10 notes on 4 steps a beat; 1 of them played by two instruments at once became one;"
+        " 1 (11.1%) struck twice in a step became one; left out: 3 drum notes, 1 notes beyond a piano's keys"
+    ]
+    assert found.strikes
+
+
+def test_the_files_of_a_folder_share_the_grid_that_suits_them_together(tmp_path):
+    for name, length in (("even", 240), ("triplets", 160)):
+        midi_file(tmp_path / f"{name}.mid", [one for k in range(12) for one in note(60 + k, 0, length)])
+    found = music.read(tmp_path)
+    assert found.form.steps_per_beat == 6
+    assert found.notes == ["24 notes on 6 steps a beat"]
+    assert not found.strikes
+    assert music.read(tmp_path / "even.mid").form.steps_per_beat == 4
 
 
 @pytest.mark.parametrize("steps_per_beat", [0, -1, 2.5, True])

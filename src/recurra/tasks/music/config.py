@@ -21,7 +21,8 @@ class MusicDataConfig:
     """Longest passage that is trained on, in steps; a longer piece is cut into several, each from a zero state."""
 
     steps_per_beat: Annotated[int | None, Range(1, 96)] = None
-    """Steps in a quarter note; not set = 4 for MIDI files, and 1 for files of steps, whose steps are taken as they are."""
+    """Steps in a quarter note; not set = for MIDI files the coarsest of 4, 6, 8, 12, 16, 24, 32, 48 and 96 that their notes
+    lie on, and 1 for files of steps, whose steps are taken as they are."""
 
     transpose: Annotated[int, Range(0, 24, words="{} semitones")] = 6
     """Each time a piece is trained on it is moved by up to so many semitones, up or down; 0 = never."""
@@ -71,7 +72,7 @@ class CompositionConfig:
     unit: Literal["beats", "bars", "steps"] = "beats"
     """What `length` and `prompt_length` count: beats (quarter notes), bars, or the model's steps."""
     temperature: Annotated[float, Range(0)] = 1.0
-    """Boldness: 0 = always the likelier state of each key, 1 = as the model has it."""
+    """Boldness: 0 = always the likeliest chord, 1 = as the model has it."""
     min_p: Fraction = 0.0
     """A key less likely than this sounds only where `min_voices` needs it; 0 = any key may."""
     voices: Annotated[int, Range(0, 88, words="{} keys")] = 0
@@ -95,7 +96,7 @@ class CompositionConfig:
             )
 
 
-SCHEMA = "music/2"
+SCHEMA = "music/3"
 
 CONFIGS = {"data": MusicDataConfig, "model": MusicConfig, "training": TrainingConfig}
 """The three parts of a run's settings, by their name in config.json. No two parts share a field's name."""

@@ -40,7 +40,7 @@ class MusicEstimator(ModelEstimator):
         config = self.parts["data"]
         pieces = read(data, config.steps_per_beat, config.validation if validation is None else 0.0)
         if validation is not None:
-            held = read(validation, config.steps_per_beat)
+            held = read(validation, pieces.form.steps_per_beat)
             pieces.parts["valid"] = [piece for part in held.parts.values() for piece in part]
             pieces.notes += held.notes
         if not pieces.parts["train"]:
@@ -51,13 +51,13 @@ class MusicEstimator(ModelEstimator):
         return read_pieces(folder)
 
     def fingerprint(self, data: Pieces) -> str:
-        return fingerprint([[piece.roll for piece in data.parts[part]] for part in ("train", "valid")])
+        return fingerprint([[piece.rows(data.strikes) for piece in data.parts[part]] for part in ("train", "valid")])
 
     def learn(self, data: Pieces) -> Music:
-        return Music(data.form)
+        return Music(data.form, data.strikes)
 
     def network(self, parts: dict[str, Any], learned: Music) -> MusicModel:
-        return MusicModel(parts["model"], learned.form)
+        return MusicModel(parts["model"], learned.form, learned.strikes)
 
     def task(self, model: MusicModel, data: Pieces) -> MusicTask:
         return MusicTask(model, data.parts, self.parts["data"], self.parts["training"].seed)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recurra.data import pad
 from recurra.errors import ConfigError, DataError, nearest
+from recurra.tasks.music.form import KEYS
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.sources import PARTS, read
 
@@ -19,10 +20,10 @@ def evaluate(model: MusicModel, source: Any, part: str = "test") -> dict[str, fl
     """Measure a model on pieces: `evaluate(model, "chorales.json")["nats"]`.
 
     source: what `train` takes. part: of files that have a split, "train", "valid" or "test"; others are taken whole.
-    Returns nats: minus the log-probability of a step given those before it, summed over the 88 keys, as the mean over
-    all steps of all pieces but each piece's first, which is given (Bai et al. 2018, arXiv:1803.01271); nats_with_first:
-    the same with the first; pieces; steps. ConfigError for another part, DataError where there is
-    nothing to measure on.
+    Returns nats: minus the log-probability of a step given those before it, summed over the 88 keys (and over those that can
+    be struck again, with a model that knows of it), as the mean over all steps of all pieces but each piece's first, which is
+    given (Bai et al. 2018, arXiv:1803.01271); nats_with_first: the same with the first; pieces; steps.
+    ConfigError for another part, DataError where there is nothing to measure on.
     """
     if part not in PARTS:
         raise ConfigError(f"`part` is {part!r}; {nearest(part, PARTS)}")
@@ -30,11 +31,11 @@ def evaluate(model: MusicModel, source: Any, part: str = "test") -> dict[str, fl
     pieces = found.parts[part] if found.split else [piece for pieces in found.parts.values() for piece in pieces]
     if not pieces:
         raise DataError(f"there is no piece to measure on: part {part!r} is empty")
-    return measure(model, [piece.roll for piece in pieces])
+    return measure(model, [piece.rows(model.strikes) for piece in pieces])
 
 
 def measure(model: MusicModel, rolls: Sequence[np.ndarray]) -> dict[str, float]:
-    """The same from piano rolls (steps, 88)."""
+    """The same from what `Piece.rows` gives: (steps, 88 or 176) each, as the model reads them."""
     was_training, total, firsts = model.training, 0.0, 0.0
     model.eval()
     rolls = sorted(rolls, key=len)
@@ -55,7 +56,7 @@ def measure(model: MusicModel, rolls: Sequence[np.ndarray]) -> dict[str, float]:
 
 
 def batch(rolls: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Rolls as one array: keys (time, batch, 88) float32, and lengths (batch,)."""
+    """Rows of pieces as one array: keys (time, batch, 88 or 176) float32, and lengths (batch,)."""
     keys, lengths = pad([roll.astype(np.float32) for roll in rolls])
     return keys.transpose(0, 1).contiguous().to(device), lengths.to(device)
 
@@ -67,4 +68,5 @@ def step_nats(model: torch.nn.Module, keys: Tensor, lengths: Tensor) -> tuple[Te
     time = torch.arange(len(keys), device=keys.device)[:, None].expand(-1, keys.shape[1])
     there = time < lengths
     head = getattr(model, "module", model).head  # under DistributedDataParallel
-    return head.nats(hidden[there], keys[there]), time[there]
+    before = torch.cat([silence, keys[:-1]])[..., :KEYS] > 0 if keys.shape[-1] > KEYS else None
+    return head.nats(hidden[there], keys[there], None if before is None else before[there]), time[there]

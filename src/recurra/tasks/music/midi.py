@@ -1,116 +1,156 @@
-"""Standard MIDI files: notes at ticks ↔ keys at steps.
+"""Standard MIDI files: notes at ticks → keys at steps.
 
-A step's start is the nearest point of the grid, and no note is shorter than a step. Left out are drums (channel 10),
-notes outside a piano's 88 keys, pedals and loudness. Two notes on one key that touch or overlap are one.
+A step's start is the nearest point of the grid, and no note is shorter than a step. Left out are drums (channel 10), notes
+outside a piano's 88 keys, pedals and loudness; the instruments of a file share one piano.
 """
 
-from fractions import Fraction
-from io import BytesIO
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.tasks.music.form import KEYS, LOWEST, NOTES, Form
-from recurra.tasks.music.midi_file import library
+from recurra.tasks.music import events, grid
+from recurra.tasks.music.events import Event
+from recurra.tasks.music.form import KEYS, LOWEST, Form
 from recurra.tasks.music.piece import Piece
 
 _DRUMS = 9  # channel 10, counted from 0
 _LONGEST = 1_000_000  # steps; more is a damaged file, and would fill the memory
+_ALIKE = 0.03  # of a tempo: beats so near to it are played at it
 
 
-def read_midi(path: str | Path, steps_per_beat: int = 4) -> Piece:
+@dataclass(frozen=True)
+class Score:
+    """The notes of a MIDI file, before they are put on a grid."""
+
+    path: Path
+    notes: list[tuple[int, int, int]]
+    """Start, end and key of each, in ticks."""
+    ticks_per_beat: int
+    form: dict[str, Any]
+    """The fields of Form that the file has."""
+    left_out: Counter
+    """What of it is not in the notes, by what it is called."""
+
+    @property
+    def onsets(self) -> grid.Onsets:
+        ticks, keys = np.array(sorted({(start, key) for start, _, key in self.notes})).T
+        return grid.Onsets(ticks, keys, self.ticks_per_beat)
+
+
+def read_midi(path: str | Path, steps_per_beat: int | None = None) -> Piece:
     """A MIDI file as a piece: `read_midi("song.mid")`.
 
-    steps_per_beat: the grid, in steps a quarter note. Silence before the first bar with a note is left out. The form has
-    the file's first tempo, time signature and instrument. DataError, in one line, for a file that is no MIDI file, is
-    cut off, or has no notes.
+    steps_per_beat: the grid, in steps a quarter note; default the coarsest of 4, 6, 8, 12, 16, 24, 32, 48 and 96 on which the
+    notes lie. Silence before the first bar with a note is left out. The form has the tempo and the metre that hold for most
+    beats, and the instrument of most notes.
+    DataError, in one line, for a file that is no MIDI file, is cut off, or has no notes.
     """
+    score = read_score(path)
+    return on_grid(score, grid.choose([score.onsets]) if steps_per_beat is None else steps_per_beat)
+
+
+def read_score(path: str | Path) -> Score:
+    """The notes of a file. DataError as `read_midi`."""
     path = Path(path)
-    file = _open(path)
-    if file.type == 2:
-        raise DataError(f"{path} is of MIDI's type 2, tracks that are not played together; save it as type 0 or 1")
-    if file.ticks_per_beat <= 0:
-        raise DataError(f"{path} counts time in film frames, not beats; save it with ticks a quarter note")
-    messages = _timed(file)
-    notes = [note for note in _notes(messages) if LOWEST <= note[2] < LOWEST + KEYS]
-    if not notes:
-        raise DataError(f"{path} has no notes on a piano's {KEYS} keys, apart from drums")
-    form = Form(steps_per_beat, **_form(messages))
-    return Piece(_roll(notes, file.ticks_per_beat, form, path), form, path.stem)
-
-
-def _open(path: Path):
-    mido = library()
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    if not content.startswith(b"MThd"):
-        raise DataError(f"{path} is not a MIDI file")
-    try:
-        return mido.MidiFile(file=BytesIO(content), clip=True)
-    except EOFError as error:
-        raise DataError(f"{path} is cut off: it ends in the middle of a track") from error
-    except (OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
-        raise DataError(f"{path} is a damaged MIDI file: {error}") from error
+    found, ticks_per_beat = events.parse(content, str(path))
+    heard = _notes(found)
+    drums = sum(channel == _DRUMS for *_, channel in heard)
+    played = [note for note in heard if note[3] != _DRUMS]
+    notes = [note for note in played if LOWEST <= note[2] < LOWEST + KEYS]
+    if not notes:
+        raise DataError(f"{path} has no notes on a piano's {KEYS} keys, apart from drums")
+    start, end = min(note[0] for note in notes), max(note[1] for note in notes)
+    tempi = _spans(found, "tempo", 120.0, start, end)  # what the format says of a file without one
+    metres = _spans(found, "metre", (4, 4), start, end)
+    near = {one: sum(t for other, t in tempi.items() if abs(other - one) <= _ALIKE * one) for one in tempi}
+    form = {
+        "tempo": max(tempi, key=lambda one: (near[one], tempi[one])),
+        "metre": max(metres, key=metres.__getitem__),
+        "programme": _programme(found, played),
+    }
+    left_out = Counter(
+        {"drum notes": drums, "notes beyond a piano's keys": len(played) - len(notes), "other tempi": len(tempi) - 1}
+    )
+    return Score(path, [note[:3] for note in notes], ticks_per_beat, form, left_out)
 
 
-def _timed(file) -> list[tuple[int, int, Any]]:
-    """All messages by time: tick from the start, number of the track, message."""
-    timed = []
-    for number, track in enumerate(file.tracks):
-        tick = 0
-        for message in track:
-            tick += message.time
-            timed.append((tick, number, message))
-    return sorted(timed, key=lambda entry: entry[0])  # of one tick, in the order of the file
-
-
-def _form(messages: list[tuple[int, int, Any]]) -> dict[str, Any]:
-    """The first tempo, time signature and instrument that are said and can be."""
-    found: dict[str, Any] = {}
-    for _, _, message in messages:
-        if message.type == "set_tempo" and message.tempo > 0 and 4 <= 6e7 / message.tempo <= 1000:
-            found.setdefault("tempo", round(6e7 / message.tempo, 3))
-        elif message.type == "time_signature" and message.numerator > 0 and message.denominator in NOTES:
-            found.setdefault("metre", (message.numerator, message.denominator))
-        elif message.type == "program_change" and message.channel != _DRUMS:
-            found.setdefault("programme", message.program)
-    return found
-
-
-def _notes(messages: list[tuple[int, int, Any]]) -> list[tuple[int, int, int]]:
-    """The notes as (start, end, key), in ticks."""
-    sounding: dict[tuple[int, int, int], list[int]] = {}
-    notes, tick = [], 0
-    for tick, track, message in messages:
-        if message.type not in ("note_on", "note_off") or message.channel == _DRUMS:
-            continue
-        starts = sounding.setdefault((track, message.channel, message.note), [])
-        if message.type == "note_on" and message.velocity > 0:
-            starts.append(tick)
-        elif starts:
-            notes.append((starts.pop(0), tick, message.note))
-    # What nobody ends, the end of the file does.
-    return notes + [(start, tick, key) for (*_, key), starts in sounding.items() for start in starts]
-
-
-def _roll(notes: list[tuple[int, int, int]], ticks_per_beat: int, form: Form, path: Path) -> np.ndarray:
-    scale = Fraction(form.steps_per_beat, ticks_per_beat)
-    bar = form.steps(1, "bars")
-    # Halves round up, so that equal distances stay as equal as they can.
-    steps = [(_rounded(start * scale), _rounded(end * scale), key) for start, end, key in notes]
-    first = min(start for start, _, _ in steps) // bar * bar
-    length = max(max(end, start + 1) for start, end, _ in steps) - first
+def on_grid(score: Score, steps_per_beat: int) -> Piece:
+    """The notes of a score at steps. DataError where there would be more than a million."""
+    form = Form(steps_per_beat, **score.form)
+    bar, beat = form.steps(1, "bars"), score.ticks_per_beat
+    spans = [(*(grid.step_of(tick, beat, steps_per_beat) for tick in note[:2]), note[2]) for note in score.notes]
+    first = min(start for start, _, _ in spans) // bar * bar
+    length = max(max(end, start + 1) for start, end, _ in spans) - first
     if length > _LONGEST:
-        raise DataError(f"{path} is {length:,} steps long; expected at most {_LONGEST:,}. Is it damaged?")
-    roll = np.zeros((length, KEYS), bool)
-    for start, end, key in steps:
+        raise DataError(f"{score.path} is {length:,} steps long; expected at most {_LONGEST:,}. Is it damaged?")
+    roll, struck = np.zeros((length, KEYS), bool), np.zeros((length, KEYS), bool)
+    for start, end, key in spans:
         roll[start - first : max(end, start + 1) - first, key - LOWEST] = True
-    return roll
+        struck[start - first, key - LOWEST] = True
+    return Piece(roll, form, score.path.stem, struck)
 
 
-def _rounded(value: Fraction) -> int:
-    return int(value + Fraction(1, 2))
+def account(scores: Sequence[Score], pieces: Iterable[Piece]) -> str:
+    """What became of the notes of some files, in a line: the grid, and how many were merged and left out."""
+    written = sum(len(score.notes) for score in scores)
+    apart = sum(len(score.onsets.ticks) for score in scores)
+    pieces = list(pieces)
+    merged = apart - sum(len(piece.notes()) for piece in pieces)
+    left_out = sum((score.left_out for score in scores), Counter())
+    lines = [f"{written:,} notes on {pieces[0].form.steps_per_beat} steps a beat"]
+    if written > apart:
+        lines.append(f"{written - apart:,} of them played by two instruments at once became one")
+    if merged:
+        lines.append(f"{merged:,} ({merged / apart:.1%}) struck twice in a step became one")
+    if left_out:
+        lines.append("left out: " + ", ".join(f"{count:,} {what}" for what, count in left_out.items()))
+    return "; ".join(lines)
+
+
+def _spans(found: list[Event], kind: str, default: Any, start: int, end: int) -> Counter:
+    """For how many ticks between the first note and the last a setting holds, by its value."""
+    changes = [(0, default), *((event.tick, event.value) for event in found if event.kind == kind)]
+    ends = [*(tick for tick, _ in changes[1:]), end]
+    spans = Counter()
+    for (begin, value), until in zip(changes, ends, strict=True):
+        spans[value] += max(0, min(until, end) - max(begin, start))
+    # Of notes without a length, what holds at the first.
+    return +spans or Counter({[value for tick, value in changes if tick <= start][-1]: 1})
+
+
+def _notes(found: list[Event]) -> list[tuple[int, int, int, int]]:
+    """The notes as (start, end, key, channel), in ticks."""
+    sounding: dict[tuple[int, int, int], list[int]] = {}
+    notes = []
+    for event in found:
+        if event.kind not in ("on", "off"):
+            continue
+        starts = sounding.setdefault((event.track, event.channel, event.value), [])
+        if event.kind == "on":
+            starts.append(event.tick)
+        elif starts:
+            notes.append((starts.pop(0), event.tick, event.value, event.channel))
+    # What nobody ends, the end of the file does.
+    last = found[-1].tick if found else 0
+    return notes + [(start, last, key, channel) for (_, channel, key), starts in sounding.items() for start in starts]
+
+
+def _programme(found: list[Event], notes: list[tuple[int, int, int, int]]) -> int:
+    """The instrument of most notes."""
+    changes = deque(event for event in found if event.kind == "programme")
+    now, counts = {}, Counter()
+    for start, _, _, channel in sorted(notes):
+        while changes and changes[0].tick <= start:
+            event = changes.popleft()
+            now[event.channel] = event.value
+        counts[now.get(channel, 0)] += 1
+    return counts.most_common(1)[0][0]

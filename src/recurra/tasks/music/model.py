@@ -1,4 +1,4 @@
-"""The music model: 88 keys → recurrent stack → the keys of the next step."""
+"""The music model: 88 keys, and which are struck again → recurrent stack → those of the next step."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,23 +23,27 @@ class Music:
 
     form: Form
     """What most pieces have: the grid, the tempo, the metre, the instrument."""
+    strikes: bool
+    """Whether keys are struck again in the pieces."""
 
 
 class MusicModel(nn.Module):
     """What comes next: `hidden, state = model(keys)`, then `model.head.nats(hidden, next_keys)`.
 
-    config: the layers. form: what the steps stand for; pieces are composed in it. `folder` is where it was trained or
-    loaded from, if anywhere.
+    config: the layers. form: what the steps stand for; pieces are composed in it. strikes: whether it tells a key that is
+    struck again from one that is held: then a row has 176 columns, the keys that sound and those of them that are struck again.
+    `folder` is where it was trained or loaded from, if anywhere.
     """
 
-    def __init__(self, config: MusicConfig | None = None, form: Form | None = None):
+    def __init__(self, config: MusicConfig | None = None, form: Form | None = None, strikes: bool = False):
         super().__init__()
         config = config or MusicConfig()
-        self.config, self.form = config, form or Form()
+        self.config, self.form, self.strikes = config, form or Form(), strikes
+        self.width = 2 * KEYS if strikes else KEYS
         self.folder: Path | None = None
         self.layers = Recurrent(
             config.cell,
-            KEYS,
+            self.width,
             config.hidden_size,
             config.num_layers,
             # Between layers only; with a single one there is no such place.
@@ -52,20 +56,20 @@ class MusicModel(nn.Module):
             # Keys are zeros and ones.
             check_finite=False,
         )
-        self.head = HEADS[config.head](config.hidden_size, KEYS, config.chord_size)
+        self.head = HEADS[config.head](config.hidden_size, KEYS, config.chord_size, strikes)
 
     @property
     def device(self) -> torch.device:
         return self.head.output.weight.device
 
     def forward(self, keys: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """Read steps: keys (time, batch, 88) of zeros and ones → hidden (time, batch, hidden), and the state after them.
+        """Read steps: keys (time, batch, 88 or 176) of zeros and ones → hidden (time, batch, hidden), and the state after them.
 
         The hidden row of a step tells of the next one; before the first, a step of silence is read. state: what an
         earlier call returned; default zeros. lengths: (batch,) steps of each. ShapeError for keys of another form.
         """
-        if keys.ndim != 3 or keys.shape[-1] != KEYS:
-            raise ShapeError(f"MusicModel: `keys` is {tuple(keys.shape)}; expected (time, batch, {KEYS})")
+        if keys.ndim != 3 or keys.shape[-1] != self.width:
+            raise ShapeError(f"MusicModel: `keys` is {tuple(keys.shape)}; expected (time, batch, {self.width})")
         return self.layers(keys, state, lengths=lengths)
 
     def compose(self, prompt: Piece | str | Path | None = None, *, seed: int | None = None, **options) -> Piece:
@@ -80,7 +84,7 @@ class MusicModel(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, model.safetensors."""
-        saved.save(folder, self, SCHEMA, {"model": self.config}, Music(self.form))
+        saved.save(folder, self, SCHEMA, {"model": self.config}, Music(self.form, self.strikes))
 
 
 def _recurrent_dropout(config: MusicConfig) -> float:

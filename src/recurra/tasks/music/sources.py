@@ -9,20 +9,20 @@ MIDI files, and folders of them        each file a piece
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, setting
+from recurra.tasks.music import grid
 from recurra.tasks.music.form import Form, as_roll
-from recurra.tasks.music.midi import read_midi
+from recurra.tasks.music.midi import Score, account, on_grid, read_score
 from recurra.tasks.music.piece import Piece
 
 PARTS = ("train", "valid", "test")
-MIDI = (".mid", ".midi", ".smf", ".kar")
-_STEPS_PER_BEAT = 4
+MIDI = (".mid", ".midi", ".smf", ".kar", ".rmi")
 
 
 @dataclass
@@ -38,25 +38,49 @@ class Pieces:
     notes: list[str] = field(default_factory=list)
     """Lines worth showing: what was left out, and why."""
 
+    @property
+    def strikes(self) -> bool:
+        """Whether a key is struck again in any piece, so that it is to be told from one that is held."""
+        return any(piece.struck.any() for pieces in self.parts.values() for piece in pieces)
+
+
+@dataclass
+class _Folder:
+    """The MIDI files of a folder, and what is wrong with some."""
+
+    path: Path
+    files: int
+    failed: list[str] = field(default_factory=list)
+
+
+_Entry = tuple[str, Piece | Score, _Folder | None]
+"""A piece's part, the piece, and the folder where it is one of many files."""
+
 
 def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0) -> Pieces:
     """Read pieces: `read("songs/", validation=0.1)`.
 
     source: a path, a Piece, a piano roll, what a .json file holds as a dict, or a list of those.
-    steps_per_beat: the grid of MIDI files, default 4; of other sources, what a step stands for, default 1.
-    validation: the share put aside where the files have no split.
+    steps_per_beat: the grid of MIDI files, default the coarsest that the notes of all of them lie on (see `read_midi`); of
+    other sources, what a step stands for, default 1. validation: the fraction held out where the files have no split.
     DataError for a file that cannot be read; in a folder it is left out, and said.
     """
     sources = list(source) if _several(source) else [source]
-    parts: dict[str, list[Piece]] = {part: [] for part in PARTS}
-    notes, split = [], False
+    entries: list[_Entry] = []
+    folders: list[_Folder] = []
     for one in sources:
-        found = _read(one, steps_per_beat, notes)
-        split = split or any(found[part] for part in PARTS[1:])
-        for part in PARTS:
-            parts[part] += found[part]
+        entries += _read(one, steps_per_beat, folders)
+    parts, notes = _on_one_grid(entries, steps_per_beat)
+    for folder in folders:
+        if len(folder.failed) == folder.files:
+            why = f": {folder.failed[0]}" if folder.failed else f" ({', '.join(MIDI)})"
+            raise DataError(f"{folder.path} has no MIDI file that can be read{why}")
+        if folder.failed:
+            left_out = f"left out {len(folder.failed)} of {folder.files} files in {folder.path}"
+            notes.append(f"{left_out}, first: {folder.failed[0]}")
     if not any(parts.values()):
         raise DataError("there is no piece in what was given")
+    split = any(parts[part] for part in PARTS[1:])
     for piece in (piece for pieces in parts.values() for piece in pieces):
         if len(piece) < 2:
             raise DataError(f"{piece.name} is a single step long; expected 2 or more")
@@ -69,12 +93,15 @@ def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0
     return Pieces(parts, split, _form(parts), notes)
 
 
-def read_piece(path: str | Path, steps_per_beat: int) -> Piece:
-    """One piece, from a MIDI file or the first of a file of steps. DataError for a folder, which has no first one."""
+def read_piece(path: str | Path, steps_per_beat: int) -> tuple[Piece, list[str]]:
+    """One piece, from a MIDI file or the first of a file of steps, and what to say of it.
+
+    DataError for a folder, which has no first one.
+    """
     if Path(path).is_dir():
         raise DataError(f"{path} is a folder; expected one piece to go on from, such as a MIDI file in it")
-    parts = read(path, steps_per_beat).parts
-    return parts[_first(parts)][0]
+    found = read(path, steps_per_beat)
+    return found.parts[_first(found.parts)][0], found.notes
 
 
 def _first(parts: dict[str, list[Piece]]) -> str:
@@ -90,58 +117,73 @@ def _is_steps(source: Sequence) -> bool:
     return all(isinstance(step, list | tuple) and all(np.isscalar(key) for key in step) for step in source)
 
 
-def _read(source: Any, steps_per_beat: int | None, notes: list[str]) -> dict[str, list[Piece]]:
-    """The pieces of one source, by part."""
-    empty: dict[str, list[Piece]] = {part: [] for part in PARTS}
+def _read(source: Any, steps_per_beat: int | None, folders: list[_Folder]) -> list[_Entry]:
+    """The pieces of one source."""
     if isinstance(source, Piece):
-        return empty | {"train": [source]}
+        return [("train", source, None)]
     form = Form(steps_per_beat=1 if steps_per_beat is None else steps_per_beat)
-    grid = _STEPS_PER_BEAT if steps_per_beat is None else steps_per_beat
     if isinstance(source, dict):
         rolls = _rolls(source, "the dict given", "the dict given")
-        return empty | _pieces(rolls, form, "the dict given")
+        return _pieces(rolls, form, "the dict given")
     if not isinstance(source, str | Path):
-        return empty | {"train": [Piece(source, form, "the music given")]}
+        return [("train", Piece(source, form, "the music given"), None)]
     path = Path(source)
     if path.is_dir():
-        return empty | {"train": _folder(path, grid, notes)}
+        return _folder(path, folders)
     if not path.is_file():
         raise DataError(f"{path}: no such file or folder")
     readers = {".json": _json, ".mat": _mat}
     if path.suffix.lower() in readers:
-        return empty | _pieces(readers[path.suffix.lower()](path), form, path.name)
-    return empty | {"train": [_midi(path, grid)]}
+        return _pieces(readers[path.suffix.lower()](path), form, path.name)
+    return [("train", read_score(path), None)]
 
 
-def _pieces(rolls: dict[str, list], form: Form, name: str) -> dict[str, list[Piece]]:
-    return {
-        part: [Piece(roll, form, f"{name}, {part} {number}") for number, roll in enumerate(of_part, 1)]
+def _pieces(rolls: dict[str, list], form: Form, name: str) -> list[_Entry]:
+    return [
+        (part, Piece(roll, form, f"{name}, {part} {number}"), None)
         for part, of_part in rolls.items()
-    }
+        for number, roll in enumerate(of_part, 1)
+    ]
 
 
-def _folder(folder: Path, steps_per_beat: int, notes: list[str]) -> list[Piece]:
-    """Every MIDI file in a folder and below it, by name; what cannot be read is left out and noted."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI and path.is_file())
-    pieces, failed = [], []
-    for path in paths:
+def _folder(path: Path, folders: list[_Folder]) -> list[_Entry]:
+    """Every MIDI file in a folder and below it, by name; what cannot be read is left out."""
+    paths = sorted(path for path in path.rglob("*") if path.suffix.lower() in MIDI and path.is_file())
+    folder, scores = _Folder(path, len(paths)), []
+    for one in paths:
         try:
-            pieces.append(_midi(path, steps_per_beat))
+            scores.append(("train", read_score(one), folder))
         except DataError as error:
-            failed.append(str(error))
-    if not pieces:
-        why = f": {failed[0]}" if failed else f" ({', '.join(MIDI)})"
-        raise DataError(f"{folder} has no MIDI file that can be read{why}")
-    if failed:
-        notes.append(f"left out {len(failed)} of {len(paths)} files in {folder}, first: {failed[0]}")
-    return pieces
+            folder.failed.append(str(error))
+    folders.append(folder)
+    return scores
 
 
-def _midi(path: Path, steps_per_beat: int) -> Piece:
+def _on_one_grid(entries: list[_Entry], steps_per_beat: int | None) -> tuple[dict[str, list[Piece]], list[str]]:
+    """All pieces by part, with those of MIDI files on the grid that suits them together; and what became of their notes."""
+    scores = [one for _, one, _ in entries if isinstance(one, Score)]
+    if steps_per_beat is None and scores:
+        steps_per_beat = grid.choose([score.onsets for score in scores])
+    parts, written = {part: [] for part in PARTS}, []
+    for part, one, folder in entries:
+        try:
+            piece = _put_on_grid(one, steps_per_beat) if isinstance(one, Score) else one
+        except DataError as error:
+            if folder is None:
+                raise
+            folder.failed.append(str(error))
+            continue
+        if isinstance(one, Score):
+            written.append((one, piece))
+        parts[part].append(piece)
+    return parts, [account(*zip(*written, strict=True))] if written else []
+
+
+def _put_on_grid(score: Score, steps_per_beat: int) -> Piece:
     """A MIDI file that something can be learned from: a step, and one after it."""
-    piece = read_midi(path, steps_per_beat)
+    piece = on_grid(score, steps_per_beat)
     if len(piece) < 2:
-        raise DataError(f"{path} is a single step long; expected 2 or more")
+        raise DataError(f"{score.path} is a single step long; expected 2 or more")
     return piece
 
 
@@ -194,7 +236,7 @@ def _put_aside(pieces: list[Piece], validation: float) -> dict[str, list[Piece]]
     if len(pieces) == 1:
         (piece,) = pieces
         at = max(2, len(piece) - int(validation) if validation >= 1 else round(len(piece) * (1 - validation)))
-        rest = [replace(piece, roll=piece.roll[at:])] if len(piece) - at >= 2 else []
+        rest = [piece.part(at)] if len(piece) - at >= 2 else []
         return {"train": [piece.cut(at)], "valid": rest, "test": []}
     count = min(len(pieces) - 1, max(1, round(validation if validation >= 1 else len(pieces) * validation)))
     chosen = {int((k + 0.5) * len(pieces) / count) for k in range(count)}

@@ -24,11 +24,14 @@ class MusicTask(Task):
 
     def __init__(self, model: MusicModel, parts: dict[str, list[Piece]], data: MusicDataConfig, seed: int = 1):
         self.model, self.data, self.seed = model, data, seed
-        self.valid = [piece.roll for piece in parts["valid"]]
-        rolls = [piece.roll for piece in parts["train"]]
-        self.passages = [roll[at : at + data.passage] for roll in rolls for at in range(0, len(roll), data.passage)]
-        self.rooms = [room(roll, data.transpose) for roll in self.passages]
-        lengths = [len(roll) for roll in self.passages]
+        self.valid = [piece.rows(model.strikes) for piece in parts["valid"]]
+        self.passages = [
+            piece.part(at, at + data.passage).rows(model.strikes)
+            for piece in parts["train"]
+            for at in range(0, len(piece), data.passage)
+        ]
+        self.rooms = [room(rows, data.transpose) for rows in self.passages]
+        lengths = [len(rows) for rows in self.passages]
         rank, world = distributed.rank(), distributed.world()
         self.batches = Batches(len(lengths), data.batch_size, seed, lengths, rank, world)
         self.steps = len(self.batches)
@@ -60,13 +63,14 @@ class MusicTask(Task):
         return {"nats": loss}
 
 
-def room(roll: np.ndarray, most: int) -> tuple[int, int]:
-    """By how many semitones, from and to, a roll can be moved: at most `most`, and with every note on the piano."""
-    used = np.flatnonzero(roll.any(0))
+def room(rows: np.ndarray, most: int) -> tuple[int, int]:
+    """By how many semitones, from and to, a piece can be moved: at most `most`, and with every note on the piano."""
+    used = np.flatnonzero(rows[:, :KEYS].any(0))
     low, high = (int(used[0]), int(used[-1])) if len(used) else (0, KEYS - 1)
     return max(-most, -low), min(most, KEYS - 1 - high)
 
 
-def transposed(roll: np.ndarray, semitones: int) -> np.ndarray:
-    """A roll so many semitones higher."""
-    return np.roll(roll, semitones, axis=1)  # what would come round is silent: see `room`
+def transposed(rows: np.ndarray, semitones: int) -> np.ndarray:
+    """A piece's rows so many semitones higher."""
+    # What would come round is silent: see `room`.
+    return np.roll(rows.reshape(len(rows), -1, KEYS), semitones, axis=2).reshape(rows.shape)
