@@ -49,6 +49,7 @@ class CustomBuildHook(BuildHookInterface):
         """The compiled files, as many as could be made; what could not be is told in a warning."""
         from recurra import cells
         from recurra.backends.cpu import build, cache, library, processor
+        from recurra.engine import library as engine
 
         try:
             self.app.display_info(f"compiling the kernels with {build.version(build.compiler())}")
@@ -58,8 +59,10 @@ class CustomBuildHook(BuildHookInterface):
                 "else PyTorch's kernels and the equations run them, slower"
             )
             return []
-        units = [library.core_unit(), *(library.unit(cell)[0] for cell in cells.built_in().values())]
-        # The core first: it takes longest.
+        built_in = cells.built_in().values()
+        # These two first: they take longest.
+        units = [library.core_unit(), engine.unit(), *(library.unit(cell)[0] for cell in built_in)]
+        units += [engine.step_unit(cell)[0] for cell in built_in]
         jobs = [(unit, isa, folder / cache.file_name(unit, isa)) for unit in units for isa in processor.known()]
 
         def make(job) -> str | None:

@@ -163,6 +163,26 @@ RECURRA_INLINE double total(Doubles v) { return sum_of_lanes<double>(v); }
 RECURRA_INLINE float largest(Floats v) { return largest_of_lanes<float>(v); }
 RECURRA_INLINE double largest(Doubles v) { return largest_of_lanes<double>(v); }
 
+// A sum whose lanes are added up in sixteen places, whatever the width of the vectors: the same order everywhere.
+template <class T>
+struct OrderedSum {
+  static constexpr int PLACES = 16;
+  T place[PLACES] = {};
+  template <class At>
+  RECURRA_INLINE void add(At at, Vec<T> v) {
+    T* p = place + at.u % PLACES;
+    store(p, Whole{0}, load(p, Whole{0}) + v);
+  }
+};
+template <class T>
+RECURRA_INLINE T total(const OrderedSum<T>& sum) {
+  T place[OrderedSum<T>::PLACES];
+  __builtin_memcpy(place, sum.place, sizeof place);
+  for (int half = OrderedSum<T>::PLACES / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) place[k] += place[k + half];
+  return place[0];
+}
+
 // ---- choices; NaN stays NaN ----
 
 RECURRA_INLINE Floats select(FloatBits m, Floats a, Floats b) { return m ? a : b; }
@@ -398,23 +418,21 @@ RECURRA_INLINE Doubles turned(Doubles v, long quarters) {
   const Doubles y = select(-(q & 1), cosine * s + 1.0, sine * s * r + r);
   return (Doubles)((DoubleBits)y ^ ((q & 2) << 62));
 }
-RECURRA_INLINE Floats sin(Floats v) {
+// Larger ones are left to the C library, lane by lane: what a lane gets does not depend on its neighbours.
+template <class Large>
+RECURRA_INLINE Floats turned(Floats v, long quarters, Large large) {
   Floats y;
-  if (everywhere(abs(v) < 0x1p20f)) {
-    for (int k = 0; k < 2; ++k) put_half(y, k, turned(half(v, k), 0));
-  } else {
-    for (int k = 0; k < LANES<float>; ++k) y[k] = __builtin_sinf(v[k]);
-  }
+  for (int k = 0; k < 2; ++k) put_half(y, k, turned(half(v, k), quarters));
+  if (!everywhere(abs(v) < 0x1p20f))
+    for (int k = 0; k < LANES<float>; ++k)
+      if (!(__builtin_fabsf(v[k]) < 0x1p20f)) y[k] = large(v[k]);
   return y;
 }
+RECURRA_INLINE Floats sin(Floats v) {
+  return turned(v, 0, [](float x) { return __builtin_sinf(x); });
+}
 RECURRA_INLINE Floats cos(Floats v) {
-  Floats y;
-  if (everywhere(abs(v) < 0x1p20f)) {
-    for (int k = 0; k < 2; ++k) put_half(y, k, turned(half(v, k), 1));
-  } else {
-    for (int k = 0; k < LANES<float>; ++k) y[k] = __builtin_cosf(v[k]);
-  }
-  return y;
+  return turned(v, 1, [](float x) { return __builtin_cosf(x); });
 }
 
 // a - floor(a / b) b. In double the product is exact while the quotient has less than 30 bits; else fmod, lane by lane.

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recurra.errors import TraceError
 from recurra.expr.cpp import Arrays, Names, Writer
@@ -77,6 +77,36 @@ def of_graph(graph: Graph) -> Generated:
     return Generated(_source(graph, gradient, meta, kept_names, forward, backward), meta, kept_names)
 
 
+def inference(cell) -> Generated:
+    """The cell's step alone, in float, with sums over the units that have one order whatever the width of the vectors.
+
+    What the engine runs (native/engine.h). Raises as `generate` does.
+    """
+    graph = trace(cell)
+    try:
+        return _inference(graph)
+    except RecursionError as error:
+        raise TraceError(f"{type(cell).__name__}.step cannot be compiled: it is too long a formula") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _inference(graph: Graph) -> Generated:
+    nothing = Keep((), (), (False,) * len(graph.states))
+    step = _forward(replace(graph, gates={}), nothing)
+    meta = _meta(graph, nothing, step, Plan([], 0, 0))
+    parts = [_heading(graph, meta, None)]
+    for number, stage in enumerate(step.stages):
+        writer = Writer(
+            stage, Names(_leaf_names(graph) | graph.names), _arrays(graph, meta), lambda _: "", ordered=True
+        )
+        parts.append(writer.function(f"step_{number}", "class T"))
+    parts.append("}  // namespace")
+    for number in range(len(step.stages)):
+        head = f"RECURRA_EXPORT void RECURRA_NAME(step_{number})(const recurra::Step<float>* p)"
+        parts.append(f"{head} {{ step_{number}<float>(p); }}")
+    return Generated("\n\n".join(parts) + "\n", meta, ())
+
+
 def _inputs(graph: Graph) -> dict[Node, Place]:
     """Where each direction finds states and learned vectors."""
     table, cell = graph.table, graph.cell
@@ -132,7 +162,7 @@ def _meta(graph: Graph, kept: Keep, forward: Plan, backward: Plan) -> Meta:
         cross=max(forward.cross, backward.cross),
         cross_row=max(forward.cross_row, backward.cross_row),
         scratch=max(stage.scratch for stage in forward.stages),
-        scratch_backward=max(stage.scratch for stage in backward.stages),
+        scratch_backward=max((stage.scratch for stage in backward.stages), default=0),
         keeps_state=sum(1 << k for k, reads in enumerate(kept.reads_state) if reads),
         forward_stages=len(forward.stages),
         backward_stages=len(backward.stages),
@@ -166,14 +196,17 @@ def _leaf_names(graph: Graph) -> dict[Node, str]:
     return names | {table.leaf("dof", k): f"d_of_{k}" for k in range(len(graph.ofs))}
 
 
-def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...], forward: Plan, backward: Plan) -> str:
-    cell = graph.cell
-    fields = meta.fields
+def _arrays(graph: Graph, meta: Meta) -> Arrays:
+    cell, fields = graph.cell, meta.fields
     x, h, of = fields["x_gates"], fields["h_gates"], fields["of"]
     sizes = dict(x=x, h=h, dx=x, dh=h, gate=fields["shown"], of=of, dof=of)
     sizes |= {name: (fields[name], fields[f"{name}_row"]) for name in ("keep", "cross")}
     lists = dict.fromkeys(("state", "next", "dnext", "dstate"), cell.state_names)
-    arrays = Arrays(sizes, lists | dict.fromkeys(("vector", "dvector"), tuple(cell.vectors)))
+    return Arrays(sizes, lists | dict.fromkeys(("vector", "dvector"), tuple(cell.vectors)))
+
+
+def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...], forward: Plan, backward: Plan) -> str:
+    arrays = _arrays(graph, meta)
 
     def label(place: Place) -> str:
         """What a slot holds, where the array's name does not say it."""
@@ -202,18 +235,20 @@ def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...]
     return "\n\n".join(parts) + "\n"
 
 
-def _heading(graph: Graph, meta: Meta, kept: tuple[Kept, ...]) -> str:
+def _heading(graph: Graph, meta: Meta, kept: tuple[Kept, ...] | None) -> str:
+    """The comment on top, and what is included. kept: None for a step without its gradient."""
     module = inspect.getmodule(type(graph.cell))
     told = inspect.cleandoc(type(graph.cell).__doc__ or "")
     if module is not None and module.__name__.startswith("recurra.cells."):
         told = inspect.cleandoc(module.__doc__ or told)
     lines = [
-        f"{meta.name}: one time step and its gradient, generated from the cell's equations.",
+        f"{meta.name}: one time step{'' if kept is None else ' and its gradient'}, generated from the cell's equations.",
         "",
         *told.splitlines(),
     ]
-    lines += ["", "Kept for the gradient:" if kept else "Nothing is kept for the gradient."]
-    lines += [f"  {k}  {one.name}{'' if one.per_unit else ' (one a row)'}" for k, one in enumerate(kept)]
+    if kept is not None:
+        lines += ["", "Kept for the gradient:" if kept else "Nothing is kept for the gradient."]
+    lines += [f"  {k}  {one.name}{'' if one.per_unit else ' (one a row)'}" for k, one in enumerate(kept or ())]
     comment = "\n".join(f"// {line}".rstrip().replace("\\", "/") for line in lines)
     return f'{comment}\n#include "step.h"\n#include "vector.h"\n\nnamespace {{\n\nusing namespace recurra;'
 

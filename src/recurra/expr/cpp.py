@@ -115,7 +115,11 @@ def _times(units: int) -> str:
 class Writer:
     """Writes one stage's function."""
 
-    def __init__(self, stage: Stage, names: Names, arrays: Arrays, label: Callable[[Place], str]):
+    def __init__(
+        self, stage: Stage, names: Names, arrays: Arrays, label: Callable[[Place], str], ordered: bool = False
+    ):
+        """ordered: sums over the units have one order whatever the width of the vectors."""
+        self.ordered = ordered
         self.stage, self.names, self.arrays, self.label = stage, names, arrays, label
         self.text: dict[Node, tuple[int, str]] = {}
         self.out: list[str] = []
@@ -170,7 +174,9 @@ class Writer:
         self.text = {}
         for node in loop.reductions:
             start = "V{}" if node.op == "mean" else "all<T>(T(-__builtin_inf()))"
-            self.out.append(f"{indent}V sum_{self.names(node)} = {start};")
+            ordered = self.ordered and node.op == "mean"
+            kind, start = ("OrderedSum<T>", "{}") if ordered else ("V", start)
+            self.out.append(f"{indent}{kind} sum_{self.names(node)} = {start};")
         self.out.append(f"{indent}auto {name} = [&](auto at) __attribute__((always_inline)) {{")
         inside = indent + "  "
         uses = Counter(a for node in loop.steps if node not in loop.loads for a in node.args)
@@ -201,7 +207,8 @@ class Writer:
         for node in loop.reductions:
             argument, into = node.args[0], f"sum_{self.names(node)}"
             if node.op == "mean":
-                self.out.append(f"{inside}{into} += only({self._value(argument)}, at, T(0));")
+                value = f"only({self._value(argument)}, at, T(0))"
+                self.out.append(f"{inside}{into}.add(at, {value});" if self.ordered else f"{inside}{into} += {value};")
             else:
                 lowest = "T(-__builtin_inf())"
                 self.out.append(f"{inside}{into} = maximum({into}, only({self._value(argument)}, at, {lowest}));")

@@ -4,7 +4,8 @@
     generate(model, vocabulary, "ROMEO:", samples=3)     whole samples, with each token's probability
     memorisation(sample.tokens, corpus.train)            how much of a sample is copied
 
-It knows no task: `model(ids, state)` gives scores and the next state, and `vocabulary` turns ids into text.
+It knows no task: `model(ids, state)` gives scores and the next state, and `vocabulary` turns ids into text. What the engine
+can run is written by it (`native`), the rest in Python (`reference`); `way(model)` says which and why.
 Names are loaded when first used, because the settings alone need no PyTorch.
 """
 
@@ -17,6 +18,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "writer": "Piece Sample",
         "session": "Session",
         "beam": "beam_search",
+        "choice": "way",
         "sampling": "generate stream",
         "copies": "memorisation",
         "report": "spans",

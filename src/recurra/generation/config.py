@@ -8,6 +8,9 @@ from recurra import config
 from recurra.config import Count, Range
 from recurra.errors import ConfigError, setting
 
+_OF_A_DRAW = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "presence_penalty")
+_OF_A_DRAW += ("frequency_penalty", "logit_bias", "seed")
+
 
 @dataclasses.dataclass(frozen=True)
 class GenerationConfig:
@@ -29,6 +32,12 @@ class GenerationConfig:
     """Makes tokens of the last `repetition_window` less likely, by dividing their score; 1 = off."""
     repetition_window: Annotated[int, Range(1, words="{} tokens", form=10_000)] = 64
     """How far back the repetition penalty looks, in tokens, prompt included."""
+    presence_penalty: Annotated[float, Range(-100, 100)] = 0.0
+    """Taken from the score of every token that the new text has already; 0 = off."""
+    frequency_penalty: Annotated[float, Range(-100, 100)] = 0.0
+    """Taken from a token's score for each time the new text has it; 0 = off."""
+    logit_bias: tuple[str, ...] = ()
+    """Added to a token's score, as TOKEN=NUMBER: e=-2 makes an e rarer, e=-100 keeps it out. May be given several times."""
     seed: Annotated[int | None, Range(0, 2**64 - 1, words="a whole number, {}", form=2**53 - 1)] = None
     """The same seed gives the same text; left out, one is drawn and reported."""
     stop: tuple[str, ...] = ()
@@ -41,6 +50,8 @@ class GenerationConfig:
     """Whether the text begins with the prompt."""
     stop_at_document_end: bool = False
     """Whether to stop where the model ends the document; otherwise it goes on with the next one."""
+    precision: Literal["float32", "bfloat16", "int8"] = "float32"
+    """What the engine multiplies in: bfloat16 and int8 are faster and a little coarser; int8 gives the same text everywhere."""
     context: Annotated[int, Range(0, words="{} tokens", form=4096)] = 0
     """0 = carry the state from token to token; n = read the last n tokens anew for each, which is slower."""
 
@@ -49,6 +60,11 @@ class GenerationConfig:
         object.__setattr__(self, "stop", stop)
         texts = all(isinstance(text, str) and text for text in stop)
         config.require(self, "stop", texts, "strings of at least one character")
+        bias = self.logit_bias
+        if isinstance(bias, dict):
+            bias = tuple(f"{text}={number}" for text, number in bias.items())
+        object.__setattr__(self, "logit_bias", (bias,) if isinstance(bias, str) else tuple(bias))
+        self.biases()
         # Before the check of all: its words speak of schedules too.
         self.temperature_at(0.0)
         config.check(self)
@@ -58,7 +74,7 @@ class GenerationConfig:
     def _check_beam(self):
         """Beam search is not a draw: what shapes the draw would have no effect, so it is refused."""
         default = {option.name: option.default for option in config.options(type(self))}
-        for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed"):
+        for name in _OF_A_DRAW:
             if getattr(self, name) != default[name]:
                 raise ConfigError(
                     f"{setting(name)} has no effect with {setting('beam', self.beam)}: beam search draws nothing; drop one"
@@ -67,6 +83,22 @@ class GenerationConfig:
             raise ConfigError(
                 f"{setting('samples')} is {self.samples}; expected at most {setting('beam', self.beam)}, the texts it keeps"
             )
+
+    def biases(self) -> list[tuple[str, float]]:
+        """The tokens of `logit_bias`, as text, and what is added to their scores."""
+        found = []
+        for entry in self.logit_bias:
+            text, _, number = entry.rpartition("=") if isinstance(entry, str) else ("", "", "")
+            try:
+                value = float(number)
+            except ValueError:
+                value = math.nan
+            if not text or not math.isfinite(value):
+                raise ConfigError(
+                    f"{setting('logit_bias')} has {entry!r}; expected a token and a number with = between them, such as e=-2"
+                )
+            found.append((text, value))
+        return found
 
     def temperature_at(self, progress: float) -> float:
         """The temperature at a share of the length: 0 at the first token, 1 at the last."""

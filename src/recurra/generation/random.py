@@ -31,6 +31,11 @@ class Random:
     def __init__(self, seed: int, sample: int = 0):
         self._state = seed ^ mix(sample)
 
+    @property
+    def state(self) -> int:
+        """The 64 bits that the next number is made of."""
+        return self._state
+
     def bits(self) -> int:
         """The next 64 bits."""
         self._state = (self._state + 0x9E3779B97F4A7C15) & _MASK

@@ -1,6 +1,6 @@
 """Scores → the token: temperature, filters, draw. Pure functions on float64 rows over the vocabulary.
 
-    logits ─ penalty ─ softmax(· / temperature) ─ top_k ─ top_p ─ min_p ─ draw at u
+    logits + bias ─ penalties ─ softmax(· / temperature) ─ top_k ─ top_p ─ min_p ─ draw at u
 
 Every function takes (..., V) and treats each row alone. Ties go to the lower id, sums run in the order of the
 ids, and all arithmetic is in doubles, so that another language draws the same token from the same scores.
@@ -31,6 +31,11 @@ def penalise(logits: np.ndarray, recent: np.ndarray, penalty: float) -> np.ndarr
     scores = logits[recent]
     logits[recent] = np.where(scores > 0, scores / penalty, scores * penalty)
     return logits
+
+
+def discourage(logits: np.ndarray, counts: np.ndarray, presence: float, frequency: float) -> np.ndarray:
+    """The scores (..., V) less `presence` for every token drawn, and `frequency` for each time; counts (..., V)."""
+    return logits - np.where(counts > 0, presence + frequency * counts, 0.0)
 
 
 def top_k(probabilities: np.ndarray, k: int) -> np.ndarray:

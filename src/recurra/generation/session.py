@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from recurra.errors import ConfigError, RunError, setting
+from recurra.generation.tokens import NOT_FINITE
 from recurra.nn import select_state
 
 # Where the state is carried, prompts are fed this many tokens at a time: a long one needs no more memory than a short one.
@@ -56,10 +57,7 @@ class Session:
             self._past = ids
         # Catches NaN and infinity, and a row where nothing is possible.
         if not np.isfinite(logits.max(-1)).all():
-            raise RunError(
-                "the model's scores are not finite (NaN or infinity), so nothing can be drawn: its weights "
-                f"are damaged or its training diverged; load an earlier checkpoint, or train with a lower {setting('lr')}"
-            )
+            raise RunError(NOT_FINITE)
         return logits
 
     def select(self, rows) -> None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from recurra.errors import RunError, VocabularyError
+from recurra.errors import RunError, VocabularyError, setting
+from recurra.generation.config import GenerationConfig
 
 
 def prompt_ids(vocabulary, prompt: str) -> np.ndarray:
@@ -21,13 +22,38 @@ def _start(vocabulary) -> int:
     return int(newline[-1]) if vocabulary.unk not in newline else 0
 
 
-def allowed(scores: np.ndarray, vocabulary, last: np.ndarray) -> np.ndarray:
-    """The scores (B, V) without what is never drawn: the unknown token, and the end of an empty document."""
-    if scores.shape[-1] != len(vocabulary):
+NOT_FINITE = (
+    "the model's scores are not finite (NaN or infinity), so nothing can be drawn: its weights "
+    f"are damaged or its training diverged; load an earlier checkpoint, or train with a lower {setting('lr')}"
+)
+NOTHING_LEFT = "the model leaves no token to draw: its vocabulary has nothing but special tokens"
+
+
+def check_size(scores: int, vocabulary) -> None:
+    """RunError where a model gives more or fewer scores than the vocabulary has tokens."""
+    if scores != len(vocabulary):
         raise RunError(
-            f"the model gives {scores.shape[-1]} scores, the vocabulary has {len(vocabulary)} tokens: they "
+            f"the model gives {scores} scores, the vocabulary has {len(vocabulary)} tokens: they "
             "are not from the same run; load both from one folder"
         )
+
+
+def biases(vocabulary, config: GenerationConfig) -> np.ndarray:
+    """What `logit_bias` adds to each token's score, (V,). VocabularyError for a text that is not one token."""
+    added = np.zeros(len(vocabulary))
+    for text, number in config.biases():
+        ids = vocabulary.encode(text, where=setting("logit_bias"))
+        if len(ids) != 1:
+            raise VocabularyError(
+                f"{setting('logit_bias')} names {text!r}, which is {len(ids)} tokens of this model; expected a text that is one"
+            )
+        added[ids[0]] += number
+    return added
+
+
+def allowed(scores: np.ndarray, vocabulary, last: np.ndarray) -> np.ndarray:
+    """The scores (B, V) without what is never drawn: the unknown token, and the end of an empty document."""
+    check_size(scores.shape[-1], vocabulary)
     if vocabulary.unk is None and vocabulary.eod is None:
         return scores
     scores = scores.copy()
@@ -36,5 +62,5 @@ def allowed(scores: np.ndarray, vocabulary, last: np.ndarray) -> np.ndarray:
     if vocabulary.eod is not None:
         scores[last == vocabulary.eod, vocabulary.eod] = -np.inf
     if np.isneginf(scores.max(-1)).any():
-        raise RunError("the model leaves no token to draw: its vocabulary has nothing but special tokens")
+        raise RunError(NOTHING_LEFT)
     return scores

@@ -223,16 +223,17 @@ FAULTS = {status: {"model": Fault, "description": words} for status, words in _F
 """What every endpoint may answer instead."""
 
 
-_STOP = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=16)]
+_TEXTS = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=16)]
 
 
 def _generation_field(option: config.Option) -> tuple[Any, Any]:
-    kind = _STOP if option.name == "stop" else option.type
+    several = isinstance(option.default, tuple)
+    kind = _TEXTS if several else option.type
     if option.choices:
         kind = Literal[option.choices]
     if option.type is int:
         kind = Annotated[int, Field(ge=0, le=option.range.form or 10**9)]
-    return kind | None if option.optional else kind, list(option.default) if option.name == "stop" else option.default
+    return kind | None if option.optional else kind, list(option.default) if several else option.default
 
 
 GENERATION = tuple(o for o in config.options(GenerationConfig) if o.name not in ("samples", "beam"))

@@ -164,21 +164,21 @@ def test_a_whole_file_of_another_system_is_made_again(here):
     body = b"not a library of this system"
     path.write_bytes(body + hashlib.sha256(body).digest() + cache.VERSION)
     assert cache.find(TINY, PLAIN) == path
-    assert library._load(TINY, PLAIN, ["answer"]).answer() == 42
+    assert library.load(TINY, PLAIN, ["answer"]).answer() == 42
 
 
 @needs_compiler
 def test_a_library_without_the_right_symbols_is_made_again(here):
     path = cache.fetch(TINY, PLAIN)
     cache.make(TINY._replace(source=TINY.source.replace("answer", "question")), PLAIN, path)
-    assert library._load(TINY, PLAIN, ["answer"]).answer() == 42
+    assert library.load(TINY, PLAIN, ["answer"]).answer() == 42
     assert answer(path) == 42
 
 
 @needs_compiler
 def test_code_that_lacks_a_symbol_has_no_kernel(here):
     with pytest.raises(CompileError, match=r"tiny-.*-plain.so was compiled but cannot be loaded: .*reply"):
-        library._load(TINY, PLAIN, ["answer", "reply"])
+        library.load(TINY, PLAIN, ["answer", "reply"])
 
 
 @needs_compiler
@@ -454,11 +454,13 @@ import sys
 sys.modules["torch"] = None
 from recurra import cells
 from recurra.backends.cpu import build, cache, library, processor
-units = [library.core_unit(), *(library.unit(cell)[0] for cell in cells.built_in().values())]
+from recurra.engine import library as engine
+units = [library.core_unit(), engine.unit(), *(library.unit(cell)[0] for cell in cells.built_in().values())]
+units += [engine.step_unit(cell)[0] for cell in cells.built_in().values()]
 print(len({cache.file_name(unit, processor.known()[0]) for unit in units}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == str(1 + len(cells.names())), done.stderr
+    assert done.stdout.strip() == str(2 + 2 * len(cells.names())), done.stderr
 
 
 @needs_compiler

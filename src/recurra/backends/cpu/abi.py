@@ -61,8 +61,13 @@ Call = structure("Call", Direction=Direction)
 
 def layout() -> str:
     """Every field of the structures as ctypes lays them out, in the words of the core's recurra_layout."""
+    return layout_of(Step, Cell, Direction, Call)
+
+
+def layout_of(*structures: type[ctypes.Structure]) -> str:
+    """Name, type, place and size of every field."""
     parts = []
-    for part in (Step, Cell, Direction, Call):
+    for part in structures:
         for name, spelled in part.spelled.items():
             field = getattr(part, name)
             parts.append(f"{part.__name__}.{name} {spelled} {field.offset} {field.size};")

@@ -75,14 +75,16 @@ def version(found: Compiler) -> str:
     return (said.stdout.splitlines() or ["says nothing of its version"])[0]
 
 
-def command(found: Compiler, isa: Isa, source: Path, out: Path) -> list[str]:
-    """The whole command line."""
+def command(found: Compiler, isa: Isa, source: Path, out: Path, more: tuple[str, ...] = ()) -> list[str]:
+    """The whole command line. more: flags that come after those of every unit."""
     flags = FLAGS if sys.platform != "darwin" else tuple(flag for flag in FLAGS if flag != "-fno-plt")
-    return [*found.command, *flags, *isa.flags, f"-I{native()}", str(source), "-o", str(out), *LIBRARIES]
+    return [*found.command, *flags, *isa.flags, *more, f"-I{native()}", str(source), "-o", str(out), *LIBRARIES]
 
 
-def compile(source: str, name: str, isa: Isa, out: Path) -> None:
-    """Compile `source` into the shared library `out`. name: for the compiler's messages. Raises CompileError."""
+def compile(source: str, name: str, isa: Isa, out: Path, more: tuple[str, ...] = ()) -> None:
+    """Compile `source` into the shared library `out`. name: for the compiler's messages. more: as in `command`.
+
+    Raises CompileError."""
     found = compiler()
     with tempfile.TemporaryDirectory(prefix="recurra-") as folder:
         if why := trust.objection(folder):
@@ -91,7 +93,7 @@ def compile(source: str, name: str, isa: Isa, out: Path) -> None:
         file.write_text(source, encoding="utf-8")
         # The compiler's own temporary files belong there too: a killed build leaves them where the system clears up.
         environment = os.environ | {"TMPDIR": folder}
-        words = command(found, isa, file, out)
+        words = command(found, isa, file, out, more)
         try:
             done = subprocess.run(
                 words, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False, env=environment

@@ -41,6 +41,7 @@ class Unit(NamedTuple):
     name: str
     source: str
     headers: tuple[str, ...]  # those in native/ that the source includes, also by way of others
+    flags: tuple[str, ...] = ()  # of the compiler, beside those of every unit
 
     @property
     def key(self) -> str:
@@ -50,11 +51,21 @@ class Unit(NamedTuple):
 
 @functools.cache
 def _key(unit: Unit) -> str:
-    digest = hashlib.sha256(VERSION)
+    digest = hashlib.sha256(" ".join([VERSION.decode(), *unit.flags]).encode())
     for part in (unit.source, *(f"{h}\n{(build.native() / h).read_text('utf-8')}" for h in unit.headers)):
         code = re.sub("//.*", "", part)  # a comment may tell a function's address, another one in each process
         digest.update(f"{len(code)}\n{code}".encode())
     return digest.hexdigest()[:16]
+
+
+def headers(source: str) -> tuple[str, ...]:
+    """The files of native/ that a source includes, also by way of others, in the order of their names."""
+    found, todo = set(), [source]
+    while todo:
+        new = set(re.findall(r'^#include "(.+)"', todo.pop(), re.MULTILINE)) - found
+        found |= new
+        todo += [(build.native() / name).read_text("utf-8") for name in new]
+    return tuple(sorted(found))
 
 
 def file_name(unit: Unit, isa: Isa) -> str:
@@ -117,7 +128,7 @@ def make(unit: Unit, isa: Isa, target: Path) -> None:
         raise CompileError(f"{target.parent} cannot be written: {error.strerror}") from error
     part = Path(name)
     try:
-        build.compile(unit.source, unit.name, isa, part)
+        build.compile(unit.source, unit.name, isa, part, unit.flags)
         with part.open("r+b") as file:
             digest = hashlib.sha256(file.read()).digest()
             file.write(digest + VERSION)

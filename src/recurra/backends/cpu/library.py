@@ -128,10 +128,9 @@ def unit(cell: Cell) -> tuple[Unit, Any]:
 
 @functools.cache
 def core_unit() -> Unit:
-    """The core: native/core.cpp and every header there."""
-    place = build.native()
-    headers = sorted(file.name for file in place.glob("*.h"))
-    return Unit("core", (place / "core.cpp").read_text("utf-8"), tuple(headers))
+    """The core: native/core.cpp and what it includes."""
+    source = (build.native() / "core.cpp").read_text("utf-8")
+    return Unit("core", source, cache.headers(source))
 
 
 def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
@@ -145,7 +144,7 @@ def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
         return Unavailable(f"its step cannot be compiled: {reason}")
     try:
         core = _core(isa)
-        library = _load(what, isa, [symbol for kind in _KINDS for _, _, symbol in _symbols(meta, kind)])
+        library = load(what, isa, [symbol for kind in _KINDS for _, _, symbol in _symbols(meta, kind)])
     except CompileError as error:
         _warn(f"{_first_up(str(error))}. So {cell!r} has no compiled kernel here and runs slower. {_hint(error)}")
         return Unavailable(str(error))
@@ -159,7 +158,7 @@ def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
 
 @functools.cache
 def _core(isa: Isa) -> Core:
-    library = _load(core_unit(), isa, _CORE)
+    library = load(core_unit(), isa, _CORE)
     *functions, _ = (getattr(library, symbol) for symbol in _CORE)
     for function in functions:
         function.restype, function.argtypes = c_long, (c_void_p,)
@@ -176,7 +175,7 @@ def check_layout(core: str, ours: str) -> None:
         )
 
 
-def _load(what: Unit, isa: Isa, symbols: Iterable[str]) -> CDLL:
+def load(what: Unit, isa: Isa, symbols: Iterable[str]) -> CDLL:
     """Compile if need be, and load. What does not load although it is whole (another system's), or lacks one of the symbols,
     is compiled again, once."""
     symbols, tried = tuple(symbols), False
@@ -266,4 +265,4 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-__all__ = ["Core", "Made", "Unavailable", "by_key", "core_unit", "forked", "made", "parallel", "unit"]
+__all__ = ["Core", "Made", "Unavailable", "by_key", "core_unit", "forked", "load", "made", "parallel", "unit"]

@@ -35,7 +35,7 @@ def _isa(name: str, below: Isa | None, needs: str) -> Isa:
 _X86 = _isa("x86", None, "")
 _AVX2 = _isa("avx2", _X86, "avx avx2 fma f16c bmi1 bmi2")
 _AVX512 = _isa("avx512", _AVX2, "avx512f avx512bw avx512cd avx512dq avx512vl")
-_AVX512BF16 = _isa("avx512bf16", _AVX512, "avx512_bf16")
+_AVX512BF16 = _isa("avx512bf16", _AVX512, "avx512_bf16 avx512_vnni")
 
 # machine → its instruction sets, the best first
 ISAS: dict[str, tuple[Isa, ...]] = {

@@ -109,6 +109,10 @@ class LanguageModel(nn.Module):
     def _options(self, length: int, options: dict[str, Any]) -> dict[str, Any]:
         return {"length": length, "context": self.config.context} | options
 
+    def explain(self, precision: str = "float32") -> str:
+        """Who writes this model's text, the engine or Python, and why: `print(model.explain())`."""
+        return str(generation.way(self, precision))
+
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, vocabulary.json, model.safetensors."""
         saved.save(folder, self, SCHEMA, {"model": self.config}, Text(self.vocabulary))

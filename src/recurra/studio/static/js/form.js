@@ -79,7 +79,7 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
   return made;
 }
 
-const WIDE = new Set(["cell", "temperature", "stop"]);
+const WIDE = new Set(["cell", "temperature", "stop", "logit_bias"]);
 
 function control({ id, name, type, choices, start, cells, min, max, optional }) {
   if (type === "bool") return h("input", { type: "checkbox", id, checked: Boolean(start) });
@@ -102,6 +102,7 @@ function control({ id, name, type, choices, start, cells, min, max, optional }) 
   input.value = input.dataset.start;
   if (start === null || start === undefined) input.placeholder = name === "seed" ? "drawn" : "not set";
   if (name === "stop") input.placeholder = "for example \\n\\n";
+  if (name === "logit_bias") input.placeholder = "for example e=-2";
   return input;
 }
 
@@ -124,6 +125,6 @@ function read(field, input) {
   const text = input.value;
   if (text === input.dataset.start) return undefined;
   if (text === "") return field.optional ? null : undefined;
-  if (field.name === "stop") return text.split("|").filter(Boolean).map((part) => part.replaceAll("\\n", "\n").replaceAll("\\t", "\t"));
+  if (Array.isArray(field.start)) return text.split("|").filter(Boolean).map((part) => part.replaceAll("\\n", "\n").replaceAll("\\t", "\t"));
   return input.type === "number" || input.type === "range" ? Number(text) : text;
 }
