@@ -54,6 +54,43 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
     assert recurra("--resume", "sales-1", "--data", "moved.csv", "-q") == "runs/sales-1\n"
 
 
+def test_names_and_stamps_come_out_as_they_stood(recurra, tmp_path):
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "y": range(60)}) for name in ("001", "1e5")]).to_csv(
+        "a.csv", index=False
+    )
+    recurra("a.csv", *FLAGS, "-q")
+    lines = [line.split()[:2] for line in recurra("--model", "a-1", "--steps", 1).splitlines()[1:]]
+    assert lines == [["001", "2024-03-01"], ["1e5", "2024-03-01"]]
+    names = [row["unique_id"] for row in json.loads(recurra("--model", "a-1", "--json"))["forecasts"]]
+    assert names == ["001"] * 6 + ["1e5"] * 6
+    recurra("--model", "a-1", "--to", "next.csv")
+    assert (tmp_path / "next.csv").read_text().splitlines()[1].startswith(("001,2024-03-01,", '"001","2024-03-01",'))
+    # Beside a name that is no number, and as new rows: the fitted series all the same.
+    first = pd.DataFrame({"unique_id": "001", "ds": days, "y": range(60)})
+    pd.concat([first, first.assign(unique_id="A12")]).to_csv("b.csv", index=False)
+    assert recurra("b.csv", "--model", "a-1").splitlines()[1:7] == recurra("--model", "a-1").splitlines()[1:7]
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_stamps_of_any_unit_are_written_as_dates(recurra, unit, zone):
+    stamps = pd.date_range("2024-01-01", periods=60, tz=zone).as_unit(unit)
+    pd.DataFrame({"ds": stamps, "y": range(60)}).to_parquet("a.parquet")
+    recurra("a.parquet", *FLAGS, "-q")
+    want = "2024-03-01" + "+0000" * bool(zone)
+    assert recurra("--model", "a-1").splitlines()[1].split()[0] == want
+    assert json.loads(recurra("--model", "a-1", "--json"))["forecasts"][0]["ds"] == want
+    scores = json.loads(recurra("a.parquet", *FLAGS, "--windows", 1, "--json", "-q"))["scores"]
+    assert scores[0]["model"] == "forecast"
+
+
+def test_several_columns_that_name_series(recurra):
+    waves(60, 60).assign(item=7).to_csv("two.csv", index=False)
+    recurra("two.csv", *FLAGS, "--id-col", "unique_id,item", "-q")
+    assert recurra("--model", "two-1").splitlines()[1].split()[:2] == ["s0", "7"]
+
+
 def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
     recurra("sales.csv", *FLAGS, "--quantiles", "0.2,0.8", "--lags", "3, 12", "--past", "p,f", "-q")
     made = Forecaster.load("sales-1").parts

@@ -6,7 +6,7 @@ import click
 
 from recurra.cli import fitting
 from recurra.cli.options import NewFile, spare
-from recurra.cli.shown import table, to_json
+from recurra.cli.shown import numbers, table, to_json
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
 _WINDOWS = {"windows": "--windows fits on what is before them and keeps no run"}
@@ -87,35 +87,29 @@ def command(data, preset, to, steps, known, windows, stride, picture, **values):
     else:
         ahead = None if known is None else frames.load(known)
         found = shown = forecaster.predict(steps, ahead, frame=frame)
-    _show(forecaster, found, shown, to, picture, as_json)
+    _show(forecaster, found, shown, to, picture, as_json, model and forecaster.folder)
     if model and windows and not quiet:
         click.echo("honest where the run was fitted on rows before these windows; --model took it as it is", err=True)
 
 
-def _show(forecaster, found, shown, to, picture, as_json) -> None:
-    """Write what is to be written, and print the forecasts, or where windows were scored their scores."""
+def _show(forecaster, found, shown, to, picture, as_json, run) -> None:
+    """Write what is to be written, and print the forecasts, or the scores of windows. run: the folder, if any."""
     from recurra.tasks.forecasting.series import columns, frames
 
     if to:
         frames.write(found, to)
     if picture:
         forecaster.plot(found, picture)
-    content = {name: columns.values(shown, name).tolist() for name in columns.names(shown)}
+    content = {name: columns.texts(shown, name) for name in columns.names(shown)}
     if as_json:
         rows = [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
-        rows = [{k: v if isinstance(v, int | float | str) else str(v) for k, v in row.items()} for row in rows]
-        run = forecaster.folder and str(forecaster.folder)
-        click.echo(to_json({"run": run, ("forecasts" if shown is found else "scores"): rows}))
+        click.echo(to_json({"run": run and str(run), ("forecasts" if shown is found else "scores"): rows}))
     elif shown is not found or not to:
-        text = [[_shown(value) for value in row] for row in zip(*content.values(), strict=True)]
-        words = len(content) - sum(isinstance(column[0], float) for column in content.values())
-        click.echo(table(list(content), text, left=words))
+        words = [not isinstance(column[0], float) for column in content.values()]
+        parts = [
+            map(str, column) if word else numbers(column) for word, column in zip(words, content.values(), strict=True)
+        ]
+        click.echo(table(list(content), list(zip(*parts, strict=True)), left=sum(words)))
     for path in (to, picture):
         if path:
             click.echo(f"wrote {path}", err=True)
-
-
-def _shown(value) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return str(value)

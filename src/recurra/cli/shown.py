@@ -25,6 +25,18 @@ def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def numbers(column: list[float]) -> list[str]:
+    """Numbers of a column as people write them, with as many decimals as give the largest four digits: "1,234"; "" for NaN.
+
+    Where the largest is below a thousandth, or has more than 15 digits, with an exponent: "1.235e-12".
+    """
+    largest = max((abs(one) for one in column if math.isfinite(one)), default=0.0)
+    if largest and not 1e-3 <= largest < 1e15:
+        return ["" if one != one else "0" if one == 0 else f"{one:.4g}" for one in column]
+    digits = max(3 - math.floor(math.log10(largest)), 0) if largest else 0
+    return ["" if one != one else f"{round(one, digits) + 0.0:,.{digits}f}" for one in column]
+
+
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Rows in columns; the first `left` columns are words and stand left, the others numbers and stand right."""
     lines = [header, *rows]

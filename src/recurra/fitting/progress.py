@@ -82,7 +82,7 @@ def _live(stream: TextIO) -> Callable[[Event], None]:
                 smooth[name] = _SMOOTH * smooth.get(name, event[name]) + (1 - _SMOOTH) * event[name]
             epochs = about["steps"] / about["steps_per_epoch"]
             told = f"{_measures(smooth)}  {_speed(about)}  {duration(event['left'])} left"
-            title = f"epoch {event['epoch']:.1f}/{epochs:.3g}"
+            title = f"epoch {event['epoch']:.1f}/{_number(epochs)}"
             bar.update(bar.task_ids[0], completed=event["step"], description=title, told=told)
         elif kind == "sample" and event["text"]:
             console.print(Text(_shortened(event["text"]), style="dim"))
@@ -105,7 +105,7 @@ def _line(event: Event, about: Event) -> str:
             where = f"{event['processes']} processes on {where}"
         return f"{verb} {event['steps']:,} steps: {event['parameters']:,} parameters on {where}"
     if kind == "evaluate":
-        parts = [f"epoch {event['epoch']:.3g}", _measures(event), f"training {event['training_loss']:.3f}"]
+        parts = [f"epoch {_number(event['epoch'])}", _measures(event), f"training {event['training_loss']:.3f}"]
         return "  ".join([*parts, _speed(about), *["best"] * event["better"]])
     if kind == "fall":
         return (
@@ -122,6 +122,11 @@ def _measures(event: Event) -> str:
     # Where the task has nats, they are what its loss is.
     shown = {name: form for name, form in _SHOWN.items() if name in event and not (name == "loss" and "nats" in event)}
     return "  ".join(f"{short} {event[name]:.{digits}f}" for name, (short, digits) in shown.items())
+
+
+def _number(value: float) -> str:
+    """Three digits, and all those before the point: 0.125, 12.5, 1480."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 def _speed(about: Event) -> str:

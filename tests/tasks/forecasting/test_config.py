@@ -16,7 +16,7 @@ def test_settings_are_checked():
         "head": ("normal", "`head` is 'normal'"),
         "past": (("y",), "the column 'y' is named twice"),
         "target_col": ("forecast", "`target_col` is 'forecast'; expected a name that no column of the forecasts has"),
-        "id_col": ("cutoff", "`id_col` is 'cutoff'; expected a name that no column of the forecasts has"),
+        "id_col": ("cutoff", "`id_col` is ('cutoff',); expected a name that no column of the forecasts has"),
         "time_col": ("q0.5", "`time_col` is 'q0.5'; expected a name that no column of the forecasts has"),
         "freq": ("daily", "`freq` is 'daily'; expected one of"),
         "freqq": ("D", "did you mean `freq`?"),

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from recurra import config
-from recurra.config import Count, Fraction, Range
+from recurra.config import Count, Fraction, Range, Reads
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.training.config import TrainingConfig
@@ -15,14 +16,25 @@ from recurra.training.config import TrainingConfig
 _OURS = re.compile(r"forecast|naive|seasonal_naive|cutoff|q(0\.\d+|\d(\.\d+)?e-\d+)")
 
 
+def _frequency() -> ModuleType:
+    from recurra.tasks.forecasting.series import frequency
+
+    return frequency
+
+
+def _freq_name(freq: Any) -> Any:
+    return _frequency().name(freq)
+
+
 @dataclass(frozen=True)
 class SeriesConfig:
     """Which columns a frame has, how its stamps follow each other, and what is held out."""
 
-    freq: str | None = None
-    """Steps between stamps: 15min, h, D, B, W, MS, ME, QS, YS, a multiple such as 2h, or a whole number. Not set = found."""
-    id_col: str = "unique_id"
-    """The column that names each row's series; a frame without it is one series."""
+    freq: Annotated[str | None, Reads(_freq_name)] = None
+    """Steps between stamps: 15min, h, D, B, W-MON, MS, ME, QS-OCT, BME and others as pandas has them, a multiple such as 2h,
+    the days of a week (Mon Tue Wed Thu Fri Sat), or a whole number. Not set = found."""
+    id_col: tuple[str, ...] = ("unique_id",)
+    """The column, or several, that names each row's series; a frame without it is one series."""
     time_col: str = "ds"
     """The column of stamps: dates, times, or whole numbers."""
     target_col: str = "y"
@@ -46,22 +58,21 @@ class SeriesConfig:
     """Most training steps in an epoch; where there are more windows, each epoch draws from all of them anew."""
 
     def __post_init__(self):
-        for name in ("past", "future", "static"):
+        for name in ("id_col", "past", "future", "static"):
             _words(self, name)
         config.check(self)
-        used = [self.id_col, self.time_col, self.target_col, *self.past, *self.future]
+        used = [*self.id_col, self.time_col, self.target_col, *self.past, *self.future]
         validation = self.validation
         held = validation is None or validation < 1 or float(validation).is_integer()
         config.require(self, "validation", held, "a fraction below 1, or a whole number of steps")
         for name in {name for name in used if used.count(name) > 1}:
             raise ConfigError(f"the column {name!r} is named twice; each column has one use")
         for field in ("id_col", "time_col", "target_col"):
-            free = not _OURS.fullmatch(getattr(self, field))
+            names = self.id_col if field == "id_col" else (getattr(self, field),)
+            free = bool(names) and not any(map(_OURS.fullmatch, names))
             config.require(self, field, free, "a name that no column of the forecasts has; rename the column")
         if self.freq is not None:
-            from recurra.tasks.forecasting.series import frequency
-
-            frequency.parse(self.freq)
+            _frequency().parse(self.freq)
 
 
 @dataclass(frozen=True)

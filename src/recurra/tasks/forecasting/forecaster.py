@@ -29,7 +29,7 @@ from recurra.tasks.forecasting.task import ForecastTask
 class Forecaster(Parameters, Estimator):
     """Forecasts many series with one recurrent network: `Forecaster(horizon=12, freq="MS").fit(frame).predict()`.
 
-    horizon: steps to forecast. freq: steps between stamps, "h", "D", "MS", 1 ...; default is found.
+    horizon: steps to forecast. freq: steps between stamps, "h", "D", "MS", 1 ..., or an offset of pandas; default is found.
     preset: a recipe of PRESETS, and with it the value of each setting whose default is None here and not in its class.
     The others are the fields of SeriesConfig, ForecastConfig and TrainingConfig, and parameters as scikit-learn has them.
 
@@ -46,10 +46,10 @@ class Forecaster(Parameters, Estimator):
     def __init__(
         self,
         horizon: int = 24,
-        freq: str | int | None = None,
+        freq: Any = None,
         *,
         preset: str = "default",
-        id_col: str = "unique_id",
+        id_col: str | Iterable[str] = ("unique_id",),
         time_col: str = "ds",
         target_col: str = "y",
         past: str | Iterable[str] = (),
@@ -98,10 +98,7 @@ class Forecaster(Parameters, Estimator):
         self._checked()
 
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
-        values = (more or {}) | self._given()
-        if "freq" in values:
-            values["freq"] = str(values["freq"])
-        return settings(**values)
+        return settings(**((more or {}) | self._given()))
 
     # The lifecycle
 

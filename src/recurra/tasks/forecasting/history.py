@@ -15,9 +15,9 @@ from recurra.tasks.forecasting.series import frequency
 from recurra.tasks.forecasting.series.panel import Form, Panel
 from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, Sizes, describe
 
-_FORMAT = "history/2"
+_FORMAT = "history/3"
 _ENDING = ".safetensors"
-_ARRAYS = ("offsets", "y", "seen", "past", "known", "wait", "earlier")
+_ARRAYS = ("begin", "offsets", "y", "seen", "past", "known", "wait", "earlier")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,13 @@ class History(Filed):
         freq = frequency.parse(about["freq"])
         first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
         columns = {name: arrays[name] for name in _ARRAYS}
-        panel = Panel(freq=freq, ids=about["ids"], first=first, static=about["static"], **columns)
+        panel = Panel(
+            freq=freq,
+            ids=[tuple(one) if isinstance(one, list) else one for one in about["ids"]],
+            first=first,
+            static=about["static"],
+            **columns,
+        )
         return cls(panel, Scale(arrays["level"], arrays["size"]), Carried(arrays["since"]))
 
     def scales_of(self, panel: Panel, measured: Scale, named: bool) -> Scale:
@@ -65,8 +71,7 @@ class History(Filed):
         named: a series is known by its name. Else it is the fitted one where it has the same values at the same stamps.
         """
         if named:
-            where = {name: s for s, name in enumerate(self.panel.ids)}
-            place = np.array([where.get(name, -1) for name in panel.ids])
+            place = self.panel.numbered(panel.ids)
         elif len(self.panel.ids) == 1:
             place = np.array([0 if self._has(panel, s) else -1 for s in range(len(panel.ids))])
         else:
@@ -107,4 +112,7 @@ def kept(model: ForecastConfig) -> int:
 
 
 def _plain(values: list) -> list:
-    return [one.item() if isinstance(one, np.generic) else one for one in values]
+    return [
+        _plain(list(one)) if isinstance(one, tuple) else one.item() if isinstance(one, np.generic) else one
+        for one in values
+    ]

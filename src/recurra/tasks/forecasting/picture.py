@@ -24,9 +24,10 @@ def draw(parts: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, 
     # A frame that holds no forecasts is refused here.
     for name in MODELS:
         columns.values(forecasts, name)
-    names = columns.values(forecasts, config.id_col) if config.id_col in present else None
-    known = [config.target_col] if names is None else list(dict.fromkeys(names.tolist()))
-    ids = known[:_MOST] if ids is None else [ids] if isinstance(ids, str | int) else list(ids)
+    named = [columns.values(forecasts, name).tolist() for name in config.id_col if name in present]
+    names = list(zip(*named, strict=True)) if len(named) > 1 else named[0] if named else None
+    known = [config.target_col] if names is None else list(dict.fromkeys(names))
+    ids = known[:_MOST] if ids is None else [ids] if isinstance(ids, str | int) or ids in known else list(ids)
     for name in ids:
         if name not in known:
             raise ConfigError(f"there is no forecast of series {name!r}; {nearest(name, known)}")
@@ -34,11 +35,11 @@ def draw(parts: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, 
     FigureCanvasAgg(figure)
     for k, name in enumerate(ids):
         axes = figure.add_subplot(len(ids), 1, k + 1)
-        rows = slice(None) if names is None else names == name
-        content = {c: columns.values(forecasts, c)[rows] for c in present if c not in (config.id_col, config.time_col)}
-        stamps = columns.stamps(forecasts, config.time_col)[rows]
+        rows = slice(None) if names is None else np.array([one == name for one in names])
+        content = {c: columns.values(forecasts, c)[rows] for c in present if c not in (*config.id_col, config.time_col)}
+        stamps = columns.stamps(forecasts, config.time_col, panel and panel.freq)[rows]
         _series(axes, panel, name, stamps, content, parts, history)
-        axes.set_title(str(name), loc="left", fontsize=10)
+        axes.set_title(" ".join(map(str, name)) if isinstance(name, tuple) else str(name), loc="left", fontsize=10)
         if k == 0:
             axes.legend(loc="upper left", fontsize=8, ncols=3)
     if path is not None:

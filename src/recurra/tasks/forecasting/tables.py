@@ -33,7 +33,7 @@ def forecasts(
     owners, places = np.repeat(series, steps), (cuts[:, None] + np.arange(steps)).reshape(-1)
     content = {}
     if form.has_ids:
-        content[config.id_col] = [panel.ids[s] for s in owners]
+        content |= dict(zip(config.id_col, name_columns([panel.ids[s] for s in owners]), strict=True))
     content[config.time_col] = form.out(panel.at(owners, places))
     if truth:
         content["cutoff"] = form.out(panel.at(owners, np.repeat(cuts - 1, steps)))
@@ -45,7 +45,12 @@ def forecasts(
     season = parts["model"].season or panel.freq.season
     content["naive"] = baselines.naive(panel, series, cuts, steps).reshape(-1)
     content["seasonal_naive"] = baselines.seasonal_naive(panel, series, cuts, steps, season).reshape(-1)
-    return frames.make(content, form)
+    return frames.make(content, form, (config.time_col, *(["cutoff"] * truth)))
+
+
+def name_columns(names: list) -> list[list]:
+    """Names of series as the columns that they stand in."""
+    return [list(part) for part in zip(*names, strict=True)] if names and isinstance(names[0], tuple) else [names]
 
 
 def scores(parts: dict[str, Any], form: Form, panel: Panel, cv: Any) -> Any:
@@ -94,23 +99,19 @@ def smapes(parts: dict[str, Any], forecasts: Any) -> dict[str, float]:
 def _windows(parts: dict[str, Any], form: Form, panel: Panel, cv: Any) -> list[tuple[int, int]]:
     """For each row of a cross-validation its series and how many steps were known."""
     config = parts["series"]
-    where = {name: s for s, name in enumerate(panel.ids)}
-    names = (
-        columns.values(cv, config.id_col).tolist()
-        if form.has_ids
-        else [panel.ids[0]] * len(columns.values(cv, "cutoff"))
-    )
-    missing = next((name for name in names if name not in where), None)
-    if missing is not None:
+    named = [columns.values(cv, name).tolist() for name in config.id_col] if form.has_ids else []
+    names = list(zip(*named, strict=True)) if len(named) > 1 else named[0] if named else None
+    cutoffs = columns.stamps(cv, "cutoff", panel.freq)
+    owners = np.zeros(len(cutoffs), np.int64) if names is None else panel.numbered(names)
+    if (owners < 0).any():
         raise DataError(
-            f"the frame has no series {missing!r}, which the forecasts have; give the frame they were made from"
+            f"the frame has no series {names[int((owners < 0).argmax())]!r}, which the forecasts have; give the frame they"
+            " were made from"
         )
-    cutoffs = columns.stamps(cv, "cutoff")
-    owners = np.array([where[name] for name in names])
     known = np.zeros(len(owners), np.int64)
     for s in np.unique(owners):
         rows = owners == s
-        known[rows] = panel.freq.positions(cutoffs[rows], panel.first[s])[0] + 1
+        known[rows] = panel.places_of(s, cutoffs[rows])[0] + 1
         strange = (known[rows] < 1) | (known[rows] > panel.lengths[s])
         if strange.any():
             raise DataError(

@@ -115,4 +115,4 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
 
 
 def _digits(numbers: Any) -> str:
-    return " ".join(f"{number:.4g}" for number in np.atleast_1d(numbers))
+    return " ".join(f"{n:.4g}" if abs(n) < 9999.5 else f"{n:,.0f}" for n in np.atleast_1d(numbers))

@@ -1,58 +1,15 @@
-"""Columns of frames of any library: stamps in and out, names that repeat."""
+"""Columns of frames of any library: names, numbers, what stands in a file."""
 
-import datetime
+import decimal
 
-import narwhals.stable.v2 as narwhals
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pytest
 from helpers.series import read
 
 from recurra.errors import DataError
 from recurra.tasks.forecasting.series import frames
-
-
-def test_stamps_go_out_as_they_came():
-    texts = ["1949-01", "1949-02", "1949-03"]
-    panel, form = read(pl.DataFrame({"ds": texts, "y": [1, 2, 3]}))
-    assert (str(panel.freq), form.stamps, form.has_ids) == ("MS", "text:M:T", False)
-    assert form.out(panel.stamps()) == texts
-    minutes = ["2024-05-01 10:00", "2024-05-01 10:30", "2024-05-01 11:00"]
-    panel, form = read(pl.DataFrame({"ds": minutes, "y": [1, 2, 3]}))
-    assert form.out(panel.stamps()) == minutes
-    days = [datetime.date(2024, 2, d) for d in (27, 28, 29)]
-    panel, form = read(pl.DataFrame({"ds": days, "y": [1, 2, 3]}))
-    assert form.out(panel.at(np.zeros(1, int), np.array([3]))) == [datetime.date(2024, 3, 1)]
-
-
-@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
-@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
-def test_stamps_go_out_in_the_unit_they_came_in(library, unit):
-    """So that forecasts can be joined to the frame: polars and pyarrow join columns of one type alone."""
-    days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], f"datetime64[{unit}]")
-    frame = library({"ds": days, "y": [1, 2, 3]})
-    panel, form = read(frame)
-    back = frames.make({"ds": form.out(panel.stamps())}, form)
-    came, went = (narwhals.from_native(one).schema["ds"] for one in (frame, back))
-    assert came == went == narwhals.Datetime(unit)
-
-
-def test_a_time_zone_is_said():
-    frame = pd.DataFrame({"ds": pd.date_range("2024", periods=3, tz="Europe/Berlin"), "y": [1, 2, 3]})
-    with pytest.raises(DataError, match="the column 'ds' has the time zone Europe/Berlin; convert it to UTC"):
-        read(frame)
-    aware = [datetime.datetime(2024, 1, k, tzinfo=datetime.UTC) for k in (1, 2, 3)]
-    with pytest.raises(DataError, match="the column 'ds' has the time zone UTC; convert it to UTC"):
-        read(pd.DataFrame({"ds": pd.Series(aware, dtype=object), "y": [1, 2, 3]}))
-
-
-def test_dates_and_times_in_a_column_of_objects_go_out_as_they_came():
-    for days in ([datetime.date(2024, 2, d) for d in (27, 28)], [datetime.datetime(2024, 2, d) for d in (27, 28)]):
-        panel, form = read(pd.DataFrame({"ds": pd.Series(days, dtype=object), "y": [1, 2]}))
-        assert form.stamps == type(days[0]).__name__
-        assert list(form.out(panel.stamps())) == days
 
 
 def test_columns_of_one_name_are_said(tmp_path):
@@ -63,13 +20,53 @@ def test_columns_of_one_name_are_said(tmp_path):
             read(frame)
 
 
-def test_stamps_as_pandas_keeps_them_are_told_the_way():
-    months = pd.period_range("2020", periods=5, freq="M")
-    y = pd.DataFrame({"y": np.arange(5.0)})
-    for frame in (y.set_index(months.to_timestamp()), y.set_index(months.rename("ds"))):
-        with pytest.raises(DataError, match=r"the frame has 'ds' as its index.*: frame.reset_index\(names='ds'\)"):
-            read(frame)
-    with pytest.raises(DataError, match=r"'ds' holds periods; make their first stamps of them: .dt.to_timestamp\(\)"):
-        read(y.assign(ds=months))
-    with pytest.raises(DataError, match="the frame has no column 'y'"):
-        read(pd.DataFrame({"ds": months.to_timestamp()}))
+def test_several_columns_name_a_series():
+    data = {"shop": ["a", "a", "a", "a"], "item": [2, 1, 2, 1], "ds": [1, 1, 2, 2], "y": [1, 2, 3, 4]}
+    panel, form = read(pl.DataFrame(data), id_col=("shop", "item"), static=("item",))
+    assert (panel.ids, panel.y.tolist(), panel.static) == ([("a", 1), ("a", 2)], [2, 4, 1, 3], [["1"], ["2"]])
+    with pytest.raises(DataError, match="the frame has no column 'item'"):
+        read(pl.DataFrame(data).drop("item"), id_col=("shop", "item"))
+
+
+@pytest.mark.parametrize(
+    "values", [[decimal.Decimal("1.5"), None, 2], [1, 2.5, None], [np.float32(1), pd.NA, True]], ids=str
+)
+def test_objects_that_are_numbers(values):
+    frame = pd.DataFrame({"ds": [1, 2, 3], "y": pd.Series(values, dtype=object)})
+    panel, _ = read(frame, fill="forward")
+    want = [np.nan if value is None or value is pd.NA else float(value) for value in values]
+    assert panel.y[panel.seen].tolist() == [one for one in want if one == one]
+    prices = [decimal.Decimal("1.10"), decimal.Decimal("2.20")]
+    assert read(pl.DataFrame({"ds": [1, 2], "y": prices}))[0].y.tolist() == [1.1, 2.2]
+
+
+NAMES = ["001", "1.10", "1e5", "NA", "007", "2024-01-01", "true", " x"]
+
+
+def test_names_in_a_file_stay_as_they_stand(tmp_path):
+    rows = [f"{name},2024-01-0{k},{k}.10,{name}" for name in NAMES for k in (1, 2, 3)]
+    (tmp_path / "a.csv").write_text("\n".join(["unique_id,ds,y,001", *rows]) + "\n")
+    panel, form = read(frames.load(tmp_path / "a.csv"), static=("001", "unique_id"))
+    assert panel.ids == sorted(NAMES)
+    assert [row[1] for row in panel.static] == sorted(NAMES)
+    assert panel.y[:3].tolist() == [1.1, 2.1, 3.1]
+    assert form.out(panel.stamps()[:2]) == ["2024-01-01", "2024-01-02"]
+
+
+def test_what_cells_of_a_file_are_follows_from_their_use(tmp_path):
+    text = "unique_id,ds,y,flag,size,code\n1,5, 1e3 ,true,7,007\n1,6,NA,False,7,007\n1,7,-2.5,true,7,007\n"
+    (tmp_path / "a.csv").write_text(text)
+    panel, form = read(frames.load(tmp_path / "a.csv"), past="flag", static=("size", "code"), fill="forward")
+    assert (panel.ids, panel.y.tolist(), panel.seen.tolist()) == (["1"], [1000, 1000, -2.5], [True, False, True])
+    assert panel.past[:, 0].tolist() == [1, 0, 1]
+    assert panel.static == [[7.0, "007"]]
+    assert (form.out(panel.stamps()).tolist(), form.stamps) == ([5, 6, 7], "int")
+    for broken, message in (
+        (text.replace("-2.5", "2,5"), "cannot be read"),
+        (text.replace("-2.5", "x"), r"the column 'y' holds text; expected numbers \(row 2 has 'x'\)"),
+        (text.replace("\n1,7", "\n,7"), "the column 'unique_id' has empty cells"),
+        (text.replace("\n1,7", "\n1,"), "the column 'ds' has 1 empty cells"),
+    ):
+        (tmp_path / "a.csv").write_text(broken)
+        with pytest.raises(DataError, match=message):
+            read(frames.load(tmp_path / "a.csv"), past="flag", fill="forward")

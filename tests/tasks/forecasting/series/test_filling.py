@@ -45,3 +45,12 @@ def test_what_filling_takes_from_later_is_known_later():
     one = np.zeros(1, int)
     assert [panel.known_at(one, one + 3, one + cut)[0] for cut in (4, 5)] == [2, 4]
     assert read(pl.DataFrame(data), fill="zero", past="p")[0].cut(np.array([4])).y.tolist() == [0, 2, 0, 0]
+
+
+def test_zero_is_for_the_target_alone():
+    """No row means none sold, not a price of 0."""
+    data = {"ds": [1, 2, 5], "y": [3.0, 4.0, 5.0], "p": [9.9, 9.9, 8.8], "f": [1.5, 1.6, 1.7]}
+    panel, _ = read(pl.DataFrame(data), fill="zero", past="p", future="f")
+    assert panel.y.tolist() == [3, 4, 0, 0, 5]
+    assert panel.past[:, 0].tolist() == [9.9, 9.9, 9.9, 9.9, 8.8]
+    assert panel.known[:, 0].tolist() == [1.5, 1.6, 1.6, 1.6, 1.7]

@@ -2,6 +2,7 @@
 
 import datetime
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -51,12 +52,29 @@ MISTAKES = {
     "no rows": ({"ds": [], "y": []}, {}, "the frame is empty; expected a row for each stamp"),
     "text": (D | {"y": ["1", "2", "x"]}, {}, "the column 'y' holds String; expected numbers (row 2 has 'x')"),
     "huge": (D | {"y": [1.0, 1e300, 2.0]}, {}, "the column 'y' has 1e+300 in row 1; take a larger unit"),
-    "zone in text": (
-        D | {"ds": [f"2024-01-0{k}T00:00:00+02:00" for k in (1, 2, 3)]},
+    "offsets": (
+        D | {"ds": [f"2024-01-0{k}T00:00:00+0{k}:00" for k in (1, 2, 3)]},
         {},
-        "the column 'ds' has the time zone +02:00; convert it to UTC and drop the zone",
+        "the column 'ds' has times with the offsets '+01:00' and '+02:00' from UTC; write all of them in UTC",
     ),
-    "Z": (D | {"ds": [f"2024-01-0{k} 10:00Z" for k in (1, 2, 3)]}, {}, "the column 'ds' has the time zone Z; convert"),
+    "days as numbers": (
+        D | {"ds": [20240130, 20240131, 20240201]},
+        {},
+        "the stamps are whole numbers that look like days, YYYYMMDD, from 20240130 to 20240201; make dates of them:"
+        " pandas.to_datetime(column.astype(str), format='%Y%m%d'), in a file 2024-01-31; or give freq=1",
+    ),
+    "days of one month": (D | {"ds": [20240101, 20240102, 20240103]}, {}, "that look like days, YYYYMMDD"),
+    "months as numbers": (D | {"ds": [202311, 202312, 202401]}, {}, "that look like months, YYYYMM, from 202311"),
+    "days as text": (
+        D | {"ds": ["20240130", "20240131", "20240201"]},
+        {},
+        "that look like days, YYYYMMDD, from 20240130",
+    ),
+    "working days": (
+        {"ds": np.busday_offset("2024-01-01", np.arange(4)), "y": [1.0, 2.0, 3.0, 4.0]},
+        {"freq": "h"},
+        "misses 69 stamps at steps of h: 2024-01-01 01:00:00, 2024-01-01 02:00:00, 2024-01-01 03:00:00 ...; say",
+    ),
     "empty text": (D | {"ds": ["2024-01-01", "", "2024-01-03"]}, {}, "the column 'ds' has '', which is no date"),
     "NaT": (D | {"ds": ["2024-01-01", "NaT", "2024-01-03"]}, {}, "the column 'ds' has 'NaT', which is no date"),
     "today": (D | {"ds": ["2024-01-01", "2024-01-02", "today"]}, {}, "the column 'ds' has 'today', which is no date"),
@@ -85,7 +103,7 @@ MISTAKES = {
     "infinity": (D | {"y": [1.0, float("inf"), 2.0]}, {}, "the column 'y' holds infinity, in row 1"),
     "duplicates": (D | {"ds": [1, 2, 2]}, {}, "series 'a' has 2 twice (1 duplicate stamps in all)"),
     "unnamed": ({"ds": [1, 1], "y": [1, 2]}, {}, "if these are several series, name each in a column 'unique_id'"),
-    "gap": (D | {"ds": [1, 2, 4]}, {"freq": "1"}, "series 'a' misses 1 stamps at steps of 1, first after 2; say what"),
+    "gap": (D | {"ds": [1, 2, 4]}, {"freq": "1"}, "series 'a' misses 1 stamps at steps of 1: 3; say what"),
     "missing": (D | {"y": [1.0, None, 2.0]}, {}, "series 'a' has no 'y' at 2 (1 missing in all); say what becomes"),
     "all missing": (D | {"y": [None] * 3}, {"fill": "forward"}, "the column 'y' holds"),
     "one series missing": (
@@ -103,7 +121,7 @@ MISTAKES = {
     "irregular": (
         D | {"ds": ["2024-01-01", "2024-01-02", "2024-01-05"]},
         {"freq": "2D"},
-        "series 'a' has 2024-01-02 00:00:00, which is not a whole number of steps of 2D after 2024-01-01",
+        "series 'a' has 2024-01-02, which is not a whole number of steps of 2D after 2024-01-01",
     ),
     "no step": (
         {"ds": ["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-14"], "y": [1, 2, 3, 4]},
@@ -113,7 +131,7 @@ MISTAKES = {
     "mistyped": (
         {"ds": ["2024-01-01", "2024-01-02", "2124-01-01"], "y": [1, 2, 3]},
         {"freq": "D", "fill": "zero"},
-        "series 'y' has 3 rows for 36,525 steps of D, from 2024-01-01 00:00:00 to 2124-01-01",
+        "series 'y' has 3 rows for 36,525 steps of D, from 2024-01-01 to 2124-01-01",
     ),
 }
 

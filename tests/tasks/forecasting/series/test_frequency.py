@@ -9,16 +9,52 @@ from recurra.errors import ConfigError, DataError
 from recurra.tasks.forecasting.series import frequency
 
 
-@pytest.mark.parametrize("name", ["15min", "h", "2h", "D", "3D", "B", "W", "MS", "ME", "2MS", "QS", "QE", "YS", "YE"])
-def test_a_frequency_is_found_and_its_stamps_go_on(name):
-    """As pandas has them: found in what pandas makes, and the same stamps again."""
-    made = pd.date_range("2023-12-29 00:00", periods=40, freq=name).to_numpy().astype("datetime64[ns]")
-    found = frequency.find([made])
-    assert str(found) == name
-    places, off = found.positions(made, made[0])
-    assert places.tolist() == list(range(40))
-    assert not off.any()
-    assert np.array_equal(found.stamps(made[0], np.arange(40)), made)
+def test_other_names_and_offsets_of_pandas():
+    names = {
+        "H": "h",
+        "L": "ms",
+        "0.1s": "100ms",
+        "BM": "BME",
+        "sun mon tue wed thu": "Mon Tue Wed Thu Sun",
+        "M-": None,
+    }
+    names |= {"Mon,Tue,Wed,Thu,Fri": "B", "QS-OCT": "QS-OCT", "24h": "24h"}
+    assert {name: str(frequency.parse(name)) for name in names if names[name]} == {n: w for n, w in names.items() if w}
+    offsets = {
+        pd.offsets.MonthEnd(): "ME",
+        pd.DateOffset(months=3): "3MS",
+        pd.offsets.Week(weekday=0): "W-MON",
+        pd.Timedelta("90min"): "90min",
+        pd.offsets.CustomBusinessDay(weekmask="Mon Tue Wed Thu Fri Sat"): "Mon Tue Wed Thu Fri Sat",
+    }
+    assert [frequency.name(offset) for offset in offsets] == list(offsets.values())
+    for offset in (pd.offsets.BusinessHour(), pd.offsets.CustomBusinessDay(holidays=["2024-01-01"])):
+        with pytest.raises(ConfigError, match="has no name that a run could keep its days by; take B, or a week"):
+            frequency.parse(offset)
+    for wrong in ("-1D", "0D", "W-XXX", "M-"):
+        with pytest.raises(ConfigError, match="`freq` is "):
+            frequency.parse(wrong)
+
+
+@pytest.mark.parametrize("name", ["W-MON", "QS-OCT", "QE-NOV", "YS-APR", "BME", "B"])
+def test_stamps_off_the_days_that_a_name_has_are_seen(name):
+    freq = frequency.parse(name)
+    made = pd.date_range("2024-01-01", periods=9, freq=name).to_numpy().astype("datetime64[ns]")
+    wrong = made + (np.timedelta64(12, "h") if name == "B" else np.timedelta64(1, "D"))
+    off = freq.positions(np.concatenate([made, wrong]), made[0])[1]
+    assert not off[:9].any()
+    assert off[9:].all() or name.startswith(("QS", "YS"))
+    if name.startswith(("QS", "YS")):
+        month = made + np.timedelta64(31, "D")
+        assert freq.positions(month, made[0])[1].all()
+
+
+@pytest.mark.parametrize("name", ["B", "BME", "W-MON", "MS", "h"])
+def test_a_clock_stays(name):
+    made = pd.date_range("2024-01-01 16:30", periods=9, freq=name).to_numpy().astype("datetime64[ns]")
+    freq = frequency.parse(name)
+    assert freq.positions(made, made[0])[0].tolist() == list(range(9))
+    assert np.array_equal(freq.stamps(made[0], np.arange(9)), made)
 
 
 def test_frequencies_by_name_and_their_seasons():
@@ -26,7 +62,7 @@ def test_frequencies_by_name_and_their_seasons():
     assert {name: frequency.parse(name).season for name in seasons} == seasons
     assert str(frequency.parse("H")) == "h"
     assert str(frequency.parse("60min")) == "60min"
-    with pytest.raises(ConfigError, match="`freq` is 'hourly'; expected one of: s, min, h"):
+    with pytest.raises(ConfigError, match="`freq` is 'hourly'; expected one of: ns, us, ms, s, min, h"):
         frequency.parse("hourly")
 
 
@@ -39,6 +75,6 @@ def test_months_of_any_day_follow_each_other():
 
 
 def test_stamps_end_where_nanoseconds_do():
-    for name in ("D", "B", "MS", "ME"):
+    for name in ("D", "B", "MS", "ME", "BME"):
         with pytest.raises(DataError, match=r"the steps ahead reach 226\d-\d\d-\d\d; stamps lie from 1677-09-22"):
             frequency.parse(name).stamps(stamps("2262-03-30")[0], np.arange(30))

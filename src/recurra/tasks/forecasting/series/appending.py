@@ -16,24 +16,28 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
 
     rows: with NaN where a value is missing, which is filled from the panel's end on.
     """
-    where = {name: s for s, name in enumerate(rows.ids)}
-    for name in rows.ids:
-        if name not in panel.ids:
+    where = {}
+    for number, (name, owner) in enumerate(zip(rows.ids, panel.numbered(rows.ids).tolist(), strict=True)):
+        if owner < 0:
             raise DataError(f"the model knows no series {name!r}; {nearest(name, panel.ids)}")
+        where[owner] = number
     past = 1 + panel.past.shape[1]
     flat, lengths, waits, earliers = [], [], [], []
-    for s, name in enumerate(panel.ids):
-        if name not in where:
+    for s in range(len(panel.ids)):
+        if s not in where:
             lengths.append(0)
             continue
-        piece = slice(*rows.offsets[where[name] : where[name] + 2])
-        gap = _gap(panel, s, rows.first[where[name]], config)
+        piece = slice(*rows.offsets[where[s] : where[s] + 2])
+        steps = np.arange(rows.lengths[where[s]])
+        gap = _gap(panel, s, rows.at(np.full(len(steps), where[s]), steps), config)
         values = np.column_stack([rows.y, rows.past, rows.known])[piece]
         end = panel.offsets[s + 1] - 1
         last = np.concatenate([panel.y[end : end + 1], panel.past[end], panel.known[end]])
         values = np.concatenate([last[None], np.full((gap, len(last)), np.nan), values])
-        whole = [filling.fill(column, ~np.isfinite(column), config.fill) for column in values.T]
-        late = [filling.later(column, ~np.isfinite(column), config.fill) for column in values.T[:past]]
+        hows = [filling.how(config, k) for k in range(values.shape[1])]
+        pairs = list(zip(values.T, hows, strict=True))
+        whole = [filling.fill(column, ~np.isfinite(column), how) for column, how in pairs]
+        late = [filling.later(column, ~np.isfinite(column), how) for column, how in pairs[:past]]
         waits.append(np.stack([wait for wait, _ in late], 1)[1:])
         earliers.append(np.stack([earlier for _, earlier in late], 1)[1:])
         flat.append((np.stack(whole, 1)[1:], rows.seen[piece], gap))
@@ -53,15 +57,15 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
     )
 
 
-def _gap(panel: Panel, s: int, first, config: SeriesConfig) -> int:
-    """Steps between the last one known and the first new one."""
-    place, off = (part[0] for part in panel.freq.positions(np.array([first]), panel.first[s]))
-    gap = int(place - panel.lengths[s])
-    last = panel.freq.stamps(panel.first[s], panel.lengths[s : s + 1] - 1)[0]
+def _gap(panel: Panel, s: int, stamps: np.ndarray, config: SeriesConfig) -> int:
+    """Steps between the last one known and the first new one. stamps: of the rows, on the grid that they have by themselves."""
+    places, off = panel.places_of(s, stamps)
+    first, gap = stamps[0], int(places[0] - panel.lengths[s])
+    last = panel.stamp(s, panel.lengths[s] - 1)
     name = panel.ids[s]
-    if off:
+    if off.any():
         raise DataError(
-            f"series {name!r}: {shown(first)} is not a whole number of steps of {panel.freq} after {shown(last)}"
+            f"series {name!r}: {shown(stamps[off][0])} is not a whole number of steps of {panel.freq} after {shown(last)}"
         )
     if gap < 0:
         raise DataError(

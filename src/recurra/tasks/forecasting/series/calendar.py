@@ -7,15 +7,13 @@ from recurra.tasks.forecasting.series.frequency import Frequency
 _DAY = 86400.0
 # A circle of so many seconds matters to steps that are shorter.
 _CIRCLES = {"hour": 3600.0, "day": _DAY, "week": 7 * _DAY, "month": 28 * _DAY, "year": 365 * _DAY}
-_STEP = {"s": 1.0, "min": 60.0, "h": 3600.0, "D": _DAY, "B": _DAY, "W": 7 * _DAY, "M": 28 * _DAY, "Q": 90 * _DAY}
 
 
 def names(freq: Frequency) -> list[str]:
     """The circles that stamps of this frequency go round: names(parse("h")) → ["day", "week", "month", "year"]."""
     if freq.unit == "int":
         return []
-    step = freq.count * _STEP.get(freq.unit.rstrip("SE") or freq.unit, 365 * _DAY)
-    return [name for name, seconds in _CIRCLES.items() if step < seconds]
+    return [name for name, seconds in _CIRCLES.items() if freq.seconds < seconds]
 
 
 def features(stamps: np.ndarray, freq: Frequency) -> np.ndarray:

@@ -1,7 +1,9 @@
-"""Columns of a user's frame → arrays: names of series, stamps, numbers. Whatever is wrong with one is said here."""
+"""Columns of a user's frame → arrays: names of series, stamps, numbers. Whatever is wrong with one is said here.
 
-import datetime
-import re
+The columns of a CSV file come as the texts that stand in it (`as_text`), since what they are follows from their use: `001` and
+`1.10` are names in one column and numbers in another.
+"""
+
 from collections import Counter
 from types import ModuleType
 from typing import Any
@@ -9,10 +11,28 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, nearest
-from recurra.tasks.forecasting.series import frequency
+from recurra.tasks.forecasting.series import frequency, pandas_forms, stamping
+from recurra.tasks.forecasting.series.frequency import Frequency
 
 _HUGE = 1e100  # squares of what is larger leave float64
-_ZONE = re.compile(r"\d[T ]\d\S*?\s*(Z|[+-]\d\d(?::?\d\d)?)$")
+_TEXT = {b"recurra": b"text"}
+# What the cells of CSV files hold where there is no number, as pyarrow and pandas read them.
+_EMPTY = (
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "N/A",
+    "NA",
+    "NULL",
+)
+_EMPTY += ("NaN", "n/a", "nan", "null", "None", "<NA>")
 
 
 def library() -> ModuleType:
@@ -26,9 +46,24 @@ def library() -> ModuleType:
     return narwhals
 
 
-def open_frame(frame: Any):
-    """A frame as narwhals has it. DataError for what is none, or has two columns of one name."""
+def as_text(table: Any) -> Any:
+    """A pyarrow table whose columns are texts as they stood in a file, marked as such."""
+    return table.replace_schema_metadata(_TEXT)
+
+
+def is_text(table: Any) -> bool:
+    """Whether the columns of a frame, as narwhals has it, are texts as they stood in a file."""
+    return getattr(getattr(table.to_native(), "schema", None), "metadata", None) == _TEXT
+
+
+def open_frame(frame: Any, config: Any = None):
+    """A frame as narwhals has it. DataError for what is none, or has two columns of one name.
+
+    config: SeriesConfig, by which stamps and names in the index of pandas become columns; None: the frame is one of ours.
+    """
     narwhals = library()
+    if config is not None:
+        frame = pandas_forms.with_columns(frame, config.id_col, config.time_col, config.target_col)
     try:
         table = narwhals.from_native(frame)
     except TypeError as error:
@@ -56,37 +91,54 @@ def values(frame: Any, name: str) -> np.ndarray:
     return table[name].to_numpy()
 
 
-def stamps(frame: Any, name: str) -> np.ndarray:
+def texts(frame: Any, name: str) -> list:
+    """A column of a frame for people and for JSON: numbers and texts as they are, stamps as people write them."""
+    series = open_frame(frame)[name]
+    if not isinstance(series.dtype, library().Datetime):
+        return [one if isinstance(one, int | float | str) else str(one) for one in series.to_list()]
+    listed = frequency.texts(series.dt.replace_time_zone(None).to_numpy())
+    if not series.dtype.time_zone:
+        return listed
+    return [f"{text}{one:%z}" for text, one in zip(listed, series.to_list(), strict=True)]
+
+
+def stamps(frame: Any, name: str, freq: Frequency | None = None) -> np.ndarray:
     """A column of stamps as int64 or datetime64[ns]."""
     table = open_frame(frame)
     have(table, [name])
-    return read_stamps(table[name])[0]
+    return stamping.read(table[name], freq, is_text(table))[0]
 
 
 def have(table, names: list[str], what: str = "the frame") -> None:
-    """DataError, with the nearest one there is, for a column that is missing; the stamps' comes first."""
+    """DataError, with the nearest one there is, for a column that is missing."""
     for name in names:
         if name not in table.columns:
-            index = getattr(table.to_native(), "index", None)  # of pandas, where stamps often are
-            if index is not None and (name in index.names or (name == names[0] and index.dtype.kind == "M")):
-                raise DataError(f"{what} has {name!r} as its index, not as a column: frame.reset_index(names={name!r})")
             raise DataError(f"{what} has no column {name!r}; {nearest(name, table.columns)}")
 
 
-def ids(table, name: str | None) -> tuple[list, np.ndarray]:
-    """The names of the series, sorted, and the number of each row's: (rows,). Without such a column there is one series, y."""
-    if name is None:
+def ids(table, columns: tuple[str, ...]) -> tuple[list, np.ndarray]:
+    """The names of the series, sorted, and the number of each row's: (rows,). Of several columns a name is a tuple.
+
+    Without a column there is one series, y.
+    """
+    if not columns:
         return ["y"], np.zeros(len(table), np.int64)
-    listed = table[name].to_list()
-    if any(one is None or one != one for one in listed):
-        raise DataError(f"the column {name!r} has empty cells; each row needs the name of its series")
-    plain(listed, f"the column {name!r}")
+    parts = [_names(table, column) for column in columns]
+    listed = parts[0] if len(parts) == 1 else list(zip(*parts, strict=True))
+    number = {one: code for code, one in enumerate(sorted(set(listed)))}
+    return list(number), np.fromiter((number[one] for one in listed), np.int64, len(listed))
+
+
+def _names(table, column: str) -> list:
+    listed = table[column].to_list()
+    if any(one is None or one != one for one in listed) or (is_text(table) and "" in listed):
+        raise DataError(f"the column {column!r} has empty cells; each row needs the name of its series")
+    plain(listed, f"the column {column!r}")
     try:
-        names = sorted(set(listed))
+        sorted(set(listed))
     except TypeError as error:
-        raise DataError(f"the column {name!r} mixes types; make it text: {error}") from error
-    number = {one: code for code, one in enumerate(names)}
-    return names, np.fromiter((number[one] for one in listed), np.int64, len(listed))
+        raise DataError(f"the column {column!r} mixes types; make it text: {error}") from error
+    return listed
 
 
 def plain(listed: list, what: str) -> None:
@@ -98,65 +150,18 @@ def plain(listed: list, what: str) -> None:
         raise DataError(f"{what} has {odd!r}, a {type(odd).__name__}; expected text or whole numbers: make it text")
 
 
-def read_stamps(series) -> tuple[np.ndarray, str]:
-    """Stamps as int64 or datetime64[ns], and how they came (see Form)."""
-    narwhals, kind = library(), series.dtype
-    if series.null_count():
-        raise DataError(f"the column {series.name!r} has {series.null_count()} empty cells; each row needs its stamp")
-    if kind.is_integer():
-        return series.to_numpy().astype(np.int64), "int"
-    if isinstance(kind, narwhals.Datetime):
-        if kind.time_zone:
-            _zoned(series.name, kind.time_zone)
-        return frequency.nanoseconds(series.to_numpy(), f"the column {series.name!r}"), f"datetime:{kind.time_unit}"
-    if kind == narwhals.Date:
-        days = np.array(series.to_list(), "datetime64[D]")
-        return frequency.nanoseconds(days, f"the column {series.name!r}"), "date"
-    if "period" in str(series.to_native().dtype if kind == narwhals.Unknown else ""):
-        raise DataError(
-            f"the column {series.name!r} holds periods; make their first stamps of them: .dt.to_timestamp()"
-        )
-    if kind != narwhals.String and kind != narwhals.Object:
-        raise DataError(f"the column {series.name!r} is {kind}; expected dates, times or whole numbers")
-    texts = series.to_list()
-    for text in texts:
-        zone = _ZONE.search(text.strip()) if isinstance(text, str) else getattr(text, "tzinfo", None)
-        if zone:
-            _zoned(series.name, zone[1] if isinstance(zone, re.Match) else zone)
-    try:
-        # numpy reads "", "NaT", "today" and "now" too.
-        found = np.array(texts, "datetime64") if all(map(_begins, texts)) else None
-    except (ValueError, TypeError):
-        found = None
-    if found is None or np.isnat(found).any():
-        bad = next((text for text in texts if not _is_stamp(text)), texts[0])
-        raise DataError(
-            f"the column {series.name!r} has {bad!r}, which is no date as ISO 8601 has them (2024-05-31 14:00)"
-        )
-    stamps = frequency.nanoseconds(found, f"the column {series.name!r}")
-    if not any(isinstance(text, str) for text in texts):
-        return stamps, "datetime" if any(
-            isinstance(one, datetime.datetime | np.datetime64) for one in texts
-        ) else "date"
-    return stamps, f"text:{np.datetime_data(found.dtype)[0]}:{' ' if ' ' in str(texts[0]) else 'T'}"
-
-
-def _zoned(name: str, zone: Any) -> None:
-    raise DataError(
-        f"the column {name!r} has the time zone {zone}; convert it to UTC and drop the zone, so that no hour comes twice"
-    )
-
-
-def _begins(text: Any) -> bool:
-    """Whether a text begins as a date does."""
-    return not isinstance(text, str) or re.match(r"-?\d{4}", text) is not None
-
-
-def _is_stamp(text: Any) -> bool:
-    try:
-        return _begins(text) and not np.isnat(np.datetime64(text))
-    except (ValueError, TypeError):
-        return False
+def static(table, name: str) -> list:
+    """The cells of a static column: numbers, or words. Those of a file are numbers where all are, none of them like 007."""
+    listed = table[name].to_list()
+    if is_text(table):
+        cells = [None if one in _EMPTY else one for one in listed]
+        codes = any(one is not None and len(one) > 1 and one[0] == "0" and one[1].isdigit() for one in cells)
+        if not codes and all(map(_is_number, cells)):
+            listed = [None if one is None else float(one) for one in cells]
+        else:
+            listed = [one or None for one in listed]
+    plain([one for one in listed if one is not None], f"the static column {name!r}")
+    return listed
 
 
 def numbers(table, name: str, empty: bool = False) -> np.ndarray:
@@ -164,12 +169,10 @@ def numbers(table, name: str, empty: bool = False) -> np.ndarray:
     series = table[name]
     if empty and series.null_count() == len(series):
         return np.full(len(series), np.nan)
-    if not (series.dtype.is_numeric() or series.dtype == library().Boolean):
-        listed = series.to_list()
-        row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
-        hint = "numbers alone can be forecast" if row is None else f"row {row} has {listed[row]!r}"
-        raise DataError(f"the column {name!r} holds {series.dtype}; expected numbers ({hint})")
-    values = series.cast(library().Float64).to_numpy().astype(np.float64)
+    if series.dtype.is_numeric() or series.dtype == library().Boolean:
+        values = series.cast(library().Float64).to_numpy().astype(np.float64)
+    else:
+        values = _parsed(table, name, series.dtype)
     if np.isinf(values).any():
         raise DataError(f"the column {name!r} holds infinity, in row {int(np.isinf(values).argmax())}")
     if (large := np.abs(values) > _HUGE).any():
@@ -180,9 +183,28 @@ def numbers(table, name: str, empty: bool = False) -> np.ndarray:
     return values
 
 
+def _parsed(table, name: str, kind: Any) -> np.ndarray:
+    """Numbers of a column that has no type of numbers: objects such as decimals, and the texts of a file."""
+    listed, text = table[name].to_list(), is_text(table)
+    if text:
+        words = {"true": 1.0, "false": 0.0}
+        listed = [None if one.strip() in _EMPTY else words.get(one.strip().lower(), one) for one in listed]
+    row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
+    if row is None and not text:
+        row = next((k for k, one in enumerate(listed) if isinstance(one, str)), None)
+    if row is not None or all(one is None for one in listed):
+        hint = "numbers alone can be forecast" if row is None else f"row {row} has {listed[row]!r}"
+        raise DataError(f"the column {name!r} holds {'text' if text else kind}; expected numbers ({hint})")
+    return np.array([np.nan if _is_empty(one) else float(one) for one in listed])
+
+
+def _is_empty(one: Any) -> bool:
+    return one is None or type(one).__name__ == "NAType"
+
+
 def _is_number(one: Any) -> bool:
     try:
         float(one)
     except (TypeError, ValueError):
-        return one is None
+        return _is_empty(one)
     return True

@@ -32,14 +32,19 @@ def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
             raise DataError(f"series {panel.ids[s]!r} has no value of {empty!r} at all; leave it out")
         for k in range(flat.shape[1]):
             values = flat[a:b, k].copy()
-            flat[a:b, k] = fill(values, missing[a:b, k], config.fill)
+            flat[a:b, k] = fill(values, missing[a:b, k], how(config, k))
             # What is known ahead has no cut to look across.
             if k < wait.shape[1]:
-                wait[a:b, k], earlier[a:b, k] = later(values, missing[a:b, k], config.fill)
+                wait[a:b, k], earlier[a:b, k] = later(values, missing[a:b, k], how(config, k))
     past = panel.past.shape[1]
     return dataclasses.replace(
         panel, y=flat[:, 0], past=flat[:, 1 : 1 + past], known=flat[:, 1 + past :], wait=wait, earlier=earlier
     )
+
+
+def how(config: SeriesConfig, column: int) -> str:
+    """How a column is filled: 0 is the target. No sales are 0 sold, and not a price of 0: that is the last one known."""
+    return "forward" if column and config.fill == "zero" else config.fill
 
 
 def later(values: np.ndarray, missing: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:

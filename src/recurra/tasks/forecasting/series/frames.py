@@ -8,7 +8,7 @@ import numpy as np
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.series import columns, filling, frequency
+from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
 from recurra.tasks.forecasting.series.panel import Form, Panel, Series
 
@@ -29,10 +29,17 @@ def load(path: str | Path) -> Any:
     if path.suffix.lower() not in _TABLES:
         raise DataError(f"{path} is not a table that can be read; expected a .csv or a .parquet file")
     try:
-        return csv.read_csv(path) if path.suffix.lower() == ".csv" else parquet.read_table(path)
+        if path.suffix.lower() == ".parquet":
+            return parquet.read_table(path)
+        with csv.open_csv(path) as reader:
+            names = reader.schema.names
+        kinds = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
+        return columns.as_text(csv.read_csv(path, convert_options=kinds))
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (pyarrow.ArrowException, OSError) as error:
+        if "UTF8" in str(error):
+            raise DataError(f"{path} has bytes that are no text; is the file not UTF-8? save it as that") from error
         raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
 
 
@@ -60,24 +67,29 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
     Raises DataError for columns that are missing or of the wrong type, for duplicate, irregular or missing stamps, and
     for missing values unless `config.fill` says what becomes of them.
     """
-    table = columns.open_frame(frame)
+    table = columns.open_frame(frame, config)
     names = [config.time_col, config.target_col, *config.past, *config.future]
-    columns.have(table, [*names, *[name for name in config.static if name != config.id_col]])
+    columns.have(table, [*names, *[name for name in config.static if name not in config.id_col]])
     if not len(table):
         raise DataError("the frame is empty; expected a row for each stamp")
-    has_ids = config.id_col in table.columns
-    if not has_ids and config.id_col in config.static:
-        raise DataError(f"there is no column {config.id_col!r} in the frame, and {setting('static')} names it")
-    ids, codes = columns.ids(table, config.id_col if has_ids else None)
-    stamps, kind = columns.read_stamps(table[config.time_col])
+    id_cols = _id_cols(table, config)
+    for name in config.id_col:
+        if not id_cols and name in config.static:
+            raise DataError(f"there is no column {name!r} in the frame, and {setting('static')} names it")
+    ids, codes = columns.ids(table, id_cols)
+    freq = freq or (frequency.parse(config.freq) if config.freq else None)
+    stamps, kind = stamping.read(table[config.time_col], freq, columns.is_text(table))
     order = np.lexsort((stamps, codes))
     codes, stamps = codes[order], stamps[order]
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     _no_duplicates(ids, codes, stamps, config)
     series = np.split(stamps, starts[1:])
-    freq = freq or (frequency.parse(config.freq) if config.freq else frequency.find(series))
+    freq = freq or finding.find(series)
     _fits(freq, stamps, config)
-    places = _places(freq, series, ids, config)
+    first = np.array([_anchor(freq, one) for one in series])
+    places = _places(freq, first, series, ids, config)
+    begin = np.array([place[0] for place in places])
+    places = [place - place[0] for place in places]
     lengths = np.array([place[-1] + 1 for place in places])
     values = np.stack([columns.numbers(table, name, empty=not filled)[order] for name in names[1:]], 1)
     rows = np.concatenate(places) + (np.cumsum(lengths) - lengths)[codes]
@@ -87,7 +99,8 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
     panel = Panel(
         freq=freq,
         ids=ids,
-        first=stamps[starts],
+        first=first,
+        begin=begin,
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
         y=grid[:, 0],
         seen=np.isfinite(grid[:, 0]),
@@ -96,7 +109,26 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
         static=_static(table, config, order, codes, starts, ids),
     )
     panel = filling.filled(panel, config, names) if filled or config.fill == "error" else panel
-    return Series(panel, Form(table.implementation.value, has_ids, kind))
+    return Series(panel, Form(table.implementation.value, bool(id_cols), kind))
+
+
+def _id_cols(table, config: SeriesConfig) -> tuple[str, ...]:
+    """The columns that name the series; none where the frame is one series. DataError where it has some of them only."""
+    if any(name in table.columns for name in config.id_col):
+        columns.have(table, list(config.id_col))
+        return config.id_col
+    return ()
+
+
+def _anchor(freq: Frequency, stamps: np.ndarray):
+    """The stamp to count a series' steps from: of months the first of those on its latest day, which is the series' own.
+
+    28 February, 30 March, 30 April are the 30th of each month, from wherever one begins to read.
+    """
+    if not (freq.months and freq.base.endswith("S")):
+        return stamps[0]
+    days = stamps.astype("datetime64[D]")
+    return stamps[int((days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64).argmax())]
 
 
 def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> np.ndarray:
@@ -111,37 +143,56 @@ def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> n
             f"the model needs {', '.join(config.future)} for the next {steps} steps; give {_KNOWN}, a frame with"
             f" {config.time_col} and those columns"
         )
-    table = columns.open_frame(frame)
-    several = config.id_col in table.columns
-    if not several and count > 1:
-        raise DataError(f"{_KNOWN} has no column {config.id_col!r}, and there are {count} series")
+    table = columns.open_frame(frame, config)
+    id_cols = _id_cols(table, config)
+    if not id_cols and count > 1:
+        raise DataError(f"{_KNOWN} has no column {config.id_col[0]!r}, and there are {count} series")
     columns.have(table, [config.time_col, *config.future], _KNOWN)
-    names, codes = columns.ids(table, config.id_col if several else None)
-    stamps, _ = columns.read_stamps(table[config.time_col])
+    names, codes = columns.ids(table, id_cols)
+    stamps, _ = stamping.read(table[config.time_col], panel.freq, columns.is_text(table))
     if stamps.dtype != panel.first.dtype:
         raise DataError(f"{_KNOWN} has another type of {config.time_col} than the history has")
     values = np.stack([columns.numbers(table, name) for name in config.future], 1)
     known = np.full((count, steps, values.shape[1]), np.nan)
-    where = {name: code for code, name in enumerate(names)} if several else {panel.ids[0]: 0}
+    owners = (panel.numbered(names) if id_cols else np.zeros(1, np.int64))[codes]
     for s, name in enumerate(panel.ids):
-        rows = np.flatnonzero(codes == where[name]) if name in where else np.zeros(0, np.int64)
-        places, off = panel.freq.positions(stamps[rows], panel.first[s])
+        rows = np.flatnonzero(owners == s)
+        places, off = panel.places_of(s, stamps[rows])
         ahead = places - panel.lengths[s]
         inside = (ahead >= 0) & (ahead < steps) & ~off
         known[s, ahead[inside]] = values[rows[inside]]
+        if config.fill != "error" and len(rows):
+            # A row without a value; a step without a row is still missing.
+            blank = np.zeros(steps, bool)
+            blank[ahead[inside]] = True
+            known[s] = _carried(panel.known[panel.offsets[s + 1] - 1], known[s], blank)
         missing = np.flatnonzero(~np.isfinite(known[s]).all(1))
         if len(missing):
-            stamp = panel.freq.stamps(panel.first[s], panel.lengths[s] + missing[:1])
+            stamp = panel.stamp(s, panel.lengths[s] + missing[0])
             raise DataError(
-                f"{_KNOWN} lacks {', '.join(config.future)} of series {name!r} at {shown(stamp[0])}"
+                f"{_KNOWN} lacks {', '.join(config.future)} of series {name!r} at {shown(stamp)}"
                 f" ({len(missing)} of {steps} steps are missing)"
             )
     return known.reshape(count * steps, -1)
 
 
-def make(content: dict[str, Any], form: Form) -> Any:
-    """A frame of the library that the data came in."""
-    return columns.library().from_dict(content, backend=form.backend).to_native()
+def _carried(last: np.ndarray, known: np.ndarray, blank: np.ndarray) -> np.ndarray:
+    """Covariates ahead, (steps, K), with the value before where a row, blank (steps,), has none. last: (K,) before them."""
+    known = known.copy()
+    for step in range(len(known)):
+        empty = np.isnan(known[step]) & blank[step]
+        known[step, empty] = (known[step - 1] if step else last)[empty]
+    return known
+
+
+def make(content: dict[str, Any], form: Form, stamps: tuple[str, ...] = ()) -> Any:
+    """A frame of the library that the data came in. stamps: columns of `form.out`, which get their time zone."""
+    narwhals = columns.library()
+    frame = narwhals.from_dict(content, backend=form.backend)
+    if form.zone and form.stamps.startswith("datetime"):
+        zoned = [narwhals.col(name).dt.replace_time_zone("UTC").dt.convert_time_zone(form.zone) for name in stamps]
+        frame = frame.with_columns(*zoned)
+    return frame.to_native()
 
 
 def _fits(freq: Frequency, stamps: np.ndarray, config: SeriesConfig) -> None:
@@ -154,17 +205,17 @@ def _no_duplicates(ids, codes, stamps, config: SeriesConfig) -> None:
     same = np.flatnonzero((np.diff(codes) == 0) & (np.diff(stamps).astype(np.int64) == 0))
     if len(same):
         at = same[0]
-        hint = "" if len(ids) > 1 else f"; if these are several series, name each in a column {config.id_col!r}"
+        hint = "" if len(ids) > 1 else f"; if these are several series, name each in a column {config.id_col[0]!r}"
         raise DataError(
             f"series {ids[codes[at]]!r} has {shown(stamps[at])} twice ({len(same)} duplicate stamps in all){hint}"
         )
 
 
-def _places(freq: Frequency, series, ids, config: SeriesConfig) -> list[np.ndarray]:
-    """The place of each stamp in its series' grid; irregular and missing stamps are said."""
+def _places(freq: Frequency, first: np.ndarray, series, ids, config: SeriesConfig) -> list[np.ndarray]:
+    """The step of each stamp, counted from the first stamp of its series in `first`; irregular and missing ones are said."""
     found = []
-    for name, stamps in zip(ids, series, strict=True):
-        places, off = freq.positions(stamps, stamps[0])
+    for name, start, stamps in zip(ids, first, series, strict=True):
+        places, off = freq.positions(stamps, start)
         if off.any():
             raise DataError(
                 f"series {name!r} has {shown(stamps[off][0])}, which is not a whole number of steps of"
@@ -174,31 +225,50 @@ def _places(freq: Frequency, series, ids, config: SeriesConfig) -> list[np.ndarr
         if (np.diff(places) == 0).any():
             at = np.flatnonzero(np.diff(places) == 0)[0]
             raise DataError(f"series {name!r} has two stamps in one step of {freq}: {shown(stamps[at + 1])}")
-        missing = places[-1] + 1 - len(places)
+        length = places[-1] + 1 - places[0]
+        missing = length - len(places)
         if missing and config.fill == "error":
-            at = np.flatnonzero(np.diff(places) > 1)[0]
             raise DataError(
-                f"series {name!r} misses {missing} stamps at steps of {freq}, first after {shown(stamps[at])};"
-                f" say what becomes of them: {setting('fill', 'forward')}, "
+                f"series {name!r} misses {missing} stamps at steps of {freq}: {_named(freq, start, places)};"
+                f"{_hint(freq, series)} say what becomes of them: {setting('fill', 'forward')}, "
                 f"{setting('fill', 'linear')} or {setting('fill', 'zero')}"
             )
         if missing > _SPARSE * len(places):
             raise DataError(
-                f"series {name!r} has {len(places)} rows for {places[-1] + 1:,} steps of {freq}, from"
+                f"series {name!r} has {len(places)} rows for {length:,} steps of {freq}, from"
                 f" {shown(stamps[0])} to {shown(stamps[-1])}; is a stamp mistyped, or {setting('freq')} too fine?"
             )
         found.append(places)
     return found
 
 
+def _named(freq: Frequency, first, places: np.ndarray, most: int = 3) -> str:
+    """The first of the missing stamps."""
+    gaps = np.flatnonzero(np.diff(places) > 1)[:most]
+    missing = np.concatenate([np.arange(places[gap] + 1, min(places[gap + 1], places[gap] + 1 + most)) for gap in gaps])
+    total = places[-1] + 1 - places[0] - len(places)
+    return ", ".join(frequency.texts(freq.stamps(first, missing[:most]))) + " ..." * bool(total > most)
+
+
+def _hint(freq: Frequency, series) -> str:
+    """Of days of which some weekday never comes, the frequency that may be meant."""
+    there = finding.weekdays(series) if str(freq) == "D" else ()
+    if not 1 < len(there) < 7:
+        return ""
+    days = " ".join(there)
+    return f" no stamp is on another day than {days}, so {setting('freq', days)} may be meant; else"
+
+
 def _static(table, config: SeriesConfig, order, codes, starts, ids) -> list[list]:
     rows = [[] for _ in ids]
     for name in config.static:
         # A name is a word, also where it is written as a number.
-        values = list(map(str, ids)) if name == config.id_col else None
+        values = None
+        if name in config.id_col:
+            place = config.id_col.index(name)
+            values = [str(one[place] if isinstance(one, tuple) else one) for one in ids]
         if values is None:
-            listed = table[name].to_list()
-            columns.plain([one for one in listed if one is not None], f"the static column {name!r}")
+            listed = columns.static(table, name)
             listed = [listed[i] for i in order]
             values = [listed[start] for start in starts]
             for code, value in zip(codes, listed, strict=True):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recurra.tasks.forecasting.series import stamping
 from recurra.tasks.forecasting.series.frequency import Frequency
 
 
@@ -16,9 +17,11 @@ class Panel:
 
     freq: Frequency
     ids: list
-    """S names, as they came."""
+    """S names, as they came; a tuple each where several columns name a series."""
     first: np.ndarray
-    """(S,) the first stamp of each: int64 or datetime64[ns]."""
+    """(S,) the stamp that steps are counted from, int64 or datetime64[ns]: of months one on the day that is the series' own."""
+    begin: np.ndarray
+    """(S,) int64 the step of each series' first row, counted from there."""
     offsets: np.ndarray
     """(S + 1,) int64."""
     y: np.ndarray
@@ -64,8 +67,22 @@ class Panel:
         """The stamps of places in series, in the past or ahead; both (n,) int64, series in blocks."""
         cuts = np.flatnonzero(np.diff(series)) + 1
         blocks = zip(np.split(series, cuts), np.split(places, cuts), strict=True)
-        parts = [self.freq.stamps(self.first[s[0]], p) for s, p in blocks if len(s)]
+        parts = [self.freq.stamps(self.first[s[0]], p + self.begin[s[0]]) for s, p in blocks if len(s)]
         return np.concatenate(parts) if parts else self.first[:0]
+
+    def stamp(self, series: int, place: int) -> Any:
+        """The stamp of one place."""
+        return self.at(np.array([series]), np.array([place]))[0]
+
+    def places_of(self, series: int, stamps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The place of each stamp in a series, (n,) int64, and which lie between two steps, (n,) bool."""
+        places, off = self.freq.positions(stamps, self.first[series])
+        return places - self.begin[series], off
+
+    def numbered(self, names: Sequence) -> np.ndarray:
+        """The number of each series by its name, (n,) int64; -1 for one that is not here. 1 and "1" are one name."""
+        where = {plain(name): number for number, name in enumerate(self.ids)}
+        return np.array([where.get(plain(name), -1) for name in names], np.int64)
 
     def cut(self, lengths: np.ndarray) -> "Panel":
         """The first so many steps of each series, (S,), as they were known then."""
@@ -86,8 +103,7 @@ class Panel:
     def tail(self, steps: int) -> "Panel":
         """The last steps of each series, or all where it has fewer."""
         begin = np.maximum(self.lengths - steps, 0)
-        first = np.concatenate([self.freq.stamps(f, np.array([b])) for f, b in zip(self.first, begin, strict=True)])
-        return dataclasses.replace(self._kept(self.places >= begin[self.owners]), first=first)
+        return dataclasses.replace(self._kept(self.places >= begin[self.owners]), begin=self.begin + begin)
 
     def select(self, series: Sequence[int]) -> "Panel":
         """Some of the series, in the order given."""
@@ -97,6 +113,7 @@ class Panel:
             self._rows(rows, self.lengths[series]),
             ids=[self.ids[s] for s in series],
             first=self.first[series],
+            begin=self.begin[series],
             static=[self.static[s] for s in series],
         )
 
@@ -142,19 +159,41 @@ class Form:
     has_ids: bool
     """Whether there is a column that names the series."""
     stamps: str
-    """date, int, datetime and its unit: datetime:ns (us without one), or text and the unit that it goes down to: text:M."""
+    """date, int, datetime and its unit: datetime:ns (us without one), with a time zone datetime:us:UTC, where days of that zone
+    are counted datetime:us:Europe/Berlin:days; or text, the unit that it goes down to, what parts day and clock, and the offset
+    from UTC behind, if any: text:m:T:+02:00."""
+
+    @property
+    def zone(self) -> str:
+        """The time zone of the stamps, or the offset behind them; "" without one."""
+        return (
+            self.stamps.split(":", 3 if self.stamps.startswith("text") else 2)[-1].removesuffix(":days")
+            if self._zoned
+            else ""
+        )
+
+    @property
+    def _zoned(self) -> bool:
+        return self.stamps.count(":") > (2 if self.stamps.startswith("text") else 1)
 
     def out(self, stamps: np.ndarray) -> Any:
-        """Stamps as the frames have them."""
-        if self.stamps == "date":
+        """Stamps as the frames have them; those in a time zone as instants in UTC, for `frames.make`."""
+        kind, *rest = self.stamps.split(":")
+        if kind == "date":
             return stamps.astype("datetime64[D]").astype(object).tolist()
-        if self.stamps.startswith("text"):
-            _, unit, separator = self.stamps.split(":")
-            texts = np.datetime_as_string(stamps.astype(f"datetime64[{unit}]"))
-            return [text.replace("T", separator) for text in texts.tolist()]
-        if self.stamps.startswith("datetime"):
-            return stamps.astype(f"datetime64[{self.stamps.partition(':')[2] or 'us'}]")
-        return stamps
+        if kind == "text":
+            texts = np.datetime_as_string(stamps.astype(f"datetime64[{rest[0]}]"))
+            return [text.replace("T", rest[1]) + self.zone for text in texts.tolist()]
+        if self.stamps.endswith(":days"):
+            stamps = stamping.instants(stamps, self.zone)
+        return stamps.astype(f"datetime64[{rest[0] if rest else 'us'}]") if kind == "datetime" else stamps
+
+
+def plain(name: Any) -> Any:
+    """A name as it is compared: a table of text has "1" where another one has 1 or 1.0."""
+    if isinstance(name, tuple):
+        return tuple(map(plain, name))
+    return str(int(name)) if isinstance(name, float) and name == int(name) else str(name)
 
 
 class Series(NamedTuple):
