@@ -71,7 +71,7 @@ def write(page, runs: dict) -> None:
     page.locator("#foldSampling").evaluate("(fold) => (fold.open = true)")
     page.fill("#sampling-seed", "3")
     page.fill("#sampling-length", "900")
-    page.locator("#sampling-temperature").evaluate(SET, "0.6")
+    page.locator("#inpBoldness").evaluate(SET, "0.6")
     page.fill("#inpPrompt", "The statement ")
     page.click("#btnGenerate")
     wait_for(page, "#writeStatus", "characters in")

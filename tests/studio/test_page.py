@@ -203,7 +203,7 @@ def test_a_text_of_markup_stays_text(visit):
 def test_nothing_to_learn_from_is_said(visit):
     visitor = visit()
     page = visitor.open()
-    page.click("#btnGenerate")
+    page.click("#btnNew")
     assert "There is no text yet" in page.text_content("#writeStatus")
     page.fill("#txtInput", "x")
     page.click("#btnGenerate")
@@ -253,6 +253,109 @@ def test_look_inside_and_hold_a_unit(visit, trained):
     page.wait_for_function("() => document.querySelectorAll('#chartMemory .scatterlayer .trace').length === 2")
     assert "An RNN" in wait_for_text(page, "#memorySaid", "An RNN")
     visitor.check()
+
+
+CELL = """() => Object.fromEntries([...document.querySelectorAll('#cellShows .part')]
+    .map((part) => [part.dataset.part, part.querySelector('.number').textContent.replace('−', '-')]))"""
+
+
+def test_the_cell_moves_letter_by_letter(visit, trained, address):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n'
+    page.fill("#insideText", text)
+    page.click("#btnRead")
+    wait_for_text(page, "#cellText", "def")
+    layer, unit = 0, int(re.search(r"unit (\d+)", page.text_content("#cellShows h3"))[1])
+    ask = {"text": text, "layer": layer, "unit": unit, "count": 200}
+    want = browser.ask(address, f"runs/{trained[0]['id']}/inside/wires", ask)["values"]
+
+    def numbers(step):
+        page.wait_for_function("(step) => document.getElementById('cellAt').value === String(step)", arg=step)
+        return page.evaluate(CELL)
+
+    for step in (8, 9):
+        shown = numbers(step)
+        assert {f"{want[name][step]:.2f}" for name in ("i", "f", "o", "g", "c'", "h'")} <= set(shown.values())
+        assert shown["f"] == f"{want['f'][step]:.2f}"
+        assert shown["c"] == f"{want['c'][step]:.2f}" == f"{want[chr(99) + chr(39)][step - 1]:.2f}"
+        page.click("#btnCellStep")
+    page.click("#btnCellBack")
+    assert "% open" in page.text_content("#cellSaid")
+    assert page.locator("#cellNext li").count() == 5
+
+    # Playing moves on by itself, and pauses.
+    page.click("#btnCellPlay")
+    numbers(10)
+    page.click("#btnCellPlay")
+    assert page.text_content("#btnCellPlay") == "Play"
+
+    # A symbol of the equations shows its place; the first symbol of the first line is the input gate.
+    page.hover("#cellShows .symbol-link >> nth=0")
+    assert page.get_attribute("#cellShows .part.marked", "data-part") == page.text_content(
+        "#cellShows .symbol-link >> nth=0"
+    )
+
+
+def test_a_changed_number_changes_what_follows_and_other_cells_stand_beside(visit, trained):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    page.fill("#insideText", "def part_7(x):\n    return x + 7\n")
+    page.click("#btnRead")
+    wait_for_text(page, "#cellText", "def")
+    page.wait_for_selector("#cellShows .cell-svg [data-part='c']")
+    before = page.evaluate(CELL)
+    page.locator("#cellShows [data-part='c']").focus()
+    page.keyboard.press("Enter")
+    page.fill("#cellNumber", page.get_attribute("#cellNumber", "max"))
+    wait_for_text(page, "#cellChanged", "bits a letter")
+    after = page.evaluate(CELL)
+    assert float(after["c"]) == pytest.approx(float(page.input_value("#cellNumber")), abs=0.051)
+    assert after["f"] == before["f"]  # a gate of this step reads h, not c
+    assert after["c'"] != before["c'"]
+    page.click("#btnCellBack")
+    page.click("#btnCellStep")
+    page.click("#btnCellStep")
+    assert page.evaluate(CELL)["f"] != ""
+    page.click("#btnCellUndo")
+    page.click("#btnCellBack")
+    assert page.evaluate(CELL) == before
+
+    page.check(f"#cellBeside input[value='{trained[1]['id']}']")
+    page.wait_for_function("() => document.querySelectorAll('#cellShows .cell-svg').length === 2")
+    assert "An RNN" in page.text_content("#cellShows > :nth-child(2) h3")
+    page.uncheck(f"#cellBeside input[value='{trained[1]['id']}']")
+    assert page.locator("#cellShows .cell-svg").count() == 1
+    visitor.check()
+
+
+def test_a_first_visitor_reads_a_text_at_once_and_its_own_text_trains(chromium, tmp_path):
+    with browser.studio(tmp_path / "runs") as address:
+        context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        visitor = browser.Visit(context, address)
+        page = visitor.open()
+        wait_for_text(page, "#writeStatus", "characters in")
+        assert len(page.text_content("#outResult")) >= 300
+        assert "ships with Recurra" in page.inner_html("#selModel").replace("Ships", "ships")
+        assert page.text_content("#cardParameters") == "99,527"
+        page.click(".views a[href='#inside']")
+        page.wait_for_selector("#cellShows .cell-svg")
+        assert page.locator("#cellBeside input").count() == 2  # RNN and GRU
+        page.click(".views a[href='#write']")
+        page.fill("#txtInput", GERMAN)
+        small(page, epochs="4")
+        page.evaluate("document.getElementById('btnGenerate').click()")
+        assert page.text_content("#writeStatus") == "Training... 0 %"
+        wait_for_text(page, "#writeStatus", "characters in")
+        assert [run["cell"] for run in browser.ask(address, "runs")["runs"]] == ["lstm"]
+        page.click(".views a[href='#compare']")
+        assert page.locator("#runsTable tbody tr").count() == 4
+        assert page.is_disabled("[id='Delete-packaged.manual-lstm']")
+        assert page.evaluate("window.seen.shift") < 0.02
+        visitor.check()
+        context.close()
 
 
 def test_compare_sort_write_side_by_side_rename_delete(visit, trained, address):
@@ -319,6 +422,11 @@ def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
     def posts():
         return [r.url for r in visitor.requests if r.method == "POST" and not r.url.endswith("/api/card")]
 
+    page.click(".views a[href='#inside']")
+    page.wait_for_selector("#cellShows .cell-svg")  # what a first visitor sees is asked for
+    page.wait_for_load_state("networkidle")
+    seen = len(posts())
+    page.click(".views a[href='#write']")
     composed_enter(page, "#inpPrompt")
     composed_enter(page, "#model-hidden_size")
     page.click(".views a[href='#inside']")
@@ -330,7 +438,7 @@ def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
     page.click(".views a[href='#learn']")
     for box in ("#measureParameters", "#measureMinutes"):
         composed_enter(page, box)
-    assert posts() == []
+    assert posts()[seen:] == []
     page.click(".views a[href='#compare']")
     page.click(f"[id='Rename-{trained[1]['id']}']")
     page.fill("#dialog input", "名")
@@ -342,7 +450,7 @@ def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
     page.keyboard.press("Enter")
     for side in "AB":
         wait_for_text(page, f"#duelSaid{side}", "characters in")
-    assert len(posts()) == 2
+    assert len(posts()) == seen + 2
     visitor.check()
 
 

@@ -4,6 +4,8 @@
     rank(reading, by="follows")              the units by what they follow: quotes, brackets, the place in the line
     saturation(reading)                      how often each gate is shut or wide open
     clamp(model, text, [Clamp(0, 17)])       what becomes of the loss, and of the writing, with a unit held still
+    wires(model, reading)                    the number at each place of the cell's drawing (`wiring`), at every step
+    nudge(model, reading, 7, 0, 17, 1.5)     what follows when one carried number is another
     memory(model, text)                      how far back the loss reaches: gradient norm by lag
 
 It works with every cell, a user's own included. Names are loaded when first used.
@@ -19,6 +21,8 @@ __all__, __getattr__, __dir__ = lazy.names(
         "ranking": "Ranking Unit rank",
         "gates": "Saturation saturation",
         "clamps": "Clamp Effect clamp clamped",
+        "drawing": "Part Wiring wiring",
+        "flow": "nudge wires",
         "lags": "LAGS Memory memory",
     },
 )

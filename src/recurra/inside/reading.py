@@ -104,7 +104,7 @@ def read(model: LanguageModel, text: str, *, choices: int = 8) -> Reading:
     with torch.inference_mode(), evaluating(model):
         parts = [_pass(model, rows, every) for rows, every in passes(ids, model.config.context)]
         hidden = torch.cat([part[0] for part in parts])
-        losses, likeliest, chances = _score(model, hidden, ids, min(choices, len(model.vocabulary)))
+        losses, likeliest, chances = score(model, hidden, ids, min(choices, len(model.vocabulary)))
     return Reading(
         cell=model.layers.cell,
         characters=tokens(model.vocabulary, ids),
@@ -195,7 +195,7 @@ def _by_layer(parts: list[dict[str, Tensor]], layers: int) -> list[dict[str, np.
     return [{name: kept[layer] for name, kept in whole.items()} for layer in range(layers)]
 
 
-def _score(model: LanguageModel, hidden: Tensor, ids: np.ndarray, choices: int):
+def score(model: LanguageModel, hidden: Tensor, ids: np.ndarray, choices: int):
     """Each token's loss (T,), and the likeliest next tokens (T, k) with their probabilities."""
     targets = torch.from_numpy(ids[1:]).to(model.device)
     losses, likeliest, chances = [torch.full((1,), torch.nan, dtype=torch.float64)], [], []

@@ -55,6 +55,8 @@ class Run(BaseModel):
     title: str
     state: Literal["waiting", "training", "finished", "stopped", "failed", "model"]
     error: str | None = None
+    packaged: bool = False
+    """Whether it ships with Recurra."""
     cell: str
     layers: int
     units: int
@@ -104,6 +106,8 @@ class RunList(BaseModel):
     """All runs, the newest first."""
 
     runs: list[Run]
+    packaged: list[Run]
+    """Models that ship with Recurra: to write with and to look into."""
 
 
 class Source(Body):

@@ -30,6 +30,23 @@ def test_a_model_that_was_copied_in_is_a_run(api):
     assert whole == run | {"history": {"train": [], "valid": []}, "samples": []}
 
 
+def test_models_that_ship_with_recurra_write_and_stay_as_they_are(api):
+    listed = api.get("/api/runs").json()
+    assert [run["id"] for run in listed["packaged"]] == [f"packaged.manual-{cell}" for cell in ("lstm", "gru", "rnn")]
+    assert not any(run["id"].startswith("packaged.") for run in listed["runs"])
+    for run in listed["packaged"]:
+        assert (run["state"], run["units"], run["packaged"]) == ("model", 128, True)
+        path = f"/api/runs/{run['id']}"
+        text = api.post(f"{path}/generate", json={"length": 20, "seed": 1}).json()["text"]
+        assert len(text) == 20
+        assert api.get(path).json()["history"] == {"train": [], "valid": []}
+        for answer in (api.delete(path), api.patch(path, json={"title": "mine"})):
+            assert answer.status_code == 409
+            assert "ships with Recurra" in answer.json()["detail"]
+        assert api.post(f"{path}/continue").status_code == 409
+    assert api.get("/api/runs").json() == listed
+
+
 def test_a_run_is_renamed_and_deleted(api, home):
     save_model(home / "other")
     title = "<script>alert(1)</script> ../../x"

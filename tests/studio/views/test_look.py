@@ -33,6 +33,7 @@ def ask(runs):
     """ask("read", run="lstm", text=...) → the answer's JSON, which is checked to be as it is described."""
     app = create_app(StudioConfig(runs=runs))
     shapes = {"read": "Read", "units": "Units", "unit": "Unit", "gates": "Gates", "clamp": "Clamp", "memory": "Memory"}
+    shapes |= {"wires": "Wires"}
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
 
         def ask(what, run="lstm", status=200, **body):
@@ -129,6 +130,39 @@ def test_clamp(ask, model):
         "after": want.model.generate("to ", 40, **options),
     }
     assert ask("clamp", clamps=clamps, length=0)["text"] == {"before": "", "after": ""}
+
+
+def test_wires(ask, model):
+    reading = inside.read(model, TEXT)
+    found, want = ask("wires", layer=1, unit=3, first=5, count=10), inside.wires(model, reading, 1)
+    assert found["values"].keys() == want.keys()
+    for name, values in found["values"].items():
+        assert values == close(want[name][5:15, 3]), name
+    assert found["losses"] == close(reading.losses[5:15])
+    assert len(found["next"]) == 10
+    assert found["loss"] == pytest.approx(reading.mean_loss, abs=6e-5)
+    parts = {part["name"]: part for part in found["drawing"]["parts"]}
+    assert parts["f"]["valve"]
+    assert (parts["f"]["label"], parts["f"]["args"]) == ("σ", ["sum.f"])
+    lines = ["".join(symbol["text"] for symbol in line) for line in found["drawing"]["equations"]]
+    assert "c' = f ⊙ c + i ⊙ g" in lines
+    linked = {symbol["text"]: symbol["part"] for line in found["drawing"]["equations"] for symbol in line}
+    assert (linked["x.f"], linked["c'"], linked["c"]) == ("sum.f", "c'", "c")
+
+    change = {"at": 6, "layer": 1, "unit": 3, "state": "c", "value": 2.5}
+    changed = ask("wires", layer=1, unit=3, first=5, count=10, change=change)
+    assert changed["values"]["c"][2] == 2.5
+    assert changed["values"]["c'"][0] == found["values"]["c'"][0]
+    assert changed["values"]["h'"][2] != found["values"]["h'"][2]
+    after = inside.wires(model, inside.nudge(model, reading, **change), 1)
+    assert changed["values"]["f"] == close(after["f"][5:15, 3])
+
+
+def test_wires_of_what_is_not_there(ask):
+    assert "unit" in ask("wires", status=422, unit=32)["detail"]
+    assert "first" in ask("wires", status=422, first=len(TEXT))["detail"]
+    assert "layer" in ask("wires", status=422, layer=2)["detail"]
+    assert "at" in ask("wires", status=422, change={"at": 900, "unit": 0, "value": 1.0})["detail"]
 
 
 def test_memory(ask, model):

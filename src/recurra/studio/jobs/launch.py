@@ -83,6 +83,7 @@ class Launcher:
 
     def rename(self, run: str, title: str) -> dict[str, Any]:
         """Give a run another title, also while it is being trained."""
+        self._runs.refuse_packaged(run)
         found = self._runs.get(run)
         job = self._trainer.jobs.get(run)
         if job is not None:

@@ -82,8 +82,8 @@ def runs(runs: Runs, launcher: Launcher, trainer: Trainer, hub: Hub) -> APIRoute
 
     @router.get("")
     def list_runs() -> shapes.RunList:
-        """All runs, the newest first."""
-        return {"runs": runs.all()}
+        """All runs, the newest first; beside them the models that ship with Recurra."""
+        return {"runs": runs.all(), "packaged": runs.models()}
 
     @router.post("", status_code=201)
     def new_run(body: shapes.NewRun) -> shapes.Run:

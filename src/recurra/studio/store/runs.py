@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recurra import files, locks
+from recurra import files, locks, models
 from recurra.errors import RunError
 from recurra.fitting.folders import CONFIG
 from recurra.fitting.listeners import read_metrics
@@ -23,6 +23,8 @@ from recurra.studio.store.live import Live
 
 OWN = ".studio"
 """The studio's own folder under the runs: texts and comparisons."""
+PACKAGED = "packaged."
+"""Begins the id of a model that ships with Recurra; no run of a user's begins so."""
 _ID = re.compile(r"[\w][\w. -]{0,99}")
 
 
@@ -32,6 +34,8 @@ class Runs:
     def __init__(self, root: Path, most: int, live: Live):
         """most: runs that are kept. live: those under way. RunError where nothing can be written into the folder."""
         self.root, self.most, self._live = root.resolve(), most, live
+        self.packaged = {PACKAGED + folder.name: folder for folder in models.folders()}
+        """Models that ship with Recurra, by id: they write and are looked into; they are not listed among the runs."""
         try:
             (self.root / OWN).mkdir(parents=True, exist_ok=True)
             (self.root / OWN / "writable").touch()
@@ -45,6 +49,8 @@ class Runs:
 
     def folder(self, run: str) -> Path:
         """A run's folder from its id. Refused (404) where there is none, or where the id is no plain name."""
+        if run in self.packaged:
+            return self.packaged[run]
         folder = self.place(run)
         if not any((folder / name).is_file() for name in (CONFIG, RECORD)):
             raise Refused(404, f"there is no run `{run}`")
@@ -83,6 +89,8 @@ class Runs:
 
     def get(self, run: str) -> dict[str, Any]:
         """One run as the page shows it. Refused (404) where there is none."""
+        if run in self.packaged:
+            return self._packaged(run)
         going = self._live.get(run)
         if going is None:
             found = self._described(self.folder(run))
@@ -100,6 +108,15 @@ class Runs:
             except Refused:
                 continue  # deleted since
         return sorted(found, key=lambda run: (run["created"], run["id"]), reverse=True)
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that ship with Recurra, as the page shows them."""
+        return [self._packaged(run) for run in self.packaged]
+
+    def _packaged(self, run: str) -> dict[str, Any]:
+        found = self._described(self.packaged[run])
+        text = found["text"] | {"corpus": "manual", "name": "Python's manual"}
+        return found | {"id": run, "title": "Ready to write", "packaged": True, "created": "", "text": text}
 
     def texts(self) -> set[str | None]:
         """The ids of the texts that the runs were trained on."""
@@ -127,14 +144,16 @@ class Runs:
         return read_json(self.folder(run) / RECORD)
 
     def write_record(self, run: str, **changes) -> None:
-        """Change what studio.json holds."""
+        """Change what studio.json holds. Refused (409) for a model that ships with Recurra."""
+        self.refuse_packaged(run)
         with self._lock:
             path = self.place(run) / RECORD
             files.write(path, json.dumps(read_json(path) | changes, ensure_ascii=False, indent=1) + "\n")
 
     def delete(self, run: str) -> None:
         """Delete a run's folder: out of sight at once, whole or not at all. Refused (409) while it is under way, here or
-        elsewhere."""
+        elsewhere, and for a model that ships with Recurra."""
+        self.refuse_packaged(run)
         if self.is_live(run):
             raise Refused(409, f"`{run}` is being trained, or waits for it; stop it first")
         folder = self.folder(run)
@@ -150,7 +169,12 @@ class Runs:
             raise Refused(409, f"`{run}` is being trained by {who}; stop it there first") from None
         except OSError as error:
             raise RunError(f"{folder} could not be deleted: {error.strerror}") from error
-        self._known.pop(run, None)
+        self._known.pop(str(folder), None)
+
+    def refuse_packaged(self, run: str) -> None:
+        """Refused (409) for a model that ships with Recurra."""
+        if run in self.packaged:
+            raise Refused(409, "this model ships with Recurra and stays as it is; train one of your own")
 
     def require_room(self) -> None:
         """Refused (409) where there are as many runs as may be."""
@@ -159,9 +183,9 @@ class Runs:
 
     def _described(self, folder: Path) -> dict[str, Any]:
         stamp = tuple(_stamp(folder / name) for name in SOURCES)
-        known = self._known.get(folder.name)
+        known = self._known.get(str(folder))
         if known is None or known[0] != stamp:
-            known = self._known[folder.name] = (stamp, describe(folder))
+            known = self._known[str(folder)] = (stamp, describe(folder))
         return known[1]
 
 

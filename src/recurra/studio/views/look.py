@@ -19,6 +19,7 @@ from recurra.inside.reading import Reading
 from recurra.studio.refusal import Refused
 from recurra.studio.store.models import Models
 from recurra.studio.views import look_shapes as shapes
+from recurra.studio.views.drawing import drawing
 from recurra.tasks.language import LanguageModel
 
 WORK = 2 * 10**11
@@ -41,7 +42,7 @@ def read(body: shapes.Look, model: LanguageModel, reading: Reading) -> dict[str,
         "states": reading.cell.state_names,
         "gates": list(reading.gates[0]),
         "saturating": squashed(reading.cell),
-        "next": [[[symbol, round(p, 4)] for symbol, p in row] for row in reading.next(reading.ids.shape[1])],
+        "next": _next(reading),
     }
 
 
@@ -120,6 +121,24 @@ def clamp(body: shapes.Clamps, model: LanguageModel, reading: Reading) -> dict[s
     }
 
 
+def wires(body: shapes.Wires, model: LanguageModel, reading: Reading) -> dict[str, Any]:
+    """The cell's drawing with one unit's numbers, as the text was read or with one carried number changed."""
+    if body.unit >= reading.units[0]:
+        raise ConfigError(f"`unit` is {body.unit}; expected 0 to {reading.units[0] - 1}, the units of a layer")
+    if body.change:
+        reading = inside.nudge(model, reading, **body.change.model_dump())
+    values = inside.wires(model, reading, body.layer, body.first, body.count)
+    steps = slice(body.first, body.first + len(next(iter(values.values()))))
+    return {
+        "drawing": drawing(reading.cell),
+        "first": body.first,
+        "values": {name: _plain(kept[:, body.unit]) for name, kept in values.items()},
+        "losses": _plain(reading.losses[steps]),
+        "next": _next(reading)[steps],
+        "loss": _plain(reading.mean_loss),
+    }
+
+
 def memory(body: shapes.Lags, model: LanguageModel, reading: Reading) -> dict[str, Any]:
     """How far the loss reaches back, by the norm of its gradient."""
     found = inside.memory(model, body.text, body.lags, positions=POSITIONS)
@@ -154,6 +173,7 @@ QUESTIONS = {
         shapes.ClampAnswer,
         lambda body: 2 * (len(body.text) + len(body.prompt) + body.length),
     ),
+    "wires": Question(wires, shapes.Wires, shapes.WiresAnswer, lambda body: 2 * len(body.text)),
     "memory": Question(
         memory, shapes.Lags, shapes.MemoryAnswer, lambda body: 3 * POSITIONS * (body.lags or inside.LAGS)
     ),
@@ -216,6 +236,11 @@ class Look:
     def close(self) -> None:
         """Answer no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _next(reading: Reading) -> list[list[list[Any]]]:
+    """After each token the likeliest next ones with their probabilities."""
+    return [[[symbol, round(p, 4)] for symbol, p in row] for row in reading.next(reading.ids.shape[1])]
 
 
 def _follows(unit: inside.Unit, asked: str | None = None) -> list[dict[str, Any]]:

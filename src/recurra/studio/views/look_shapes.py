@@ -6,8 +6,9 @@ from pydantic import BaseModel, Field
 
 from recurra.studio.shapes import Body
 
-TEXT, LAGS, SAMPLE, CLAMPS, UNITS = 5000, 300, 2000, 64, 1000
-"""The most that may be asked for: characters, lags, characters written under a clamp, units held, units listed."""
+TEXT, LAGS, SAMPLE, CLAMPS, UNITS, STEPS = 5000, 300, 2000, 64, 1000, 400
+"""The most that may be asked for: characters, lags, characters written under a clamp, units held, units listed, steps of a
+cell's drawing."""
 
 Index = Annotated[int, Field(ge=0, le=10**6)]
 Name = Annotated[str, Field(max_length=100)]
@@ -70,6 +71,28 @@ class Clamps(Look):
     """0: write nothing."""
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 1
     temperature: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.8
+
+
+class Change(Body):
+    """One carried number, changed on its way from a step to the next."""
+
+    at: Index
+    """The step after which it is changed, from 0."""
+    layer: Index = 0
+    unit: Index
+    state: Name | None = None
+    """Not given: the output."""
+    value: Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+
+
+class Wires(Look):
+    """One unit of the cell's drawing, at `count` characters from `first` on."""
+
+    layer: Index = 0
+    unit: Index = 0
+    first: Index = 0
+    count: Annotated[int, Field(ge=1, le=STEPS)] = 100
+    change: Change | None = None
 
 
 class Lags(Look):
@@ -173,6 +196,54 @@ class ClampAnswer(BaseModel):
     """Each character's with the units held."""
     text: dict[Literal["before", "after"], str]
     """From the prompt on; empty where nothing was to be written."""
+
+
+class PartShape(BaseModel):
+    """One place of a cell's drawing: see `recurra.inside.Part`."""
+
+    name: str
+    kind: Literal["input", "state", "vector", "sum", "product", "op", "new"]
+    label: str
+    args: list[str]
+    valve: bool
+    column: int
+    row: float
+
+
+class Bend(BaseModel):
+    """A wire that passes columns, and where."""
+
+    start: str
+    end: str
+    places: list[tuple[int, float]]
+
+
+class Symbol(BaseModel):
+    """A piece of the equations; `part`: the place of the drawing that it stands for."""
+
+    text: str
+    part: str | None
+
+
+class Drawing(BaseModel):
+    """A cell's step as a drawing, and its equations, line by line."""
+
+    parts: list[PartShape]
+    bends: list[Bend]
+    equations: list[list[Symbol]]
+
+
+class WiresAnswer(BaseModel):
+    """The drawing, and for each part of it but the letter the unit's number at each of the steps."""
+
+    drawing: Drawing
+    first: int
+    values: dict[str, list[float]]
+    losses: list[float | None]
+    """Of the same steps: with the change, where there is one."""
+    next: list[list[tuple[str, float]]]
+    loss: float | None
+    """Mean over the whole text, nats a token."""
 
 
 class MemoryAnswer(BaseModel):

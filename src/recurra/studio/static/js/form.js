@@ -10,7 +10,6 @@ const LABELS = {
   epochs: "Epochs",
   seed: "Seed",
   length: "Characters",
-  temperature: "Boldness (temperature)",
   top_k: "Top-k",
   top_p: "Top-p",
   min_p: "Min-p",
@@ -66,9 +65,8 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
     input.setAttribute("aria-describedby", help.id);
     if (input.type === "checkbox") return h("div", { class: "field wide" }, h("label", { class: "check" }, input, label(field)), help);
     // In front the sentence is a tooltip, folded away it is shown.
-    const body = input.type === "range" ? [h("span", { class: "with-number" }, input, shown(input))] : [input];
     if (main) help.classList.add("sr");
-    return h("div", { class: main && !WIDE.has(field.name) ? "field" : "field wide" }, h("label", { for: id, title: main ? field.help : null }, label(field)), body, help);
+    return h("div", { class: main && !WIDE.has(field.name) ? "field" : "field wide" }, h("label", { for: id, title: main ? field.help : null }, label(field)), input, help);
   }
 
   const byName = new Map(options.map((field) => [field.name, field]));
@@ -79,7 +77,7 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
   return made;
 }
 
-const WIDE = new Set(["cell", "temperature", "stop", "logit_bias"]);
+const WIDE = new Set(["cell", "stop", "logit_bias"]);
 
 function control({ id, name, type, choices, start, cells, min, max, optional }) {
   if (type === "bool") return h("input", { type: "checkbox", id, checked: Boolean(start) });
@@ -90,11 +88,6 @@ function control({ id, name, type, choices, start, cells, min, max, optional }) 
     select.dataset.start = select.value;
     return select;
   }
-  if (name === "temperature") {
-    const input = h("input", { type: "range", id, min: "0", max: "2", step: "0.05" });
-    input.value = input.dataset.start = String(start);
-    return input;
-  }
   const number = type === "int" || type === "float";
   const range = number ? { step: type === "int" ? "1" : "any", min: String(min ?? 0), max: max === null || max === undefined ? null : String(max) } : {};
   const input = h("input", { type: number ? "number" : "text", id, ...range, autocomplete: "off", spellcheck: "false" });
@@ -104,14 +97,6 @@ function control({ id, name, type, choices, start, cells, min, max, optional }) 
   if (name === "stop") input.placeholder = "for example \\n\\n";
   if (name === "logit_bias") input.placeholder = "for example e=-2";
   return input;
-}
-
-function shown(input) {
-  const output = h("output", { for: input.id });
-  const write = () => (output.textContent = Number(input.value).toFixed(2));
-  input.addEventListener("input", write);
-  queueMicrotask(write);
-  return output;
 }
 
 function put(input, value) {
@@ -126,5 +111,5 @@ function read(field, input) {
   if (text === input.dataset.start) return undefined;
   if (text === "") return field.optional ? null : undefined;
   if (Array.isArray(field.start)) return text.split("|").filter(Boolean).map((part) => part.replaceAll("\\n", "\n").replaceAll("\\t", "\t"));
-  return input.type === "number" || input.type === "range" ? Number(text) : text;
+  return input.type === "number" ? Number(text) : text;
 }

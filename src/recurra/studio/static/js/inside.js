@@ -2,8 +2,9 @@
 import * as api from "./api.js";
 import * as gates from "./gates.js";
 import * as hold from "./hold.js";
+import * as motion from "./motion.js";
 import { able, on, remember, state } from "./state.js";
-import { $, architecture, calm, choices, cellTitle, h, say } from "./ui.js";
+import { $, architecture, choices, cellTitle, h, say } from "./ui.js";
 
 /** What was read: the run's id, the text, the server's reading; and the unit that is shown. */
 export const look = { run: null, text: "", reading: null, units: [], unit: null };
@@ -18,7 +19,6 @@ export const unitTitle = ({ layer, unit, state }) => `unit ${unit} of layer ${la
 export function mount() {
   $("insideForm").addEventListener("submit", (event) => (event.preventDefault(), read()));
   $("insideText").addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && read());
-  $("insideText").addEventListener("input", calm(() => remember.set("inside", $("insideText").value), 400));
   $("btnInsideWritten").addEventListener("click", () => ($("insideText").value = [...state.written].slice(0, 2000).join("")) && read());
   $("insideRun").addEventListener("change", () => look.reading && read());
   for (const id of ["unitState", "unitLayer", "unitSort"]) $(id).addEventListener("change", rank);
@@ -35,14 +35,16 @@ export function mount() {
   $("ramp").append(...Array.from({ length: 2 * STEPS + 1 }, (_, index) => h("span", { class: tone(index - STEPS, STEPS) })));
   hold.mount();
   gates.mount();
+  motion.mount();
   on("runs", () => $("view-inside").hidden || offer());
 }
 
 export function show() {
   offer();
-  if (!$("insideText").value) $("insideText").value = [...(state.written || remember.get("inside", "") || $("txtInput").value)].slice(0, 1500).join("");
   $("btnInsideWritten").disabled = !state.written;
+  $("btnInsideWritten").title = state.written ? "" : "It has written nothing yet: let it, under “Write like this”.";
   if (look.reading) gates.draw();
+  else if (state.runs.some(able)) first();
   else say($("insideStatus"), state.runs.some(able) ? "Choose a model, give it something to read, press Read." : "There is no model yet. Train one under “Write like this”.");
 }
 
@@ -54,6 +56,23 @@ function offer() {
   gates.offer(runs);
 }
 
+/** On the first visit there is something to see at once: what was read last, else what the model itself writes. */
+async function first() {
+  const run = state.runs.find(({ id }) => id === $("insideRun").value);
+  const kept = remember.get("insideRead", {});
+  let text = $("insideText").value || (kept.run === run.id ? kept.text : "") || (state.run?.id === run.id ? state.written : "");
+  if (!text) {
+    say($("insideStatus"), "It writes a few lines, to read them …");
+    try {
+      await api.write(run.id, { length: 400, temperature: 0.7, seed: 1 }, (piece) => (text += piece));
+    } catch (error) {
+      return say($("insideStatus"), error.message, true);
+    }
+  }
+  $("insideText").value ||= [...text].slice(0, 1500).join("");
+  await read();
+}
+
 async function read() {
   const run = state.runs.find(({ id }) => id === $("insideRun").value);
   const text = [...$("insideText").value].slice(0, 5000).join("");
@@ -63,12 +82,14 @@ async function read() {
   $("btnRead").disabled = true;
   try {
     look.reading = await inside("read");
+    remember.set("insideRead", { run: run.id, text });
     known.clear();
     $("insideBody").hidden = false;
     const { states, units } = look.reading;
     choices($("unitState"), states.map((name) => [name, `state ${name}`]), states.at(-1));
     choices($("unitLayer"), [["", "all layers"], ...units.map((_, layer) => [layer, `layer ${layer + 1}`])], "");
     letters();
+    motion.reset();
     await rank();
     hold.reset();
     gates.reset();
@@ -146,6 +167,7 @@ async function select(index) {
   if (item.offsetTop - list.offsetTop < list.scrollTop) list.scrollTop = item.offsetTop - list.offsetTop;
   else if (item.offsetTop - list.offsetTop + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = item.offsetTop - list.offsetTop + item.offsetHeight - list.clientHeight;
   look.unit = unit;
+  motion.show(unit);
   try {
     const values = await valuesOf(unit);
     if (look.unit === unit) colour(values);

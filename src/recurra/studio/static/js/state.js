@@ -5,7 +5,8 @@ const changes = new EventTarget();
 export const on = (name, f) => changes.addEventListener(name, (event) => f(event.detail));
 export const emit = (name, detail) => changes.dispatchEvent(new CustomEvent(name, { detail }));
 
-/** about: GET /api/about; runs: newest first; run: the one that Write uses; written: the text it wrote last. */
+/** about: GET /api/about; runs: newest first, then those that ship with Recurra; run: the one that Write uses; written: the text
+ * it wrote last. */
 export const state = { about: null, runs: [], run: null, written: "" };
 
 export const remember = {
@@ -31,18 +32,18 @@ export const busy = (run) => run?.state === "training" || run?.state === "waitin
 export const able = (run) => run && !busy(run) && !(run.state === "failed" && !run.loss);
 
 export async function refresh() {
-  const { runs } = await get("runs");
-  state.runs = runs.toSorted((a, b) => (b.created ?? "").localeCompare(a.created ?? ""));
+  const { runs, packaged } = await get("runs");
+  state.runs = [...runs.toSorted((a, b) => (b.created ?? "").localeCompare(a.created ?? "")), ...packaged];
   const same = state.run && state.runs.find((run) => run.id === state.run.id);
   if (state.run && !same) choose(null);
   else if (same) state.run = same;
   emit("runs");
 }
 
-/** Take a run as the one to write with. */
-export function choose(run) {
+/** Take a run as the one to write with. lasting: also after a reload. */
+export function choose(run, lasting = true) {
   state.run = run;
-  remember.set("run", run?.id ?? null);
+  if (lasting) remember.set("run", run?.id ?? null);
   emit("run");
 }
 

@@ -7,9 +7,12 @@ import { goOn, newest, stop, watch } from "./train.js";
 import { $, architecture, calm, count, duration, grower, h, percent, plural, say, size } from "./ui.js";
 
 const FRONT = ["cell", "num_layers", "hidden_size", "minutes", "epochs", "seed"];
-const SAMPLING = ["temperature", "length", "top_k", "top_p", "min_p", "seed", "stop"];
+const BOLDNESS = 0.7; // rarely a letter out of place, and not the same twice
+const SAMPLING = ["length", "top_k", "top_p", "min_p", "seed", "stop"];
+const READY = "This small model ships with Recurra and has read Python’s manual. Generate lets it write; give it a text of yours, and it learns that.";
 let model;
 let sampling;
+let offered = false; // the model was put there because it is the newest, not because somebody chose it
 let writing = null; // the abort controller of the text that is being written
 let pressed = ""; // what is said to who presses Generate while it trains
 let ready = false; // Generate was pressed: write as soon as the training ends
@@ -17,9 +20,12 @@ let ready = false; // Generate was pressed: write as soon as the training ends
 export async function mount() {
   const { form: fields, generation_form: drawing, cells, studio_defaults: defaults } = state.about;
   model = form($("formModel"), "model", fields, FRONT, defaults, cells);
-  const shown = drawing.filter(({ name }) => !["samples", "beam", "unit", "context"].includes(name));
+  const shown = drawing.filter(({ name }) => !["temperature", "samples", "beam", "unit", "context"].includes(name));
   sampling = form($("formSampling"), "sampling", shown, SAMPLING, state.about.generation_defaults);
   model.changed = card;
+  $("inpBoldness").value = String(remember.get("boldness", BOLDNESS));
+  $("inpBoldness").addEventListener("input", ({ target }) => (remember.set("boldness", Number(target.value)), bold()));
+  bold();
   for (const fold of ["foldModel", "foldSampling"]) {
     $(fold).open = remember.get(fold, false);
     $(fold).addEventListener("toggle", () => remember.set(fold, $(fold).open));
@@ -36,7 +42,9 @@ export async function mount() {
   $("btnNew").addEventListener("click", () => begin({}));
   on("sample", trainingShown);
   on("training", ({ run }) => run && trainingShown());
-  on("run", () => notice());
+  on("run", () => (notice(), offer()));
+  on("runs", offer);
+  $("selModel").addEventListener("change", taken);
 
   await again();
 }
@@ -45,19 +53,44 @@ export async function mount() {
 async function again() {
   const last = remember.get("run");
   const live = state.runs.find((run) => busy(run) && !run.group);
-  const run = live ?? state.runs.find(({ id }) => id === last) ?? null;
+  // The newest model of the visitor's own, else the one that ships with Recurra.
+  const known = live ?? state.runs.find(({ id }) => id === last);
+  const run = known ?? state.runs.find(able) ?? null;
+  offered = !known;
   state.run = run; // known from the first press on, though its text is still to come
-  await restore(run);
+  await restore(known?.packaged ? null : known);
   if (!run) return watch(null);
-  choose(run);
+  choose(run, !offered);
   if (busy(run)) follow(run, remember.get("ready", true));
   else {
     watch(run);
     $("outResult").textContent = remember.get("written", "");
     state.written = $("outResult").textContent;
     $("btnCopy").disabled = !state.written;
-    say($("writeStatus"), `${run.title}: ${architecture(run)}. Press Generate.`);
+    say($("writeStatus"), run.packaged ? READY : `${run.title}: ${architecture(run)}. Press Generate.`);
+    if (run.packaged && !state.written && !given()) write();
   }
+}
+
+const bold = () => $("inpBoldness").setAttribute("aria-valuetext", `${Number($("inpBoldness").value).toFixed(2)}, from careful at 0 to bold at 2`);
+
+/** The models that can write, the one in use chosen. */
+function offer() {
+  const runs = state.runs.filter((run) => able(run) || run.id === state.run?.id);
+  const named = ([words, chosen]) => chosen.length && h("optgroup", { label: words }, chosen.map((run) => h("option", { value: run.id, selected: run.id === state.run?.id }, `${run.title} · ${architecture(run)}`)));
+  $("selModel").replaceChildren(...[["Your models", runs.filter(({ packaged }) => !packaged)], ["Ships with Recurra", runs.filter(({ packaged }) => packaged)]].map(named).filter(Boolean));
+  $("selModel").hidden = !runs.length;
+}
+
+async function taken() {
+  const run = state.runs.find(({ id }) => id === $("selModel").value);
+  if (!run || busy(state.run)) return offer();
+  writing?.abort();
+  offered = false;
+  choose(run);
+  watch(run);
+  card();
+  say($("writeStatus"), run.packaged ? READY : `${run.title}: ${architecture(run)}. Press Generate.`);
 }
 
 // The card
@@ -65,6 +98,15 @@ async function again() {
 // tries: the machine's speed is measured when it is first asked for, so a first answer may lack it.
 const card = calm(async (tries = 0) => {
   const settings = model.values();
+  // With nothing to learn from, the card tells of the model that writes.
+  if (!given() && able(state.run)) {
+    const run = state.run;
+    $("cardLine").textContent = architecture(run);
+    $("cardParameters").textContent = count(run.parameters);
+    $("cardSize").textContent = size(run.bytes);
+    $("cardTime").textContent = run.packaged ? "ready" : duration(run.seconds);
+    return say($("cardWords"), run.packaged ? "The model in use. With a text of yours, this is what your own model will take." : "The model in use.");
+  }
   const about = text.corpus ? { corpus: text.corpus } : text.id ? { text: text.id } : { characters: text.characters ? Math.max(text.characters, 2) : 100_000 };
   try {
     const costs = await api.post("card", { ...about, settings });
@@ -98,7 +140,7 @@ async function generate() {
     return trainingShown();
   }
   writing?.abort();
-  if (!able(state.run)) return begin({});
+  if (!able(state.run) || (given() && (state.run.packaged || offered))) return begin({});
   const from = await attempt(source);
   if (from === undefined) return;
   const changed = { text: !sameText(state.run, from), model: from ? different(state.run) : [] };
@@ -137,6 +179,7 @@ async function follow(run, wanted = true) {
   pressed = "";
   remember.set("ready", wanted);
   update(run);
+  offered = false;
   choose(run);
   trainingShown();
   watch(run, ended);
@@ -201,7 +244,7 @@ async function write() {
   state.written = "";
   let ending;
   try {
-    const asked = { ...sampling.values(), prompt: $("inpPrompt").value };
+    const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), prompt: $("inpPrompt").value };
     const end = await api.write(run.id, asked, (piece) => (out.add(piece), (state.written += piece)), stopper.signal);
     ending = [`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, false];
   } catch (error) {
@@ -217,5 +260,6 @@ async function write() {
 }
 
 export function show() {
+  if (state.run && state.run.id === remember.get("run")) offered = false; // chosen under Compare
   if (state.run && !busy(state.run)) watch(state.run);
 }
