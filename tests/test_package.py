@@ -94,6 +94,7 @@ def test_the_studios_rooms_import_one_way(room):
     assert parts - {"__init__", "__main__"} == set(ROOMS)
 
 
+@pytest.mark.slow
 def test_no_import_circles():
     """Imports in functions and for type checkers count, and names loaded when first used lead to the module that has them."""
     structure = runpy.run_path(str(Path(__file__).parents[1] / "tools/structure.py"))

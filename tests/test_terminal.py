@@ -23,6 +23,7 @@ def test_a_closed_pipe_falls_silent():
             print("unread", file=steady, flush=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes as a shell makes them")
 def test_a_training_whose_output_nobody_reads_is_whole(tmp_path):
     """`recurra train text.txt 2>&1 | head -1`."""

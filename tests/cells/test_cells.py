@@ -215,6 +215,7 @@ def test_cell_with_times_is_its_formula(cell, formula, width):
     assert tuple(cell.lesson.gates) == cell().gate_names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", cells.names())
 def test_first_and_second_derivatives(name):
     # relu has no derivative at 0; these weights keep its sums away from there.

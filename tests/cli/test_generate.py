@@ -94,6 +94,7 @@ def test_a_run_of_another_task_is_told(beside, home, arguments):
     assert beside.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_model_with_a_context_generates_with_it(beside, home):
     flags = ["--mode", "windows", "--stride", 20, "--context", 5, "--window", 5, "--out", "windows", "-q"]
     beside("train", "book.txt", "--preset", "tiny", *flags)

@@ -15,6 +15,8 @@ from helpers.studio_support import LONG, save_model, start, wait
 from recurra.cli import studio as command
 from recurra.errors import RunError
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and permissions")
 
 

@@ -18,7 +18,11 @@ TOGETHER = 25
 """Cells that are compiled in one call."""
 LIMITS = ("two h.of products", "h.of is asked for 4 vectors")
 
-pytestmark = [pytest.mark.sampled, pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.sampled,
+    pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here"),
+]
 
 
 def check(cell, made) -> bool:

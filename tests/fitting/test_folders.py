@@ -73,6 +73,7 @@ def test_one_that_was_killed_is_taken_up_again(tmp_path, monkeypatch, out):
     assert sorted(os.listdir("runs/book-1")) == [folders.CONFIG, "first"]
 
 
+@pytest.mark.slow
 def test_two_at_the_same_time_do_not_meet(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with other(None, tmp_path) as process:

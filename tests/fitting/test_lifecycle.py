@@ -183,6 +183,7 @@ def test_data_from_elsewhere_is_stored_by_its_name(files, tmp_path_factory):
     assert same(Line.resume_files(line.folder, [elsewhere / "a.txt"]), line)
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_the_next_command_stands_there(files):
     code = (
         "import os, signal; from helpers.toy_estimator import Line\n"

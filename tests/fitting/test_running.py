@@ -19,6 +19,7 @@ recurra.train(text=sys.argv[1], out="run", preset="tiny", epochs=10_000, quiet=T
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(locks.fcntl is None, reason="locks as POSIX has them")
 def test_two_writers_of_one_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

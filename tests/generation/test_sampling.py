@@ -169,6 +169,7 @@ class Running(nn.Module):
         return state.transpose(0, 1), state
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length():
     blocks = []
     for piece in stream(Running(LETTERS), LETTERS, "ab", length=20_000, seed=1):

@@ -56,6 +56,7 @@ def test_make_soak_draws_a_long_one_afresh_and_prints_its_seed():
     assert printed(RECURRA_SOAK="1", **{name: value})[3:] == [first, first]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environment", "skipped", "examples"), [({}, 1, 100), ({"RECURRA_SOAK": "1"}, 0, 2000)])
 def test_tests_of_the_soak_are_skipped_elsewhere_and_hypothesis_draws_more_there(
     tmp_path, environment, skipped, examples

@@ -90,6 +90,7 @@ def test_what_cannot_be():
         settings("tiny", cell="transformer", context=8)
 
 
+@pytest.mark.slow
 def test_a_language_model_on_it(tmp_path):
     model = language.train(text=TEXT, out=tmp_path / "whole", **TINY | {"epochs": 40})
     text = model.generate("the quick ", 40, temperature=0)
@@ -139,6 +140,7 @@ def test_what_it_cannot_read_from_is_refused_before_a_word_is_written(context):
         next(model.stream("the ", context=context))
 
 
+@pytest.mark.slow
 def test_it_learns_another_text_from_there(tmp_path):
     parent = language.train(text=TEXT, out=tmp_path / "parent", **TINY | {"window": 24})
     more = {"text": TEXT + "ÄÖ", "init_from": tmp_path / "parent", "quiet": True, "epochs": 1}
@@ -150,6 +152,7 @@ def test_it_learns_another_text_from_there(tmp_path):
         language.train(out=tmp_path / "short", window=12, context=12, **more)
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_same_bits(tmp_path):
     whole = language.train(text=TEXT, out=tmp_path / "whole", **TINY)
     steps = []

@@ -6,6 +6,8 @@ import re
 import pytest
 from helpers import browser
 
+pytestmark = pytest.mark.slow
+
 GERMAN = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. Süße Öle fließen.\n" * 60
 CHINESE = "天地玄黃，宇宙洪荒。日月盈昃，辰宿列張。寒來暑往，秋收冬藏。\n" * 120
 HOSTILE = "<script>document.title = 'broken'</script><img src=x onerror=alert(1)> & \"quoted\"\n" * 60

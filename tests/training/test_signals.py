@@ -16,6 +16,8 @@ from helpers.training_toy import ToyTask, config, run, weights
 from recurra.errors import RunError
 from recurra.training import Interrupted, fit, runs, signals
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_after_the_step_with_everything_saved(tmp_path, number, code):

@@ -15,7 +15,6 @@ import click
 
 from recurra import config
 from recurra.errors import ConfigError, Setting
-from recurra.training.config import with_lengths
 
 
 def as_option(one: Setting) -> str:
@@ -159,7 +158,7 @@ def given(values: dict[str, Any], classes: list[type], file: Path | None = None)
     """
     known = [option.name for cls in classes for option in config.options(cls)]
     settings = read_settings(file, known) if file else {}
-    return with_lengths(settings, {name: values[name] for name in known if values.get(name) not in (None, ())})
+    return settings | {name: values[name] for name in known if values.get(name) not in (None, ())}
 
 
 def read_settings(file: Path, known: list[str]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def leaf(tensor):
     return None if tensor is None else tensor.detach().requires_grad_(tensor.requires_grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WORKS)
 def test_opcheck(case, monkeypatch):
     # What is kept has padding that is never written; the check compares every output's every number.
@@ -179,6 +180,7 @@ def test_torch_export():
     assert names.count("recurra.layer.default") == 2
 
 
+@pytest.mark.slow
 def test_an_exported_program_in_another_process(tmp_path):
     layer_ = make("gru").eval()
     with torch.no_grad():

@@ -5,6 +5,8 @@ from helpers.studio_support import TINY, client, events, send, wait
 
 from recurra.studio.jobs import comparisons
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):

@@ -164,6 +164,7 @@ def test_what_is_not_there_and_what_is_not_meant(api):
     assert answer.json() == {"detail": "PUT is not for /api/runs/cats"}
 
 
+@pytest.mark.slow
 def test_beyond_this_machine_a_token_is_needed(open_to_all):
     api = open_to_all
     for path in ("/", "/api/about", "/static/js/main.js", "/api/about?token=" + TOKEN, "/?token=wrong"):

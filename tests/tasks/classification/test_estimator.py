@@ -223,6 +223,7 @@ def test_parameters_are_the_settings():
         SequenceClassifier.from_files("none.csv", hiden_size=3)
 
 
+@pytest.mark.slow
 def test_search_and_pipelines():
     X, y = ramps()
     grid = GridSearchCV(SequenceClassifier(epochs=12, **TINY), {"pooling": ["max", "mean"]}, cv=2).fit(X, y)
@@ -272,6 +273,7 @@ def test_saving_and_folders_that_are_in_use(fitted, tmp_path):
         SequenceClassifier.load(tmp_path / "kept")
 
 
+@pytest.mark.slow
 def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
     X, y = ramps()
     settings = TINY | {"dropout": 0.3, "average": 0.9, "class_weight": "balanced", "epochs": 6}
@@ -296,6 +298,7 @@ def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
         assert [key for key in one if not torch.equal(one[key], two[key])] == []
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_and_leaves_the_callers_randomness_alone():
     X, y = ramps()
     torch.manual_seed(3)

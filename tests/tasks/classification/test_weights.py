@@ -11,6 +11,7 @@ from recurra.tasks.classification.task import class_weights
 TINY = {"hidden_size": 8, "bidirectional": False, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "batch_size": 16}
 
 
+@pytest.mark.slow
 def test_rare_classes_count_more_when_balanced():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 4)), np.array([0] * 190 + [1] * 10)

@@ -27,6 +27,7 @@ TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_st
 QUICK = {"hidden_size": 16, "decoder_size": 16, "lr": 1e-2, "batch_size": 32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["direct", "recursive"])
 def test_the_series_1_2_3_goes_on(mode):
     frame = pl.DataFrame({"ds": np.arange(1, 121), "y": np.arange(1.0, 121.0)})
@@ -37,6 +38,7 @@ def test_the_series_1_2_3_goes_on(mode):
     assert found["naive"].to_list() == [120, 120, 120]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["direct", "recursive"])
 def test_noise_that_covariates_give_away_is_forecast_exactly_where_they_do(mode):
     """A past covariate tells the next value, a future one its own: one step off, and nothing is forecast."""
@@ -80,6 +82,7 @@ def test_any_cell(cell):
     assert np.isfinite(model.predict()["forecast"]).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_forecaster():
     one, two, other = (Forecaster(seed=s, **TINY).fit(waves(60), quiet=True).predict() for s in (1, 1, 2))
     assert one.equals(two)
@@ -209,6 +212,7 @@ def test_mistakes_are_said(fitted, tmp_path):
         assert message in str(error.value)
 
 
+@pytest.mark.slow
 def test_airline_passengers_beat_both_naive_forecasts(real_data):
     data = pl.read_csv(real_data("airline/airline-passengers.csv"))
     model = Forecaster(12, time_col="Month", target_col="Passengers", log=True, epochs=30)
@@ -274,6 +278,7 @@ def test_a_clone_and_a_search_over_parameters():
         copy.set_params(horizn=0)
 
 
+@pytest.mark.slow
 def test_it_works_without_scikit_learn():
     code = "import sys; sys.modules['sklearn'] = None; from recurra.tasks.forecasting import Forecaster as F"
     code += "; F(preset='tiny').set_params(lr=1); print(F().get_params()['horizon'])"

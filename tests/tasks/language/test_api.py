@@ -311,6 +311,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(trained, tmp_path):
     same(trained, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_only_opened(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "run")
     model = resume(tmp_path / "run", quiet=True)
@@ -318,6 +319,7 @@ def test_a_finished_run_is_only_opened(trained, tmp_path):
     same(trained, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(trained, tmp_path):
     def interrupt(event):
         if event["event"] == "train" and event["step"] == 20:

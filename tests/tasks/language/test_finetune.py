@@ -10,6 +10,8 @@ import recurra
 from recurra.errors import ConfigError, VocabularyError
 from recurra.tasks.language import evaluate, load, resume, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

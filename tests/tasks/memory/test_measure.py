@@ -172,6 +172,7 @@ def test_a_solved_run_ends_early(monkeypatch):
     assert row.step < 2000
 
 
+@pytest.mark.slow
 def test_minutes_in_place_of_steps(monkeypatch):
     settings = []
 
@@ -264,6 +265,7 @@ def _wild(parts):
     return parts
 
 
+@pytest.mark.slow
 def test_a_picture_has_solved_and_unsolved(tmp_path):
     rows = bench(["parity"], ["rnn", "gru"], [1, 8], steps=100, evaluate_every=25, **SMALL)
     assert {row.solved for row in rows} == {True, False}

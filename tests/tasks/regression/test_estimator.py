@@ -119,6 +119,7 @@ def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 def test_cross_validation():
     assert cross_val_score(SequenceRegressor(epochs=40, pooling="last", **TINY), *slopes(), cv=2).mean() > 0.6
 
@@ -126,6 +127,7 @@ def test_cross_validation():
 # Folders
 
 
+@pytest.mark.slow
 def test_a_fit_opens_again_and_a_stopped_one_is_resumed_to_the_same_bits(tmp_path):
     X, y = slopes()
     settings = TINY | {"dropout": 0.3, "epochs": 4}

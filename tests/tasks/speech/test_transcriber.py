@@ -69,6 +69,7 @@ def test_silence_and_a_blink_have_no_words(fitted, samples):
     assert fitted.transcribe(np.zeros(samples), rate=RATE) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [{"bidirectional": True, "lookahead": 0}, {"normalise": "file"}])
 def test_models_of_whole_recordings_transcribe_and_refuse_to_stream(option):
     transcriber = Transcriber(**SETTINGS | option | {"epochs": 12}).fit(words(45, seed=0), rate=RATE, quiet=True)

@@ -129,6 +129,7 @@ def chance(model, source, tokens, end=0):
     return chances[range(len(tokens) + 1), [*tokens, end]].sum().item()
 
 
+@pytest.mark.slow
 def test_a_wide_beam_finds_the_best_of_all():
     # Large weights, or what came before would hardly matter.
     model, sources = (
@@ -243,6 +244,7 @@ def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path, monkeypatch):
         Translator.load(tmp_path / "saved")
 
 
+@pytest.mark.slow
 def test_words_as_tokens():
     pairs = [("the cat sleeps", "le chat dort"), ("the dog sleeps", "le chien dort")] * 4
     model = Translator(**TINY | {"epochs": 100, "lr": 2e-2}, unit="word", validation=0).fit(pairs)
