@@ -23,9 +23,9 @@ from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
 def command(data, **values):
     """Learn to label each word of sentences, or label them.
 
-    DATA is CoNLL files: a word a line, its label in the last column, an empty line after each sentence; - is standard
-    input. With --model the same comes out, line by line, with the labels found; where DATA has labels, what is right goes
-    to stderr.
+    DATA is CoNLL files: a word a line, its label in the last column, an empty line after each sentence, comments (#) before
+    one; - is standard input. With --model the same comes out, line by line, with the labels found; where DATA has labels, what
+    is right goes to stderr.
     """
 
     def label(fitted, data, as_json):

@@ -76,6 +76,22 @@ def test_small_changes_of_large_numbers_count(estimator, y, standardise):
                for a, b in zip(*found, strict=True))  # fmt: skip
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_fewer_steps_than_features_are_said(estimator, recwarn):
+    """As aeon and sktime have it: (sequences, channels, steps)."""
+    X = np.random.default_rng(0).normal(size=(20, 2, 5))
+    y = [["a", "b"]] * 20 if estimator is SequenceTagger else [1, 2] * 10
+    words = f"{estimator.__name__}: `X` is read as sequences of 2 steps with 5 features each. Where it is .*, give "
+    with pytest.warns(UserWarning, match=words + r"X\.transpose\(0, 2, 1\)"):
+        estimator(**TINY).fit(X, y)
+    with pytest.warns(UserWarning, match=words + r"\[x\.T for x in X\]"):
+        estimator(**TINY).fit(list(X), y)
+    y = [["a", "b", "c", "c", "c"]] * 20 if estimator is SequenceTagger else y
+    estimator(**TINY).fit(X.transpose(0, 2, 1), y)
+    estimator(**TINY).fit([x.T for x in X], y)
+    assert not recwarn
+
+
 def test_a_feature_that_stood_still_has_no_effect():
     X = [np.stack([row, np.full(20, 1.1)], 1) for row in FAR]
     model = SequenceClassifier(**TINY).fit(X, ["up", "down"] * 30)

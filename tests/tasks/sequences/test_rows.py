@@ -1,6 +1,10 @@
 """Sequences as rows: read, and scaled."""
 
+from decimal import Decimal
+
 import numpy as np
+import pandas as pd
+import polars as pl
 
 from recurra.tasks.sequences.rows import read, scale_each
 
@@ -18,3 +22,21 @@ def test_each_sequence_by_its_own_mean_and_standard_deviation():
         assert scale_each([row.astype(np.float64) * unit])[0].tolist() == [[-1, 0], [1, 0]]
     far = np.array([[1.7e9 - 10], [1.7e9 + 10]])
     assert scale_each([far])[0].tolist() == [[-1], [1]]
+
+
+def test_frames_that_hold_series_are_read_by_sequence_and_step():
+    data = np.arange(24.0).reshape(3, 4, 2)
+    index = pd.MultiIndex.from_product([["b", "a", "c"], range(4)])
+    long = pd.DataFrame(data.reshape(12, 2), index=index)
+    nested = pd.DataFrame([{"x": pd.Series(one[:, 0]), "y": pd.Series(one[:, 1])} for one in data])
+    for frame in (long, nested):
+        assert np.array_equal(np.stack(read(frame)), data)
+    assert np.array_equal(read(pd.DataFrame(data[..., 0]))[..., 0], data[..., 0]), "a sequence a row"
+    assert [row[:, 0].tolist() for row in read(pl.Series([[1, 2], [3]]))] == [[1, 2], [3]]
+
+
+def test_decimals_and_objects_are_numbers():
+    values = [Decimal("1.5"), np.int8(2), 3.25, True]
+    assert read([values])[0][:, 0].tolist() == [1.5, 2, 3.25, 1]
+    assert read(np.array([values], object))[0][:, 0].tolist() == [1.5, 2, 3.25, 1]
+    assert read(pd.DataFrame([values], dtype=object))[0][:, 0].tolist() == [1.5, 2, 3.25, 1]

@@ -3,7 +3,7 @@
 import pytest
 
 from recurra.errors import DataError
-from recurra.tasks.tagging.conll import read_conll
+from recurra.tasks.tagging.conll import read_conll, read_lines
 
 
 def test_conll_files(tmp_path):
@@ -17,10 +17,47 @@ def test_conll_files(tmp_path):
     path.write_bytes("a\u2028b X\r\n10\u00a0000\tY\n\u00a0 Z\n".encode())
     assert read_conll(path) == ([["a\u2028b", "10\u00a0000", "\u00a0"]], [["X", "Y", "Z"]])
     path.write_text("John PER\nSmith\n", "utf-8")
-    with pytest.raises(DataError, match=r"a.conll, line 2: 1 columns; expected 2, as in the first line"):
+    with pytest.raises(DataError, match=r"a.conll, line 2: 1 columns; expected 2, as in the first line of words"):
         read_conll(path)
     path.write_text("\n\n", "utf-8")
     with pytest.raises(DataError, match="holds no words; expected a word a line"):
         read_conll(path)
     with pytest.raises(DataError, match="cannot be read: No such file"):
         read_conll(tmp_path / "none")
+
+
+COMMENTED = """# newdoc
+# sent_id = 1
+Ada B-PER
+# O
+#1 O
+
+# doc
+# text = here
+here O
+#hashtag B-TAG
+
+#global.columns = ID FORM
+#hashtag B-TAG
+now O
+
+# O
+first O
+"""
+
+
+def test_comments_before_a_sentence_are_no_words(tmp_path):
+    (tmp_path / "a.conll").write_text(COMMENTED)
+    X, y, layout = read_lines(tmp_path / "a.conll")
+    assert X == [["Ada", "#", "#1"], ["here", "#hashtag"], ["#hashtag", "now"], ["#", "first"]]
+    assert [line[:3] for line in layout if line] == ["# n", "# s", "# d", "# t", "#gl"]
+    words = (f"{word} {label}" for row in zip(X, y, strict=True) for word, label in zip(*row, strict=True))
+    assert "".join(f"{next(words) if line is None else line}\n" for line in layout) == COMMENTED
+
+
+def test_a_comment_in_a_file_of_words_alone_is_one_too(tmp_path):
+    (tmp_path / "a.conll").write_text("# sent_id = 1\n#\nAda\n\n#tag\nb\n")
+    assert read_conll(tmp_path / "a.conll") == ([["#", "Ada"], ["#tag", "b"]], None)
+    (tmp_path / "a.conll").write_text("# one\n# two\n")
+    with pytest.raises(DataError, match="holds no words"):
+        read_conll(tmp_path / "a.conll")

@@ -160,6 +160,7 @@ def test_cross_validation_and_clone():
         ([[[1.0], [float("nan")]]], [[0, 1]], DataError, r"`X\[0\]\[1, 0\]` is NaN"),
         ([["a", "b"]], [[1.0, float("nan")]], DataError, "`y` holds NaN, which is no label; fill it"),
         ([["a", "b"]], [[1, "x"]], DataError, "`y` mixes labels of the types int, str; give all of them one type"),
+        ([[1.0, 2.0], [3.0]], [[0.25, 0.5], [0.75]], DataError, "`y`: Unknown label type: continuous"),
         ([["a"], ["b"]], [[1], ["x"]], DataError, "`y` mixes labels of the types int, str; give all of them one type"),
     ],
 )

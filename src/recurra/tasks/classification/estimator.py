@@ -13,9 +13,9 @@ from recurra.tasks.classification.files import read_files
 from recurra.tasks.classification.task import ClassificationTask, class_weights
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.estimator import ManyToOneEstimator
-from recurra.tasks.sequences.labels import find_classes, numbers_of, refuse_mixed
+from recurra.tasks.sequences.labels import find_classes, numbers_of, refuse_measures, refuse_mixed
 from recurra.tasks.sequences.reader import Reader
-from recurra.tasks.sequences.scikit import ClassifierMixin, check_classification_targets, column_or_1d
+from recurra.tasks.sequences.scikit import ClassifierMixin, column_or_1d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,9 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
             refuse_mixed(y)
         try:
             y = column_or_1d(y, warn=True)
-            check_classification_targets(y)
         except (ValueError, TypeError) as error:
             raise DataError(f"`y`: {error}") from None
+        refuse_measures(y)
         if len(X) != len(y):
             raise DataError(f"`{name}` has {len(X)} sequences and `y` {len(y)} labels: inconsistent numbers of samples")
         return X, y

@@ -1,5 +1,6 @@
 """What the estimators of sequences share: scikit-learn's interface on the lifecycle of `recurra.fitting`."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -133,9 +134,11 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         out: a new folder to keep the run in; default none is kept. quiet: show nothing; default: progress is shown on a
         terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
 
+        A UserWarning where sequences have fewer steps than features: other libraries have channels before steps.
         ConfigError for invalid settings, DataError, ShapeError and DtypeError for data that cannot be used, RunError where
         the folder is in use or cannot be written, Interrupted after Ctrl-C.
         """
+        warn_of_channels(X, type(self).__name__)
         return self._fit(Labelled(X, y, sample_weight), validation_data, How(out, quiet, listeners, stop))
 
     @classmethod
@@ -222,6 +225,22 @@ class ManyToOneEstimator(SequenceEstimator):
         model, made = self.model, self.learned.rows(rows.read(X), self.parts["data"])
         for numbers, x, lengths in by_length(made, model.device):
             yield numbers, [len(made[i]) for i in numbers], model(x, lengths, **options)
+
+
+def warn_of_channels(X: Any, name: str) -> None:
+    """A UserWarning where every sequence has fewer steps than features, as arrays (sequences, channels, steps) seem to have."""
+    if hasattr(X, "shape"):
+        shapes = [tuple(X.shape[1:])] if len(X.shape) == 3 else []
+    else:
+        shapes = [tuple(getattr(row, "shape", ())) for row in X] if isinstance(X, list | tuple) else []
+    if shapes and all(len(shape) == 2 and shape[0] < shape[1] for shape in shapes):
+        steps, features = shapes[0]
+        turned = "X.transpose(0, 2, 1)" if hasattr(X, "shape") else "[x.T for x in X]"
+        warnings.warn(
+            f"{name}: `X` is read as sequences of {steps} steps with {features} features each. Where it is (sequences,"
+            f" channels, steps), as aeon and sktime have it, give {turned}",
+            stacklevel=3,
+        )
 
 
 def _double(row: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
+from recurra.tasks.sequences.scikit import check_classification_targets
 
 
 def find_classes(labels: np.ndarray) -> np.ndarray:
@@ -20,6 +21,14 @@ def find_classes(labels: np.ndarray) -> np.ndarray:
     if len(classes) < 2:
         raise DataError(f"`y` has one class only, {_shown(classes)}; expected two or more to tell apart")
     return classes
+
+
+def refuse_measures(labels: Any) -> None:
+    """DataError for labels that scikit-learn does not take as classes, such as 0.25, 0.3, 0.75 ..., which are measured."""
+    try:
+        check_classification_targets(labels)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"`y`: {error}") from None
 
 
 def refuse_mixed(labels: Any) -> None:

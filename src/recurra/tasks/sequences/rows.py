@@ -20,15 +20,15 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
 
     float32 where they came so, else float64: what is far from 0 is scaled before it is rounded.
 
-    X: texts; arrays (steps,) or (steps, features) of any lengths; or one array (sequences, steps) or (sequences, steps,
-    features). DataError, ShapeError, DtypeError where it is none of these, or holds NaN, infinity or an empty sequence.
+    X: texts; arrays (steps,) or (steps, features) of any lengths; one array (sequences, steps) or (sequences, steps,
+    features); or a frame. DataError, ShapeError, DtypeError where it is none of these, or holds NaN, infinity or an empty
+    sequence.
     """
     if hasattr(X, "toarray"):
         raise DtypeError(f"`{name}` is a sparse matrix; sequences are dense: {name}.toarray()")
     if isinstance(X, str | bytes):
         raise DtypeError(f"`{name}` is one {type(X).__name__}; expected a list of sequences: [{name}]")
-    if hasattr(X, "to_numpy"):  # a column or a frame of pandas or polars
-        X = X.to_numpy()
+    X = _of_frame(X)
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
     _refuse_masked(X, name)
@@ -43,6 +43,21 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
     if isinstance(X, np.ndarray) and X.dtype != object:
         return _array(X, name)
     return _rows(X, name)
+
+
+def _of_frame(X: Any) -> Any:
+    """A column or a frame of pandas or polars as an array, or as arrays (steps, features) where a frame holds series.
+
+    As sktime has them: an index of sequences and steps, with a column a feature, or cells that are series themselves.
+    """
+    if not hasattr(X, "to_numpy"):
+        return X
+    if hasattr(X, "columns") and getattr(getattr(X, "index", None), "nlevels", 1) == 2:
+        return [part.to_numpy() for _, part in X.groupby(level=0, sort=False)]
+    values = X.to_numpy()
+    if values.ndim == 2 and values.size and all(hasattr(cell, "to_numpy") for cell in values[0]):
+        return [np.stack([cell.to_numpy() for cell in row], 1) for row in values]
+    return values
 
 
 def _texts(X: Any, name: str) -> list[str]:

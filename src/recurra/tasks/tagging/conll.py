@@ -1,7 +1,7 @@
 """Files of words and their labels: a word a line, its label in the last column, an empty line after each sentence."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +15,15 @@ class Lines(NamedTuple):
     X: list[list[str]]
     y: list[list[str]] | None
     layout: list[str | None]
-    """Each line: None for a word, and its text for a line between sentences: empty, or -DOCSTART-."""
+    """Each line: None for a word, and its text for a line between sentences: empty, a comment, or -DOCSTART-."""
 
 
 def read_conll(paths: str | Path | Sequence[str | Path]) -> tuple[list[list[str]], list[list[str]] | None]:
     """Words and labels of CoNLL files: `X, y = read_conll("train.conll")`; X[0] and y[0] are the first sentence's.
 
     paths: one or several files, UTF-8; `-` is standard input. The first column is the word, the last one the label; a file
-    with one column has no labels, and y is None. Lines that begin with -DOCSTART- are left out.
+    with one column has no labels, and y is None. Lines that begin with -DOCSTART- are left out, and so are comments: lines
+    before a sentence that begin with #, unless they have the columns of a word and a label that other words have.
     DataError, with the line, where a line has another number of columns than the first one.
     """
     found = read_lines(paths)
@@ -32,24 +33,27 @@ def read_conll(paths: str | Path | Sequence[str | Path]) -> tuple[list[list[str]
 def read_lines(paths: str | Path | Sequence[str | Path]) -> Lines:
     """The same as `read_conll`, with the lines."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    words, labels, layout, columns = [], [], [], None
+    texts = {path: lines_of(text_of(path)) for path in map(Path, paths)}
+    columns, known = _columns(texts.values())
+    words, labels, layout = [], [], []
     for path in map(Path, paths):
         layout += [""] if layout and layout[-1] is None else []  # a sentence ends where its file does
         words.append([])
         labels.append([])
-        for number, line in enumerate(lines_of(text_of(path)), 1):
-            # Not str.split: a word may hold a no-break space, or be one.
-            cells = re.split("[ \t]+", line.strip(" \t")) if line.strip() else []
+        for number, line in enumerate(texts[path], 1):
+            cells = _cells(line)
             if not cells or cells[0] == "-DOCSTART-":
                 layout.append(" ".join(cells))
                 words.append([])
                 labels.append([])
                 continue
+            if not words[-1] and line[0] == "#" and not _is_word(line, cells, columns, known):
+                layout.append(line)
+                continue
             layout.append(None)
-            columns = columns or len(cells)
             if len(cells) != columns:
                 raise DataError(
-                    f"{place(path)}, line {number}: {len(cells)} columns; expected {columns}, as in the first line"
+                    f"{place(path)}, line {number}: {len(cells)} columns; expected {columns}, as in the first line of words"
                 )
             words[-1].append(cells[0])
             labels[-1].append(cells[-1])
@@ -59,3 +63,20 @@ def read_lines(paths: str | Path | Sequence[str | Path]) -> Lines:
             f"{place(paths[0])} holds no words; expected a word a line, and an empty line after each sentence"
         )
     return Lines(X, None if columns == 1 else y, layout)
+
+
+def _cells(line: str) -> list[str]:
+    # Not str.split: a word may hold a no-break space, or be one.
+    return re.split("[ \t]+", line.strip(" \t")) if line.strip() else []
+
+
+def _columns(texts: Iterable[list[str]]) -> tuple[int | None, set[str]]:
+    """The columns of the first line that is no comment, and the labels of all such lines."""
+    rows = [_cells(line) for lines in texts for line in lines if line[:1] != "#"]
+    rows = [cells for cells in rows if cells and cells[0] != "-DOCSTART-"]
+    return (len(rows[0]) if rows else None), {cells[-1] for cells in rows}
+
+
+def _is_word(line: str, cells: list[str], columns: int | None, known: set[str]) -> bool:
+    """Whether a line that begins with # before a sentence is its first word, such as a hashtag, and no comment."""
+    return len(cells) == columns and (columns == 1 or line[1:2] != " " or cells[-1] in known)

@@ -10,7 +10,7 @@ import numpy as np
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.config import SequencesConfig
-from recurra.tasks.sequences.labels import refuse_mixed
+from recurra.tasks.sequences.labels import refuse_measures, refuse_mixed
 from recurra.tasks.sequences.reader import Reader
 from recurra.text.characters import Characters
 from recurra.text.vocabulary import UNK
@@ -104,4 +104,7 @@ def check_labels(X: Any, y: Any, name: str) -> list[np.ndarray]:
             )
         checked.append(row)
     refuse_mixed([row.flat[0].item() if row.dtype != object else row.flat[0] for row in checked if row.size])
+    whole = np.concatenate(checked) if checked else np.zeros(0)
+    if whole.dtype.kind == "f" and np.isfinite(whole).all():
+        refuse_measures(whole)
     return checked
