@@ -49,9 +49,8 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
     # Before the model is opened, so that a slip is told at once.
     GenerationConfig(**settings)
     from recurra.generation.sampling import generate, seeded
-    from recurra.tasks.language import load
 
-    model = load(run or newest_run())
+    model = _opened(run or newest_run())
     config = seeded(GenerationConfig(**{"context": model.config.context, **settings}))
     prompt = _read(prompt_file) if prompt_file else prompt or ""
     streaming = not (as_json or output or probabilities or config.beam or config.samples > 1)
@@ -68,6 +67,21 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
         _write(_texts(samples, output), output)
     if not as_json:
         _remarks(config.seed if "seed" not in settings else None, reports, output)
+
+
+def _opened(run):
+    """The run's model without PyTorch, where the engine can run it; else with it, and a line says why."""
+    from recurra.backends.cpu.library import Unavailable
+    from recurra.tasks.language import native
+
+    try:
+        return native.open(run)
+    except Unavailable:
+        from recurra.tasks.language import load
+
+        model = load(run)
+        click.echo(f"note: {model.explain()}", err=True)
+        return model
 
 
 def _read(path: str) -> str:

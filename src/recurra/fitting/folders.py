@@ -14,16 +14,16 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 import recurra
 from recurra import config, files, locks
 from recurra.errors import ConfigError, RunError, advice, setting
 from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import runs
+from recurra.training.names import STATE
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.json"
@@ -179,7 +179,7 @@ def find(name: str | Path) -> Path:
 
 def refuse_a_run(folder: Path) -> None:
     """Raise RunError where saving a model would break a training run."""
-    if (folder / runs.STATE).exists():
+    if (folder / STATE).exists():
         raise RunError(f"{folder} holds a training run, which saving a model would break; choose another folder")
 
 
@@ -258,8 +258,10 @@ def _whose(found: Any, schema: str) -> str:
     return f", and this run is of {task}" if found and task != schema.split("/")[0] else ""
 
 
-def seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
+def seeded(make_model: Callable[[], "nn.Module"], seed: int) -> "nn.Module":
     """A new model whose weights follow from the seed; the caller's random state goes on undisturbed."""
+    import torch  # here, not above: a run is read where there is no PyTorch too
+
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         return make_model()

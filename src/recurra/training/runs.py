@@ -18,9 +18,7 @@ from recurra import tensorfiles
 from recurra.errors import RunError
 from recurra.training import distributed, optimizers, tensors
 from recurra.training.config import TrainingConfig
-
-STATE, WEIGHTS = "state.safetensors", "model.safetensors"
-_SCHEMA = {STATE: "state/1", WEIGHTS: "model/1"}
+from recurra.training.names import SCHEMA, STATE, WEIGHTS
 
 # Settings that may change when a run goes on: none of them has a say in what is computed.
 _FREE = ("save_every", "tensorboard", "device")
@@ -109,7 +107,7 @@ def save(run: Run) -> None:
             part = tensorfiles.unpack(part) if isinstance(part, bytes) else part
             content |= _prefixed(f"rank.{rank}.", part)
         about = {
-            "schema": _SCHEMA[STATE],
+            "schema": SCHEMA[STATE],
             "progress": dataclasses.asdict(run.progress),
             "config": dataclasses.asdict(run.config),
             "world": distributed.world(),
@@ -122,7 +120,7 @@ def save(run: Run) -> None:
 def restore(run: Run) -> None:
     """Bring a run to where `save` left it. RunError, in one line, where the file does not fit this run."""
     path = run.folder / STATE
-    content, about = tensorfiles.read(path, _SCHEMA[STATE])
+    content, about = tensorfiles.read(path, SCHEMA[STATE])
     _check_fits(path, about, run.config)
     try:
         _put(run, content, about, str(path))
@@ -175,7 +173,7 @@ def save_weights(run: Run) -> None:
 
 def write_weights(model: nn.Module, folder: Path, step: int | None, loss: float | None) -> None:
     """Write a model's weights as `model.safetensors`, with the step and the loss they were measured at, if any."""
-    about = {"schema": _SCHEMA[WEIGHTS], "step": step, "loss": loss}
+    about = {"schema": SCHEMA[WEIGHTS], "step": step, "loss": loss}
     tensorfiles.write(folder / WEIGHTS, tensors.of_module(model), about)
 
 
@@ -186,7 +184,7 @@ def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:
             f"{folder / WEIGHTS} is missing. Resume the run, if it ended before its first evaluation; else restore the file"
             " from a copy"
         )
-    content, about = tensorfiles.read(folder / WEIGHTS, _SCHEMA[WEIGHTS])
+    content, about = tensorfiles.read(folder / WEIGHTS, SCHEMA[WEIGHTS])
     tensors.put_into_module(model, content, str(folder / WEIGHTS))
     return about
 

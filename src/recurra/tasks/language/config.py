@@ -72,6 +72,11 @@ class LanguageConfig:
                 f" {self.hidden_size}; make them equal"
             )
 
+    @property
+    def scale(self) -> float:
+        """What the embedding is multiplied by."""
+        return self.embedding_size**0.5 if self.tie_weights else 1.0
+
 
 SCHEMA = "language/2"
 
