@@ -69,19 +69,18 @@ def another_user(monkeypatch):
         if os.geteuid() == 0:
             os.chown(path, 12345, -1)
             return
-        given.add(os.path.realpath(path))
-        lstat, stat = os.lstat, os.stat
+        status = os.lstat(path)
+        given.add((status.st_dev, status.st_ino))
+        for name in ("lstat", "stat"):
+            monkeypatch.setattr(os, name, changed(getattr(os, name)))
 
-        def changed(look):
-            def looked(place, *args, **kwargs):
-                found = look(place, *args, **kwargs)
-                theirs = isinstance(place, str | os.PathLike) and os.path.realpath(place) in given
-                return os.stat_result([*found[:4], 12345, *found[5:10]]) if theirs else found
+    def changed(look):
+        def looked(*args, **kwargs):
+            status = look(*args, **kwargs)
+            theirs = (status.st_dev, status.st_ino) in given
+            return os.stat_result([*status[:4], 12345, *status[5:10]]) if theirs else status
 
-            return looked
-
-        monkeypatch.setattr(os, "lstat", changed(lstat))
-        monkeypatch.setattr(os, "stat", changed(stat))
+        return looked
 
     return give
 
