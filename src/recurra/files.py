@@ -4,6 +4,7 @@ write, replacing               a run's own files: a link, a pipe or a device in 
 write_output, replacing_output what the user names, as with `-o`: a link is followed, a pipe is written into
 together                       several files that appear in a folder together, or not at all
 read_text, read_json           a run's own files again: plain, of a bounded size, damaged in one line
+source, decoding               what the user names to be read: files of a bounded size; whatever a library raises on them
 sweep                          removes what killed processes left behind
 """
 
@@ -15,15 +16,18 @@ import re
 import secrets
 import shutil
 import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recurra import locks
-from recurra.errors import ConfigError, RunError, advice
+from recurra.errors import ConfigError, DataError, RecurraError, RunError, advice
 
 MOST = 1 << 28
 """Bytes that a text or JSON file of a run may have: vocabularies of millions of words have a tenth of it."""
+LARGEST = 1 << 32
+"""Bytes of a file that the user names, where it is read whole."""
 WHOLE = ".whole"
 """The folder of files that are all written and flushed, and only have to be moved up by one."""
 DAMAGED = "Restore the file from a copy, or train again into another folder."
@@ -312,3 +316,46 @@ def parse_json(text: str | bytes, path: Path) -> Any:
         raise RunError(f"{path} is damaged (its JSON is nested too deeply). {DAMAGED}") from error
     except ValueError as error:
         raise RunError(f"{path} is damaged ({error}). {DAMAGED}") from error
+
+
+def source(path: str | Path, most: int = LARGEST) -> BinaryIO:
+    """A file that the user has named, to read: a link is followed, anything else than a file is refused.
+
+    most: bytes that it may have. DataError where it is missing, a folder, a pipe, a device or too large, or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | (_PLAIN & ~getattr(os, "O_NOFOLLOW", 0)))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= most:
+        return open(handle, "rb")
+    os.close(handle)
+    if stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path} has {status.st_size:,} bytes; files of at most {most:,} are read here")
+    what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+    raise DataError(f"{path} is {what}; expected a file. Save it as one first")
+
+
+@contextlib.contextmanager
+def decoding(path: str | Path, kind: str, error: type[RecurraError] = DataError) -> Iterator[None]:
+    """Let a library read a file: `with files.decoding(path, "video"): ...`. Its warnings are not shown.
+
+    Decoders raise whatever they stumble over, so that any exception means that the file is damaged, in one line. Nothing but
+    the library's calls belongs into the block: in ours an exception would be a fault of our own.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except RecurraError:
+        raise
+    except RecursionError as cause:
+        raise error(f"{path} is damaged, or no {kind}: it is nested too deeply") from cause
+    except MemoryError as cause:
+        raise error(f"{path} is damaged, or no {kind}: it asks for more memory than there is") from cause
+    except Exception as cause:
+        words = " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())
+        raise error(f"{path} is damaged, or no {kind}: {words[:200]}") from cause

@@ -75,7 +75,7 @@ def test_version_and_module():
         ("generate --beam 3 --seed 1", "--seed has no effect with --beam 3"),
         ("generate --prompt a --prompt-file b", "--prompt and --prompt-file are two ways to give one prompt"),
         ("generate --probabilities -o x", "--probabilities is no text for a file; add --json, or drop --output"),
-        ("generate --config no.json", "--config no.json: No such file or directory"),
+        ("generate --config no.json", "--config: there is no file no.json"),
         ("train", "TEXT is missing: name a file, a folder or a corpus, such as book.txt or manual"),
         ("train book.txt --epochs=-1", "--epochs is -1; expected 0 or more; help: recurra train --help"),
         ("train book.txt --stride 3", "--stride is 3, which has no effect with --mode streams; try --mode windows"),

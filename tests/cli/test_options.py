@@ -60,12 +60,12 @@ def test_a_flag_wins_over_a_file_and_a_file_over_a_preset(recurra, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.json", "{", "--config a.json is not JSON: "),
-        ("a.toml", "= 1", "--config a.toml is not TOML: "),
+        ("a.json", "{", "--config a.json is damaged, or no JSON file: "),
+        ("a.toml", "= 1", "--config a.toml is damaged, or no TOML file: "),
         ("a.json", "[1]", "--config a.json holds a list; expected settings by name"),
         ("a.json", '{"schema": "language/1"}', "--config a.json holds no settings; expected settings by name"),
         ("a.json", '{"temprature": 1}', "`temprature` is not a setting; did you mean `temperature`?"),
-        ("a.json", b"\xff", "--config a.json is not JSON: "),
+        ("a.json", b"\xff", "--config a.json is damaged, or no JSON file: "),
     ],
 )
 def test_files_that_are_no_settings(tmp_path, monkeypatch, name, content, words):

@@ -1,7 +1,6 @@
 """`recurra look`: which units of a model follow what, on a text."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -69,7 +68,9 @@ def command(run, source, characters, by, layer, state, unit, limit, as_json):
 
 
 def _read(source: str) -> str:
-    data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    from recurra.tasks.files import bytes_of
+
+    data = bytes_of(source)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from recurra import config
-from recurra.errors import ConfigError, Setting
+from recurra.errors import ConfigError, DataError, Setting
+
+_CONFIG = 1 << 24  # bytes of a file of settings
 
 
 def as_option(one: Setting) -> str:
@@ -163,14 +165,16 @@ def given(values: dict[str, Any], classes: list[type], file: Path | None = None)
 
 def read_settings(file: Path, known: list[str]) -> dict[str, Any]:
     """The settings in a JSON or TOML file, flat or in sections: {"training": {"lr": 0.001}} is {"lr": 0.001}."""
+    from recurra import files
+
+    kind, parse = ("TOML", tomllib.loads) if file.suffix == ".toml" else ("JSON", json.loads)
     try:
-        text = file.read_text("utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
-    except OSError as error:
-        raise ConfigError(f"--config {file}: {error.strerror}") from error
-    except ValueError as error:
-        kind = "TOML" if file.suffix == ".toml" else "JSON"
-        raise ConfigError(f"--config {file} is not {kind}: {error}") from error
+        with files.source(file, most=_CONFIG) as opened:
+            text = opened.read()
+    except DataError as error:
+        raise ConfigError(f"--config: {error.marked}") from error
+    with files.decoding(f"--config {file}", f"{kind} file", ConfigError):
+        content = parse(text.decode("utf-8"))
     if isinstance(content, dict) and "schema" in content:  # a run's config.json, which says more than settings
         content = content.get("settings")
     if not isinstance(content, dict):

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import ConfigError, DataError, setting
 from recurra.tasks.music import grid
 from recurra.tasks.music.form import Form, as_roll
@@ -188,10 +189,8 @@ def _put_on_grid(score: Score, steps_per_beat: int) -> Piece:
 
 
 def _json(path: Path) -> dict[str, list]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not JSON: {error}") from error
+    with files.source(path) as file, files.decoding(path, "JSON file"):
+        content = json.load(file)
     return _rolls(content, str(path), path.name)
 
 
@@ -214,19 +213,16 @@ def _rolls(content: Any, path: str, name: str) -> dict[str, list]:
 def _mat(path: Path) -> dict[str, list]:
     try:
         from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
     except ImportError as error:
         raise ConfigError(f"{path} needs SciPy, which is missing. Install it: pip install 'recurra[music]'") from error
     names = {"train": "traindata", "valid": "validdata", "test": "testdata"}
-    try:
-        content = loadmat(path, variable_names=list(names.values()))
+    kind = f"file of MATLAB's with {', '.join(names.values())}"
+    with files.source(path) as file, files.decoding(path, kind):
+        content = loadmat(file, variable_names=list(names.values()))
         return {
             part: [np.atleast_2d(np.asarray(cell, np.float32)) for cell in content[name].reshape(-1)]
             for part, name in names.items()
         }
-    # NotImplementedError is SciPy's for MATLAB's newest format, which is HDF5.
-    except (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise DataError(f"{path} has no traindata, validdata and testdata that can be read: {error}") from error
 
 
 def _put_aside(pieces: list[Piece], validation: float) -> dict[str, list[Piece]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.tasks.files import TABLES, read_table
+from recurra.tasks.files import TABLES, read_table, text_of
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -52,11 +52,7 @@ def _folder(folder: Path) -> list[tuple[Path, str]]:
     examples = []
     for sound in sounds:
         try:
-            examples.append((sound, sound.with_suffix(".txt").read_text("utf-8-sig")))
-        except OSError as error:
-            raise DataError(
-                f"{sound} has no text beside it: {sound.with_suffix('.txt').name} cannot be read ({error.strerror})"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{sound.with_suffix('.txt')} is not UTF-8: {error}") from error
+            examples.append((sound, text_of(sound.with_suffix(".txt"))))
+        except DataError as error:
+            raise DataError(f"the text of {sound} is expected beside it: {error.marked}") from error
     return examples
