@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from typing import Any, TextIO
 
 
@@ -36,3 +37,17 @@ def steady(stream: TextIO):
             os.dup2(null, stream.fileno())
         finally:
             os.close(null)
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """A text with its control characters shown as pictures, ESC as ␛, since a terminal would obey them; line breaks and tabs
+    are left, and so is "\r\n"."""
+    return _CONTROLS.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 32 else "\N{SYMBOL FOR DELETE}" if code == 127 else "\N{REPLACEMENT CHARACTER}"

@@ -15,6 +15,7 @@ import click
 
 from recurra import config
 from recurra.errors import ConfigError, DataError, Setting
+from recurra.training.config import with_lengths
 
 _CONFIG = 1 << 24  # bytes of a file of settings
 
@@ -160,7 +161,7 @@ def given(values: dict[str, Any], classes: list[type], file: Path | None = None)
     """
     known = [option.name for cls in classes for option in config.options(cls)]
     settings = read_settings(file, known) if file else {}
-    return settings | {name: values[name] for name in known if values.get(name) not in (None, ())}
+    return with_lengths(settings, {name: values[name] for name in known if values.get(name) not in (None, ())})
 
 
 def read_settings(file: Path, known: list[str]) -> dict[str, Any]:

@@ -33,20 +33,30 @@ class Progress:
     """How far a run is; all of it goes into the checkpoint."""
 
     steps: int
-    """Steps in the whole run, fixed at its start."""
+    """Steps in the whole run, fixed at its start; 0 where it ends by the clock."""
+    until: float = 0.0
+    """Of `seconds`, those at which the run ends; 0 where it ends by steps."""
     step: int = 0
     """Steps done."""
     tokens: int = 0
     """Tokens trained on, in all processes."""
     seconds: float = 0.0
     """Time spent, before and after every interruption."""
+    aside: float = 0.0
+    """Of these, seconds that went into evaluations, samples and saves."""
+    first: int = 0
+    """The step at which the schedule began: 0, or where a finished run was trained longer."""
+    since: float = 0.0
+    """The seconds at which it began."""
     best: float | None = None
     """Lowest loss at an evaluation."""
     best_step: int = 0
     waited: int = 0
     """Evaluations since the best one."""
+    look: int | None = None
+    """Batches that an evaluation reads, where the first one's time settled it."""
     scale: float = 1.0
-    """Factor on the learning rate: halved by each fall back."""
+    """Factor on the learning rate: halved by each fall back, and by each further cycle."""
     falls: int = 0
     """How often the loss became infinite or not a number."""
     reason: str = ""
@@ -84,12 +94,12 @@ class Run:
         return self.model if self.average is None else self.average
 
 
-def new(model: nn.Module, config: TrainingConfig, folder: Path, steps: int) -> Run:
-    """A run that has not begun."""
+def new(model: nn.Module, config: TrainingConfig, folder: Path, steps: int, until: float = 0.0) -> Run:
+    """A run that has not begun, of so many steps, or of so many seconds."""
     device = next(model.parameters()).device
     average = optimizers.averaged(model) if config.average else None
     totals = torch.zeros(2, dtype=torch.float64, device=device)
-    return Run(config, folder, model, optimizers.make(model, config), average, Progress(steps), None, totals)
+    return Run(config, folder, model, optimizers.make(model, config), average, Progress(steps, until), None, totals)
 
 
 def save(run: Run) -> None:
