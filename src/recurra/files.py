@@ -3,6 +3,7 @@
 write, replacing               a run's own files: a link, a pipe or a device in their place is refused
 write_output, replacing_output what the user names, as with `-o`: a link is followed, a pipe is written into
 together                       several files that appear in a folder together, or not at all
+to_json                        a value as JSON text, names of any bytes in it
 read_text, read_json           a run's own files again: plain, of a bounded size, damaged in one line
 source, decoding               what the user names to be read: files of a bounded size; whatever a library raises on them
 sweep                          removes what killed processes left behind
@@ -23,6 +24,7 @@ from typing import Any, BinaryIO
 
 from recurra import locks
 from recurra.errors import ConfigError, DataError, RecurraError, RunError, advice
+from recurra.paths import LONE, expanded
 
 MOST = 1 << 28
 """Bytes that a text or JSON file of a run may have: vocabularies of millions of words have a tenth of it."""
@@ -40,8 +42,17 @@ _NO_FLUSH = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.EBADF
 
 
 def check_place(path: str | Path) -> Path:
-    """Where a file is to be written, before there is one. ConfigError where that is a folder, or its folder is none."""
-    path = Path(path)
+    """Where a file is to be written, before there is one. ConfigError where that is a folder, its folder is none, or its name
+    is too long."""
+    path = expanded(path)
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            size = len(os.fsencode(path.name))
+            raise ConfigError(
+                f"{path} cannot be written: a name of {size} bytes is too long; choose a shorter name"
+            ) from error
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -71,7 +82,8 @@ def replacing_output(path: str | Path) -> Iterator[Path]:
 
     What is no file, such as /dev/stdout, is written as it is.
     """
-    path, target = Path(path), Path(os.path.realpath(path))
+    path = expanded(path)
+    target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         try:
             yield target
@@ -89,6 +101,7 @@ def _replacing(path: Path, target: Path) -> Iterator[Path]:
     try:
         try:
             part, handle = _temporary(target.parent)
+            keep_mode(target, part)
             yield part
             os.fsync(handle)
             if os.name != "posix":  # Windows renames no open file
@@ -119,6 +132,23 @@ def _temporary(folder: Path) -> tuple[Path, int]:
         os.close(handle)
 
 
+def keep_mode(old: Path, new: Path) -> None:
+    """Give a file the permissions and the group of the one it will replace, where there is one."""
+    if os.name != "posix":
+        return
+    try:
+        status = os.stat(old)
+    except OSError:
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if os.stat(new).st_gid != status.st_gid:
+        try:
+            os.chown(new, -1, status.st_gid)
+        except OSError:  # not a member of that group: ours may do no more than all others
+            mode = mode & ~0o070 | (mode & 0o007) << 3
+    os.chmod(new, mode)
+
+
 def _unwritten(path: Path, error: OSError, kept: str = "") -> str:
     return f"{shown(path)} could not be written: {error.strerror or error}.{kept} {advice(error)}."
 
@@ -135,9 +165,9 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 def write_output(path: Path, content: bytes | str) -> None:
-    """Put `content` in a file that the user has named, as `replacing_output` does."""
+    """Put `content` in a file that the user has named, as `replacing_output` does; names of files in it as their bytes are."""
     with replacing_output(path) as part:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
 
 
 def flush_folder(folder: Path) -> None:
@@ -207,6 +237,7 @@ def finish(folder: Path, last: str) -> None:
     if not is_unfinished(folder):
         return
     for name in sorted(os.listdir(whole), key=lambda name: name == last):
+        keep_mode(folder / name, whole / name)
         os.replace(whole / name, folder / name)
     flush_folder(folder)
     whole.rmdir()
@@ -292,6 +323,12 @@ def appending(path: Path) -> BinaryIO:
     return open(handle, "ab")
 
 
+def to_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON text, which can be UTF-8 always: of a name whose bytes are none, those stand as escapes, \\udce9."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def read_text(path: Path, most: int = MOST) -> str:
     """A run's own file as text. RunError, in one line, where it is missing, damaged, too large or no plain file."""
     try:
@@ -323,6 +360,7 @@ def source(path: str | Path, most: int = LARGEST) -> BinaryIO:
 
     most: bytes that it may have. DataError where it is missing, a folder, a pipe, a device or too large, or cannot be read.
     """
+    path = expanded(path)
     try:
         handle = os.open(path, os.O_RDONLY | (_PLAIN & ~getattr(os, "O_NOFOLLOW", 0)))
     except FileNotFoundError as error:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from recurra import files
 from recurra.errors import RunError
+from recurra.paths import for_libraries
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,7 +107,7 @@ def _opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     if not path.is_file():
         raise RunError(f"{path} is missing. {files.DAMAGED}")
     try:
-        with safe_open(path, framework=framework) as file:
+        with for_libraries(path) as name, safe_open(name, framework=framework) as file:
             about = files.parse_json((file.metadata() or {}).get(_KEY, "null"), path)
             if not isinstance(about, dict) or "schema" not in about:
                 raise RunError(f"{path} was not written by Recurra; expected a file of a run's folder")

@@ -108,7 +108,7 @@ def test_wrong_use(recurra, arguments, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("generate", "there is no run in"),
+        ("generate", "there is no language model in"),
         ("generate", "train one first: recurra train book.txt"),
         ("generate nope", "there is no run 'nope'"),
         ("train bok.txt", "there is no file `bok.txt`; did you mean `book.txt`?"),

@@ -12,7 +12,6 @@ them, and is refused in the others by the one sentence of that mode.
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,8 +19,8 @@ import click
 from click.core import ParameterSource
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options, spare
-from recurra.cli.shown import to_json
+from recurra.cli.options import NewFile, Source, UserPath, config_option, given, settings_options, spare
+from recurra.cli.shown import deliver, to_json
 from recurra.terminal import steady
 
 FIT, USE, RESUME = "fit", "use", "resume"
@@ -149,7 +148,7 @@ def command(
         function = config_option(made(function))
         for one in reversed(_options(use)):
             function = one(function)
-        function = click.argument(data, nargs=-1, type=str)(function)
+        function = click.argument(data, nargs=-1, type=Source())(function)
         whole = click.command(name, cls=FittingCommand, examples=examples)(function)
         # The argument comes first: it is what `invoke` looks for.
         whole.params.sort(key=lambda parameter: not isinstance(parameter, click.Argument))
@@ -184,6 +183,7 @@ def _options(use: str) -> list[Callable]:
             "--data",
             "moved",
             metavar="PATH",
+            type=Source(),
             multiple=True,
             modes=(RESUME,),
             help="With --resume: where its data is now, if it has moved; it must be the same.",
@@ -191,7 +191,7 @@ def _options(use: str) -> list[Callable]:
         option(
             "-o",
             "--out",
-            type=click.Path(path_type=Path),
+            type=UserPath(),
             modes=(FIT,),
             help="The run's new folder.  [default: runs/NAME-NUMBER]",
         ),
@@ -251,10 +251,4 @@ def run(
     if mode_of(values) != USE:
         fit(load(), data, values, settings, reading)
         return
-    text = label(load().load(values["model"]), list(data), values["as_json"])
-    if values["to"]:
-        from recurra import files
-
-        files.write_output(values["to"], text)
-    else:
-        click.echo(text, nl=False)
+    deliver(label(load().load(values["model"]), list(data), values["as_json"]), values["to"])

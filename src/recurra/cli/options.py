@@ -15,6 +15,7 @@ import click
 
 from recurra import config
 from recurra.errors import ConfigError, DataError, Setting
+from recurra.paths import expanded, named
 from recurra.training.config import with_lengths
 
 _CONFIG = 1 << 24  # bytes of a file of settings
@@ -120,11 +121,36 @@ def settings_options(
     return add
 
 
-class NewFile(click.Path):
+class UserPath(click.Path):
+    """A path as `paths.expanded` reads it: `--out=~/runs/a` reaches a command with its tilde."""
+
+    def __init__(self, **rules: Any):
+        super().__init__(path_type=Path, **rules)
+
+    def convert(self, value, parameter, context):
+        try:
+            return super().convert(expanded(value), parameter, context)
+        except ConfigError as error:
+            self.fail(error.written(as_option), parameter, context)
+
+
+class Source(click.ParamType):
+    """What a command reads: a file, a folder or what else it takes, as text; with ~ as the home folder."""
+
+    name = "text"
+
+    def convert(self, value, parameter, context):
+        try:
+            return named(value)
+        except ConfigError as error:
+            self.fail(error.written(as_option), parameter, context)
+
+
+class NewFile(UserPath):
     """The path of a file to be written, which is refused before any work where it cannot be."""
 
     def __init__(self):
-        super().__init__(dir_okay=False, path_type=Path)
+        super().__init__(dir_okay=False)
 
     def convert(self, value, parameter, context):
         from recurra.files import check_place
@@ -149,7 +175,7 @@ def spare(to: Path | None, sources: Iterable[str | Path]) -> None:
 config_option = click.option(
     "--config",
     "file",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Settings from a .json or .toml file; options win over it.",
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recurra.cli import fitting
-from recurra.cli.options import given, spare
+from recurra.cli.options import UserPath, given, spare
 from recurra.cli.shown import table, to_json
 from recurra.config import homes
 from recurra.tasks.video.config import (
@@ -50,7 +50,7 @@ _SECTIONS = {
 )
 @fitting.option(
     "--labels",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     modes=(fitting.FIT, fitting.USE),
     help="CSV: a clip's name, then its labels, a named column each.",
 )

@@ -20,6 +20,7 @@ from recurra.config import homes, make_parts
 from recurra.errors import ConfigError, DataError, RunError, nearest, not_fitted
 from recurra.fitting import cellfacts, folders, learned, listeners, running, saved, sources
 from recurra.fitting.split import Halves, fingerprint
+from recurra.paths import named
 from recurra.training import Longer, Task, distributed, runs
 from recurra.training.config import with_lengths
 
@@ -270,7 +271,7 @@ class Lifecycle(ABC):
         known = {*homes(cls.configs), *inspect.signature(cls).parameters}
         if unknown := [name for name in settings if name not in known]:
             raise ConfigError(f"`{unknown[0]}` is not a setting; {nearest(unknown[0], known)}")
-        paths, self = [str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
+        paths, self = [named(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
         self._checked()  # an error in a setting comes before the reading
         how = How(out, quiet, listeners, stop, name=folders.name_of(paths[0]))
         return self._fit(cls.read_files(paths, **(reading or {})), None, how, {"paths": paths} | (reading or {}))
@@ -410,7 +411,7 @@ class Lifecycle(ABC):
         if not paths:
             return cls._resume(folder, None, None, How(folder, **how))
         _, about = folders.read_settings(folder, cls.schema, cls.configs)
-        origin = about.get("sources", {}) | {"paths": [str(path) for path in paths]}
+        origin = about.get("sources", {}) | {"paths": [named(path) for path in paths]}
         return cls._resume(folder, cls.read_files(**origin), None, How(folder, **how), origin)
 
     @classmethod

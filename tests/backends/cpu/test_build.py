@@ -537,3 +537,21 @@ class TestDoctor:
         (packaged / name).write_bytes(body + hashlib.sha256(body).digest() + cache.VERSION)
         monkeypatch.setattr(cache, "packaged", lambda: packaged)
         assert doctor._kernels()["prebuilt"] == ["gru"]
+
+
+@needs_compiler
+def test_without_a_home_folder_kernels_go_to_a_private_folder(here, monkeypatch):
+    monkeypatch.delenv("RECURRA_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("recurra.paths.os.path.expanduser", str)
+    assert cache.find(TINY, PLAIN) is None
+    assert "no home folder" in cache.problem()
+    words = "cache of compiled kernels is not used: there is no home folder: HOME is not set"
+    with pytest.warns(CompileWarning, match=words):
+        path = cache.fetch(TINY, PLAIN)
+    assert answer(path) == 42
+    monkeypatch.setenv("RECURRA_CACHE", "~/kernels")
+    monkeypatch.undo()
+    monkeypatch.setenv("RECURRA_CACHE", "~/kernels")
+    monkeypatch.setenv("HOME", str(here))
+    assert cache.folder() == here / "kernels"

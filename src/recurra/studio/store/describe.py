@@ -9,6 +9,7 @@ from recurra import files
 from recurra.errors import RunError
 from recurra.fitting.folders import CONFIG, VOCABULARY, read_settings
 from recurra.fitting.listeners import METRICS, read_metrics
+from recurra.paths import printable
 from recurra.studio.shapes import Run
 from recurra.studio.store import history
 from recurra.tasks.language.config import CONFIGS, SCHEMA
@@ -72,7 +73,7 @@ def _describe(folder: Path) -> dict[str, Any]:
             "id": record.get("text"),
             "corpus": record.get("corpus"),
             "name": record.get("text_name")
-            or ", ".join(Path(str(name)).name for name in corpus.get("sources", [])[:3]),
+            or ", ".join(printable(Path(str(name)).name) for name in corpus.get("sources", [])[:3]),
             "characters": corpus.get("characters") or record.get("characters"),
         },
         "created": record.get("created") or _written(folder),

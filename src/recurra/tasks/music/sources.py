@@ -17,6 +17,7 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
+from recurra.paths import expanded, walk
 from recurra.tasks.music import grid
 from recurra.tasks.music.form import Form, as_roll
 from recurra.tasks.music.midi import Score, account, on_grid, read_score
@@ -128,7 +129,7 @@ def _read(source: Any, steps_per_beat: int | None, folders: list[_Folder]) -> li
         return _pieces(rolls, form, "the dict given")
     if not isinstance(source, str | Path):
         return [("train", Piece(source, form, "the music given"), None)]
-    path = Path(source)
+    path = expanded(source)
     if path.is_dir():
         return _folder(path, folders)
     if not path.is_file():
@@ -149,7 +150,7 @@ def _pieces(rolls: dict[str, list], form: Form, name: str) -> list[_Entry]:
 
 def _folder(path: Path, folders: list[_Folder]) -> list[_Entry]:
     """Every MIDI file in a folder and below it, by name; what cannot be read is left out."""
-    paths = sorted(path for path in path.rglob("*") if path.suffix.lower() in MIDI and path.is_file())
+    paths = [path for path in walk(path) if path.suffix.lower() in MIDI]
     folder, scores = _Folder(path, len(paths)), []
     for one in paths:
         try:

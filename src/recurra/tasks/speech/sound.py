@@ -13,6 +13,7 @@ import numpy as np
 from recurra import files
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
+from recurra.paths import expanded, for_libraries
 
 BLOCK = 1 << 16  # samples of each channel read at once; of more than eight, fewer
 LOWEST, HIGHEST = 1000, 384_000  # samples a second
@@ -41,7 +42,7 @@ def read(sound: Any, rate: int | None = None) -> tuple[int, Iterator[np.ndarray]
     ShapeError, DtypeError and ConfigError for an array of another form: some of them only while blocks are read.
     """
     if isinstance(sound, str | Path):
-        return _file(Path(sound))
+        return _file(expanded(sound))
     if rate is None:
         raise ConfigError("an array has no sampling rate of its own; give it: rate=16000")
     return check_rate(rate), _array(sound)
@@ -92,7 +93,8 @@ def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
         raise DataError(f"{path} is empty: it has no bytes")
     with files.decoding(path, "sound"):
         try:
-            file = soundfile.SoundFile(str(path))
+            with for_libraries(path) as name:
+                file = soundfile.SoundFile(name)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats, which say no rate
             reason = getattr(error, "error_string", "it has no header").strip().rstrip(".")
             raise DataError(f"{path} cannot be read as sound ({reason}); expected WAV or FLAC") from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
+from recurra.paths import expanded
 from recurra.tasks.video import per_clip
 from recurra.tasks.video.config import ClipsConfig
 
@@ -29,7 +30,7 @@ def find(path: str | Path) -> list[Path]:
 
     DataError where there is nothing.
     """
-    path = Path(path)
+    path = expanded(path)
     if path.is_file():
         return [path]
     if not path.is_dir():

@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
+from recurra.paths import expanded, for_libraries
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
@@ -20,7 +21,7 @@ _TABLES = (".csv", ".parquet")
 
 def load(path: str | Path) -> Any:
     """The frame in a CSV or Parquet file. DataError where it cannot be read."""
-    path = Path(path)
+    path = expanded(path)
     try:
         import pyarrow
         from pyarrow import csv, parquet
@@ -56,8 +57,8 @@ def write(frame: Any, path: str | Path) -> None:
     """Write a frame as .csv or .parquet, by the path's ending, whole or not at all."""
     path = writable(path)
     frame = columns.library().from_native(frame, eager_only=True)
-    with files.replacing_output(path) as part:
-        frame.write_csv(str(part)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(part))
+    with files.replacing_output(path) as part, for_libraries(part) as name:
+        frame.write_csv(name) if path.suffix.lower() == ".csv" else frame.write_parquet(name)
 
 
 def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> Series:
