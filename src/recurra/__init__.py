@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 __all__, __getattr__, __dir__ = lazy.names(
     __name__,
     {
-        "nn": "nn accelerate card restore",
+        "nn": "nn accelerate card",
         "tasks.language": "load resume train",
         "errors": "errors RecurraError",
         "backends": "",

@@ -64,6 +64,42 @@ def test_memorisation_finds_a_span_in_a_long_text(tmp_path):
     assert (got.longest, got.start, got.place, got.share) == (200, 700, at, 0.1)
 
 
+def spelled(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8).astype(np.int64)
+
+
+@pytest.mark.hypothesis
+@given(
+    st.lists(st.integers(0, 2), max_size=40),
+    st.lists(st.integers(0, 2), max_size=60),
+    st.integers(1, 5),
+)
+def test_copied_spans_are_in_the_text_and_cover_what_is(tokens, ids, minimum):
+    tokens, ids = np.array(tokens, np.int64), np.array(ids, np.uint8)
+    spans = copies.copied(tokens, ids, minimum)
+    inside = np.zeros(len(tokens), bool)
+    for span in spans:
+        assert span.length >= minimum
+        np.testing.assert_array_equal(
+            tokens[span.start : span.start + span.length], ids[span.place : span.place + span.length]
+        )
+        end, after = span.start + span.length, span.place + span.length
+        assert end == len(tokens) or after == len(ids) or tokens[end] != ids[after]
+        inside[span.start : end] = True
+    windows = {tuple(ids[i : i + minimum].tolist()) for i in range(len(ids) - minimum + 1)}
+    want = np.zeros(len(tokens), bool)
+    for start in range(len(tokens) - minimum + 1):
+        if tuple(tokens[start : start + minimum].tolist()) in windows:
+            want[start : start + minimum] = True
+    np.testing.assert_array_equal(inside, want)
+
+
+def test_copied_says_where_from():
+    text = spelled("the cat sat on the mat and the dog sat by the door")
+    (span,) = copies.copied(spelled("a dog sat by the fire"), text, 8)
+    assert (span.start, span.length, span.place) == (1, 16, 30)
+
+
 def test_memorisation_of_nothing():
     assert memorisation([], np.array([1, 2], np.uint8)).longest == 0
     assert memorisation([1], np.array([], np.uint8)) == copies.Memorisation(0, 0, 0, 0.0, 32)

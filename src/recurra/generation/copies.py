@@ -53,6 +53,36 @@ def memorisation(tokens, ids: np.ndarray, minimum: int = 32) -> Memorisation:
     return Memorisation(longest, start, place, share, minimum)
 
 
+@dataclasses.dataclass(frozen=True)
+class Copy:
+    """A span of a sample that stands in the training text, in tokens."""
+
+    start: int
+    length: int
+    place: int
+    """Where it begins in the training text."""
+
+
+def copied(tokens, ids: np.ndarray, minimum: int = 32) -> list[Copy]:
+    """The copied spans of a sample, in order: `copied(sample.tokens, corpus.train)`. Arguments as for `memorisation`.
+
+    Each begins where a window of `minimum` tokens stands in the text, and ends where the text goes on otherwise; spans from
+    different places may overlap.
+    """
+    tokens = np.asarray(tokens, np.int64)
+    found = _places(tokens, np.arange(max(0, len(tokens) - minimum + 1)), ids, minimum)
+    spans: list[Copy] = []
+    for start, place in sorted(found.items()):
+        if spans and start + minimum <= spans[-1].start + spans[-1].length:
+            continue  # inside of the span before
+        length = minimum
+        most = min(len(tokens) - start, len(ids) - place)
+        while length < most and tokens[start + length] == ids[place + length]:
+            length += 1
+        spans.append(Copy(start, length, place))
+    return spans
+
+
 def _longest(tokens, ids, found, minimum):
     """Bisect on the length: where a span is in the text, so is every shorter one."""
     # A copied span of n ≥ minimum tokens shows as n - minimum + 1 copied windows in a row: that bounds the

@@ -6,6 +6,7 @@
     clamp(model, text, [Clamp(0, 17)])       what becomes of the loss, and of the writing, with a unit held still
     wires(model, reading)                    the number at each place of the cell's drawing (`wiring`), at every step
     nudge(model, reading, 7, 0, 17, 1.5)     what follows when one carried number is another
+    influence(model, text, 120)              which letters mattered for the one at 120
     memory(model, text)                      how far back the loss reaches: gradient norm by lag
 
 It works with every cell, a user's own included. Names are loaded when first used.
@@ -23,6 +24,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "clamps": "Clamp Effect clamp clamped",
         "drawing": "Part Wiring wiring",
         "flow": "nudge wires",
+        "causes": "REACH Influence influence",
         "lags": "LAGS Memory memory",
     },
 )

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from helpers.inside_by_hand import tiny
 
 from recurra import inside
+from recurra.data.corpora import corpus_text
 from recurra.studio import StudioConfig, create_app
 from recurra.studio.views import look, look_shapes
 from recurra.tasks import language
@@ -33,7 +34,7 @@ def ask(runs):
     """ask("read", run="lstm", text=...) → the answer's JSON, which is checked to be as it is described."""
     app = create_app(StudioConfig(runs=runs))
     shapes = {"read": "Read", "units": "Units", "unit": "Unit", "gates": "Gates", "clamp": "Clamp", "memory": "Memory"}
-    shapes |= {"wires": "Wires"}
+    shapes |= {"wires": "Wires", "letter": "Letter", "copies": "Copies"}
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
 
         def ask(what, run="lstm", status=200, **body):
@@ -163,6 +164,30 @@ def test_wires_of_what_is_not_there(ask):
     assert "first" in ask("wires", status=422, first=len(TEXT))["detail"]
     assert "layer" in ask("wires", status=422, layer=2)["detail"]
     assert "at" in ask("wires", status=422, change={"at": 900, "unit": 0, "value": 1.0})["detail"]
+
+
+def test_letter(ask, model):
+    reading, found = inside.read(model, TEXT), ask("letter", at=30)
+    want = inside.influence(model, TEXT, 30)
+    assert (found["start"], found["end"]) == (30, 31)
+    assert found["chance"] == pytest.approx(np.exp(-reading.losses[30]), abs=6e-5)
+    assert [symbol for symbol, _ in found["next"]] == [symbol for symbol, _ in reading.next(5)[29]]
+    assert [norm for *_, norm in found["before"]] == pytest.approx(want.norms.tolist(), abs=6e-4)
+    assert [start for start, *_ in found["before"]] == list(range(30))
+    for at in (0, len(TEXT)):
+        assert f"`at` is {at}" in ask("letter", status=422, at=at)["detail"]
+
+
+def test_copies_of_what_the_model_read(ask, runs):
+    # A saved model has no text with it; one that ships with Recurra has read the manual.
+    assert ask("copies")["spans"] is None
+    line = next(line for line in corpus_text("manual").splitlines() if len(line) > 60)
+    text = f"Zebras {line} zebras"
+    found = ask("copies", run="packaged.manual-gru", text=text)
+    (span,) = found["spans"]
+    assert line in text[span["start"] : span["end"]] + " "
+    assert line in span["source"]
+    assert found["fraction"] == pytest.approx((span["end"] - span["start"]) / len(text), abs=6e-5)
 
 
 def test_memory(ask, model):

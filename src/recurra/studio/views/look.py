@@ -18,6 +18,7 @@ from recurra.inside.gates import OPEN, SHUT, squashed
 from recurra.inside.reading import Reading
 from recurra.studio.refusal import Refused
 from recurra.studio.store.models import Models
+from recurra.studio.views import letters
 from recurra.studio.views import look_shapes as shapes
 from recurra.studio.views.drawing import drawing
 from recurra.tasks.language import LanguageModel
@@ -174,6 +175,10 @@ QUESTIONS = {
         lambda body: 2 * (len(body.text) + len(body.prompt) + body.length),
     ),
     "wires": Question(wires, shapes.Wires, shapes.WiresAnswer, lambda body: 2 * len(body.text)),
+    "letter": Question(
+        letters.letter, shapes.Letter, shapes.LetterAnswer, lambda body: len(body.text) + 3 * inside.REACH
+    ),
+    "copies": Question(letters.copies, shapes.Look, shapes.CopiesAnswer),
     "memory": Question(
         memory, shapes.Lags, shapes.MemoryAnswer, lambda body: 3 * POSITIONS * (body.lags or inside.LAGS)
     ),

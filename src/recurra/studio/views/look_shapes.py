@@ -95,6 +95,13 @@ class Wires(Look):
     change: Change | None = None
 
 
+class Letter(Look):
+    """A letter of a text that was written."""
+
+    at: Index
+    """Its place in the text, in characters from 0."""
+
+
 class Lags(Look):
     """How far to look back."""
 
@@ -244,6 +251,38 @@ class WiresAnswer(BaseModel):
     next: list[list[tuple[str, float]]]
     loss: float | None
     """Mean over the whole text, nats a token."""
+
+
+class LetterAnswer(BaseModel):
+    """What a letter hung on, and what else could have come. Places count characters from 0."""
+
+    start: int
+    end: int
+    """The token that the letter is of: one character, or a word, or a byte pair."""
+    chance: float
+    next: list[tuple[str, float]]
+    """The likeliest tokens there."""
+    before: list[tuple[int, int, float]]
+    """(start, end, how much it mattered, from 0 to 1) of each earlier token that was looked at."""
+
+
+class CopiedSpan(BaseModel):
+    """A span that stands word for word in the training text."""
+
+    start: int
+    end: int
+    source: str
+    """The place in the training text, with what stands around it."""
+
+
+class CopiesAnswer(BaseModel):
+    """What of a text is copied; null where the training text is not here, or too long to search while somebody waits."""
+
+    minimum: int
+    """Tokens from which on a span counts."""
+    spans: list[CopiedSpan] | None
+    fraction: float | None
+    """Of the characters."""
 
 
 class MemoryAnswer(BaseModel):

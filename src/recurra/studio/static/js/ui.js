@@ -98,8 +98,8 @@ export function calm(f, wait = 250) {
   };
 }
 
-/** Text that grows into an element, once a frame; it stays at the end unless the reader scrolled up. */
-export function grower(element) {
+/** Text that grows into an element, once a frame. follow: it stays at the end unless the reader scrolled up. */
+export function grower(element, follow = true) {
   let waiting = "";
   let frame = 0;
   const flush = () => {
@@ -107,7 +107,7 @@ export function grower(element) {
     const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 32;
     element.append(waiting);
     waiting = "";
-    if (atEnd) element.scrollTop = element.scrollHeight;
+    if (atEnd && follow) element.scrollTop = element.scrollHeight;
   };
   element.replaceChildren();
   return {

@@ -1,6 +1,7 @@
 // The view "Write like this": a text in, a button, a text out. The first press trains; later ones only write.
 import * as api from "./api.js";
 import { form } from "./form.js";
+import * as letters from "./letters.js";
 import { given, mount as mountSource, named, restore, source, text } from "./source.js";
 import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
 import { goOn, newest, stop, watch } from "./train.js";
@@ -31,6 +32,7 @@ export async function mount() {
     $(fold).addEventListener("toggle", () => remember.set(fold, $(fold).open));
   }
 
+  letters.mount((prompt) => write({ prompt }));
   mountSource();
   on("source", () => (notice(), card()));
   $("btnGenerate").addEventListener("click", generate);
@@ -64,8 +66,9 @@ async function again() {
   if (busy(run)) follow(run, remember.get("ready", true));
   else {
     watch(run);
-    $("outResult").textContent = remember.get("written", "");
-    state.written = $("outResult").textContent;
+    const last = remember.get("wrote", {});
+    if (last.run === run.id) shown(last.prompt, last.text), letters.take(last);
+    state.written = last.text ?? "";
     $("btnCopy").disabled = !state.written;
     say($("writeStatus"), run.packaged ? READY : `${run.title}: ${architecture(run)}. Press Generate.`);
     if (run.packaged && !state.written && !given()) write();
@@ -235,16 +238,25 @@ function notice(changed) {
 
 // Writing
 
-async function write() {
+/** The prompt set apart, and what follows it. */
+function shown(prompt, text = "") {
+  const body = h("span", { id: "outText" }, text);
+  $("outResult").replaceChildren(...(prompt ? [h("span", { class: "prompt" }, prompt)] : []), body);
+  $("outResult").scrollTop = 0;
+  return body;
+}
+
+async function write({ prompt = $("inpPrompt").value } = {}) {
   const run = state.run;
   const stopper = (writing = new AbortController());
-  const out = grower($("outResult"));
+  letters.take(null);
+  const out = grower(shown(prompt), false);
   $("btnHalt").disabled = false;
   say($("writeStatus"), "Writing …");
   state.written = "";
   let ending;
   try {
-    const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), prompt: $("inpPrompt").value };
+    const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), keep_prompt: false, prompt };
     const end = await api.write(run.id, asked, (piece) => (out.add(piece), (state.written += piece)), stopper.signal);
     ending = [`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, false];
   } catch (error) {
@@ -255,8 +267,10 @@ async function write() {
   writing = null;
   $("btnHalt").disabled = true;
   $("btnCopy").disabled = !state.written;
-  remember.set("written", state.written.slice(0, 20_000));
+  const wrote = { run: run.id, prompt, text: state.written.slice(0, 20_000) };
+  remember.set("wrote", wrote);
   say($("writeStatus"), ...ending);
+  if (!ending[1]) letters.take(wrote);
 }
 
 export function show() {
