@@ -238,11 +238,16 @@ def test_look_inside_and_hold_a_unit(visit, trained):
     page.hover("#coloured span:nth-child(20)")
     assert page.locator("#coloured .at").count() == 1
     wait_for_text(page, "#cursorSaid", '↵␣␣␣␣"”')
-    page.wait_for_selector("#chartGates .heatmaplayer", state="attached")
+    assert page.locator("#ribbons .ribbon").count() == 3  # i, f, o
+    letters = page.locator("#ribbons .ribbon-letter")
+    assert "".join(letters.all_text_contents()).startswith("def␣part_7(x):↵")
+    page.locator("#ribbons svg").click(position={"x": 26 + 15 * 4 + 7, "y": 40})
+    assert page.input_value("#cellAt") == "4"
     page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
 
+    # A moved slider acts at once.
     page.fill("#clampValue", page.get_attribute("#clampValue", "max"))
-    page.click("#btnClamp")
+    page.dispatch_event("#clampValue", "change")
     after = wait_for_text(page, "#clampAfter", r"\d")
     assert not after.startswith(page.text_content("#clampBefore"))
     wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
@@ -330,6 +335,23 @@ def test_a_changed_number_changes_what_follows_and_other_cells_stand_beside(visi
     assert "An RNN" in page.text_content("#cellShows > :nth-child(2) h3")
     page.uncheck(f"#cellBeside input[value='{trained[1]['id']}']")
     assert page.locator("#cellShows .cell-svg").count() == 1
+    visitor.check()
+
+
+def test_the_film_goes_from_noise_to_now(visit, trained, address):
+    visitor = visit()
+    page = visitor.open()
+    page.select_option("#selModel", trained[0]["id"])
+    page.wait_for_selector("#filmBox:not([hidden])")
+    samples = browser.ask(address, f"runs/{trained[0]['id']}")["samples"]
+    page.fill("#film", "0")
+    page.dispatch_event("#film", "input")
+    first = page.text_content("#samples li")
+    assert page.locator("#samples li").count() == 1
+    assert samples[0]["text"] in first
+    page.fill("#film", page.get_attribute("#film", "max"))
+    page.dispatch_event("#film", "input")
+    assert samples[-1]["text"] in page.text_content("#samples li")
     visitor.check()
 
 

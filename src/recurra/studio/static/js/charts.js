@@ -92,14 +92,23 @@ function frame(tones, layout) {
 const inBits = (points) => points.map((point) => (point.loss === null ? null : point.loss / Math.LN2));
 
 /** Training and validation loss of one run. */
-export const lossChart = (box, history, axis = "seconds") =>
+/** at: a step that is marked. */
+export const lossChart = (box, history, axis = "seconds", at = null) =>
   draw(box, (tones) => ({
     data: [
       { name: "training", x: history.train.map((p) => p[axis]), y: inBits(history.train), mode: "lines", line: { color: tones.muted, width: 1.5 }, hovertemplate: "%{y:.3f}" },
       { name: "validation", x: history.valid.map((p) => p[axis]), y: inBits(history.valid), mode: "lines+markers", line: { color: tones.accent, width: 2.5 }, marker: { size: 5 }, hovertemplate: "%{y:.3f}" },
+      ...(at === null ? [] : [{ name: "this sample", ...marked(history, at, axis), mode: "markers", marker: { size: 12, color: tones.warm }, hoverinfo: "skip" }]),
     ],
     layout: { xaxis: { title: axis === "seconds" ? "seconds" : "steps", rangemode: "tozero" }, yaxis: { title: "bits a character" } },
   }));
+
+/** The point of the curve that is nearest to a step. */
+function marked({ train, valid }, step, axis) {
+  const points = train.length ? train : valid;
+  const near = points.reduce((a, b) => (Math.abs(b.step - step) < Math.abs(a.step - step) ? b : a), points[0]);
+  return { x: near ? [near[axis]] : [], y: inBits(near ? [near] : []) };
+}
 
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
@@ -121,31 +130,6 @@ export const curvesChart = (box, runs, axis) =>
 /** Plotly reads a little HTML in names and labels; a user's words are to stay words. */
 export const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-const visible = (character) => ({ "\n": "↵", "\t": "⇥", " ": "␣" })[character] ?? escaped(character);
-
-/** A gate's values, a row a unit, a column a character: from 0 to 1, or to either side of 0. */
-export const gatesChart = (box, { units, values, characters, saturates }) =>
-  draw(box, (tones) => ({
-    data: [
-      {
-        type: "heatmap",
-        z: values,
-        y: units.map((unit) => `unit ${unit}`),
-        x: characters.map((_, index) => index),
-        text: values.map(() => characters.map(visible)),
-        ...(saturates ? { zmin: 0, zmax: 1, colorscale: [[0, tones.sunk], [0.5, tones["tone-up"]], [1, tones.ink]] } : { zmid: 0, colorscale: [[0, tones["tone-down"]], [0.5, tones.surface], [1, tones["tone-up"]]] }),
-        colorbar: { thickness: 8, outlinewidth: 0, tickfont: { color: tones.muted, size: 11 }, nticks: 3 },
-        hovertemplate: "%{text} at %{x}<br>%{y}: %{z:.2f}<extra></extra>",
-      },
-    ],
-    layout: {
-      hovermode: "closest",
-      margin: { l: 56, r: 8, t: 8, b: 40 },
-      xaxis: { title: "character", tickmode: "array", tickvals: characters.map((_, index) => index), ticktext: characters.map(visible), tickangle: 0, showgrid: false },
-      yaxis: { autorange: "reversed", showgrid: false, tickfont: { size: 10, color: tones.muted } },
-    },
-  }));
-
 /** How often each unit of a gate is shut and open: left- and right-saturated (Karpathy, Johnson & Fei-Fei 2015). */
 export const saturationChart = (box, { units, left, right }) =>
   draw(box, (tones) => ({
@@ -158,9 +142,11 @@ export const saturationChart = (box, { units, left, right }) =>
     },
   }));
 
+const PERCENT = [100, 10, 1, 0.1, 0.01, 0.001];
+
 /** Gradient norm by lag for several runs: [{ title, lags, norms }]. */
 export const memoryChart = (box, runs) =>
   draw(box, (tones) => ({
-    data: runs.map(({ title, lags, norms }, index) => ({ name: escaped(title), x: lags, y: norms, mode: "lines", line: { color: tones[`series-${index + 1}`], width: 2.5, dash: DASHES[index] }, hovertemplate: "%{y:.2e}" })),
-    layout: { showlegend: true, xaxis: { title: "characters back" }, yaxis: { title: "gradient, relative to the character itself", type: "log", tickformat: ".0e", dtick: 1 } },
+    data: runs.map(({ title, lags, norms }, index) => ({ name: escaped(title), x: lags, y: norms.map((norm) => 100 * norm), mode: "lines", line: { color: tones[`series-${index + 1}`], width: 2.5, dash: DASHES[index] }, hovertemplate: "%{y:.3g} %" })),
+    layout: { showlegend: true, xaxis: { title: "characters back" }, yaxis: { title: "of what the last letter weighs", type: "log", tickvals: PERCENT, ticktext: PERCENT.map((part) => `${part} %`) } },
   }));

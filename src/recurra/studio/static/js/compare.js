@@ -4,6 +4,7 @@ import { clear, curvesChart } from "./charts.js";
 import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
 import { $, ask, cellTitle, choices, count, date, duration, grower, h, say } from "./ui.js";
 
+const textOf = (run) => run.text?.name ?? "";
 const bitsOf = (run) => run.bits_per_character ?? null;
 const COLUMNS = [
   ["", "Curve", null],
@@ -52,7 +53,9 @@ function table() {
     if (cell.dataset.key === order.by) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
     else cell.removeAttribute("aria-sort");
   const value = COLUMNS.find(([key]) => key === order.by)[2];
-  const sorted = state.runs.toSorted((a, b) => (order.down ? -1 : 1) * compare(value(a), value(b)));
+  // Losses of different texts say nothing about each other: they are ranked within a text.
+  const groups = order.by === "bits";
+  const sorted = state.runs.toSorted((a, b) => (groups && compare(textOf(a), textOf(b))) || (order.down ? -1 : 1) * compare(value(a), value(b)));
   const at = document.activeElement?.id; // a redrawn row keeps the keyboard's place
   $("runsTable").tBodies[0].replaceChildren(...(sorted.length ? sorted.map(row) : [h("tr", {}, h("td", { class: "empty", colspan: String(COLUMNS.length + 1) }, NONE))]));
   if (at) document.getElementById(at)?.focus({ preventScroll: true });
@@ -134,12 +137,15 @@ async function curves() {
   const runs = state.runs.filter(({ id }) => ticked?.has(id));
   if (!runs.length) return clear($("chartCurves"));
   try {
-    const found = await Promise.all(runs.map(async (run) => ({ title: run.title, points: points(await history(run)) })));
+    const found = await Promise.all(runs.map(async (run) => ({ title: severalTexts(runs) ? `${run.title} · ${textOf(run)}` : run.title, points: points(await history(run)) })));
+    say($("curvesSaid"), severalTexts(runs) ? "These models learned different texts: how low a curve ends depends on the text too, so compare only curves of one text." : "");
     curvesChart($("chartCurves"), found.filter((one) => one.points.length), $("curveAxis").value);
   } catch (error) {
     say($("runsSaid"), error.message, true);
   }
 }
+
+const severalTexts = (runs) => new Set(runs.map(textOf)).size > 1;
 
 /** Validation where there is one, else the training loss. */
 const points = ({ train, valid }) => (valid.length ? valid : train);

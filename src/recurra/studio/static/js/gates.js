@@ -1,17 +1,29 @@
-// The gates of a layer over time with their saturation, and how far back the loss reaches.
+// The gates of one unit over the text, how often each unit of a gate is open or shut, and how far back the model remembers.
 import * as api from "./api.js";
-import { clear, gatesChart, memoryChart, saturationChart } from "./charts.js";
-import { inside, look } from "./inside.js";
-import { able, state } from "./state.js";
+import { clear, memoryChart, saturationChart } from "./charts.js";
+import { inside, look, unitTitle } from "./inside.js";
+import { drawRibbons } from "./ribbons.js";
+import { able, on, state } from "./state.js";
 import { $, architecture, choices, say } from "./ui.js";
 
-const COLUMNS = 60;
-const ROWS = 32;
+let band = null;
 
 export function mount() {
   $("gateName").addEventListener("change", draw);
   $("gateLayer").addEventListener("change", draw);
   $("btnMemory").addEventListener("click", measure);
+  on("wires", ribbons);
+  on("letter", (at) => band?.at(at));
+}
+
+/** The unit that the cell at work shows, over the whole stretch: its gates as ribbons, its last state as a line. */
+function ribbons({ unit, drawing, values, letters, go }) {
+  const gates = drawing.parts.filter(({ valve }) => valve).map(({ name }) => [name, values[name]]);
+  const inner = look.reading.states.at(-1);
+  band = drawRibbons($("ribbons"), { letters, gates, state: [inner, values[`${inner}'`]], pick: go });
+  const does = state.about.cells.find(({ name }) => name === look.run.cell)?.gates ?? [];
+  const words = gates.map(([name]) => does.find((gate) => gate.name === name)).filter(Boolean).map(({ name, does: what }) => `${name}: ${what}`);
+  $("ribbonAbout").textContent = `${unitTitle({ ...unit, state: inner })}. ${gates.length ? "A ribbon is as wide as its gate is open. " : "This cell has no gates. "}${words.length ? `${words.join("; ")}. ` : ""}The line is ${inner}, the number that is carried on.`;
 }
 
 /** The runs that can be put beside the one that is read. */
@@ -34,19 +46,18 @@ export function reset() {
 }
 
 export async function draw() {
-  const { gates, characters, units } = look.reading;
-  if (!gates.length) return say($("gateAbout"), "This cell has no gates.");
-  const gate = $("gateName").value;
-  const layer = Number($("gateLayer").value);
-  const does = state.about.cells.find(({ name }) => name === look.run.cell)?.gates.find(({ name }) => name === gate)?.does;
-  const count = Math.min(COLUMNS, characters.length);
+  const { gates } = look.reading;
+  if (!gates.length) return say($("gateAbout"), "");
+  const [gate, layer] = [$("gateName").value, Number($("gateLayer").value)];
   try {
-    const [map, all] = await Promise.all([inside("gates", { layer, gate, count, units: ROWS }), inside("gates", { layer, gate, count: 1, units: 1000 })]);
-    const [left, right] = map.saturates ? ["the stronger the colour, the more open", "Right, every unit: how often it is wide open, how often shut."] : ["green is positive, orange negative", "It is no switch between 0 and 1, so it has no saturation."];
-    say($("gateAbout"), `${does ? `${gate}: ${does}. ` : ""}Left, the ${Math.min(ROWS, units[layer])} liveliest units over the first ${count} characters: ${left}. ${right}`);
-    gatesChart($("chartGates"), { ...map, characters: characters.slice(0, count) });
-    if (map.saturates) saturationChart($("chartSaturation"), { units: all.units, left: all.left_saturated, right: all.right_saturated });
-    else clear($("chartSaturation"));
+    const all = await inside("gates", { layer, gate, count: 1, units: 1000 });
+    if (all.saturates) {
+      say($("gateAbout"), `Every unit of gate ${gate}: how often it is wide open, how often shut.`);
+      saturationChart($("chartSaturation"), { units: all.units, left: all.left_saturated, right: all.right_saturated });
+    } else {
+      say($("gateAbout"), `${gate} is no switch between 0 and 1, so it is never open or shut.`);
+      clear($("chartSaturation"));
+    }
   } catch (error) {
     say($("gateAbout"), error.message, true);
   }

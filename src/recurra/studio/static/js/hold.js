@@ -6,6 +6,7 @@ let held = []; // [{ layer, unit, state, value }]
 
 export function mount() {
   $("clampValue").addEventListener("input", shown);
+  $("clampValue").addEventListener("change", () => add(Number($("clampValue").value)));
   $("btnSilence").addEventListener("click", () => (($("clampValue").value = 0), shown(), add(0)));
   $("btnClamp").addEventListener("click", () => add(Number($("clampValue").value)));
   $("btnClampClear").addEventListener("click", () => ((held = []), list(), run()));

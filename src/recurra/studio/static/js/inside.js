@@ -63,8 +63,9 @@ async function first() {
   let text = $("insideText").value || (kept.run === run.id ? kept.text : "") || (state.run?.id === run.id ? state.written : "");
   if (!text) {
     say($("insideStatus"), "It writes a few lines, to read them …");
+    text = run.packaged ? "The " : "";
     try {
-      await api.write(run.id, { length: 400, temperature: 0.7, seed: 1 }, (piece) => (text += piece));
+      await api.write(run.id, { prompt: text, keep_prompt: false, length: 400, temperature: 0.6, seed: 1 }, (piece) => (text += piece));
     } catch (error) {
       return say($("insideStatus"), error.message, true);
     }
@@ -116,10 +117,9 @@ async function rank() {
     const found = await inside("units", { state: $("unitState").value, sort: by, limit: 200, ...(layer && { layer: Number(layer) }), ...(feature && { feature }) });
     look.units = found.units;
     choices($("unitSort"), [["follows", "by what they follow"], ["variance", "by how much they vary"], ...found.features.map(({ name }) => [`follows/${name}`, `follows: ${name}`])], sort);
-    const names = new Map(found.features.map(({ name, words }) => [name, words]));
+    const names = new Map(found.features.map((one) => [one.name, one]));
     $("unitList").replaceChildren(...found.units.map((unit, index) => row(unit, index, names, feature)));
-    const chance = found.features.find(({ name }) => name === feature)?.chance;
-    say($("unitsSaid"), `The first ${found.units.length} of ${found.tried}. r: correlation with what a unit follows${chance ? `; by chance alone up to ${chance.toFixed(2)}` : ""}.`);
+    say($("unitsSaid"), `The first ${found.units.length} of ${found.tried}. r: correlation with what a unit follows; below it, how large it gets by chance alone.`);
     await select(0);
   } catch (error) {
     say($("insideStatus"), error.message, true);
@@ -131,10 +131,10 @@ function row(unit, index, names, feature) {
   const words = best?.feature ?? "nothing in particular";
   return h(
     "li",
-    { role: "option", id: `unit-${index}`, "data-index": String(index), "aria-selected": "false", title: names.get(words) ?? null },
+    { role: "option", id: `unit-${index}`, "data-index": String(index), "aria-selected": "false", title: names.get(words)?.words ?? null },
     h("span", {}, `${unit.layer + 1} · ${unit.unit}`),
     h("span", { class: "follows" }, words),
-    h("span", { class: "num" }, best ? `r ${best.r.toFixed(2)}` : unit.variance.toFixed(2)),
+    h("span", { class: "num" }, best ? [`r ${best.r.toFixed(2)}`, h("small", {}, `chance ${names.get(best.feature)?.chance.toFixed(2) ?? "–"}`)] : unit.variance.toFixed(2)),
   );
 }
 

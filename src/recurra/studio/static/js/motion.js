@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { drawCell, equationsOf } from "./cell.js";
 import { look, unitTitle } from "./inside.js";
-import { able, state } from "./state.js";
+import { able, emit, state } from "./state.js";
 import { $, bits, calm, cellTitle, h, say } from "./ui.js";
 
 const STEPS = 200; // letters that are followed
@@ -78,6 +78,7 @@ async function put(place, one) {
     host.replaceChildren(h("h3", {}, heading), stage, h("div", { class: "cell-under" }, equationsOf(found.drawing, picture.mark), place ? null : h("ol", { class: "next", id: "cellNext", "aria-label": "What it expects next" })));
     shows[place] = { ...one, ...found, picture, plain: found };
     shows[place].sizes = sizes(found);
+    if (!place) emit("wires", { ...shows[0], letters: letters(), go: (to) => (halt(), go(to)) });
     go(at);
   } catch (error) {
     say($("cellSaid"), error.message, true);
@@ -106,6 +107,7 @@ function go(place) {
     one.picture.show(here, one.sizes, `“${visible(text[at])}”`);
   }
   if (shows[0]) told(shows[0], text);
+  emit("letter", at);
 }
 
 /** One sentence on what the step did, from its own numbers; and what it expects next. */

@@ -6,7 +6,7 @@ import { $, calm, count, duration, h, percent } from "./ui.js";
 
 let leave = () => {};
 let shown = null; // the run in the panel, with its history and samples
-const redraw = calm(() => shown && $("figLoss").offsetParent && lossChart($("chartLoss"), shown.history), 200);
+const redraw = calm(() => shown && $("figLoss").offsetParent && lossChart($("chartLoss"), shown.history, "seconds", moment?.step), 200);
 
 /** Show a run in the panel and, while it trains, follow it. ended(run) is called once when it ends. */
 export async function watch(run, ended = () => {}) {
@@ -44,6 +44,7 @@ export async function watch(run, ended = () => {}) {
 export const newest = () => shown?.samples.at(-1)?.text ?? "";
 
 function begin(run) {
+  if (run.id !== shown?.id) moment = null;
   shown = { history: { train: [], valid: [] }, samples: [], ...run };
   if (!run.history) clear($("chartLoss"));
   samples();
@@ -81,9 +82,29 @@ function figures() {
   if (live) emit("training", { run, progress: run.progress });
 }
 
+const MOMENTS = 12;
+let moment = null; // the sample that the film stands at; null: all are listed
+
+/** Up to twelve samples, evenly spaced in the logarithm of the step: most happens at the beginning. */
+function film() {
+  const all = shown?.samples ?? [];
+  const last = Math.log(all.at(-1)?.step + 1);
+  const wanted = Array.from({ length: MOMENTS }, (_, k) => Math.exp((last * (k + 1)) / MOMENTS) - 1);
+  return [...new Set(wanted.map((step) => all.reduce((a, b) => (Math.abs(Math.log((b.step + 1) / (step + 1))) < Math.abs(Math.log((a.step + 1) / (step + 1))) ? b : a), all[0])))].filter(Boolean);
+}
+
+export function mount() {
+  $("film").addEventListener("input", () => ((moment = film()[Number($("film").value)] ?? null), samples(), redraw()));
+}
+
 const TAGS = (sample) => h("li", {}, h("b", {}, `step ${count(sample.step)}`), sample.text);
 function samples() {
-  $("samples").replaceChildren(...(shown?.samples ?? []).slice(-12).reverse().map(TAGS));
+  const frames = film();
+  $("filmBox").hidden = frames.length < 3;
+  $("film").max = String(frames.length - 1);
+  if (!moment) $("film").value = $("film").max;
+  $("film").setAttribute("aria-valuetext", `step ${count((moment ?? frames.at(-1))?.step)}`);
+  $("samples").replaceChildren(...(moment ? [moment] : (shown?.samples ?? []).slice(-12).reverse()).map(TAGS));
   if (shown && busy(shown)) emit("sample", newest());
 }
 

@@ -4,7 +4,7 @@ import { form } from "./form.js";
 import * as letters from "./letters.js";
 import { given, mount as mountSource, named, restore, source, text } from "./source.js";
 import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
-import { goOn, newest, stop, watch } from "./train.js";
+import { goOn, mount as mountTrain, newest, stop, watch } from "./train.js";
 import { $, architecture, calm, count, duration, grower, h, percent, plural, say, size } from "./ui.js";
 
 const FRONT = ["cell", "num_layers", "hidden_size", "minutes", "epochs", "seed"];
@@ -34,6 +34,7 @@ export async function mount() {
 
   letters.mount((prompt) => write({ prompt }));
   mountSource();
+  mountTrain();
   on("source", () => (notice(), card()));
   $("btnGenerate").addEventListener("click", generate);
   $("inpPrompt").addEventListener("keydown", (event) => event.key === "Enter" && generate());
