@@ -542,6 +542,38 @@ def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
     visitor.check()
 
 
+def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
+    visitor = visit()
+    page = visitor.open("learn")
+    assert page.locator("#lessonSteps button").count() == 10
+    seen = set()
+    for step in range(10):
+        page.wait_for_selector(f"#lessonSteps li:nth-child({step + 1}) button[aria-pressed=true]")
+        page.wait_for_selector("#lessonBody .lesson-do > *")
+        assert page.locator("#lessonBody .bad").count() == 0, page.text_content("#lessonBody")
+        seen.add(page.text_content("#lessonBody .lesson-title"))
+        page.click("#lessonBody .lesson-question summary")
+        assert len(page.text_content("#lessonBody .lesson-question p")) > 40
+        if step < 9:
+            page.click("#btnLessonNext")
+    assert len(seen) == 10
+    assert page.is_disabled("#btnLessonNext")
+    before = len(page.text_content("#lessonBody .lesson-text"))
+    page.click("#lessonBody .lesson-do .primary")
+    page.wait_for_function("(n) => document.querySelector('.lesson-text').textContent.length === n + 1", arg=before)
+
+    # The gate step shows the model at hand, and moves.
+    page.click("#lessonSteps li:nth-child(3) button")
+    page.wait_for_selector("#lessonBody .cell-svg [data-part='f']")
+    at = page.input_value("#lessonBody .cell-at")
+    page.click("#lessonBody [aria-label='One letter on']")
+    assert int(page.input_value("#lessonBody .cell-at")) == int(at) + 1
+    # The step is where it was after a reload.
+    page.reload()
+    page.wait_for_selector("#lessonSteps li:nth-child(3) button[aria-pressed=true]")
+    visitor.check()
+
+
 def test_learn_shows_the_cell_and_measures_on_the_text(visit, trained):
     visitor = visit()
     page = visitor.open("learn")

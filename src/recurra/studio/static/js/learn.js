@@ -1,5 +1,6 @@
 // The view "Learn": a cell's equations and gates, when to pick it, and what that is worth on the user's own text.
 import * as api from "./api.js";
+import * as lesson from "./lesson.js";
 import { busy, on, refresh, remember, state } from "./state.js";
 import { $, cellTitle, choices, count, duration, h, say } from "./ui.js";
 
@@ -13,6 +14,7 @@ let polling = 0;
 
 export function mount() {
   const { cells } = state.about;
+  lesson.mount();
   $("cellList").append(...cells.map((cell) => h("button", { type: "button", "aria-pressed": "false", "data-cell": cell.name, onclick: () => choose(cell) }, cell.title)));
   $("measureCells").append(...cells.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
   choose(cells.find(({ name }) => name === remember.get("cell", "lstm")) ?? cells[0]);
@@ -24,6 +26,7 @@ export function mount() {
 }
 
 export function show() {
+  lesson.show();
   texts();
 }
 
