@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -320,6 +321,70 @@ def test_a_place_is_known_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)
     with pytest.raises(ConfigError, match=r"x cannot be written: the folder .* allows no new files"):
         files.check_place(tmp_path / "x")
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_work_and_a_long_one_written(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be written: a name of 256 bytes is too long; choose a shorter name"):
+        files.check_place(tmp_path / ("é" * 126 + ".txt"))
+    longest = files.check_place(tmp_path / ("é" * 125 + ".text"))
+    files.write_output(longest, "text")
+    assert longest.read_text() == "text"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as Unix has them")
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o644, 0o400])
+def test_a_file_keeps_its_permissions(tmp_path, mode):
+    for name in ("output", "link", "own", "config"):
+        (tmp_path / name).write_text("old")
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "link").rename(tmp_path / "target")
+    (tmp_path / "link").symlink_to("target")
+    with files.replacing_output(tmp_path / "output") as part:
+        assert part.stat().st_mode & 0o777 == mode, "before anything is in it"
+        part.chmod(0o600)  # this test has to write into it
+        part.write_text("new")
+        part.chmod(mode)
+    files.write_output(tmp_path / "link", "new")
+    files.write(tmp_path / "own", "new")
+    with files.together(tmp_path, "config") as place:
+        files.write(place / "config", "new")
+    for name in ("output", "target", "own", "config"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode, name
+        (tmp_path / name).chmod(0o600)
+        assert (tmp_path / name).read_text() == "new"
+
+
+def test_a_group_that_cannot_be_kept_gets_no_more_than_all(tmp_path, monkeypatch):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for path in (old, new):
+        path.touch()
+    old.chmod(0o664)
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(files.os, "chown", refused)
+    stat = os.stat
+    monkeypatch.setattr(
+        files.os, "stat", lambda path: stat(path) if path == new else SimpleNamespace(st_mode=0o100664, st_gid=-1)
+    )
+    files.keep_mode(old, new)
+    assert stat(new).st_mode & 0o777 == 0o644
+
+
+def test_json_has_names_of_any_bytes_and_is_utf8():
+    name = os.fsdecode(b"caf\xe9\\")
+    text = files.to_json({"é": [name, 1]})
+    text.encode()
+    assert text == '{"é": ["caf\\udce9\\\\", 1]}'
+    assert files.parse_json(text, "x") == {"é": [name, 1]}
+
+
+def test_what_a_user_names_is_found_under_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.check_place("~/x") == tmp_path / "x"
+    files.write_output("~/x", os.fsdecode(b"caf\xe9.wav\tone"))
+    assert (tmp_path / "x").read_bytes() == b"caf\xe9.wav\tone", "a list of files has their names"
 
 
 def test_a_folder_that_is_not_there(tmp_path):

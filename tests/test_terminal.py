@@ -1,12 +1,14 @@
-"""A reader that is gone ends no work."""
+"""Nothing that is shown is lost, and a reader that is gone ends no work."""
 
+import io
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 
-from recurra.terminal import Steady
+from recurra.terminal import Steady, lossless
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 40
 
@@ -34,3 +36,55 @@ def test_a_training_whose_output_nobody_reads_is_whole(tmp_path):
         process.stdout.close()
         assert process.wait() == 141  # the name of the folder could not be printed
     assert '"reason": "finished"' in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1]
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "utf-8"])
+def test_a_pipe_gets_utf8_and_a_terminal_its_own_encoding(encoding):
+    text, name = "é→\U0001f600", os.fsdecode(b"caf\xe9.txt")
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding)
+    lossless(pipe)
+    pipe.write(text + name)
+    pipe.flush()
+    assert pipe.buffer.getvalue() == text.encode() + b"caf\xe9.txt"
+    screen = Terminal(io.BytesIO(), encoding)
+    lossless(screen)
+    screen.write(text)
+    screen.flush()
+    shown = screen.buffer.getvalue().decode(encoding)
+    assert shown == text.encode(encoding, "backslashreplace").decode(encoding)
+    assert "?" not in shown
+
+
+def test_half_a_character_is_shown_as_an_escape():
+    pipe = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    lossless(pipe)
+    pipe.write("a\ud800b")
+    pipe.flush()
+    assert pipe.buffer.getvalue() == rb"a\ud800b"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_json_of_a_command_is_utf8_whatever_the_locale(tmp_path, encoding):
+    (tmp_path / "café→.txt").write_text(TEXT)
+    command = [
+        sys.executable,
+        "-m",
+        "recurra",
+        "train",
+        "café→.txt",
+        "-o",
+        "é→",
+        "--preset",
+        "tiny",
+        "--epochs",
+        "1",
+        "--json",
+    ]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, env=environment)
+    assert json.loads(done.stdout.decode("utf-8")) == {"run": "é→"}

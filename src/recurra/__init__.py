@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 __all__, __getattr__, __dir__ = lazy.names(
     __name__,
     {
-        "nn": "nn accelerate card",
+        "nn": "nn accelerate card restore",
         "tasks.language": "load resume train",
         "errors": "errors RecurraError",
         "backends": "",

@@ -3,7 +3,9 @@
 write, replacing               a run's own files: a link, a pipe or a device in their place is refused
 write_output, replacing_output what the user names, as with `-o`: a link is followed, a pipe is written into
 together                       several files that appear in a folder together, or not at all
+to_json                        a value as JSON text, names of any bytes in it
 read_text, read_json           a run's own files again: plain, of a bounded size, damaged in one line
+source, decoding               what the user names to be read: files of a bounded size; whatever a library raises on them
 sweep                          removes what killed processes left behind
 """
 
@@ -15,15 +17,19 @@ import re
 import secrets
 import shutil
 import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recurra import locks
-from recurra.errors import ConfigError, RunError, advice
+from recurra.errors import ConfigError, DataError, RecurraError, RunError, advice
+from recurra.paths import LONE, expanded
 
 MOST = 1 << 28
 """Bytes that a text or JSON file of a run may have: vocabularies of millions of words have a tenth of it."""
+LARGEST = 1 << 32
+"""Bytes of a file that the user names, where it is read whole."""
 WHOLE = ".whole"
 """The folder of files that are all written and flushed, and only have to be moved up by one."""
 DAMAGED = "Restore the file from a copy, or train again into another folder."
@@ -36,8 +42,17 @@ _NO_FLUSH = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.EBADF
 
 
 def check_place(path: str | Path) -> Path:
-    """Where a file is to be written, before there is one. ConfigError where that is a folder, or its folder is none."""
-    path = Path(path)
+    """Where a file is to be written, before there is one. ConfigError where that is a folder, its folder is none, or its name
+    is too long."""
+    path = expanded(path)
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            size = len(os.fsencode(path.name))
+            raise ConfigError(
+                f"{path} cannot be written: a name of {size} bytes is too long; choose a shorter name"
+            ) from error
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -67,7 +82,8 @@ def replacing_output(path: str | Path) -> Iterator[Path]:
 
     What is no file, such as /dev/stdout, is written as it is.
     """
-    path, target = Path(path), Path(os.path.realpath(path))
+    path = expanded(path)
+    target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         try:
             yield target
@@ -85,6 +101,7 @@ def _replacing(path: Path, target: Path) -> Iterator[Path]:
     try:
         try:
             part, handle = _temporary(target.parent)
+            keep_mode(target, part)
             yield part
             os.fsync(handle)
             if os.name != "posix":  # Windows renames no open file
@@ -115,6 +132,23 @@ def _temporary(folder: Path) -> tuple[Path, int]:
         os.close(handle)
 
 
+def keep_mode(old: Path, new: Path) -> None:
+    """Give a file the permissions and the group of the one it will replace, where there is one."""
+    if os.name != "posix":
+        return
+    try:
+        status = os.stat(old)
+    except OSError:
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if os.stat(new).st_gid != status.st_gid:
+        try:
+            os.chown(new, -1, status.st_gid)
+        except OSError:  # not a member of that group: ours may do no more than all others
+            mode = mode & ~0o070 | (mode & 0o007) << 3
+    os.chmod(new, mode)
+
+
 def _unwritten(path: Path, error: OSError, kept: str = "") -> str:
     return f"{shown(path)} could not be written: {error.strerror or error}.{kept} {advice(error)}."
 
@@ -131,9 +165,9 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 def write_output(path: Path, content: bytes | str) -> None:
-    """Put `content` in a file that the user has named, as `replacing_output` does."""
+    """Put `content` in a file that the user has named, as `replacing_output` does; names of files in it as their bytes are."""
     with replacing_output(path) as part:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
 
 
 def flush_folder(folder: Path) -> None:
@@ -203,6 +237,7 @@ def finish(folder: Path, last: str) -> None:
     if not is_unfinished(folder):
         return
     for name in sorted(os.listdir(whole), key=lambda name: name == last):
+        keep_mode(folder / name, whole / name)
         os.replace(whole / name, folder / name)
     flush_folder(folder)
     whole.rmdir()
@@ -288,6 +323,12 @@ def appending(path: Path) -> BinaryIO:
     return open(handle, "ab")
 
 
+def to_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON text, which can be UTF-8 always: of a name whose bytes are none, those stand as escapes, \\udce9."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def read_text(path: Path, most: int = MOST) -> str:
     """A run's own file as text. RunError, in one line, where it is missing, damaged, too large or no plain file."""
     try:
@@ -312,3 +353,47 @@ def parse_json(text: str | bytes, path: Path) -> Any:
         raise RunError(f"{path} is damaged (its JSON is nested too deeply). {DAMAGED}") from error
     except ValueError as error:
         raise RunError(f"{path} is damaged ({error}). {DAMAGED}") from error
+
+
+def source(path: str | Path, most: int = LARGEST) -> BinaryIO:
+    """A file that the user has named, to read: a link is followed, anything else than a file is refused.
+
+    most: bytes that it may have. DataError where it is missing, a folder, a pipe, a device or too large, or cannot be read.
+    """
+    path = expanded(path)
+    try:
+        handle = os.open(path, os.O_RDONLY | (_PLAIN & ~getattr(os, "O_NOFOLLOW", 0)))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= most:
+        return open(handle, "rb")
+    os.close(handle)
+    if stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path} has {status.st_size:,} bytes; files of at most {most:,} are read here")
+    what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+    raise DataError(f"{path} is {what}; expected a file. Save it as one first")
+
+
+@contextlib.contextmanager
+def decoding(path: str | Path, kind: str, error: type[RecurraError] = DataError) -> Iterator[None]:
+    """Let a library read a file: `with files.decoding(path, "video"): ...`. Its warnings are not shown.
+
+    Decoders raise whatever they stumble over, so that any exception means that the file is damaged, in one line. Nothing but
+    the library's calls belongs into the block: in ours an exception would be a fault of our own.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except RecurraError:
+        raise
+    except RecursionError as cause:
+        raise error(f"{path} is damaged, or no {kind}: it is nested too deeply") from cause
+    except MemoryError as cause:
+        raise error(f"{path} is damaged, or no {kind}: it asks for more memory than there is") from cause
+    except Exception as cause:
+        words = " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())
+        raise error(f"{path} is damaged, or no {kind}: {words[:200]}") from cause

@@ -1,8 +1,36 @@
-"""What a program shows on a terminal or in a pipe, until nobody reads it any more: that ends no work."""
+"""What a program shows on a terminal or in a pipe: no character is lost, and a reader that is gone ends no work.
 
+lossless         in a pipe or a file UTF-8, whatever the locale is; on a terminal, escapes for what it cannot show
+Steady, steady   streams whose reader may go away
+"""
+
+import codecs
 import contextlib
 import os
+import re
 from typing import Any, TextIO
+
+
+def lossless(stream: TextIO) -> None:
+    """Let a stream of the process lose no character: `lossless(sys.stdout)`.
+
+    A pipe or a file is read by programs, and gets UTF-8, as JSON has to be (RFC 8259). A terminal gets its own encoding,
+    with \\u2192 for what that has not. A file's name of other bytes comes out as those bytes.
+    """
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="recurra.lossless")
+
+
+def _lossless(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong, encoding = error.object[error.start : error.end], codecs.lookup(error.encoding).name
+    if encoding == "utf-8" and all("\udc80" <= character <= "\udcff" for character in wrong):
+        return wrong.encode("utf-8", "surrogateescape"), error.end
+    return codecs.backslashreplace_errors(error)
+
+
+codecs.register_error("recurra.lossless", _lossless)
 
 
 class Steady:
@@ -36,3 +64,17 @@ def steady(stream: TextIO):
             os.dup2(null, stream.fileno())
         finally:
             os.close(null)
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """A text with its control characters shown as pictures, ESC as ␛, since a terminal would obey them; line breaks and tabs
+    are left, and so is "\r\n"."""
+    return _CONTROLS.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 32 else "\N{SYMBOL FOR DELETE}" if code == 127 else "\N{REPLACEMENT CHARACTER}"

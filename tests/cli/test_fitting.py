@@ -4,7 +4,7 @@ import click
 import pytest
 
 from recurra.cli import classify, compose, fitting, forecast, regress, tag, train, transcribe, translate, video
-from recurra.cli.frame import run
+from recurra.cli.frame import Command, run
 
 COMMANDS = [
     module.command for module in (train, forecast, classify, regress, tag, transcribe, video, compose, translate)
@@ -21,7 +21,9 @@ def test_every_option_has_its_modes(command):
     assert all(mode is None or set(mode) <= known for mode in modes.values()), modes
     settings = [p for p in command.params if getattr(p, "section", "") == "Training"]
     assert settings
-    assert all(fitting.FIT in p.modes and fitting.RESUME not in p.modes for p in settings)
+    assert all(fitting.FIT in p.modes for p in settings)
+    assert [p.name for p in settings if fitting.RESUME in p.modes] == ["epochs"], "a finished run may be trained longer"
+    assert modes["more_minutes"] == (fitting.RESUME,)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,33 @@ def test_what_does_not_go_together_is_one_line(line, words, capsys):
     assert out == ""
     assert words in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("a.txt", "reading a.txt, 17 bytes\n"),
+        ("b.txt", "reading b.txt, 230 kB\n"),
+        ("c.txt", "reading c.txt, 5.1 MB\n"),
+        ("folder", "reading folder\n"),
+        ("manual", "reading manual\n"),
+        ("-", "reading standard input\n"),
+    ],
+)
+def test_the_first_line_comes_before_anything_is_read(source, line, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, size in {"a.txt": 17, "b.txt": 230_000, "c.txt": 5_100_000}.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    (tmp_path / "folder").mkdir()
+
+    def imported(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Command, "invoke", imported)
+    assert run(["train", source]) == 130
+    assert capsys.readouterr().err.replace("\n\n", "\n") == line + "recurra: stopped\n"
+    assert run(["train", source, "--quiet"]) == 130
+    assert capsys.readouterr().err.strip() == "recurra: stopped"
 
 
 def test_a_default_is_not_an_option_that_was_given(capsys):

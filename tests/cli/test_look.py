@@ -117,5 +117,5 @@ def test_what_cannot_be_is_one_line(run, home):
     assert "--layer is 7; expected 0 to 1" in run("--layer", "7", fails=2)
     assert "the text is empty" in run(text="empty.txt", fails=1)
     assert "latin.txt is no UTF-8: byte 6" in run(text="latin.txt", fails=2)
-    assert "nothing.txt: No such file" in run(text="nothing.txt", fails=1)
+    assert "there is no file nothing.txt" in run(text="nothing.txt", fails=1)
     assert "there is no run 'book-2'" in run("book-2", fails=1)

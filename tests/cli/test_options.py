@@ -60,12 +60,12 @@ def test_a_flag_wins_over_a_file_and_a_file_over_a_preset(recurra, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.json", "{", "--config a.json is not JSON: "),
-        ("a.toml", "= 1", "--config a.toml is not TOML: "),
+        ("a.json", "{", "--config a.json is damaged, or no JSON file: "),
+        ("a.toml", "= 1", "--config a.toml is damaged, or no TOML file: "),
         ("a.json", "[1]", "--config a.json holds a list; expected settings by name"),
         ("a.json", '{"schema": "language/1"}', "--config a.json holds no settings; expected settings by name"),
         ("a.json", '{"temprature": 1}', "`temprature` is not a setting; did you mean `temperature`?"),
-        ("a.json", b"\xff", "--config a.json is not JSON: "),
+        ("a.json", b"\xff", "--config a.json is damaged, or no JSON file: "),
     ],
 )
 def test_files_that_are_no_settings(tmp_path, monkeypatch, name, content, words):
@@ -103,3 +103,44 @@ def test_options_have_the_types_of_their_fields(recurra):
     }
     command.main(["--temperature", "0.5"], standalone_mode=False)
     assert seen["temperature"] == 0.5
+
+
+PATHS = {  # options that take a path, of a value with a tilde
+    "train book.txt --out": "~/run",
+    "train": "~/book.txt",
+    "train --resume run --data": "~/book.txt",
+    "train book.txt --config": "~/run.toml",
+    "generate --output": "~/out.txt",
+    "generate --prompt-file": "~/prompt.txt",
+    "evaluate run": "~/book.txt",
+    "look --text": "~/book.txt",
+    "compare book.txt --out": "~/run",
+    "forecast --model run --to": "~/next.csv",
+    "video clips --labels": "~/labels.csv",
+    "compose --model run --soundfont": "~/a.sf2",
+    "studio --runs": "~/runs",
+}
+
+
+@pytest.mark.parametrize("start", PATHS)
+def test_every_path_has_the_home_folder_for_its_tilde(start, tmp_path, monkeypatch):
+    """No folder named ~ is made, whatever the option: what reaches the command is below the home folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    words = [*start.split(), PATHS[start]]
+    context = frame.group.make_context("recurra", words)
+    name, command, rest = frame.group.resolve_command(context, [*context._protected_args, *context.args])
+    values = command.make_context(name, rest).params.values()
+    found = [str(one) for value in values for one in (value if isinstance(value, tuple) else [value])]
+    assert str(tmp_path / "home" / PATHS[start][2:]) in found
+    assert not [one for one in found if "~" in one]
+
+
+def test_a_tilde_without_a_home_folder_is_wrong_use(recurra, monkeypatch, tmp_path):
+    monkeypatch.setattr("recurra.paths.os.path.expanduser", str)
+    for words in (("train", "book.txt", "--out", "~/run"), ("train", "~/book.txt")):
+        code, out, err = recurra(*words)
+        assert (code, out) == (2, "")
+        assert f"{words[-1]}: ~ is the home folder, and there is none: HOME is not set; name the folder itself" in err
+    assert not (tmp_path / "~").exists()

@@ -1,8 +1,13 @@
 """Tables and JSON."""
 
+import errno
 import json
+import os
+
+import pytest
 
 from recurra.cli import shown
+from recurra.errors import RunError
 
 
 def test_tables_and_json():
@@ -21,3 +26,41 @@ def test_numbers_are_written_as_people_write_them():
         (0.0, 0.0): ["0", "0"],
     }
     assert {column: shown.numbers(list(column)) for column in cases} == cases
+
+
+def made(folder, schema, age):
+    """A run's folder, as far as its choice goes."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(schema)
+    (folder / "model.safetensors").touch()
+    os.utime(folder / "model.safetensors", (1e9 - age, 1e9 - age))
+
+
+def test_the_newest_run_is_of_a_language_model(tmp_path):
+    with pytest.raises(RunError, match=r"there is no language model in .*; train one first: recurra train book.txt"):
+        shown.newest_run(tmp_path)
+    made(tmp_path / "sales-1", '{"schema": "forecasting/1"}', 0)
+    made(tmp_path / "damaged", "[", 1)
+    made(tmp_path / "other", "[]", 2)
+    made(tmp_path / "foreign", '{"schema": 3}', 2)
+    with pytest.raises(
+        RunError, match=r"there is no language model in .* \(the 4 there are of other tasks, or damaged\)"
+    ):
+        shown.newest_run(tmp_path)
+    made(tmp_path / "old", '{"schema": "language/2"}', 9)
+    made(tmp_path / "book-1", '{"schema": "language/2"}', 5)
+    assert shown.newest_run(tmp_path) == tmp_path / "book-1"
+
+
+def test_a_result_that_cannot_be_written_is_printed(tmp_path, capsys, monkeypatch):
+    shown.deliver("text", None)
+    shown.deliver("text", tmp_path / "there")
+    assert (capsys.readouterr().out, (tmp_path / "there").read_text()) == ("text", "text")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shown.files.os, "replace", full)
+    with pytest.raises(RunError, match="lost could not be written: No space left"):
+        shown.deliver("hours of work", tmp_path / "lost")
+    assert capsys.readouterr().out == "hours of work"

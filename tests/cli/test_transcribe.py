@@ -177,7 +177,7 @@ def test_a_missing_microphone_is_one_line(transcribe, monkeypatch):
         (["words.csv", "--noise", "99"], 2, "--noise is 99.0; expected -20 to 40 dB"),
         (["new/c.wav", "--model", "words-1"], 1, "there is no file new/c.wav"),
         (["words.csv", "--model", "word-1"], 1, "there is no run 'word-1'; did you mean words-1?"),
-        (["none.csv"], 1, "none.csv cannot be read: No such file or directory"),
+        (["none.csv"], 1, "there is no file none.csv"),
         (["sounds"], 1, "0.wav has no text beside it"),
         (["runs", "--model", "words-1"], 1, "the folder runs has no sound files"),
     ],

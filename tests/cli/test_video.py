@@ -156,7 +156,7 @@ def test_data_that_has_moved(recurra, tmp_path):
         ("clips --resume run --labels a.csv", 2, "--resume continues the run as it is; drop DATA, --labels"),
         ("clips --data clips", 2, "without --model, DATA is learned from; drop --data"),
         ("clips --kernel-size 2", 2, "--kernel-size is 2; expected an odd number"),
-        ("clips --labels no.csv", 1, "no.csv cannot be read: No such file"),
+        ("clips --labels no.csv", 1, "there is no file no.csv"),
         ("clips --labels one.csv", 1, "one.csv has one column, 'clip'"),
         ("clips --labels few.csv", 1, "few.csv has no row for 1.npy with 1 labels"),
         ("clips --labels empty.csv", 1, "empty.csv is empty; expected a first row"),

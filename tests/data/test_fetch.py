@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from recurra.data import corpus_path
+from recurra.data import corpus_path, fetch
 from recurra.data.corpora import CORPORA
 from recurra.errors import RunError
 
@@ -117,3 +117,21 @@ def test_a_folder_that_cannot_be_made_is_one_line(cache, server, monkeypatch):
     cache.write_text("in the way")
     known(monkeypatch, f"{server[0]}/tiny.txt")
     assert "could not be fetched" in one_line()
+
+
+def test_without_a_home_folder_corpora_are_listed_and_no_folder_of_that_name_is_made(tmp_path, monkeypatch):
+    import pooch
+
+    def none(name):
+        raise RuntimeError("could not determine the home directory for '~/.cache'")
+
+    info = CORPORA["tinyshakespeare"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECURRA_DATA", raising=False)
+    for answer in (none, lambda name: "~/.cache/recurra"):
+        monkeypatch.setattr(pooch, "os_cache", answer)
+        monkeypatch.setattr("recurra.paths.os.path.expanduser", str)
+        assert fetch.local(info) is None
+        with pytest.raises(RunError, match=r"no home folder to keep corpora in: HOME is not set\. Set XDG_CACHE_HOME"):
+            fetch.fetch(info)
+    assert not (tmp_path / "~").exists()

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from recurra import files, locks
+from recurra import files, locks, tensorfiles
 from recurra.errors import ConfigError, RunError
 from recurra.fitting import folders
 
@@ -117,3 +118,34 @@ def test_a_saved_model_takes_the_place_of_an_older_one(tmp_path):
             files.write(place / folders.CONFIG, text)
         assert (tmp_path / folders.CONFIG).read_text() == text
     assert os.listdir(tmp_path) == [folders.CONFIG]
+
+
+def test_a_tilde_is_the_home_folder_and_no_folder_of_that_name_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert set_up("~/runs/a") == tmp_path / "home" / "runs" / "a"
+    assert folders.find("~/runs/a") == tmp_path / "home" / "runs" / "a"
+    with folders.saving("~/saved") as place:
+        files.write(place / folders.CONFIG, "{}")
+    assert folders.claim("~/empty") == tmp_path / "home" / "empty"
+    assert os.listdir(tmp_path) == ["home"]
+
+
+def test_a_run_may_have_a_name_of_any_bytes(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    with folders.setting_up(tmp_path / name) as (folder, place):
+        folders.write_settings(place, "toy/1", {}, sources=[name])
+        tensorfiles.write(place / "weights", {"a": torch.ones(2)}, {"schema": "a/1"})
+    assert (folder / folders.CONFIG).read_bytes().decode("utf-8")
+    assert folders.read_settings(folder, "toy/1", {}, need=())[1] == {"sources": [name]}
+    assert tensorfiles.read(folder / "weights", "a/1")[0]["a"].tolist() == [1, 1]
+    assert tensorfiles.header(folder / "weights")[0] == {"a": (2,)}
+
+
+def test_a_new_model_is_of_float32_whatever_the_default_is():
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert folders.seeded(lambda: torch.nn.Linear(2, 2), 1).weight.dtype == torch.float32
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

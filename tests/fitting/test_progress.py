@@ -29,16 +29,72 @@ def test_without_a_terminal_it_is_a_line_an_evaluation():
         "epoch 1  loss 1.250  bits/char 1.786  training 1.500  2,000 characters/s  best",
         "epoch 1.5  loss 1.300  bits/char 1.857  training 1.500  2,000 characters/s",
         "step 75: the loss became infinite or NaN; back to step 60 with 0.5 of the learning rate",
-        "stopped early, as the loss fell no more, after 1:01:15: best 1.2500 at step 60",
+        "stopped at epoch 2: validation loss has not improved since epoch 1.2; best weights kept; 1:01:15 in all",
     ]
 
 
 def test_going_on_and_several_processes_are_said():
     stream = io.StringIO()
     tell(progress.display(stream), start(step=40, processes=2, threads=1))
-    assert (
-        stream.getvalue() == "going on from step 40 of 100 steps: 12,345 parameters on 2 processes on cpu, 1 thread\n"
+    assert stream.getvalue() == "resumed at step 40 of 100 steps: 12,345 parameters on 2 processes on cpu, 1 thread\n"
+
+
+@pytest.mark.parametrize(
+    ("start_of", "first"),
+    [
+        ({"minutes": 1.0, "steps": None}, "training for 1 minute: "),
+        ({"minutes": 0.1, "steps": None}, "training for 6 seconds: "),
+        (
+            {"first": 60, "longer": {"epochs": 2, "more_minutes": None}},
+            "training longer, for 40 steps: another cycle",
+        ),
+        (
+            {"minutes": 5.0, "steps": None, "longer": {"epochs": 0, "more_minutes": 5.0}},
+            "training longer, for 5 minutes: ",
+        ),
+    ],
+)
+def test_the_first_line_says_how_long_and_what_longer_means(start_of, first):
+    stream = io.StringIO()
+    tell(progress.display(stream), start(**start_of))
+    assert stream.getvalue().startswith(first)
+    assert ("it is not what one longer run would have given" in stream.getvalue()) == ("longer" in start_of)
+
+
+@pytest.mark.parametrize(
+    ("start_of", "line"),
+    [
+        ({}, "about 1.5 minutes to go, at 2,000 characters/s"),
+        ({"minutes": 1.0, "steps": None}, "only about 50 steps in that time, too few to learn much: "),
+    ],
+)
+def test_the_expected_time_is_one_line_in_a_log_too(start_of, line):
+    stream = io.StringIO()
+    going = {"event": "progress", "step": 5, "steps": 50, "left": 90.0, "tokens_per_second": 1000.0, "seconds": 2.5}
+    tell(progress.display(stream), start(**start_of), going | {"seconds": 0.5}, going, going | {"seconds": 3.0})
+    assert stream.getvalue().count("\n") == 2
+    assert line in stream.getvalue()
+
+
+def test_nats_are_explained_once_and_the_training_loss_is_in_nats_too():
+    stream = io.StringIO()
+    measured = evaluate(50, 3.0) | {"nats": 1.0, "characters": 48_000}
+    tell(progress.display(stream), start(), measured, measured, END)
+    assert stream.getvalue().count("lower is better") == 1
+    assert "nats 1.000 on 48,000 characters  bits/char 4.286  training 0.500  " in stream.getvalue()
+
+
+def test_control_characters_of_a_sample_are_shown(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    tell(
+        progress.display(stream),
+        start(),
+        {"event": "sample", "step": 10, "text": "a\x1b]0;title\x07b"},
+        {"event": "break"},
     )
+    assert "after 10 steps:" in stream.getvalue()
+    assert "a␛]0;title␇b" in stream.getvalue()
 
 
 class Terminal(io.StringIO):

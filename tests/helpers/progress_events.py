@@ -4,6 +4,7 @@
 def start(step=0, **values):
     common = {"event": "start", "step": step, "epoch": 0.0, "seconds": 0.0, "resumed": bool(step), "steps": 100}
     more = {"steps_per_epoch": 50, "unit": "characters", "units_per_token": 2.0, "parameters": 12345}
+    more |= {"minutes": None, "first": 0, "longer": None}
     return common | more | {"processes": 1, "device": "cpu", "threads": 2} | values
 
 
@@ -26,6 +27,7 @@ END = {
     "reason": "patience",
     "best": 1.25,
     "best_step": 60,
+    "learning": 0.9,
 }
 
 

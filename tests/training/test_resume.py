@@ -19,7 +19,7 @@ from recurra.fitting import listeners
 from recurra.training import Interrupted, TrainingConfig, fit, runs
 
 TESTS = Path(__file__).parents[1]
-TIMES = ("seconds", "tokens_per_second", "left")
+TIMES = ("seconds", "tokens_per_second", "left", "learning")
 
 
 def same_runs(one: Path, two: Path) -> None:
@@ -29,8 +29,9 @@ def same_runs(one: Path, two: Path) -> None:
         assert a.keys() == b.keys()
         different = [key for key in a if not torch.equal(a[key], b[key])]
         assert not different, f"{name} differs in {different}"
-        about_a.get("progress", {}).pop("seconds", None)
-        about_b.get("progress", {}).pop("seconds", None)
+        for progress in (about_a.get("progress", {}), about_b.get("progress", {})):
+            for times in ("seconds", "aside"):
+                progress.pop(times, None)
         assert about_a == about_b
     rows = [
         [{k: v for k, v in row.items() if k not in TIMES} for row in listeners.read_metrics(folder)]

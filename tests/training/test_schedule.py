@@ -12,7 +12,7 @@ from recurra.training.schedule import SCHEDULES
 def test_a_rate_is_positive_and_never_above_lr(schedule, warmup, steps, data, lr):
     config = TrainingConfig(schedule=schedule, warmup=warmup, lr=lr)
     step = data.draw(st.integers(0, steps - 1))
-    assert 0 < rate(config, step, steps) <= lr * (1 + 1e-9)
+    assert 0 < rate(config, (step + 0.5) / steps) <= lr * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_rate_is_positive_and_never_above_lr(schedule, warmup, steps, data, lr
 )
 def test_where_schedules_begin_peak_and_end(schedule, first, last):
     config = TrainingConfig(schedule=schedule, warmup=0.25, lr=1.0)
-    rates = [rate(config, step, 10_000) for step in range(10_000)]
+    rates = [rate(config, (step + 0.5) / 10_000) for step in range(10_000)]
     assert rates[0] == pytest.approx(first, abs=1e-3)
     assert rates[2500] == pytest.approx(1, abs=1e-3)
     assert rates[-1] == pytest.approx(last, abs=1e-3)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import config_option, given
+from recurra.cli.options import Source, UserPath, config_option, given
 from recurra.cli.shown import json_option, table, to_json
 from recurra.errors import DataError, DivergenceError
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
@@ -39,7 +39,7 @@ class _Count(click.ParamType):
         "one layer, two epochs each": "recurra compare book.txt --num-layers 1 --epochs 2",
     },
 )
-@click.argument("text", nargs=-1, required=True)
+@click.argument("text", nargs=-1, required=True, type=Source())
 @click.option("--cells", default="rnn,lstm,gru", show_default=True, help="The cells, by name, with commas between.")
 @click.option(
     "--parameters",
@@ -54,7 +54,7 @@ class _Count(click.ParamType):
 @click.option("--embedding-size", type=int, help="Length of each token's vector.  [default: 64]")
 @click.option("--seed", type=int, help="Start of every random choice.  [default: 1]")
 @click.option("--preset", help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: compare]")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The new folder.  [default: runs/compare-NUMBER]")
+@click.option("-o", "--out", type=UserPath(), help="The new folder.  [default: runs/compare-NUMBER]")
 @click.option("-q", "--quiet", is_flag=True, help="Show the table alone, not the training.")
 @json_option
 @config_option

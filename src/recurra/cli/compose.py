@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recurra.cli import fitting
-from recurra.cli.options import given, spare
+from recurra.cli.options import UserPath, given, spare
 from recurra.cli.shown import table, to_json
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, CompositionConfig
 
@@ -42,7 +42,7 @@ _SECTIONS = {
 @fitting.to_option(multiple=True, help="Write the new piece: .mid, .wav, .png; may be repeated.")
 @fitting.using(
     "--soundfont",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="The instruments of a .wav, an .sf2 file.  [default: the system's]",
 )
 @fitting.using(

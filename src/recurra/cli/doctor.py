@@ -128,7 +128,7 @@ def _kernels() -> dict:
     openmp = "PyTorch's OpenMP threads" if library.parallel() else "one thread a layer: PyTorch's OpenMP was not found"
     problem = cache.problem()
     found = {
-        "cache": f"{cache.folder()} ({f'not used: {problem}; set {cache.VARIABLE}' if problem else 'writable'})",
+        "cache": f"{cache.shown()} ({f'not used: {problem}; set {cache.VARIABLE}' if problem else 'writable'})",
         "threads": openmp,
     }
     try:

@@ -3,6 +3,7 @@
 import click
 
 from recurra.cli.frame import Command
+from recurra.cli.options import Source
 from recurra.cli.shown import json_option, table, to_json
 
 
@@ -16,7 +17,7 @@ from recurra.cli.shown import json_option, table, to_json
     },
 )
 @click.argument("run")
-@click.argument("text", nargs=-1, required=True)
+@click.argument("text", nargs=-1, required=True, type=Source())
 @click.option("--encoding", default="utf-8", show_default=True, help="How the files' bytes become characters.")
 @click.option(
     "--invalid",

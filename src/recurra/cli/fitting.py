@@ -10,8 +10,8 @@ them, and is refused in the others by the one sentence of that mode.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,8 +19,9 @@ import click
 from click.core import ParameterSource
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options, spare
-from recurra.cli.shown import to_json
+from recurra.cli.options import NewFile, Source, UserPath, config_option, given, settings_options, spare
+from recurra.cli.shown import deliver, to_json
+from recurra.terminal import steady
 
 FIT, USE, RESUME = "fit", "use", "resume"
 _WHY = {
@@ -67,7 +68,34 @@ class FittingCommand(Command):
             raise click.UsageError(f"{why}; drop {', '.join(beside)}", ctx)
         if mode not in self.data_free and not ctx.params[argument.name]:
             raise click.UsageError(f"{argument.name.upper()} is missing: {self.data_hint}", ctx)
+        if mode in (FIT, RESUME) and not ctx.params["quiet"] and os.environ.get("RANK", "0") == "0":
+            # Before PyTorch is imported, which takes seconds.
+            sources = (
+                [f"the run {ctx.params['resume']}"] if mode == RESUME else map(described, ctx.params[argument.name])
+            )
+            if all(sources := list(sources)):
+                with steady(sys.stderr):
+                    click.echo(f"reading {', '.join(sources)}", err=True)
         return super().invoke(ctx)
+
+
+def described(path: str) -> str:
+    """A source as the first line of a command names it: "book.txt, 5.1 MB"; "" for one that is not there."""
+    from recurra.data.corpora import CORPORA
+
+    if path == "-":
+        return "standard input"
+    if os.path.isfile(path):
+        return f"{path}, {size(os.path.getsize(path))}"
+    return path if os.path.exists(path) or path in CORPORA else ""
+
+
+def size(count: int) -> str:
+    """Bytes in words: "5.1 MB", "230 kB", "17 bytes"."""
+    for unit, of in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= of:
+            return f"{count / of:.2g} {unit}" if count < 10 * of else f"{count / of:,.0f} {unit}"
+    return f"{count} byte" + "s" * (count != 1)
 
 
 def mode_of(values: Mapping[str, Any]) -> str:
@@ -120,7 +148,7 @@ def command(
         function = config_option(made(function))
         for one in reversed(_options(use)):
             function = one(function)
-        function = click.argument(data, nargs=-1, type=str)(function)
+        function = click.argument(data, nargs=-1, type=Source())(function)
         whole = click.command(name, cls=FittingCommand, examples=examples)(function)
         # The argument comes first: it is what `invoke` looks for.
         whole.params.sort(key=lambda parameter: not isinstance(parameter, click.Argument))
@@ -129,6 +157,7 @@ def command(
         for parameter in whole.params:
             if hasattr(parameter, "section") and not hasattr(parameter, "modes"):
                 parameter.modes = modes.get(parameter.section, (FIT, *extra)) + (USE,) * (parameter.name in both)
+                parameter.modes += (RESUME,) * (parameter.name == "epochs")
         return whole
 
     return add
@@ -138,11 +167,23 @@ def _options(use: str) -> list[Callable]:
     model = [using("-m", "--model", metavar="RUN", help=use)] if use else []
     return [
         *model,
-        option("--resume", metavar="RUN", modes=(RESUME,), help="Continue this run, to the bits it would have had."),
+        option(
+            "--resume",
+            metavar="RUN",
+            modes=(RESUME,),
+            help="Continue this run, to the bits it would have had; a finished one longer, with --epochs or --more-minutes.",
+        ),
+        option(
+            "--more-minutes",
+            type=click.FloatRange(min=0, min_open=True),
+            modes=(RESUME,),
+            help="With --resume: train a finished run for so many minutes more, from half its learning rate on.",
+        ),
         option(
             "--data",
             "moved",
             metavar="PATH",
+            type=Source(),
             multiple=True,
             modes=(RESUME,),
             help="With --resume: where its data is now, if it has moved; it must be the same.",
@@ -150,7 +191,7 @@ def _options(use: str) -> list[Callable]:
         option(
             "-o",
             "--out",
-            type=click.Path(path_type=Path),
+            type=UserPath(),
             modes=(FIT,),
             help="The run's new folder.  [default: runs/NAME-NUMBER]",
         ),
@@ -174,7 +215,8 @@ def fit(
 ) -> Any:
     """Fit on the data, or resume a run, as the options in `values` say; the folder, and what to do next, are printed."""
     if values["resume"]:
-        fitted = estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"])
+        longer = {"epochs": values.get("epochs") or 0, "more_minutes": values["more_minutes"]}
+        fitted = estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"], **longer)
     else:
         fitted = estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **settings)
     goodbye(fitted, values)
@@ -209,10 +251,4 @@ def run(
     if mode_of(values) != USE:
         fit(load(), data, values, settings, reading)
         return
-    text = label(load().load(values["model"]), list(data), values["as_json"])
-    if values["to"]:
-        from recurra import files
-
-        files.write_output(values["to"], text)
-    else:
-        click.echo(text, nl=False)
+    deliver(label(load().load(values["model"]), list(data), values["as_json"]), values["to"])

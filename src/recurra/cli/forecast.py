@@ -1,12 +1,11 @@
 """`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
 
-from pathlib import Path
-
 import click
 
 from recurra.cli import fitting
-from recurra.cli.options import NewFile, spare
+from recurra.cli.options import NewFile, UserPath, spare
 from recurra.cli.shown import numbers, table, to_json
+from recurra.errors import RunError
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
 
 _WINDOWS = {"windows": "--windows fits on what is before them and keeps no run"}
@@ -39,7 +38,7 @@ _SCORED = (fitting.USE, *_WINDOWS)
 )
 @fitting.to_option(modes=_SCORED, help="Write the forecasts here, .csv or .parquet.")
 @fitting.option("--steps", type=int, modes=_SCORED, help="Steps to forecast.  [default: the run's horizon]")
-@fitting.using("--known", type=click.Path(path_type=Path), help="A table of the columns known ahead.")
+@fitting.using("--known", type=UserPath(), help="A table of the columns known ahead.")
 @fitting.option(
     "--windows", type=int, modes=_SCORED, help="Score so many past windows of DATA beside the naive forecasts."
 )
@@ -96,8 +95,12 @@ def _show(forecaster, found, shown, to, picture, as_json, run) -> None:
     """Write what is to be written, and print the forecasts, or the scores of windows. run: the folder, if any."""
     from recurra.tasks.forecasting.series import columns, frames
 
+    unwritten = None
     if to:
-        frames.write(found, to)
+        try:
+            frames.write(found, to)
+        except RunError as error:  # then it is printed, and so not lost
+            to, unwritten = None, error
     if picture:
         forecaster.plot(found, picture)
     content = {name: columns.texts(shown, name) for name in columns.names(shown)}
@@ -113,3 +116,5 @@ def _show(forecaster, found, shown, to, picture, as_json, run) -> None:
     for path in (to, picture):
         if path:
             click.echo(f"wrote {path}", err=True)
+    if unwritten:
+        raise unwritten

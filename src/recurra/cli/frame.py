@@ -5,16 +5,15 @@ import os
 import re
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import click
 
 from recurra.cli import cellfile
-from recurra.cli.options import as_option
+from recurra.cli.options import UserPath, as_option
 from recurra.errors import CellError, ConfigError, RecurraError, nearest
 from recurra.tasks import TASKS
-from recurra.terminal import steady
+from recurra.terminal import lossless, steady
 
 COMMANDS = (
     *("train", "generate", "evaluate", "look", "compare", "studio"),
@@ -85,7 +84,7 @@ def _version(ctx, parameter, asked):
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="The version.")
 @click.option(
     "--cell-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=UserPath(exists=True, dir_okay=False),
     multiple=True,
     expose_value=False,
     callback=cellfile.load,
@@ -116,9 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets a mark in its place, not an error.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+        lossless(stream)
     sys.exit(run(arguments))
 
 

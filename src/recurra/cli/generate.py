@@ -3,13 +3,12 @@
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.options import NewFile, config_option, given, settings_options
-from recurra.cli.shown import json_option, newest_run, to_json
+from recurra.cli.options import NewFile, Source, config_option, given, settings_options
+from recurra.cli.shown import deliver, json_option, newest_run, to_json
 from recurra.generation.config import GenerationConfig
 
 
@@ -26,7 +25,9 @@ from recurra.generation.config import GenerationConfig
 )
 @click.argument("run", required=False)
 @click.option("-p", "--prompt", help="What the text goes on from.  [default: the start of a document]")
-@click.option("--prompt-file", metavar="FILE", help="The same from a UTF-8 file; - reads standard input.")
+@click.option(
+    "--prompt-file", metavar="FILE", type=Source(), help="The same from a UTF-8 file; - reads standard input."
+)
 @click.option("-o", "--output", type=NewFile(), help="Write the text to a file.")
 @click.option(
     "--probabilities", is_flag=True, help="Show how likely each character was: colours, or a table in a pipe."
@@ -38,7 +39,7 @@ from recurra.generation.config import GenerationConfig
 def command(run, prompt, prompt_file, output, probabilities, memorisation, as_json, file, **values):
     """Generate text with a trained model.
 
-    RUN is a run's folder, or its name under runs/; without it, the newest one there. Without --context a model
+    RUN is a run's folder, or its name under runs/; without it, the newest language model there. Without --context a model
     reads as it was trained: with the preset classic the last 100 characters, else with a carried state.
     """
     settings = given(values, [GenerationConfig], file)
@@ -49,9 +50,8 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
     # Before the model is opened, so that a slip is told at once.
     GenerationConfig(**settings)
     from recurra.generation.sampling import generate, seeded
-    from recurra.tasks.language import load
 
-    model = load(run or newest_run())
+    model = _opened(run or newest_run())
     config = seeded(GenerationConfig(**{"context": model.config.context, **settings}))
     prompt = _read(prompt_file) if prompt_file else prompt or ""
     streaming = not (as_json or output or probabilities or config.beam or config.samples > 1)
@@ -61,13 +61,28 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
         samples = generate(model, model.vocabulary, prompt, config)
     reports = _copies(samples, model) if memorisation else []
     if as_json:
-        _write(_json(samples, reports, model, probabilities) + "\n", output)
+        deliver(_json(samples, reports, model, probabilities) + "\n", output)
     elif probabilities:
         _show_probabilities(samples, model)
     elif not streaming:
-        _write(_texts(samples, output), output)
+        deliver(_texts(samples, output), output)
     if not as_json:
         _remarks(config.seed if "seed" not in settings else None, reports, output)
+
+
+def _opened(run):
+    """The run's model without PyTorch, where the engine can run it; else with it, and a line says why."""
+    from recurra.backends.cpu.library import Unavailable
+    from recurra.tasks.language import native
+
+    try:
+        return native.open(run)
+    except Unavailable:
+        from recurra.tasks.language import load
+
+        model = load(run)
+        click.echo(f"note: {model.explain()}", err=True)
+        return model
 
 
 def _read(path: str) -> str:
@@ -96,15 +111,6 @@ def _texts(samples, output) -> str:
         return samples[0].text + ("" if output else "\n")
     rules = [f"── sample {s.sample + 1} of {len(samples)} ".ljust(60, "─") for s in samples]
     return "".join(f"{rule}\n{s.text}\n" for rule, s in zip(rules, samples, strict=True))
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    from recurra.files import write_output
-
-    write_output(output, text)
 
 
 def _show_probabilities(samples, model) -> None:

@@ -1,11 +1,11 @@
 """`recurra look`: which units of a model follow what, on a text."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from recurra.cli.frame import Command
+from recurra.cli.options import Source
 from recurra.cli.shown import json_option, newest_run, table, to_json
 
 
@@ -20,7 +20,14 @@ from recurra.cli.shown import json_option, newest_run, table, to_json
     },
 )
 @click.argument("run", required=False)
-@click.option("--text", "source", metavar="FILE", required=True, help="The text to read, UTF-8; - is standard input.")
+@click.option(
+    "--text",
+    "source",
+    metavar="FILE",
+    type=Source(),
+    required=True,
+    help="The text to read, UTF-8; - is standard input.",
+)
 @click.option("--characters", type=click.IntRange(1), default=5000, show_default=True, help="Read only so many of it.")
 @click.option("--by", default="variance", show_default=True, help="Rank by variance, follows, or a feature by name.")
 @click.option("--layer", type=int, help="Only units of this layer, from 0.  [default: all]")
@@ -35,7 +42,7 @@ def command(run, source, characters, by, layer, state, unit, limit, as_json):
     text, chance what the best of all units reaches with that feature at the wrong places. On a terminal the text follows,
     coloured by one unit: blue is negative, red positive.
 
-    RUN is a run's folder, or its name under runs/; without it, the newest one there.
+    RUN is a run's folder, or its name under runs/; without it, the newest language model there.
     """
     text = _read(source)[:characters]
     from recurra import inside
@@ -69,7 +76,9 @@ def command(run, source, characters, by, layer, state, unit, limit, as_json):
 
 
 def _read(source: str) -> str:
-    data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    from recurra.tasks.files import bytes_of
+
+    data = bytes_of(source)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,7 +14,11 @@ from typing import Any
 import click
 
 from recurra import config
-from recurra.errors import ConfigError, Setting
+from recurra.errors import ConfigError, DataError, Setting
+from recurra.paths import expanded, named
+from recurra.training.config import with_lengths
+
+_CONFIG = 1 << 24  # bytes of a file of settings
 
 
 def as_option(one: Setting) -> str:
@@ -117,11 +121,36 @@ def settings_options(
     return add
 
 
-class NewFile(click.Path):
+class UserPath(click.Path):
+    """A path as `paths.expanded` reads it: `--out=~/runs/a` reaches a command with its tilde."""
+
+    def __init__(self, **rules: Any):
+        super().__init__(path_type=Path, **rules)
+
+    def convert(self, value, parameter, context):
+        try:
+            return super().convert(expanded(value), parameter, context)
+        except ConfigError as error:
+            self.fail(error.written(as_option), parameter, context)
+
+
+class Source(click.ParamType):
+    """What a command reads: a file, a folder or what else it takes, as text; with ~ as the home folder."""
+
+    name = "text"
+
+    def convert(self, value, parameter, context):
+        try:
+            return named(value)
+        except ConfigError as error:
+            self.fail(error.written(as_option), parameter, context)
+
+
+class NewFile(UserPath):
     """The path of a file to be written, which is refused before any work where it cannot be."""
 
     def __init__(self):
-        super().__init__(dir_okay=False, path_type=Path)
+        super().__init__(dir_okay=False)
 
     def convert(self, value, parameter, context):
         from recurra.files import check_place
@@ -146,7 +175,7 @@ def spare(to: Path | None, sources: Iterable[str | Path]) -> None:
 config_option = click.option(
     "--config",
     "file",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Settings from a .json or .toml file; options win over it.",
 )
 
@@ -158,19 +187,21 @@ def given(values: dict[str, Any], classes: list[type], file: Path | None = None)
     """
     known = [option.name for cls in classes for option in config.options(cls)]
     settings = read_settings(file, known) if file else {}
-    return settings | {name: values[name] for name in known if values.get(name) not in (None, ())}
+    return with_lengths(settings, {name: values[name] for name in known if values.get(name) not in (None, ())})
 
 
 def read_settings(file: Path, known: list[str]) -> dict[str, Any]:
     """The settings in a JSON or TOML file, flat or in sections: {"training": {"lr": 0.001}} is {"lr": 0.001}."""
+    from recurra import files
+
+    kind, parse = ("TOML", tomllib.loads) if file.suffix == ".toml" else ("JSON", json.loads)
     try:
-        text = file.read_text("utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
-    except OSError as error:
-        raise ConfigError(f"--config {file}: {error.strerror}") from error
-    except ValueError as error:
-        kind = "TOML" if file.suffix == ".toml" else "JSON"
-        raise ConfigError(f"--config {file} is not {kind}: {error}") from error
+        with files.source(file, most=_CONFIG) as opened:
+            text = opened.read()
+    except DataError as error:
+        raise ConfigError(f"--config: {error.marked}") from error
+    with files.decoding(f"--config {file}", f"{kind} file", ConfigError):
+        content = parse(text.decode("utf-8"))
     if isinstance(content, dict) and "schema" in content:  # a run's config.json, which says more than settings
         content = content.get("settings")
     if not isinstance(content, dict):

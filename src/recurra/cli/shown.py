@@ -1,12 +1,13 @@
 """What several commands need: JSON, tables, and the run that is meant when none is named."""
 
-import json
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
 
 import click
 
+from recurra import files
 from recurra.errors import RunError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -14,7 +15,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def to_json(value: Any) -> str:
     """A value as JSON text. Infinity and NaN, which JSON has not, become null."""
-    return json.dumps(_finite(value), ensure_ascii=False, indent=2)
+    return files.to_json(_finite(value), indent=2)
 
 
 def _finite(value):
@@ -47,9 +48,27 @@ def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     )
 
 
+def deliver(text: str, to: Path | None) -> None:
+    """Print a result, or write it to a file; where that fails it is printed all the same, as it may have taken hours."""
+    if to is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        files.write_output(to, text)
+    except RunError:
+        click.echo(text, nl=False)
+        raise
+
+
 def newest_run(root: Path = Path("runs")) -> Path:
-    """The run under `runs/` whose weights were written last. RunError where there is none."""
+    """The language model under `runs/` whose weights were written last. RunError where there is none.
+
+    Runs of other tasks do not count, nor do damaged ones.
+    """
     weights = list(root.glob("*/model.safetensors"))
-    if not weights:
-        raise RunError(f"there is no run in {root.absolute()}; train one first: recurra train book.txt")
-    return max(weights, key=lambda path: path.stat().st_mtime).parent
+    for path in sorted(weights, key=lambda path: path.stat().st_mtime, reverse=True):
+        with contextlib.suppress(RunError, LookupError, TypeError, AttributeError):
+            if files.read_json(path.parent / "config.json")["schema"].startswith("language/"):
+                return path.parent
+    others = f" (the {len(weights):,} there are of other tasks, or damaged)" if weights else ""
+    raise RunError(f"there is no language model in {root.absolute()}{others}; train one first: recurra train book.txt")

@@ -14,7 +14,7 @@ import click
 
 from recurra.cli import cellfile
 from recurra.cli.frame import Command
-from recurra.cli.options import settings_options
+from recurra.cli.options import UserPath, settings_options
 from recurra.errors import ConfigError, RunError
 from recurra.studio.settings import Limits, StudioConfig, is_loopback
 
@@ -37,12 +37,10 @@ def _load_cells(ctx, parameter, folder: Path | None) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="The port; 0 = any free one."
 )
-@click.option(
-    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder of the runs."
-)
+@click.option("--runs", type=UserPath(), default=Path("runs"), show_default=True, help="The folder of the runs.")
 @click.option(
     "--cells",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=UserPath(exists=True, file_okay=False),
     expose_value=False,
     callback=_load_cells,
     help="Folder of Python files with cells of your own: each is run, and registers some.",

@@ -38,10 +38,6 @@ def command(text, preset, init_from, new_symbols, **values):
     of another run will do as --config.
     """
     settings = fitting.settings_of(values, CONFIGS)
-    if values["minutes"] and values["epochs"]:
-        raise click.UsageError("--minutes and --epochs both say how long to train; drop one")
-    if values["epochs"]:
-        settings["minutes"] = None  # a file's would take their place
     if new_symbols and not init_from:
         raise click.UsageError("--new-symbols has no effect without --init-from; add that, or drop it")
     from recurra.tasks.language import LanguageEstimator

@@ -9,10 +9,10 @@ import click
 
 from recurra.cli import fitting
 from recurra.cli.options import as_option, spare
-from recurra.cli.shown import to_json
+from recurra.cli.shown import deliver, to_json
 from recurra.errors import DataError
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS
-from recurra.tasks.speech.manifest import SOUNDS, TABLES, read_manifest
+from recurra.tasks.speech.manifest import SOUNDS, TABLES, read_manifest, sounds_in
 
 _PIECE = 0.1  # seconds that are fed at once with --stream
 
@@ -109,10 +109,7 @@ def _sources(path: Path) -> list[tuple[Path, str | None]]:
         return list(read_manifest(path))
     if not path.is_dir():
         return [(path, None)]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SOUNDS)
-    if not found:
-        raise DataError(f"the folder {path} has no sound files ({', '.join(SOUNDS)})")
-    return [(file, None) for file in found]
+    return [(file, None) for file in sounds_in(path)]
 
 
 def _line(row: dict, alone: bool) -> str:
@@ -133,13 +130,10 @@ def _give(found: list[dict], rates: dict[str, float], run: str, to: Path | None,
         text = to_json({"run": str(run), "recordings": rows, **rates})
     else:
         text = "\n".join(_line(row, alone) for row in found)
+    if to or as_json:
+        deliver(text + "\n", to)
     if to:
-        from recurra import files
-
-        files.write_output(to, text + "\n")
         click.echo(f"wrote {to}", err=True)
-    elif as_json:
-        click.echo(text)
 
 
 def _opened(transcriber, path: Path, beam: int) -> tuple:

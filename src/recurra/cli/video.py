@@ -1,12 +1,13 @@
 """`recurra video`: clips → a model of what they show, or of what comes next; and what it says of other clips."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
 from recurra.cli import fitting
-from recurra.cli.options import given, spare
+from recurra.cli.options import UserPath, given, spare
 from recurra.cli.shown import table, to_json
 from recurra.config import homes
 from recurra.tasks.video.config import (
@@ -36,7 +37,7 @@ _SECTIONS = {
     use="Use this run's model on DATA in place of fitting one.",
     hint="name videos, or folders of images, such as clip.mp4 or frames/",
     sections=_SECTIONS,
-    both=("ahead",),
+    both=("ahead", "clip_memory"),
     examples={
         "learn what comes next in some videos": "recurra video street.mp4 park.mp4 --shorter-side 64 --minutes 10",
         "the next frames of a clip, as a picture that moves": "recurra video clip.gif --model street-1 --to next.gif",
@@ -49,7 +50,7 @@ _SECTIONS = {
 )
 @fitting.option(
     "--labels",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     modes=(fitting.FIT, fitting.USE),
     help="CSV: a clip's name, then its labels, a named column each.",
 )
@@ -65,7 +66,7 @@ def command(data, labels, to, **values):
     settings = given(values, list(_SECTIONS.values()), values["file"])
     mode, data = fitting.mode_of(values), list(data)
     if mode == fitting.USE:
-        _use(values["model"], data, labels, to, settings.get("ahead"), values["as_json"])
+        _use(values["model"], data, labels, to, settings, values["as_json"])
     elif mode == fitting.RESUME:
         from recurra.tasks.video.runs import kind
 
@@ -89,10 +90,12 @@ def _refuse(why: str, **options: Any) -> None:
         raise click.UsageError(f"{why}; drop {', '.join(beside)}")
 
 
-def _use(run: str, data: list[str], labels: Path | None, to: Path | None, ahead: int | None, as_json: bool) -> None:
+def _use(run: str, data: list[str], labels: Path | None, to: Path | None, settings: dict, as_json: bool) -> None:
     from recurra.tasks.video import VideoClassifier, load
 
-    model = load(run)
+    model, ahead = load(run), settings.get("ahead")
+    if "clip_memory" in settings:  # these clips may be longer
+        model.parts["data"] = dataclasses.replace(model.parts["data"], clip_memory=settings["clip_memory"])
     if isinstance(model, VideoClassifier):
         _refuse("that run is of labels, and draws no frames", to=to, ahead=ahead)
         found = _classify(model, data, labels)

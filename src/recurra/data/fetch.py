@@ -3,12 +3,14 @@
 A file with the right sum in the folder that the environment variable RECURRA_DATA names is taken instead.
 """
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from recurra.errors import RunError
+from recurra import paths
+from recurra.errors import ConfigError, RunError
 
 CHUNK = 1 << 15
 """Bytes between two movements of the bar."""
@@ -42,17 +44,26 @@ class CorpusInfo:
 
 
 def cache_folder() -> Path:
-    """Where fetched corpora are kept."""
+    """Where fetched corpora are kept. RunError where there is no such place."""
     import pooch
 
-    return Path(pooch.os_cache("recurra"))
+    try:
+        # Without a home folder some versions of the library name a folder ~, and others raise RuntimeError.
+        return paths.expanded(pooch.os_cache("recurra"))
+    except (ConfigError, RuntimeError) as error:
+        raise RunError(
+            "there is no home folder to keep corpora in: HOME is not set. Set XDG_CACHE_HOME to a folder, or RECURRA_DATA to"
+            " one that has them"
+        ) from error
 
 
 def local(info: CorpusInfo) -> Path | None:
     """The file of a corpus, where it is here and whole."""
-    places = [cache_folder() / Path(info.file).name]
+    places = []
     if os.environ.get("RECURRA_DATA"):
-        places.insert(0, Path(os.environ["RECURRA_DATA"], info.file))
+        places.append(paths.expanded(os.environ["RECURRA_DATA"]) / info.file)
+    with contextlib.suppress(RunError):
+        places.append(cache_folder() / Path(info.file).name)
     return next((path for path in places if path.is_file() and _sum(path) == info.sha256), None)
 
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from recurra.data.corpora import CORPORA, corpus_documents
 from recurra.data.documents import CHUNK, Document, Documents, file_document, unreadable
 from recurra.errors import DataError
+from recurra.paths import expanded, walk
 
 _KINDS = """
     txt text md markdown rst adoc org tex log srt vtt csv tsv json jsonl html htm xml yaml yml toml ini abc ly
@@ -57,7 +58,7 @@ def _from_path(path: str | os.PathLike, encoding: str, invalid: str) -> Document
         return Documents([_spooled("standard input", sys.stdin.buffer, encoding, invalid)])
     if "\n" in os.fspath(path):
         raise DataError("a path with line breaks was given; for a text itself, say text=... or text_document(...)")
-    path = Path(path)
+    path = expanded(path)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -90,29 +91,22 @@ def _named(path: Path) -> Documents:
 
 def _folder(folder: Path, encoding: str, invalid: str) -> Documents:
     documents, skipped = [], Counter()
-
-    def refuse(error: OSError):
+    try:
+        files = walk(folder, skipped)
+    except OSError as error:
         raise unreadable(error.filename, error) from None
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        skipped["hidden folders"] += sum(name.startswith(".") for name in folders)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in sorted(names)):
-            if why := _left_out(path, encoding):
-                skipped[why] += 1
-            else:
-                documents.append(file_document(path, encoding, invalid))
-    return Documents(documents, +skipped)
+    for path in files:
+        if why := _left_out(path, encoding):
+            skipped[why] += 1
+        else:
+            documents.append(file_document(path, encoding, invalid))
+    return Documents(documents, skipped)
 
 
 def _left_out(path: Path, encoding: str) -> str:
     """Why a folder's file is no document; "" where it is one."""
-    if path.name.startswith("."):
-        return "hidden"
     if path.suffix and path.suffix.lower() not in KINDS:
         return f"of kind {path.suffix.lower()}"
-    if not path.is_file():  # a pipe, or a link to nowhere
-        return "not files"
     try:
         with path.open("rb") as file:
             head = file.read(8192)

@@ -14,7 +14,7 @@ from recurra.engine.parts import LayerParts, ModelParts
 
 def why_not(model: Any) -> str:
     """Why the engine cannot run a model; "" where it can. The first question for a cell compiles its step."""
-    if isinstance(model, Engine):
+    if isinstance(model, Engine) or hasattr(model, "engine"):
         return ""
     layers, head, embedding = (getattr(model, name, None) for name in ("layers", "head", "embedding"))
     if not hasattr(layers, "cell") or head is None or embedding is None:
@@ -41,6 +41,8 @@ def of(model: Any, precision: str = "float32") -> Engine:
     """The engine of a model with these weights; made again when they change. Raises Unavailable, as `why_not` says."""
     if isinstance(model, Engine):
         return model
+    if hasattr(model, "engine"):  # a model that is nothing but its engine: recurra.tasks.language.native
+        return model.engine(precision)
     if reason := why_not(model):
         raise Unavailable(reason)
     parts = parts_of(model)

@@ -10,20 +10,20 @@ A task adds what else its model needs (a vocabulary, the names of classes). The 
 import contextlib
 import dataclasses
 import itertools
-import json
 import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 import recurra
 from recurra import config, files, locks
 from recurra.errors import ConfigError, RunError, advice, setting
+from recurra.paths import expanded
 from recurra.text import Vocabulary, vocabulary_from_json
-from recurra.training import runs
+from recurra.training.names import STATE
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.json"
@@ -44,7 +44,7 @@ def setting_up(out: str | Path | None, name: str = "run") -> Iterator[tuple[Path
     `place` are gone after the block. Under torchrun the first process alone calls it.
     RunError where the folder is in use, or cannot be written.
     """
-    choices = (RUNS / f"{name}-{number}" for number in itertools.count(1)) if out is None else [Path(out)]
+    choices = (RUNS / f"{name}-{number}" for number in itertools.count(1)) if out is None else [expanded(out)]
     for folder in choices:
         new, held, keep = [], contextlib.ExitStack(), False
         try:
@@ -81,7 +81,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
 
     RunError where the folder holds a training run, is being written, or cannot be.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     refuse_a_run(folder)
     _make(folder)
     with locks.held(folder, "saving a model"):
@@ -149,7 +149,7 @@ def name_of(source: str | Path) -> str:
 
 def claim(folder: str | Path) -> Path:
     """Make a folder for a new run, or take an empty one. RunError where it has files in it."""
-    folder = Path(folder)
+    folder = expanded(folder)
     make(folder)
     _refuse_used(folder)
     return folder
@@ -164,11 +164,12 @@ def make(folder: Path) -> None:
 
 def find(name: str | Path) -> Path:
     """The folder of a run, from its path or its name under runs/. RunError, with the nearest name, where there is none."""
-    for folder in (Path(name), RUNS / name):
+    name = expanded(name)
+    for folder in (name, RUNS / name):
         settle(folder)
         if (folder / CONFIG).is_file():
             return folder
-    if (there := next((folder for folder in (Path(name), RUNS / name) if folder.exists()), None)) is not None:
+    if (there := next((folder for folder in (name, RUNS / name) if folder.exists()), None)) is not None:
         raise RunError(
             f"{there} is not the folder of a finished set-up: it has no {CONFIG}. If its training never began, start it again"
         )
@@ -179,7 +180,7 @@ def find(name: str | Path) -> Path:
 
 def refuse_a_run(folder: Path) -> None:
     """Raise RunError where saving a model would break a training run."""
-    if (folder / runs.STATE).exists():
+    if (folder / STATE).exists():
         raise RunError(f"{folder} holds a training run, which saving a model would break; choose another folder")
 
 
@@ -191,7 +192,7 @@ def write_settings(folder: Path, schema: str, parts: dict[str, Any], **about: An
     """
     content = {"schema": schema, "recurra": recurra.__version__, **about}
     content["settings"] = {part: dataclasses.asdict(settings) for part, settings in parts.items()}
-    files.write(folder / CONFIG, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    files.write(folder / CONFIG, files.to_json(content, indent=2) + "\n")
 
 
 def read_settings(
@@ -258,8 +259,15 @@ def _whose(found: Any, schema: str) -> str:
     return f", and this run is of {task}" if found and task != schema.split("/")[0] else ""
 
 
-def seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """A new model whose weights follow from the seed; the caller's random state goes on undisturbed."""
+def seeded(make_model: Callable[[], "nn.Module"], seed: int) -> "nn.Module":
+    """A new model of float32 whose weights follow from the seed; the caller's random state and default dtype stay."""
+    import torch  # here, not above: a run is read where there is no PyTorch too
+
+    before = torch.get_default_dtype()
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return make_model()
+        torch.set_default_dtype(torch.float32)
+        try:
+            return make_model()
+        finally:
+            torch.set_default_dtype(before)

@@ -18,9 +18,11 @@ from torch import nn
 
 from recurra.config import homes, make_parts
 from recurra.errors import ConfigError, DataError, RunError, nearest, not_fitted
-from recurra.fitting import cellfacts, folders, learned, listeners, progress, running, saved, sources
+from recurra.fitting import cellfacts, folders, learned, listeners, running, saved, sources
 from recurra.fitting.split import Halves, fingerprint
-from recurra.training import Task, distributed, runs
+from recurra.paths import named
+from recurra.training import Longer, Task, distributed, runs
+from recurra.training.config import with_lengths
 
 Listener = Callable[[dict], None]
 
@@ -34,6 +36,8 @@ class How(NamedTuple):
     """Show nothing; None shows progress on a terminal and in a notebook."""
     listeners: Iterable[Listener] = ()
     stop: Callable[[], bool] | None = None
+    longer: Longer | None = None
+    """How much longer to train a finished run."""
     name: str | None = None
     """Where `out` is None: keep the run in the next free folder of this name under runs/."""
 
@@ -51,6 +55,7 @@ class State:
     folder: Path | None = None
     history: list[dict] = field(default_factory=list)
     quiet: bool | None = True
+    stop: Callable[[], bool] | None = None
     examples: Any = None
     """Some of the held-out data, for `report`."""
 
@@ -136,8 +141,11 @@ class Lifecycle(ABC):
         return ()
 
     def reading(self, title: str) -> contextlib.AbstractContextManager:
-        """A bar for `read` and `store`, where this fit shows one: `with self.reading("reading the text") as report: ...`."""
-        return progress.share(title, running.silent(self._state.quiet))
+        """A bar for `read` and `store`, where this fit shows one: `with self.reading("reading the text") as report: ...`.
+
+        report: takes the fraction that is done, and raises Interrupted where the fit is to stop.
+        """
+        return running.reading(title, self._state.quiet, self._state.stop)
 
     def fingerprint(self, data: Halves) -> str:
         """By what the same data is recognised when a run is resumed."""
@@ -154,7 +162,18 @@ class Lifecycle(ABC):
 
     @staticmethod
     def _measures(row: dict) -> list[str]:
-        plain = {"event", "step", "epoch", "seconds", "loss", "training_loss", "best", "better", "tokens_per_second"}
+        plain = {
+            "event",
+            "step",
+            "epoch",
+            "seconds",
+            "loss",
+            "training_loss",
+            "best",
+            "better",
+            "done",
+            "tokens_per_second",
+        }
         return [name for name, value in row.items() if name not in plain and isinstance(value, float)]
 
     @staticmethod
@@ -203,7 +222,7 @@ class Lifecycle(ABC):
         return self._settings
 
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
-        return make_parts(self.configs, self.defaults | (more or {}) | self._given())
+        return make_parts(self.configs, with_lengths(self.defaults | (more or {}), self._given()))
 
     def _fitted(self) -> State:
         if self._state is None or self._state.model is None:
@@ -252,14 +271,14 @@ class Lifecycle(ABC):
         known = {*homes(cls.configs), *inspect.signature(cls).parameters}
         if unknown := [name for name in settings if name not in known]:
             raise ConfigError(f"`{unknown[0]}` is not a setting; {nearest(unknown[0], known)}")
-        paths, self = [str(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
+        paths, self = [named(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
         self._checked()  # an error in a setting comes before the reading
-        how = How(out, quiet, listeners, stop, folders.name_of(paths[0]))
+        how = How(out, quiet, listeners, stop, name=folders.name_of(paths[0]))
         return self._fit(cls.read_files(paths, **(reading or {})), None, how, {"paths": paths} | (reading or {}))
 
     def _fit(self, data: Any, validation: Any, how: How, origin: dict[str, Any] | None = None) -> Self:
         """Train a new run. origin: what `read_files` read the data from."""
-        before, self._state = self._state, State(self._checked(), quiet=how.quiet)
+        before, self._state = self._state, State(self._checked(), quiet=how.quiet, stop=how.stop)
         kept, ready = how.out is not None or how.name is not None, False
         try:
             with distributed.group(running.device(self.parts["training"].device)), contextlib.ExitStack() as stack:
@@ -319,7 +338,7 @@ class Lifecycle(ABC):
                 state.history.append(event)
 
         again = self._again(folder, origin) if kept else None
-        options = {"again": again, "quiet": how.quiet, "notes": notes, "stop": how.stop}
+        options = {"again": again, "quiet": how.quiet, "notes": notes, "stop": how.stop, "longer": how.longer}
         running.train(task, training, folder, listeners=[remember, *how.listeners], **options)
         state.model.eval()
 
@@ -365,14 +384,21 @@ class Lifecycle(ABC):
         quiet: bool | None = None,
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
+        epochs: int = 0,
+        more_minutes: float | None = None,
     ) -> Self:
         """Continue a fit that was stopped, to the bits it would have had: `Translator.resume("runs/dates-1")`.
 
         data, validation_data: the same as they were; others are a DataError. Left out, they are read again from the files
-        that the run was made from, or from its folder. A finished run is only opened.
-        RunError where the folder is damaged, holds no run, or its data is not found.
+        that the run was made from, or from its folder. A finished run is only opened, unless it is to be trained longer:
+        until it has had so many epochs in all, or for so many minutes more. That is a further cycle of the schedule with half
+        the learning rate, and not what one longer fit would have given.
+        RunError where the folder is damaged or holds no run, where its data is not found, or where a run to be trained
+        longer is not finished.
         """
-        return cls._resume(folder, data, validation_data, How(folder, quiet, listeners, stop))
+        return cls._resume(
+            folder, data, validation_data, How(folder, quiet, listeners, stop, longer(epochs, more_minutes))
+        )
 
     @classmethod
     def resume_files(cls, folder: str | Path, paths: Iterable[str | Path] | None = None, **how: Any) -> Self:
@@ -380,11 +406,12 @@ class Lifecycle(ABC):
 
         paths: where they are now; default where they were. how: as in `resume`.
         """
+        how["longer"] = longer(how.pop("epochs", 0), how.pop("more_minutes", None))
         folder = folders.find(folder)
         if not paths:
             return cls._resume(folder, None, None, How(folder, **how))
         _, about = folders.read_settings(folder, cls.schema, cls.configs)
-        origin = about.get("sources", {}) | {"paths": [str(path) for path in paths]}
+        origin = about.get("sources", {}) | {"paths": [named(path) for path in paths]}
         return cls._resume(folder, cls.read_files(**origin), None, How(folder, **how), origin)
 
     @classmethod
@@ -423,6 +450,11 @@ class Lifecycle(ABC):
     def _with(cls, settings: dict[str, Any]) -> Self:
         """An estimator with these settings, as a run stores them."""
         return cls(**settings)
+
+
+def longer(epochs: int, more_minutes: float | None) -> Longer | None:
+    """How much longer to train a finished run; None: it is only resumed."""
+    return Longer(epochs or 0, more_minutes) if epochs or more_minutes is not None else None
 
 
 @contextlib.contextmanager

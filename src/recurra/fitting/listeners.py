@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from recurra import files
 from recurra.errors import ConfigError, RunError, advice, setting
+from recurra.paths import printable
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
@@ -37,7 +38,7 @@ def metrics_file(folder: Path) -> Listener:
             kept = (line for line, row in _rows(path) if row["step"] <= event["step"] and row["event"] != "end")
             files.write(path, "".join(kept))
         if event["event"] in _WRITTEN:
-            line = json.dumps({name: _json_number(value) for name, value in event.items()}, ensure_ascii=False)
+            line = files.to_json({name: _json_number(value) for name, value in event.items()})
             with _adding(path) as file:
                 file.write(f"{line}\n".encode())
         if event["event"] == "saving":
@@ -154,7 +155,8 @@ def draw(folder: Path) -> Path | None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss (nats a token)", title=folder.name)
+    axes = figure.add_subplot(xlabel="step", ylabel="loss (nats a token)")
+    axes.set_title(printable(folder.name), parse_math=False)  # a name may have dollars in it
     for (name, points), style in zip(series.items(), ({"alpha": 0.6}, {"marker": "o", "markersize": 3}), strict=True):
         points = [(step, loss) for step, loss in points if isinstance(loss, float)]
         if points:

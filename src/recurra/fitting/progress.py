@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from recurra.terminal import Steady
+from recurra.terminal import Steady, visible
 
 Event = dict[str, Any]
 
@@ -17,12 +17,13 @@ _SHOWN = {
     "accuracy": ("accuracy", 3),
     "wer": ("WER", 3),
 }
-_REASONS = {
-    "finished": "finished after",
-    "patience": "stopped early, as the loss fell no more, after",
-    "stopped": "stopped on request after",
-}
-_SMOOTH = 0.9  # memory of the live numbers, per update
+_SMOOTH = 0.9  # decay of the live numbers, per update
+_PACE = 2.0  # seconds of training after which the time it will take is reported
+_FEW = 100  # steps of a run, below which it learns little
+_NATS = (
+    "(nats: how much the model is surprised by a character of text that it does not learn from; lower is better, and one less"
+    " means 2.7 times fewer candidates)"
+)
 
 
 def display(stream: TextIO | None = None) -> Callable[[Event], None]:
@@ -51,12 +52,10 @@ def say(note: str) -> None:
 
 
 def _plain(stream: TextIO) -> Callable[[Event], None]:
-    about: Event = {}
+    lines = _Lines()
 
     def listen(event: Event) -> None:
-        about.update(event)
-        line = _line(event, about)
-        if line:
+        for line in lines.of(event):
             print(line, file=stream, flush=True)
 
     return listen
@@ -67,27 +66,26 @@ def _live(stream: TextIO) -> Callable[[Event], None]:
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
-    console, about, smooth = Console(file=stream, highlight=False), {}, {}
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}")
+    console, lines, smooth = Console(file=stream, highlight=False), _Lines(), {}
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[more]}")
     bar = Progress(*columns, console=console, transient=True, refresh_per_second=5)
 
     def listen(event: Event) -> None:
-        about.update(event)
-        kind = event["event"]
+        kind, about = event["event"], lines.about | event
         if kind == "start":
-            bar.add_task("starting", total=event["steps"], completed=event["step"], told="")
+            bar.add_task("starting", total=1.0, completed=0.0, more="")
             bar.start()
         elif kind == "progress":
             for name in _SHOWN.keys() & event.keys():
                 smooth[name] = _SMOOTH * smooth.get(name, event[name]) + (1 - _SMOOTH) * event[name]
-            epochs = about["steps"] / about["steps_per_epoch"]
-            told = f"{_measures(smooth)}  {_speed(about)}  {duration(event['left'])} left"
-            title = f"epoch {event['epoch']:.1f}/{_number(epochs)}"
-            bar.update(bar.task_ids[0], completed=event["step"], description=title, told=told)
+            # What is cut off first on a narrow terminal comes last.
+            more = f"{duration(event['left'])} left  {_measures(smooth)}  {_speed(about)}"
+            title = f"epoch {event['epoch']:.1f}/{_number(event['steps'] / about['steps_per_epoch'])}"
+            bar.update(bar.task_ids[0], completed=event["done"], description=title, more=more)
         elif kind == "sample" and event["text"]:
-            console.print(Text(_shortened(event["text"]), style="dim"))
-        line = _line(event, about)
-        if line:
+            console.print(Text(f"after {_counted(event['step'], 'step')}:", style="dim italic"))
+            console.print(Text(visible(_shortened(event["text"])), style="dim"))
+        for line in lines.of(event):
             console.print(Text(line, style="bold" if event.get("better") else ""))
         if kind in ("end", "break"):
             bar.stop()
@@ -95,33 +93,95 @@ def _live(stream: TextIO) -> Callable[[Event], None]:
     return listen
 
 
-def _line(event: Event, about: Event) -> str:
-    """What an event is worth a line of: the start, evaluations, falls and the end."""
-    kind, step = event["event"], event.get("step")
-    if kind == "start":
-        verb = f"going on from step {step:,} of" if event["resumed"] else "training for"
-        where = f"{event['device']}, {_counted(event['threads'], 'thread')}"
-        if event["processes"] > 1:
-            where = f"{event['processes']} processes on {where}"
-        return f"{verb} {event['steps']:,} steps: {event['parameters']:,} parameters on {where}"
-    if kind == "evaluate":
-        parts = [f"epoch {_number(event['epoch'])}", _measures(event), f"training {event['training_loss']:.3f}"]
-        return "  ".join([*parts, _speed(about), *["best"] * event["better"]])
-    if kind == "fall":
-        return (
-            f"step {event['fell_at']:,}: the loss became infinite or NaN; back to step {step:,}"
-            f" with {event['scale']:g} of the learning rate"
+class _Lines:
+    """What an event is worth in lines: the start, the expected time, evaluations, falls and the end."""
+
+    def __init__(self):
+        self.about: Event = {}
+        self._began: float | None = None
+        self._explained = False
+
+    def of(self, event: Event) -> Iterator[str]:
+        self.about.update(event)
+        about, kind, step = self.about, event["event"], event.get("step")
+        if kind == "start":
+            self._began = event["seconds"]
+            yield from _started(event)
+        if kind == "progress" and self._began is not None and event["seconds"] - self._began >= _PACE:
+            self._began = None
+            yield from _pace(event, about)
+        if kind == "evaluate":
+            parts = [f"epoch {_number(event['epoch'])}", _measures(event), _training(event)]
+            yield "  ".join([*parts, _speed(about), *["best"] * event["better"]])
+            if "nats" in event and not self._explained:
+                self._explained = True
+                yield _NATS
+        if kind == "fall":
+            yield (
+                f"step {event['fell_at']:,}: the loss became infinite or NaN; back to step {step:,}"
+                f" with {event['scale']:g} of the learning rate"
+            )
+        if kind == "end":
+            yield _ended(event, about)
+
+
+def _started(event: Event) -> Iterator[str]:
+    where = f"{event['device']}, {_counted(event['threads'], 'thread')}"
+    if event["processes"] > 1:
+        where = f"{event['processes']} processes on {where}"
+    minutes, resumed = event["minutes"], event["resumed"] and not event["longer"]
+    length = _counted(event["steps"] - event["first"], "step") if event["steps"] else _long(60 * minutes)
+    if event["longer"]:
+        yield (
+            f"training longer, for {length}: another cycle that begins at half the learning rate of the last one; it is not"
+            " what one longer run would have given"
         )
-    if kind == "end":
-        best = f"best {event['best']:.4f} at step {event['best_step']:,}"
-        return f"{_REASONS[event['reason']]} {duration(event['seconds'])}: {best}"
-    return ""
+        length = "this"
+    verb = f"resumed at step {event['step']:,} of" if resumed else "training for"
+    yield f"{verb} {length}: {event['parameters']:,} parameters on {where}"
+
+
+def _pace(event: Event, about: Event) -> Iterator[str]:
+    steps = event["steps"] - about["first"]
+    if about["minutes"] is None:
+        yield f"about {_long(event['left'])} to go, at {_speed(about)}"
+    elif steps < _FEW:
+        yield (
+            f"only about {_counted(steps, 'step')} in that time, too few to learn much: give it more time, or a smaller model"
+        )
+
+
+def _training(event: Event) -> str:
+    # The loss of a token, in the measure that the line has.
+    per_token = event["nats"] / event["loss"] if event.get("nats") and event["loss"] else 1.0
+    return f"training {event['training_loss'] * per_token:.3f}"
+
+
+def _ended(event: Event, about: Event) -> str:
+    epoch = about.get("steps_per_epoch") or 1
+    if event["reason"] == "patience":
+        loss = "validation loss" if "validation_loss" in about else "the loss"
+        start = f"stopped at epoch {_number(event['step'] / epoch)}: {loss} has not improved since epoch"
+        return f"{start} {_number(event['best_step'] / epoch)}; best weights kept; {duration(event['seconds'])} in all"
+    start = "finished after" if event["reason"] == "finished" else "stopped on request after"
+    line = f"{start} {duration(event['seconds'])}"
+    if about.get("minutes"):
+        line += f", {event['learning']:.0%} of it learning"
+    return line if event["best"] is None else f"{line}: best {_best(event, about)} at step {event['best_step']:,}"
+
+
+def _best(event: Event, about: Event) -> str:
+    per_token = about["nats"] / about["loss"] if about.get("nats") and about.get("loss") else 1.0
+    return f"{event['best'] * per_token:.4f}"
 
 
 def _measures(event: Event) -> str:
     # Where the task has nats, they are what its loss is.
     shown = {name: form for name, form in _SHOWN.items() if name in event and not (name == "loss" and "nats" in event)}
-    return "  ".join(f"{short} {event[name]:.{digits}f}" for name, (short, digits) in shown.items())
+    parts = [f"{short} {event[name]:.{digits}f}" for name, (short, digits) in shown.items()]
+    if parts and "characters" in event:
+        parts[0] += f" on {event['characters']:,} characters"
+    return "  ".join(parts)
 
 
 def _number(value: float) -> str:
@@ -138,7 +198,16 @@ def _shortened(text: str, lines: int = 6, length: int = 400) -> str:
 
 
 def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" + "s" * (n != 1)
+    return f"{n:,} {what}" + "s" * (n != 1)
+
+
+def _long(seconds: float) -> str:
+    """A time in words: "40 seconds", "1.5 minutes", "3 hours"."""
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            n = round(seconds / size, 1)
+            return f"{n:g} {unit}" + "s" * (n != 1)
+    return _counted(round(seconds), "second")
 
 
 def duration(seconds: float) -> str:

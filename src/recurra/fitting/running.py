@@ -14,7 +14,7 @@ from recurra import files, locks
 from recurra.errors import ConfigError, DivergenceError, RunError, setting
 from recurra.fitting import listeners as listening
 from recurra.fitting import progress
-from recurra.training import Interrupted, Task, TrainingConfig, distributed, fit
+from recurra.training import Interrupted, Longer, Task, TrainingConfig, distributed, fit
 
 
 def device(name: str) -> torch.device:
@@ -61,6 +61,20 @@ def silent(quiet: bool | None) -> bool:
     return not (sys.stderr.isatty() or _in_notebook()) if quiet is None else quiet
 
 
+@contextlib.contextmanager
+def reading(title: str, quiet: bool | None, stop: Callable[[], bool] | None) -> Iterator[Callable[[float], None]]:
+    """A bar for what comes before training, where it is shown, and a stop there: as `Lifecycle.reading`."""
+    with progress.share(title, silent(quiet)) as show:
+
+        def report(done: float) -> None:
+            if stop is not None and stop():
+                raise Interrupted("stopped while the data was being read; nothing is kept")
+            if show is not None:
+                show(done)
+
+        yield report
+
+
 def _in_notebook() -> bool:
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     return bool(shell) and hasattr(shell, "kernel")
@@ -76,12 +90,14 @@ def train(
     notes: Iterable[str] = (),
     listeners: Iterable[Callable[[dict], None]] = (),
     stop: Callable[[], bool] | None = None,
+    longer: Longer | None = None,
 ) -> dict[str, Any]:
     """Train `task.model`, on the device it is on, until done; the best weights are left in it.
 
     folder: as in `recurra.training.fit`; it also gets metrics.jsonl and loss.png. again: the command or call that resumes
     the run, for the message after Ctrl-C. None: the folder is temporary, so no metrics or plots are written to it.
-    quiet: show nothing; None as in `silent`. notes: lines shown first. listeners, stop: as in `fit`, whose result is returned.
+    quiet: show nothing; None as in `silent`. notes: lines shown first. listeners, stop, longer: as in `fit`, whose result is
+    returned.
     """
     always = [listening.metrics_file(folder), listening.picture(folder)] if again else []
     if again and config.tensorboard:
@@ -92,7 +108,7 @@ def train(
             progress.say(note)
     try:
         with _only_writer(folder) if again else contextlib.nullcontext():
-            return fit(task, config, folder, listeners=[*always, *listeners], stop=stop)
+            return fit(task, config, folder, listeners=[*always, *listeners], stop=stop, longer=longer)
     except Interrupted as error:
         kept = f"{error.marked}. Continue with: {again}"
         gone = f"stopped, and nothing is kept; with {setting('out')} a stopped fit can be resumed"

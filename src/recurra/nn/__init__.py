@@ -1,6 +1,6 @@
 """Recurrent layers: RNN, LSTM and GRU as in torch.nn, and Recurrent for every cell."""
 
-from recurra.nn.accelerate import accelerate
+from recurra.nn.accelerate import accelerate, restore
 from recurra.nn.attention import Attention
 from recurra.nn.card import card
 from recurra.nn.convolutional import ConvGRU, ConvLSTM, ConvRecurrent
@@ -32,5 +32,6 @@ __all__ = [
     "card",
     "detach_state",
     "map_state",
+    "restore",
     "select_state",
 ]

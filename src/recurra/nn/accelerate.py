@@ -1,14 +1,29 @@
-"""accelerate(model): every torch.nn recurrent layer of a model becomes Recurra's, in place, sharing its weights."""
+"""accelerate(model): every torch.nn recurrent layer of a model runs by Recurra's kernels, in place; restore(model): back.
 
+A layer stays the object that it is, with its weights, buffers, hooks, attributes, parametrisations and whoever refers to it:
+only its class changes, to one that derives from what it was and from Recurra's layer of that name. So `isinstance` and
+`super().forward(...)` in a subclass mean what they meant.
+"""
+
+import copy
+import functools
+import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from recurra.nn.layers import GRU, LSTM, RNN
+from recurra.nn.layers import TORCH, DropIn, as_torch, torch_options
 from recurra.nn.recurrent import Recurrent
 
-CLASSES = {nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU}
+CLASSES = {base: ours for ours, base in TORCH.items()}
 CELLS = (nn.RNNCellBase,)
+_frames = torch._C._dynamo.eval_frame
+# What torch.nn's layers hold beside their options: lists of the weights, which Recurra's layers make when they are read.
+LISTS = ("_flat_weights", "_flat_weight_refs", "_flat_weights_names", "_all_weights", "mode")
 
 
 @dataclass
@@ -16,9 +31,9 @@ class Accelerated:
     """What `accelerate` did: `print(accelerate(model))`."""
 
     model: nn.Module
-    """The model; a new layer if the model itself was one torch.nn recurrent layer."""
+    """The model, the same object."""
     replaced: list[str] = field(default_factory=list)
-    """Names of the layers that are Recurra's now."""
+    """Names of the layers that run by Recurra now."""
     left: dict[str, str] = field(default_factory=dict)
     """Names of the recurrent layers that stayed → why."""
 
@@ -28,62 +43,161 @@ class Accelerated:
 
 
 def accelerate(model: nn.Module) -> Accelerated:
-    """Replace every torch.nn.RNN, LSTM and GRU inside `model`, in place: `print(recurra.accelerate(model))`.
+    """Run every torch.nn.RNN, LSTM and GRU inside `model` by Recurra, in place: `print(recurra.accelerate(model))`.
 
-    The new layers hold the very same Parameter objects, so optimisers, state_dicts and tied weights go on working, and give
-    the same results. What cannot be replaced stays, and the report says why: subclasses (also weight-normed layers, whose
-    class PyTorch changes), layers with hooks, and cells, which run one step at a time.
+    The layers stay the same objects with all that hangs on them, so optimisers, state_dicts, hooks, buffers, tied and
+    parametrised weights and class checks go on working, and the results are the same; subclasses whose forward calls torch.nn's
+    are among them. What cannot be replaced stays, and the report says why. `restore` undoes it.
     """
-    report = Accelerated(model)
-    done: dict[nn.Module, nn.Module] = {}  # one layer used in two places stays one layer
-    if type(model) in CLASSES:
-        reason = _why_not(model)
-        if reason is None:
-            return Accelerated(_convert(model), ["(the model itself)"])
-        return Accelerated(model, left={"(the model itself)": reason})
-    for path, parent in list(model.named_modules()):
-        for name, child in list(parent._modules.items()):  # named_children leaves out a layer's second place
-            full = f"{path}.{name}" if path else name
-            if isinstance(child, Recurrent) or not isinstance(child, (nn.RNNBase, *CELLS)):
-                continue
-            if child not in done:
-                reason = _why_not(child)
-                if reason:
-                    report.left[full] = reason
-                    continue
-                done[child] = _convert(child)
-            setattr(parent, name, done[child])
-            report.replaced.append(full)
+    report, done = Accelerated(model), {}
+    for name, layer in model.named_modules(remove_duplicate=False):
+        if (isinstance(layer, Recurrent) and layer not in done) or not isinstance(layer, (nn.RNNBase, *CELLS)):
+            continue
+        name = name or "(the model itself)"
+        if layer not in done:  # one layer used in two places is named twice
+            done[layer] = _why_not(layer)
+            if done[layer] is None:
+                _accelerate(layer)
+        if done[layer] is None:
+            report.replaced.append(name)
+        else:
+            report.left[name] = done[layer]
     return report
+
+
+def restore(model: nn.Module) -> nn.Module:
+    """Make every layer that `accelerate` changed, and every recurra.nn.RNN, LSTM and GRU, torch.nn's again: for tools that
+    know torch.nn's classes only, such as `torch.ao.quantization.quantize_dynamic(recurra.restore(model), {nn.LSTM})`.
+
+    In place, with the same parameters; returns the model, or a new layer where the model itself is a recurra.nn layer. Raises
+    BackendError for a layer with options that torch.nn has not.
+    """
+    for module in list(model.modules()):
+        if isinstance(module, _Accelerated):
+            _give_back(module)
+        for name, child in list(module._modules.items()):
+            if isinstance(child, DropIn) and not isinstance(child, _Accelerated):
+                module._modules[name] = as_torch(child)
+    return as_torch(model) if isinstance(model, DropIn) else model
+
+
+def accelerated(layer: nn.RNNBase) -> Recurrent | None:
+    """What `accelerate` would make of the layer, as another object on the same weights; None where it would leave it."""
+    if _why_not(layer) is not None:
+        return None
+    twin = copy.copy(layer)
+    _accelerate(twin)
+    return twin
+
+
+class _Accelerated:
+    """What a layer of torch.nn becomes, but for its class: Recurra's methods stand before torch.nn's, behind a subclass's."""
+
+    original: type
+    """The class that the layer had."""
+
+    # torch.nn's keep the lists up to date that Recurra's make when they are read.
+    __setattr__ = nn.Module.__setattr__
+    __getstate__ = object.__getstate__
+    __setstate__ = nn.Module.__setstate__
+    _apply = nn.Module._apply
+    _replicate_for_data_parallel = nn.Module._replicate_for_data_parallel
+
+    def forward(self, input: Tensor, hx: Any = None, **options: Any):
+        """Run the layer: as torch.nn's, and with the options of Recurrent.forward by keyword."""
+        return super().forward(input, hx, **options)
+
+    # torch.compile breaks its graph at every layer that is one of torch.nn's (torch._dynamo.config.allow_rnn lifts that), and
+    # would then try each function below here by itself.
+    _frames.set_code_exec_strategy(
+        forward.__code__, _frames._FrameExecStrategy(_frames._FrameAction.SKIP, _frames._FrameAction.SKIP)
+    )
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        twin = copy.copy(self)
+        _give_back(twin)
+        return twin
+
+    def __reduce_ex__(self, protocol):
+        return _blank, (self.original,), self.__getstate__()
+
+
+@functools.cache
+def _faster(kind: type) -> type:
+    """The class that layers of this class get: the same, but a call of torch.nn's forward is one of Recurra's."""
+    base = _base(kind)
+    bases = (_Accelerated, CLASSES[base], base) if kind is base else (kind, _faster(base))
+    own = {"__module__": __name__, "__doc__": kind.__doc__, "original": kind}
+    return types.new_class(kind.__name__, bases, exec_body=lambda body: body.update(own))
+
+
+def _blank(original: type) -> nn.Module:
+    kind = _faster(original)
+    return kind.__new__(kind)
+
+
+def _base(kind: type) -> type | None:
+    return next((base for base in CLASSES if issubclass(kind, base)), None)
+
+
+def _class_of(layer: nn.Module) -> type:
+    """The layer's class, but for what PyTorch makes of it where weights are parametrised."""
+    return type(layer).__bases__[0] if parametrize.is_parametrized(layer) else type(layer)
+
+
+def _change_class(layer: nn.Module, change: Callable[[type], type]) -> None:
+    kind = type(layer)
+    if not parametrize.is_parametrized(layer):
+        layer.__class__ = change(kind)
+        return
+    # PyTorch made a class for this layer alone, on top of the one that it had: with the parametrised weights as properties.
+    own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+    layer.__class__ = types.new_class(
+        kind.__name__, (change(_class_of(layer)),), exec_body=lambda body: body.update(own)
+    )
 
 
 def _why_not(layer: nn.Module) -> str | None:
     if isinstance(layer, CELLS):
         return f"{type(layer).__name__} runs one step at a time; recurra.nn.Recurrent runs whole sequences"
-    if type(layer) not in CLASSES:
-        return f"{type(layer).__name__} is not exactly a torch.nn layer, and may do more"
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    if any(getattr(layer, kind, None) for kind in hooks):
-        return "it has hooks, which would be lost"
-    if layer.num_layers > 1 and layer.dropout == 1:
-        return "dropout=1 lets nothing through to the layer above, which is refused here"
-    if set(dict(layer.named_parameters())) != {name for names in layer._all_weights for name in names}:
-        return "its weights are not its own parameters (weight normalisation, pruning or the like)"
+    kind = _class_of(layer)
+    base = _base(kind)
+    if base is None:
+        return f"{kind.__name__} is none of torch.nn's RNN, LSTM and GRU"
+    if "forward" in vars(layer):
+        return "its forward was replaced on the layer itself"
+    between = kind.__mro__[: kind.__mro__.index(base)]
+    for part in between:
+        forward = vars(part).get("forward")
+        if forward is not None and "super" not in getattr(getattr(forward, "__code__", None), "co_names", ()):
+            return f"{part.__name__}.forward does not call torch.nn's by super()"
+    ours = set(dir(CLASSES[base])) | set(vars(_like(base, layer)))
+    theirs = set(dir(base)) | set(vars(base(1, 1, device="meta")))
+    taken = (ours - theirs) & set(vars(layer)).union(*map(vars, between))
+    if taken:
+        return f"it has what Recurra's layers call so too: {', '.join(sorted(taken))}"
     return None
 
 
-def _convert(layer: nn.RNNBase) -> Recurrent:
-    """The same layer as Recurra's, holding the same parameters. NaN goes through it as it did, unrefused."""
-    names = ("num_layers", "bias", "batch_first", "bidirectional")
-    options = {name: getattr(layer, name) for name in names}
-    if isinstance(layer, nn.LSTM):
-        options["proj_size"] = layer.proj_size
-    if isinstance(layer, nn.RNN):
-        options["nonlinearity"] = layer.nonlinearity
-    dropout = layer.dropout if layer.num_layers > 1 else 0.0
-    new = CLASSES[type(layer)](
-        layer.input_size, layer.hidden_size, dropout=dropout, check_finite=False, device="meta", **options
-    )
-    for name, parameter in layer.named_parameters():
-        setattr(new, name, parameter)
-    return new.train(layer.training)
+def _accelerate(layer: nn.RNNBase) -> None:
+    for name, value in vars(_like(_base(type(layer)), layer)).items():
+        if name not in vars(layer):
+            layer.__dict__[name] = value
+    for name in LISTS:
+        layer.__dict__.pop(name, None)
+    _change_class(layer, _faster)
+
+
+def _give_back(layer: nn.Module) -> None:
+    base = _base(layer.original)
+    lists = {name: getattr(layer, name) for name in ("mode", "_all_weights", "_flat_weights_names")}
+    for name in set(vars(_like(base, layer))) - set(vars(base(1, 1, device="meta"))):
+        del layer.__dict__[name]
+    _change_class(layer, lambda kind: kind.original)
+    layer.__dict__ |= lists
+    layer._init_flat_weights()
+
+
+def _like(base: type, layer: nn.Module) -> DropIn:
+    """Recurra's layer of the same options, without numbers in its weights. NaN goes through it as through torch.nn's."""
+    return CLASSES[base](layer.input_size, layer.hidden_size, check_finite=False, device="meta", **torch_options(layer))

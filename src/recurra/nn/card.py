@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from recurra.cells import Cell
 from recurra.errors import ConfigError
-from recurra.nn.accelerate import CLASSES, _convert
+from recurra.nn.accelerate import accelerated
 from recurra.nn.dropout import undrawn
 from recurra.nn.recurrent import Recurrent
 
@@ -161,8 +161,8 @@ def _recurrent(module: nn.Module) -> Iterator[Recurrent]:
     for part in module.modules():
         if isinstance(part, Recurrent):
             yield part
-        elif type(part) in CLASSES:
-            yield _convert(part)
+        elif isinstance(part, nn.RNNBase) and (layer := accelerated(part)) is not None:
+            yield layer
 
 
 def _operations(layer: Recurrent) -> int:

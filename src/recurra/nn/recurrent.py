@@ -22,7 +22,7 @@ from recurra.backends.cpu.door import check_storage
 from recurra.backends.cpu.stack import FastPath, looked_up
 from recurra.backends.stack import Shape, Stack
 from recurra.cells import Cell
-from recurra.errors import ConfigError, ShapeError
+from recurra.errors import BackendError, ConfigError, ShapeError
 from recurra.nn import dropout as drop
 from recurra.nn import pieces
 from recurra.nn.initialise import check_initialiser, initialise
@@ -101,7 +101,7 @@ class Recurrent(nn.Module):
         device=None,
         dtype=None,
     ):
-        super().__init__()
+        nn.Module.__init__(self)  # by name: a user's class may stand between
         self.cell = cells.get(cell)
         shape = read_shape(self.cell, input_size, hidden_size, num_layers, bidirectional, proj_size)
         self.facts, self.shape = cells.facts(self.cell), shape
@@ -244,6 +244,13 @@ class Recurrent(nn.Module):
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What torch.jit.script reads in the layer's place."""
+        raise BackendError(
+            f"{self._name}: torch.jit.script reads no layer of {self.cell!r}. Use torch.jit.trace or torch.export; "
+            "recurra.nn.RNN, LSTM and GRU can be scripted, as torch.nn's layers of the same weights"
+        )
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:

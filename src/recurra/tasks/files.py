@@ -5,6 +5,7 @@ import io
 import sys
 from pathlib import Path
 
+from recurra import files
 from recurra.errors import DataError
 
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -16,14 +17,22 @@ def place(path: str | Path) -> str:
     return "standard input" if str(path) == "-" else str(path)
 
 
+def bytes_of(path: str | Path) -> bytes:
+    """What is in a file, or comes through standard input (-). DataError where it cannot be read."""
+    if str(path) != "-":
+        with files.source(path) as file:
+            return file.read()
+    try:
+        # Not as text: that comes in the encoding of the terminal, and what does not fit is let through.
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise DataError(f"standard input cannot be read: {error.strerror}") from error
+
+
 def text_of(path: Path) -> str:
     """A file as text, or - for standard input. DataError where it cannot be read, or is not UTF-8."""
     try:
-        # Bytes of standard input too: as text it comes in the encoding of the terminal, and what does not fit is let through.
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise DataError(f"{place(path)} cannot be read: {error.strerror}") from error
+        return bytes_of(path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         wrong = f"byte {error.start} is 0x{error.object[error.start]:02X}"
         raise DataError(f"{place(path)} is not UTF-8: {wrong}; convert it") from error

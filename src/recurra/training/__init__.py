@@ -12,7 +12,7 @@ from recurra import lazy
 __all__, __getattr__, __dir__ = lazy.names(
     __name__,
     {
-        "config": "TrainingConfig",
+        "config": "Longer TrainingConfig",
         "signals": "Interrupted",
         "loop": "Task fit",
         "schedule": "rate",

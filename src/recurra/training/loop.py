@@ -1,9 +1,11 @@
 """The training loop: schedule and step, then what is due: a row of numbers, evaluate, sample, save."""
 
 import contextlib
-import functools
+import dataclasses
+import enum
 import inspect
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,16 +14,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError, DivergenceError, nearest, setting
-from recurra.training import budget, distributed, optimizers, runs, signals, tensors
-from recurra.training.clock import Clock
-from recurra.training.config import TrainingConfig
+from recurra.errors import ConfigError, DivergenceError, RunError, nearest, setting
+from recurra.training import clock, distributed, optimizers, runs, signals, tensors
+from recurra.training.config import Longer, TrainingConfig
+from recurra.training.look import Look
 from recurra.training.runs import Run
 from recurra.training.schedule import rate
 
 Listener = Callable[[dict[str, Any]], None]
 
 EPOCHS, STEPS = 8, 2000  # passes over the data unless told otherwise: so many, and at least so many steps
+LOWER = 0.5  # of the learning rate, in each further cycle of a finished run
 FALLS = 5  # how often a run may fall back to its last good state before it gives up
 
 
@@ -37,6 +40,8 @@ class Task(ABC):
     """How many of those a token stands for, on average."""
     higher: ClassVar[frozenset[str]] = frozenset({"accuracy"})
     """The measures of `evaluate` of which more is better; of all others, as of losses, less is."""
+    look = Look()
+    """How much of the held-out part an evaluation reads; the loop gives each run one of its own."""
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Any:
@@ -51,7 +56,8 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Measures on held-out data, among them "loss"; empty where none is held out."""
+        """Measures on held-out data, among them "loss"; empty where none is held out. While training it is to be quick:
+        `self.look` says where to end. It calls the model often, because a stop is heeded at each call."""
 
     def sample(self, model: nn.Module, seed: int) -> str | None:
         """Something to look at, or None."""
@@ -69,18 +75,22 @@ def fit(
     *,
     listeners: Iterable[Listener] = (),
     stop: Callable[[], bool] | None = None,
+    longer: Longer | None = None,
 ) -> dict[str, Any]:
     """Train `task.model` until the run is done, and leave the best weights in it: `fit(task, config, "runs/first")`.
 
     folder: gets `state.safetensors` and `model.safetensors`. Where it holds a state already, the run goes on from
     there, to the same bits as if it had never stopped: on the same machine and number of threads, and on a GPU as far
-    as its kernels give the same result twice. Several processes must see the same folder.
+    as its kernels give the same result twice. Where it ends by the clock (`minutes`), the saved state is restored exactly,
+    and the schedule then follows the time that is left. Several processes must see the same folder.
     listeners: called on rank 0 with every event, a dict with "event" (start, progress, train, evaluate, sample, saving, save,
-    fall, interrupt, end), "step", "epoch" (a fraction) and "seconds"; and before any exception leaves with
-    {"event": "break"} alone.
-    stop: asked several times a second; true ends the run early and keeps what it learned.
+    fall, interrupt, end), "step", "epoch" (a fraction), "done" (the part of the run that is over) and "seconds"; and before
+    any exception leaves with {"event": "break"} alone.
+    stop: asked several times a second, in evaluations too; true ends the run early and keeps what it learned.
+    longer: trains a finished run further: another cycle of the schedule, with half the learning rate of the one before.
 
-    Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps, seconds, best, best_step.
+    Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps (0 by the clock), seconds, learning (of the
+    seconds, the part that went into steps), best, best_step.
     Raises Interrupted after Ctrl-C and the other signals of `signals.CAUGHT`, with everything saved, weights to use included;
     DivergenceError where the loss stays infinite or NaN; RunError where the folder's files are damaged, of another run, or
     cannot be written.
@@ -88,62 +98,65 @@ def fit(
     listeners = tuple(listeners) if distributed.rank() == 0 else ()
     folder, tell = Path(folder), _teller(listeners, task)
     with signals.noted() as caught, _own_random_state(config.seed), _broken_off(listeners):
-        run, model = _begin(task, config, folder, tell)
-        clock = Clock(run, task.steps)
+        run, model = _begin(task, config, folder, tell, longer)
+        time_of, halts = clock.Clock(run, task.steps), _Halts(caught, stop)
         while not run.progress.reason:
-            _step(task, run, model)
-            due = clock.due(run, caught, stop)
+            if time_of.over(run):  # it was stopped in the evaluation after its last step
+                run.progress.reason, due = "finished", {"evaluate", "sample", "save"}
+            else:
+                _step(task, run, model, time_of.done(run))
+                due = time_of.due(run, caught, stop)
             if not due:
                 continue
-            run.progress.seconds = clock.seconds()
+            began, run.progress.seconds = time.monotonic(), time_of.seconds()
             if "progress" in due:
-                tell("progress", run, **_since(task, run, "progress"), **clock.look(run))
+                tell("progress", run, **_since(task, run, "progress"), **time_of.look(run))
             if "train" in due:
-                tell("train", run, **_since(task, run, "train"), lr=_rate(run, run.progress.step - 1))
-            if "evaluate" in due:
-                measured = _evaluate(task, run, due)
-                if measured:
-                    tell("evaluate", run, **measured, tokens_per_second=clock.mean_speed())
-                else:
-                    due = {"fall"}
+                tell("train", run, **_since(task, run, "train"), lr=run.optimizer.param_groups[0]["lr"])
+            if "evaluate" in due and (measured := _evaluate(task, run, due, halts)):
+                tell("evaluate", run, **measured, tokens_per_second=time_of.mean_speed(), done=time_of.fraction(run))
             if "fall" in due:
                 _fall_back(run, tell)
-            if "sample" in due:
-                tell("sample", run, text=_quietly(task.sample, run, config.seed + run.progress.step))
+            if "sample" in due and (text := _quietly(task.sample, run, halts, config.seed + run.progress.step)):
+                tell("sample", run, text=None if isinstance(text, Cut) else text)
+            if (run.progress.reason or "interrupt" in due) and run.progress.best is None:
+                runs.save_weights(run)  # there are none yet, and these are all that was learned
             if "save" in due:
-                _save(run, clock, tell)
+                _save(run, time_of, tell)
             if "interrupt" in due:
-                if run.progress.best is None:  # there are no weights yet, and these are all that was learned
-                    runs.save_weights(run)
                 tell("interrupt", run)
                 raise signals.Interrupted(_stopped(run), caught() or 2)
-            clock.skip(run)
+            time_of.skip(run, due, began)
         outcome = _end(run)
         tell("end", run, **outcome)
     return outcome
 
 
-def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run, nn.Module]:
+def _begin(task: Task, config: TrainingConfig, folder: Path, tell, longer: Longer | None) -> tuple[Run, nn.Module]:
     """A run at its start or where it was left, and the model as this process trains it."""
-    run = runs.new(task.model, config, folder, steps=0 if config.minutes else planned_steps(config, task.steps))
+    by_clock = 60 * (config.minutes or 0.0)
+    run = runs.new(task.model, config, folder, 0 if by_clock else planned_steps(config, task.steps), by_clock)
     resumed = (folder / runs.STATE).exists()
     if resumed:
         runs.restore(run)
-    else:
+    if longer:
+        _extend(run, longer, task.steps)
+    if longer or not resumed:
         # Saved before the first step: a folder that cannot be written shows now, and there is always a way back.
         runs.save(run)
     model = _parallel(run).train()
-    if config.minutes and not run.progress.steps:
-        step, look = functools.partial(_step, task, run, model), functools.partial(_look, task, run)
-        run.progress.steps = budget.steps_in(config.minutes * 60, task.steps, run, step, look)
-        runs.save(run)
-    if run.progress.reason == "stopped":
-        run.progress.reason = ""
+    progress = run.progress
+    task.look = Look(seconds=_seconds_of_a_look(progress), batches=progress.look)
+    if progress.reason == "stopped":
+        progress.reason = ""
     tell(
         "start",
         run,
         resumed=resumed,
-        steps=run.progress.steps,
+        steps=progress.steps or None,
+        minutes=(progress.until - progress.since) / 60 if progress.until else None,
+        first=progress.first,
+        longer=dataclasses.asdict(longer) if longer else None,
         steps_per_epoch=task.steps,
         unit=task.unit,
         units_per_token=task.units_per_token,
@@ -155,17 +168,40 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, tell) -> tuple[Run,
     return run, model
 
 
+def _extend(run: Run, longer: Longer, epoch: int) -> None:
+    """Begin another cycle of a finished run. RunError where it is not finished, ConfigError where it has had those epochs."""
+    progress, steps = run.progress, longer.epochs * epoch
+    if progress.reason not in ("finished", "patience"):
+        raise RunError(
+            f"{run.folder} is not finished: {_so_far(run)}. Resume it without {setting('epochs')} and"
+            f" {setting('more_minutes')} first; when it is done, it can be trained longer"
+        )
+    if steps and steps <= progress.step:
+        raise ConfigError(
+            f"{setting('epochs')} is {longer.epochs}, but {run.folder} has had {progress.step / epoch:.3g}; name more of them:"
+            " those that it has had are counted"
+        )
+    progress.first, progress.since, progress.steps = progress.step, progress.seconds, steps
+    progress.until = progress.seconds + 60 * (longer.more_minutes or 0.0) if longer.more_minutes else 0.0
+    progress.scale, progress.waited, progress.reason = progress.scale * LOWER, 0, ""
+
+
+def _seconds_of_a_look(progress: runs.Progress) -> float:
+    budget = progress.until - progress.since
+    return clock.LOOK * budget / clock.looks(budget) if progress.until else math.inf
+
+
 def planned_steps(config: TrainingConfig, epoch: int) -> int:
     """Steps in a run whose epoch has so many, where no time is set: a small data set is read more often, or it would hardly be
     learned."""
     return config.epochs * epoch or max(EPOCHS, math.ceil(STEPS / epoch)) * epoch
 
 
-def _step(task: Task, run: Run, model: nn.Module) -> None:
+def _step(task: Task, run: Run, model: nn.Module, done: float) -> None:
     """One update: schedule, forward, backward, clip, optimise. Reads nothing back from the device."""
     config, progress = run.config, run.progress
     epoch, index = divmod(progress.step, task.steps)
-    optimizers.set_rate(run.optimizer, _rate(run, progress.step))
+    optimizers.set_rate(run.optimizer, rate(config, done) * progress.scale)
     loss, carry, tokens = task.loss(model, task.batch(epoch, index), run.carry if index else None)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(run.parameters, config.clip or math.inf)
@@ -180,10 +216,6 @@ def _step(task: Task, run: Run, model: nn.Module) -> None:
         optimizers.add_to_average(run.average, run.model, config.average, progress.step)
 
 
-def _rate(run: Run, step: int) -> float:
-    return rate(run.config, step, run.progress.steps) * run.progress.scale
-
-
 def _since(task: Task, run: Run, event: str) -> dict[str, float]:
     """The mean loss a token and gradient norm a step since the last event of this kind, over all ranks."""
     now = runs.here(run)
@@ -194,15 +226,26 @@ def _since(task: Task, run: Run, event: str) -> dict[str, float]:
     return {"loss": loss, **task.measures(loss), "norm": norm}
 
 
-def _evaluate(task: Task, run: Run, due: set[str]) -> dict[str, Any] | None:
-    """Measure, keep the weights if they are the best, and see whether patience is at an end; None for a loss that is no number:
-    nothing is to be kept of that."""
+def _evaluate(task: Task, run: Run, due: set[str], halts: "_Halts") -> dict[str, Any] | None:
+    """Measure, keep the weights if they are the best, and see whether patience is at an end; what follows from it is added to
+    `due`. None where the evaluation was stopped, or its loss is no number: nothing is to be kept of that."""
     config, progress = run.config, run.progress
+    if run.marks.get("evaluate", (-1,))[0] == progress.step:  # a run that was stopped right after it
+        return None
+    measured = distributed.share(_quietly(task.evaluate, run, halts))
+    if isinstance(measured, str):  # a Cut, of whichever process
+        due -= {"sample"}
+        due |= {"save"} if measured == Cut.STOP else {"save", "interrupt"}
+        progress.reason = "stopped" if measured == Cut.STOP else ""
+        return None
     training = _since(task, run, "evaluate")["loss"]
-    measured = distributed.share(_quietly(task.evaluate, run))
     value = _monitored(config.monitor, measured, training)
     if not math.isfinite(value):
+        due.clear()
+        due.add("fall")
+        progress.reason = ""
         return None
+    progress.look = task.look.batches
     sign = -1 if measured and config.monitor in task.higher else 1
     better = progress.best is None or sign * value < sign * progress.best
     if better:
@@ -230,34 +273,62 @@ def _monitored(monitor: str, measured: dict[str, float] | None, training: float)
     return measured[name]
 
 
-def _look(task: Task, run: Run) -> None:
-    """What an evaluation costs."""
-    _quietly(task.evaluate, run)
-    _quietly(task.sample, run, run.config.seed)
+class Cut(enum.StrEnum):
+    """Why an evaluation or a sample was stopped."""
+
+    STOP, SIGNAL = "stop", "signal"
 
 
-def _quietly(look: Callable[..., Any], run: Run, *arguments) -> Any:
-    """Call `look` on rank 0 with the model in evaluation mode; training notices nothing of it."""
+class _Stopped(Exception):
+    pass
+
+
+class _Halts:
+    """Whether an evaluation is to end now: a signal came, or `stop` is true; after a stop, it has a second."""
+
+    def __init__(self, caught: Callable[[], int], stop: Callable[[], bool] | None):
+        self.caught, self.stop, self.asked = caught, stop, 0.0
+
+    def check(self, run: Run, began: float) -> None:
+        """Raise _Stopped, with a Cut, where it is to end. began: when it began."""
+        now = time.monotonic()
+        if now - self.asked < clock.TICK:
+            return
+        self.asked = now
+        stopped = run.progress.reason == "stopped"
+        if self.caught():
+            raise _Stopped(Cut.SIGNAL)
+        if (now - began > 1.0) if stopped else (self.stop is not None and self.stop()):
+            raise _Stopped(Cut.STOP)
+
+
+def _quietly(look: Callable[..., Any], run: Run, halts: _Halts, *arguments) -> Any:
+    """Call `look` on rank 0 with the model in evaluation mode; training notices nothing of it. A Cut where it was stopped:
+    each of the model's calls sees to that."""
     if distributed.rank() != 0:
         return None
-    model = run.result.eval()
+    model, began = run.result.eval(), time.monotonic()
+    hook = model.register_forward_pre_hook(lambda *_: halts.check(run, began))
     try:
         with _preserved_random_state(run.device), torch.no_grad():
             return look(model, *arguments)
+    except _Stopped as cut:
+        return cut.args[0]
     finally:
+        hook.remove()
         model.train()
 
 
-def _save(run: Run, clock: Clock, tell) -> None:
+def _save(run: Run, time_of: clock.Clock, tell) -> None:
     tell("saving", run)
     runs.save(run)
-    clock.restart_saving()
+    time_of.restart_saving()
     tell("save", run)
 
 
 def _fall_back(run: Run, tell) -> None:
     """Go back to the last saved state, which was finite, with half the learning rate."""
-    step, lr = run.progress.step, _rate(run, run.progress.step - 1)
+    step, lr = run.progress.step, run.optimizer.param_groups[0]["lr"]
     runs.restore(run)
     run.progress.falls += 1
     run.progress.scale /= 2
@@ -272,12 +343,18 @@ def _fall_back(run: Run, tell) -> None:
 
 
 def _stopped(run: Run) -> str:
-    progress = run.progress
-    if progress.best is None:
+    if run.progress.best is None:
         weights = ", before the first evaluation; the weights so far may be used, and"
     else:
         weights = ";"
-    return f"stopped at step {progress.step:,} of {progress.steps:,}{weights} everything is saved in {run.folder}"
+    return f"stopped {_so_far(run)}{weights} everything is saved in {run.folder}"
+
+
+def _so_far(run: Run) -> str:
+    progress = run.progress
+    if progress.steps:
+        return f"at step {progress.step:,} of {progress.steps:,}"
+    return f"at step {progress.step:,}, after {progress.seconds:.0f} of {progress.until:.0f} seconds"
 
 
 def _end(run: Run) -> dict[str, Any]:
@@ -286,7 +363,8 @@ def _end(run: Run) -> dict[str, Any]:
     runs.load_weights(run.model, run.folder)
     progress = run.progress
     names = ("reason", "step", "steps", "tokens", "seconds", "best", "best_step")
-    return {name: getattr(progress, name) for name in names}
+    learning = 1 - progress.aside / progress.seconds if progress.seconds else 1.0
+    return {name: getattr(progress, name) for name in names} | {"learning": max(0.0, learning)}
 
 
 @contextlib.contextmanager

@@ -18,9 +18,7 @@ from recurra import tensorfiles
 from recurra.errors import RunError
 from recurra.training import distributed, optimizers, tensors
 from recurra.training.config import TrainingConfig
-
-STATE, WEIGHTS = "state.safetensors", "model.safetensors"
-_SCHEMA = {STATE: "state/1", WEIGHTS: "model/1"}
+from recurra.training.names import SCHEMA, STATE, WEIGHTS
 
 # Settings that may change when a run goes on: none of them has a say in what is computed.
 _FREE = ("save_every", "tensorboard", "device")
@@ -35,20 +33,30 @@ class Progress:
     """How far a run is; all of it goes into the checkpoint."""
 
     steps: int
-    """Steps in the whole run, fixed at its start."""
+    """Steps in the whole run, fixed at its start; 0 where it ends by the clock."""
+    until: float = 0.0
+    """Of `seconds`, those at which the run ends; 0 where it ends by steps."""
     step: int = 0
     """Steps done."""
     tokens: int = 0
     """Tokens trained on, in all processes."""
     seconds: float = 0.0
     """Time spent, before and after every interruption."""
+    aside: float = 0.0
+    """Of these, seconds that went into evaluations, samples and saves."""
+    first: int = 0
+    """The step at which the schedule began: 0, or where a finished run was trained longer."""
+    since: float = 0.0
+    """The seconds at which it began."""
     best: float | None = None
     """Lowest loss at an evaluation."""
     best_step: int = 0
     waited: int = 0
     """Evaluations since the best one."""
+    look: int | None = None
+    """Batches that an evaluation reads, where the first one's time settled it."""
     scale: float = 1.0
-    """Factor on the learning rate: halved by each fall back."""
+    """Factor on the learning rate: halved by each fall back, and by each further cycle."""
     falls: int = 0
     """How often the loss became infinite or not a number."""
     reason: str = ""
@@ -86,12 +94,12 @@ class Run:
         return self.model if self.average is None else self.average
 
 
-def new(model: nn.Module, config: TrainingConfig, folder: Path, steps: int) -> Run:
-    """A run that has not begun."""
+def new(model: nn.Module, config: TrainingConfig, folder: Path, steps: int, until: float = 0.0) -> Run:
+    """A run that has not begun, of so many steps, or of so many seconds."""
     device = next(model.parameters()).device
     average = optimizers.averaged(model) if config.average else None
     totals = torch.zeros(2, dtype=torch.float64, device=device)
-    return Run(config, folder, model, optimizers.make(model, config), average, Progress(steps), None, totals)
+    return Run(config, folder, model, optimizers.make(model, config), average, Progress(steps, until), None, totals)
 
 
 def save(run: Run) -> None:
@@ -109,7 +117,7 @@ def save(run: Run) -> None:
             part = tensorfiles.unpack(part) if isinstance(part, bytes) else part
             content |= _prefixed(f"rank.{rank}.", part)
         about = {
-            "schema": _SCHEMA[STATE],
+            "schema": SCHEMA[STATE],
             "progress": dataclasses.asdict(run.progress),
             "config": dataclasses.asdict(run.config),
             "world": distributed.world(),
@@ -122,7 +130,7 @@ def save(run: Run) -> None:
 def restore(run: Run) -> None:
     """Bring a run to where `save` left it. RunError, in one line, where the file does not fit this run."""
     path = run.folder / STATE
-    content, about = tensorfiles.read(path, _SCHEMA[STATE])
+    content, about = tensorfiles.read(path, SCHEMA[STATE])
     _check_fits(path, about, run.config)
     try:
         _put(run, content, about, str(path))
@@ -175,7 +183,7 @@ def save_weights(run: Run) -> None:
 
 def write_weights(model: nn.Module, folder: Path, step: int | None, loss: float | None) -> None:
     """Write a model's weights as `model.safetensors`, with the step and the loss they were measured at, if any."""
-    about = {"schema": _SCHEMA[WEIGHTS], "step": step, "loss": loss}
+    about = {"schema": SCHEMA[WEIGHTS], "step": step, "loss": loss}
     tensorfiles.write(folder / WEIGHTS, tensors.of_module(model), about)
 
 
@@ -186,7 +194,7 @@ def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:
             f"{folder / WEIGHTS} is missing. Resume the run, if it ended before its first evaluation; else restore the file"
             " from a copy"
         )
-    content, about = tensorfiles.read(folder / WEIGHTS, _SCHEMA[WEIGHTS])
+    content, about = tensorfiles.read(folder / WEIGHTS, SCHEMA[WEIGHTS])
     tensors.put_into_module(model, content, str(folder / WEIGHTS))
     return about
 

@@ -31,13 +31,8 @@ def _constant(up: float, down: float) -> float:
 SCHEDULES = {"one-cycle": _one_cycle, "cosine": _cosine, "linear": _linear, "constant": _constant}
 
 
-def rate(config: TrainingConfig, step: int, steps: int) -> float:
-    """The learning rate of one step: `rate(config, 0, 1000)`.
-
-    step: counted from 0. steps: in the whole run. A step counts as its middle, so that neither the first nor the
-    last one has a rate of exactly 0.
-    """
-    done = (step + 0.5) / steps
+def rate(config: TrainingConfig, done: float) -> float:
+    """The learning rate where a part of the run is over, from 0 to 1, by steps or by the clock: `rate(config, 0.25)`."""
     up = min(done / config.warmup, 1.0) if config.warmup else 1.0
     down = max(done - config.warmup, 0.0) / (1 - config.warmup) if config.warmup < 1 else 0.0
     return config.lr * SCHEDULES[config.schedule](up, down)

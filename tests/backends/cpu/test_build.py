@@ -69,19 +69,18 @@ def another_user(monkeypatch):
         if os.geteuid() == 0:
             os.chown(path, 12345, -1)
             return
-        given.add(os.path.realpath(path))
-        lstat, stat = os.lstat, os.stat
+        status = os.lstat(path)
+        given.add((status.st_dev, status.st_ino))
+        for name in ("lstat", "stat"):
+            monkeypatch.setattr(os, name, changed(getattr(os, name)))
 
-        def changed(look):
-            def looked(place, *args, **kwargs):
-                found = look(place, *args, **kwargs)
-                theirs = isinstance(place, str | os.PathLike) and os.path.realpath(place) in given
-                return os.stat_result([*found[:4], 12345, *found[5:10]]) if theirs else found
+    def changed(look):
+        def looked(*args, **kwargs):
+            status = look(*args, **kwargs)
+            theirs = (status.st_dev, status.st_ino) in given
+            return os.stat_result([*status[:4], 12345, *status[5:10]]) if theirs else status
 
-            return looked
-
-        monkeypatch.setattr(os, "lstat", changed(lstat))
-        monkeypatch.setattr(os, "stat", changed(stat))
+        return looked
 
     return give
 
@@ -538,3 +537,21 @@ class TestDoctor:
         (packaged / name).write_bytes(body + hashlib.sha256(body).digest() + cache.VERSION)
         monkeypatch.setattr(cache, "packaged", lambda: packaged)
         assert doctor._kernels()["prebuilt"] == ["gru"]
+
+
+@needs_compiler
+def test_without_a_home_folder_kernels_go_to_a_private_folder(here, monkeypatch):
+    monkeypatch.delenv("RECURRA_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("recurra.paths.os.path.expanduser", str)
+    assert cache.find(TINY, PLAIN) is None
+    assert "no home folder" in cache.problem()
+    words = "cache of compiled kernels is not used: there is no home folder: HOME is not set"
+    with pytest.warns(CompileWarning, match=words):
+        path = cache.fetch(TINY, PLAIN)
+    assert answer(path) == 42
+    monkeypatch.setenv("RECURRA_CACHE", "~/kernels")
+    monkeypatch.undo()
+    monkeypatch.setenv("RECURRA_CACHE", "~/kernels")
+    monkeypatch.setenv("HOME", str(here))
+    assert cache.folder() == here / "kernels"

@@ -480,3 +480,46 @@ def test_two_ways_back_over_one_graph():
         y, (h, c) = layer(x)
         moved = y.square().sum() + 3 * c.sum()
     assert all(map(torch.equal, torch.autograd.grad(moved, inputs), everything))
+
+
+@pytest.mark.slow
+def test_the_package_is_imported_again_in_one_process():
+    """A notebook's autoreload, an import that Ctrl-C stopped: the operators are registered anew, and old layers still run."""
+    code = """
+import importlib, sys, torch
+
+def forget():
+    for name in [name for name in sys.modules if name.split(".")[0] == "recurra"]:
+        del sys.modules[name]
+
+def check(layer, want):
+    for run in (layer, torch.compile(layer, backend="eager", fullgraph=True)):
+        torch.testing.assert_close(run(x)[0], want)
+
+x = torch.randn(2, 1, 3)
+from recurra.nn import LSTM
+first = LSTM(3, 4)
+want = first(x)[0].detach()
+check(first, want)
+forget()
+from recurra.nn import LSTM
+second = LSTM(3, 4)
+check(second, second(x)[0].detach())
+check(first, want)
+importlib.reload(sys.modules["recurra.backends.cpu.operator"])
+check(second, second(x)[0].detach())
+forget()
+real = torch.library.register_autograd
+def stopped(*_, **__): raise KeyboardInterrupt
+torch.library.register_autograd = stopped
+try:
+    from recurra.nn import LSTM
+except KeyboardInterrupt:
+    print("stopped")
+torch.library.register_autograd = real
+from recurra.nn import LSTM
+third = LSTM(3, 4)
+check(third, third(x)[0].detach())
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

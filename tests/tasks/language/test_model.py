@@ -228,7 +228,9 @@ def test_no_two_parts_share_a_name():
 def test_epochs_take_the_place_of_a_presets_minutes():
     assert settings("demo", epochs=3)["training"].minutes is None
     assert settings("demo", epochs=0)["training"].minutes == 1.0
-    assert settings("demo", epochs=3, minutes=2.0)["training"].minutes == 2.0
+    with pytest.raises(ConfigError, match="`minutes` and `epochs` both say how long to train; drop one"):
+        settings("demo", epochs=3, minutes=2.0)
+    assert settings("tiny", minutes=2.0)["training"].epochs == 0
 
 
 @pytest.mark.parametrize("preset", PRESETS)

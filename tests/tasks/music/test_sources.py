@@ -109,7 +109,7 @@ def test_a_single_piece_is_validated_on_its_end():
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.json", "{", "is not JSON"),
+        ("a.json", "{", "is damaged, or no JSON file"),
         ("a.json", "[]", "expected pieces under train, valid and test"),
         ("a.json", '{"training": []}', r"holds \['training'\]; expected pieces under train"),
         ("a.json", '{"train": 3}', "`train` is a int; expected a list of pieces"),
@@ -117,7 +117,7 @@ def test_a_single_piece_is_validated_on_its_end():
         ("a.json", "[[[60],[NaN]]]", "a.json, train 1: .*nan is not a MIDI number"),
         ("a.json", '{"train": [[[60],[61]]], "test": [[[60],[1e999]]]}', "a.json, test 1: .*inf is not a MIDI number"),
         ("a.json", "[[[60]]]", "a.json, train 1 is a single step long; expected 2 or more"),
-        ("a.mat", "x", "has no traindata, validdata and testdata"),
+        ("a.mat", "x", "is damaged, or no file of MATLAB's with traindata, validdata, testdata"),
         ("a.xyz", "x", "a.xyz is not a MIDI file"),
     ],
 )

@@ -365,7 +365,7 @@ def test_a_line_ends_at_a_line_break_alone(tmp_path):
 def test_files_that_cannot_be(tmp_path, content, words):
     with pytest.raises(DataError, match=words):
         read_pairs(put(tmp_path, "a.tsv", content))
-    with pytest.raises(DataError, match=r"none.tsv: No such file"):
+    with pytest.raises(DataError, match=r"there is no file .*none\.tsv"):
         read_pairs(tmp_path / "none.tsv")
 
 
@@ -434,7 +434,7 @@ def test_the_command(recurra, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["none.tsv"], 1, "none.tsv: No such file or directory; name a file with a pair on each line"),
+        (["none.tsv"], 1, "there is no file none.tsv"),
         (["abc", "--model", "none"], 1, "there is no run 'none'"),
         (["abc", "--draw", "a.png"], 2, "without --model, DATA is learned from; drop --draw"),
         (["pairs.tsv", "--beam", "4"], 2, "without --model, DATA is learned from; drop --beam"),

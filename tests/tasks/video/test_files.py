@@ -1,5 +1,6 @@
 """Clips read from images, GIFs, arrays and videos, and the line for each that cannot be read."""
 
+import os
 import struct
 import sys
 
@@ -51,9 +52,9 @@ def test_files_that_cannot_be(folder):
         read_clips(path / "empty")
     whole = {kind: (path / f"clip.{kind}").read_bytes() for kind in ("gif", "npy", "mp4")}
     words = {
-        "gif": "is not an image that can be read",
-        "npy": "is not an array",
-        "mp4": "is not a video that can be read",
+        "gif": "is damaged, or no image",
+        "npy": "is not an array|is damaged, or no array",
+        "mp4": "is damaged, or no video",
     }
     for kind, told in words.items():
         for name, content in {"text": b"these are words", "cut": whole[kind][:40], "nothing": b""}.items():
@@ -136,7 +137,7 @@ def test_arrays_that_cannot_be_read_in_our_words(tmp_path):
     files = {
         b"these are words": "it does not begin as such files do. Write one with numpy.save",
         (tmp_path / "whole.npy").read_bytes()[:-9]: "it is cut off or damaged",
-        (tmp_path / "whole.npy").read_bytes()[:30]: "it is cut off or damaged",
+        (tmp_path / "whole.npy").read_bytes()[:30]: "is damaged, or no array of numbers",
         (tmp_path / "objects.npy").read_bytes(): "it holds Python objects; expected numbers",
         (tmp_path / "zip.npz").read_bytes(): "holds several arrays; expected one",
     }
@@ -180,11 +181,70 @@ def test_a_video_that_is_cut_off(tmp_path, name, codec, options):
     assert "\n" not in str(caught.value)
 
 
-def test_a_video_too_long_for_memory(folder, monkeypatch):
-    monkeypatch.setattr("recurra.tasks.video.files.MOST", 24 * 16 * 2)
-    with pytest.raises(DataError, match=r"has more than 2 frames of 24×16 grey, which is .* `shorter_side`, `grey` or"):
-        read_clips(folder[0] / "images")
-    assert len(read_clips(folder[0] / "images", ClipsConfig(shorter_side=8))[0]) == 3
+@pytest.mark.parametrize("name", ["images", "clip.gif", "clip.mp4", "clip.npy"])
+def test_a_clip_is_refused_before_it_takes_more_memory_than_it_may(tmp_path, name):
+    frames = random.integers(0, 256, (12, 400, 600), np.uint8)
+    if name == "images":
+        (tmp_path / name).mkdir()
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(tmp_path / f"{name}/{number}.png")
+    elif name.endswith("mp4"):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream("mpeg4", rate=10, width=600, height=400)
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+            container.mux(stream.encode())
+    else:
+        write_frames(tmp_path / name, frames)
+    with pytest.raises(
+        DataError, match=r"would take the clip to \d MB of memory; .*2 allows 2 MB. .* or `grey`, or raise that limit"
+    ) as refusal:
+        read_clips(tmp_path / name, ClipsConfig(clip_memory=2))
+    assert str(tmp_path / name) in str(refusal.value)
+    assert refusal.value.settings[0].name == "clip_memory"
+    assert read_clips(tmp_path / name, ClipsConfig(clip_memory=40))[0].shape[:3] == (12, 400, 600)
+
+
+BOMBS = {
+    # One frame of 40,000 × 30,000 that says nothing of its pixels, in 40 bytes.
+    "a.gif": b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + bytes(6)
+    + b"," + struct.pack("<HHHHB", 0, 0, 40_000, 30_000, 0) + b"\x02\x02\x44\x01\x00;",
+    "a.npy": b"\x93NUMPY\x01\x00" + struct.pack("<H", 118)
+    + b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000, 1000, 1000), }".ljust(117) + b"\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_that_asks_for_much_memory(tmp_path, name):
+    (tmp_path / name).write_bytes(BOMBS[name])
+    with pytest.raises(DataError, match=r"too large; .*256 allows 256 MB|is longer than the file"):
+        read_clips(tmp_path / name)
+
+
+def test_a_large_picture_that_is_small_as_a_file(tmp_path):
+    Image.new("L", (12_000, 12_000)).save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size < 200_000
+    with pytest.raises(DataError, match=r"a.png.* too large; .*256 allows 256 MB"):
+        read_clips(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["#EXTM3U\n#EXTINF:1,\nother.mp4\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile other.mp4\n"],
+    ids=["hls", "concat"],
+)
+def test_a_list_of_other_files_is_no_video(folder, tmp_path, content):
+    (tmp_path / "other.mp4").write_bytes((folder[0] / "clip.mp4").read_bytes())
+    (tmp_path / "a.mp4").write_text(content)
+    with pytest.raises(DataError, match=r"a.mp4 is damaged, or no video"):
+        read_clips(tmp_path / "a.mp4")
+
+
+def test_a_pipe_and_a_device_are_no_clip(tmp_path):
+    for name in ("a.npy", "a.gif", "a.mp4"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(DataError, match=rf"there is no file or folder .*{name}"):
+            read_clips(tmp_path / name)
 
 
 def test_without_the_reader_the_line_to_install_it(folder, monkeypatch):

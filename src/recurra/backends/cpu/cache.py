@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from recurra import paths
 from recurra.backends.cpu import build, trust
 from recurra.backends.cpu.build import CompileError
 from recurra.backends.cpu.processor import Isa
@@ -77,14 +78,20 @@ def packaged() -> Path:
     return Path(__file__).parent / "lib"
 
 
+class NoFolderError(OSError):
+    """There is no place for a cache: the user has no home folder."""
+
+
 def folder() -> Path:
-    """The user's cache: $RECURRA_CACHE, or the system's usual place."""
-    asked = os.environ.get(VARIABLE)
+    """The user's cache: $RECURRA_CACHE, or the system's usual place. NoFolderError where there is none."""
+    asked, base = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
     if asked:
-        return Path(asked)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "recurra"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recurra"
+        return paths.expanded(asked)
+    if base and sys.platform != "darwin":
+        return Path(base) / "recurra"
+    if paths.home() is None:
+        raise NoFolderError("there is no home folder: HOME is not set")
+    return paths.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "recurra"
 
 
 def find(unit: Unit, isa: Isa) -> Path | None:
@@ -153,11 +160,12 @@ def is_whole(path: Path) -> bool:
 def _places() -> Iterator[Path]:
     yield packaged()
     mine = None
-    with contextlib.suppress(CompileError):
+    with contextlib.suppress(CompileError, NoFolderError):
         mine = _of_compiler()
         yield mine
-    if mine is None and folder().is_dir():  # the compiler is gone: what an earlier one made still runs
-        yield from sorted(place for place in folder().resolve().iterdir() if place.is_dir())
+    if mine is None:  # the compiler is gone: what an earlier one made still runs
+        with contextlib.suppress(OSError):
+            yield from sorted(place for place in folder().resolve().iterdir() if place.is_dir())
     if _private.cache_info().currsize:
         yield _private(os.getpid())
 
@@ -173,8 +181,8 @@ def _writable() -> Path:
 
     Raises CompileError where there is none that only the user can write.
     """
-    place = _of_compiler()
     try:
+        place = _of_compiler()
         if not trust.objection(place):
             for missing in [one for one in (place, *place.parents) if not one.exists()][::-1]:
                 missing.mkdir(mode=0o700, exist_ok=True)
@@ -188,9 +196,20 @@ def _writable() -> Path:
     return place
 
 
+def shown() -> str:
+    """The cache's folder for a message."""
+    try:
+        return str(folder())
+    except NoFolderError:
+        return "none"
+
+
 def problem() -> str:
     """Why the user's cache is not used, in half a sentence; "" where it can be. It is not made for that."""
-    place = folder()
+    try:
+        place = folder()
+    except NoFolderError as error:
+        return str(error)
     if why := trust.objection(place):
         return why
     while not place.exists() and place != place.parent:
@@ -200,7 +219,10 @@ def problem() -> str:
 
 @functools.cache
 def _private(process: int) -> Path:
-    why = trust.objection(_of_compiler()) or f"{folder()} cannot be written"
+    try:
+        why = trust.objection(_of_compiler()) or f"{folder()} cannot be written"
+    except NoFolderError as error:
+        why = str(error)
     warnings.warn(
         f"Recurra's cache of compiled kernels is not used: {why}. So kernels are compiled again in each process. Set "
         f"{VARIABLE} to a folder that you can write, and nobody else.",

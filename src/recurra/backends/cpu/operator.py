@@ -27,6 +27,9 @@ SCHEMA = f"({_STATIC}, {_TENSORS}) -> Tensor[]"
 BACKWARD_SCHEMA = f"({_STATIC}, {_TENSORS}, Tensor keep, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
 _COUNT = SCHEMA.count(",") + 1  # arguments of the operator
 
+_KEPT = "_recurra_operators"
+"""The attribute of torch.library that holds their registration."""
+
 _PLAIN = (Tensor, torch.nn.Parameter)
 
 
@@ -247,14 +250,22 @@ def _op_twice(ctx, *gradients):
 
 
 def _register() -> None:
+    """Register the operators. PyTorch keeps them when this module goes, so those of an earlier import in the process, whole or
+    broken off, are taken away first: a notebook that reloads modules, an import that Ctrl-C stopped."""
+    earlier = getattr(torch.library, _KEPT, None)
+    if earlier is not None:
+        earlier._destroy()
+    operators = torch.library.Library("recurra", "FRAGMENT")
+    # Not in this module, which the next import does not know.
+    setattr(torch.library, _KEPT, operators)
     for name, schema in (("layer", SCHEMA), ("layer_backward", BACKWARD_SCHEMA)):
-        torch.library.define(f"recurra::{name}", schema, tags=torch.Tag.pt2_compliant_tag)
-    torch.library.impl("recurra::layer", "CPU", _op)
-    torch.library.impl("recurra::layer_backward", "CPU", _op_backward)
-    torch.library.register_fake("recurra::layer", _op_fake)
-    torch.library.register_fake("recurra::layer_backward", _op_backward_fake)
-    torch.library.register_autograd("recurra::layer", _op_gradient, setup_context=_op_setup)
-    torch.library.register_autograd("recurra::layer_backward", _op_twice)
+        operators.define(name + schema, tags=torch.Tag.pt2_compliant_tag)
+    operators.impl("layer", _op, "CPU")
+    operators.impl("layer_backward", _op_backward, "CPU")
+    torch.library.register_fake("recurra::layer", _op_fake, lib=operators)
+    torch.library.register_fake("recurra::layer_backward", _op_backward_fake, lib=operators)
+    torch.library.register_autograd("recurra::layer", _op_gradient, setup_context=_op_setup, lib=operators)
+    torch.library.register_autograd("recurra::layer_backward", _op_twice, lib=operators)
 
 
 _register()

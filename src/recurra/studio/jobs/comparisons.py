@@ -1,12 +1,11 @@
 """Comparisons: several cells on one text, one after the other, with the same parameters and the same time."""
 
-import json
 import re
 import threading
 from typing import Any
 
 from recurra.data import read_documents
-from recurra.files import read_json, write
+from recurra.files import read_json, to_json, write
 from recurra.studio.jobs.hub import Hub
 from recurra.studio.jobs.launch import run_record
 from recurra.studio.jobs.trainer import STOPPING, Trainer
@@ -129,7 +128,7 @@ class Comparisons:
         return read_json(path)
 
     def _write(self, comparison: str, stored: dict[str, Any]) -> None:
-        write(self.folder / f"{comparison}.json", json.dumps(stored, ensure_ascii=False))
+        write(self.folder / f"{comparison}.json", to_json(stored))
 
 
 def sentences(rows: list[dict[str, Any]]) -> list[str]:

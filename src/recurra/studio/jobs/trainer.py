@@ -166,15 +166,19 @@ class Trainer:
             facts.update(
                 state="training",
                 step=event["step"],
-                steps=event["steps"],
-                epochs=event["steps"] / event["steps_per_epoch"],
+                steps=event["steps"] or 0,
+                epochs=(event["steps"] or 0) / event["steps_per_epoch"],
+                per_epoch=event["steps_per_epoch"],
                 parameters=event["parameters"],
             )
             self._hub.publish(job.run, "state", {"run": self._runs.get(job.run)})
         elif kind == "progress":
             facts.update(
                 step=event["step"],
-                progress=event["step"] / facts["steps"],
+                # By the clock, the number of steps is a forecast.
+                steps=event["steps"],
+                epochs=event["steps"] / facts["per_epoch"],
+                progress=event["done"],
                 epoch=event["epoch"],
                 seconds=event["seconds"],
                 speed=event["tokens_per_second"] * job.per_token,

@@ -9,6 +9,7 @@ from recurra import files
 from recurra.errors import RunError
 from recurra.fitting.folders import CONFIG, VOCABULARY, read_settings
 from recurra.fitting.listeners import METRICS, read_metrics
+from recurra.paths import printable
 from recurra.studio.shapes import Run
 from recurra.studio.store import history
 from recurra.tasks.language.config import CONFIGS, SCHEMA
@@ -49,7 +50,10 @@ def _describe(folder: Path) -> dict[str, Any]:
     parameters = sum(map(prod, shapes.values()))
     model = parts.get("model", {})
     settings = {name: value for part in parts.values() for name, value in part.items()} or record.get("settings", {})
-    step, steps = progress.get("step", 0), progress.get("steps", 0)
+    step, steps, seconds = progress.get("step", 0), progress.get("steps", 0), progress.get("seconds", 0.0)
+    until = progress.get("until", 0.0)  # a run by the clock has no number of steps
+    done = step / steps if steps else min(1.0, seconds / until) if until else 0.0
+    steps = steps or (round(step / done) if done else 0)
     last = next((row for row in reversed(rows) if row["step"]), None)
     epoch_steps = last["step"] / last["epoch"] if last and last.get("epoch") else None
     error = error or record.get("error")
@@ -69,14 +73,14 @@ def _describe(folder: Path) -> dict[str, Any]:
             "id": record.get("text"),
             "corpus": record.get("corpus"),
             "name": record.get("text_name")
-            or ", ".join(Path(str(name)).name for name in corpus.get("sources", [])[:3]),
+            or ", ".join(printable(Path(str(name)).name) for name in corpus.get("sources", [])[:3]),
             "characters": corpus.get("characters") or record.get("characters"),
         },
         "created": record.get("created") or _written(folder),
-        "seconds": progress.get("seconds", 0.0),
+        "seconds": seconds,
         "step": step,
         "steps": steps,
-        "progress": step / steps if steps else 0.0,
+        "progress": done,
         "epoch": step / epoch_steps if epoch_steps else 0.0,
         "epochs": steps / epoch_steps if epoch_steps else None,
         **history.best(rows),

@@ -3,7 +3,6 @@
 studio.json   title, text, when it was made, what it was started with: what only the studio knows
 """
 
-import json
 import re
 import shutil
 import threading
@@ -148,7 +147,7 @@ class Runs:
         self.refuse_packaged(run)
         with self._lock:
             path = self.place(run) / RECORD
-            files.write(path, json.dumps(read_json(path) | changes, ensure_ascii=False, indent=1) + "\n")
+            files.write(path, files.to_json(read_json(path) | changes, indent=1) + "\n")
 
     def delete(self, run: str) -> None:
         """Delete a run's folder: out of sight at once, whole or not at all. Refused (409) while it is under way, here or

@@ -3,7 +3,6 @@
 import asyncio
 import codecs
 import hashlib
-import json
 import re
 import tempfile
 from collections.abc import AsyncIterable, Callable
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO
 from recurra.config import nearest
 from recurra.data.corpora import CORPORA
 from recurra.errors import ConfigError, DataError, setting
-from recurra.files import read_json, write
+from recurra.files import read_json, to_json, write
 from recurra.studio.refusal import Refused
 
 ENCODINGS = (
@@ -54,7 +53,7 @@ class Texts:
                 await asyncio.to_thread(incoming.take, chunk)
             found = await asyncio.to_thread(incoming.end, name)
             Path(place, "text").replace(self.folder / f"{found['id']}.txt")
-        write(self.folder / f"{found['id']}.json", json.dumps(found, ensure_ascii=False))
+        write(self.folder / f"{found['id']}.json", to_json(found))
         return found
 
     def _make_room(self) -> None:

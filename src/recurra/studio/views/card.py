@@ -12,7 +12,7 @@ from recurra.studio.settings import training_settings
 from recurra.studio.shapes import CardBody
 from recurra.studio.store.texts import Texts
 from recurra.tasks.language.config import settings
-from recurra.tasks.language.task import SAMPLE
+from recurra.tasks.language.task import LOOK, SAMPLE
 from recurra.text.build import expected_size
 from recurra.training.clock import period
 from recurra.training.loop import planned_steps
@@ -25,6 +25,8 @@ _PER_TOKEN = {"character": 1.0, "byte": 1.0, "word": 5.5, "token": 5.5, "bpe": 3
 _SHORT = 100_000
 # A forward pass in an evaluation against a whole training step of as many tokens.
 _FORWARD = 0.3
+# Of a run by the clock, the part that goes into steps.
+_LEARNING = 0.95
 
 
 class Cards:
@@ -52,11 +54,10 @@ class Cards:
         steps, seconds, rate = planned_steps(training, epoch), None, None
         if known is not None:
             a_step = _step_seconds(known, weights(model, expected_size(parts["text"], text["symbols"])), batch, data)
-            looks = _look_seconds(known, a_step, text["characters"] * data.validation, batch * data.window)
+            held_out = min(text["characters"] * data.validation, LOOK)
+            looks = _look_seconds(known, a_step, held_out, batch * data.window)
             if training.minutes is not None:
-                steps = max(
-                    1, round(training.minutes * 60 / (a_step + looks / period(training.evaluate_every, epoch, 2000)))
-                )
+                steps = max(1, round(_LEARNING * training.minutes * 60 / a_step))
             seconds = steps * a_step + looks * steps / period(training.evaluate_every, epoch, steps)
             rate = batch * (data.window if data.mode == "streams" else 1) * _PER_TOKEN[parts["text"].unit] / a_step
         if training.minutes is not None:

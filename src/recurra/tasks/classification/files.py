@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
+from recurra.paths import walk
 from recurra.tasks.files import lines_of, text_of
 from recurra.tasks.sequences import files
 
@@ -60,9 +61,8 @@ def _folder(folder: Path) -> tuple[list[str], list[str]]:
 
 def _files(folders: list[Path]) -> Iterator[tuple[str, str]]:
     for folder in folders:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and not file.name.startswith("."):
-                yield text_of(file), folder.name
+        for file in walk(folder):
+            yield text_of(file), folder.name
 
 
 def _lines(files: list[Path]) -> Iterator[tuple[str, str]]:

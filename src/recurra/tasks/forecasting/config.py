@@ -10,7 +10,7 @@ from recurra import config
 from recurra.config import Count, Fraction, Range, Reads
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
-from recurra.training.config import TrainingConfig
+from recurra.training.config import TrainingConfig, with_lengths
 
 # The columns that forecasts have beside those of the data: these must not be called the same.
 _OURS = re.compile(r"forecast|naive|seasonal_naive|cutoff|q(0\.\d+|\d(\.\d+)?e-\d+)")
@@ -159,5 +159,5 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """
     if preset not in PRESETS:
         raise ConfigError(f"{setting('preset')} is {preset!r}; {config.nearest(preset, PRESETS)}")
-    values = DEFAULTS | PRESETS[preset] | overrides
+    values = with_lengths(DEFAULTS | PRESETS[preset], overrides)
     return config.make_parts(CONFIGS, values)

@@ -39,7 +39,8 @@ def draw(parts: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, 
         content = {c: columns.values(forecasts, c)[rows] for c in present if c not in (*config.id_col, config.time_col)}
         stamps = columns.stamps(forecasts, config.time_col, panel and panel.freq)[rows]
         _series(axes, panel, name, stamps, content, parts, history)
-        axes.set_title(" ".join(map(str, name)) if isinstance(name, tuple) else str(name), loc="left", fontsize=10)
+        title = " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+        axes.set_title(title, loc="left", fontsize=10, parse_math=False)
         if k == 0:
             axes.legend(loc="upper left", fontsize=8, ncols=3)
     if path is not None:

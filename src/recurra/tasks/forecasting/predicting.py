@@ -121,7 +121,7 @@ def _ahead(
     static = torch.from_numpy(windows.static[series]).to(device)
     size = torch.from_numpy(scale.size.astype(np.float32)).to(device)
     alone = config.head == "mean"
-    levels = torch.tensor([0.5] if alone else [0.5, *config.quantiles], device=device)
+    levels = torch.tensor([0.5] if alone else [0.5, *config.quantiles], dtype=torch.float32, device=device)
     if config.mode == "recursive":
         read = torch.from_numpy(windows.read(series, places, cuts, scale)).to(device)
         paths = model.paths(state, read, near, known, static, size, 1 if alone else config.samples)

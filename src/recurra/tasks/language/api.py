@@ -43,7 +43,7 @@ def train(
         raise ConfigError("give train either `source` (paths, or the name of a corpus) or `text`, the text itself")
     estimator = LanguageEstimator(preset, init_from=init_from, new_symbols=new_symbols, **overrides)
     source, origin = (text_document(text), None) if source is None else (source, _paths(source))
-    how = How(out, quiet, listeners, stop, folders.name_of(name_of(source)))
+    how = How(out, quiet, listeners, stop, name=folders.name_of(name_of(source)))
     return estimator._fit(source, validation_data, how, origin).model
 
 
@@ -59,13 +59,17 @@ def resume(
     quiet: bool | None = None,
     listeners: Iterable[Callable[[dict], None]] = (),
     stop: Callable[[], bool] | None = None,
+    epochs: int = 0,
+    more_minutes: float | None = None,
 ) -> LanguageModel:
     """Continue a run that was stopped, to the bits it would have had: `resume("runs/book-1")`.
 
-    A finished run is only opened. The folder holds the text; data: the same text again, to be compared with it.
+    A finished run is only opened, unless `epochs` or `more_minutes` says how much longer to train it; see
+    `LanguageEstimator.resume`. The folder holds the text; data: the same text again, to be compared with it.
     RunError, in one line, where the folder is damaged or not a run's.
     """
-    return LanguageEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop).model
+    longer = {"epochs": epochs, "more_minutes": more_minutes}
+    return LanguageEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop, **longer).model
 
 
 def load(name: str | Path) -> LanguageModel:

@@ -9,7 +9,7 @@ from recurra.data.config import DataConfig
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
 from recurra.text.config import TextConfig
-from recurra.training.config import TrainingConfig
+from recurra.training.config import TrainingConfig, with_lengths
 
 TRANSFORMER = "transformer"
 """In place of a cell's name: PyTorch's transformer layers, for comparison."""
@@ -71,6 +71,11 @@ class LanguageConfig:
                 f"{setting('tie_weights')} shares one matrix, but embedding_size is {self.embedding_size} and hidden_size"
                 f" {self.hidden_size}; make them equal"
             )
+
+    @property
+    def scale(self) -> float:
+        """What the embedding is multiplied by."""
+        return self.embedding_size**0.5 if self.tie_weights else 1.0
 
 
 SCHEMA = "language/2"
@@ -149,14 +154,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """The four parts' settings from a preset and what overrides it: `settings("tiny", epochs=2)["training"].epochs`.
 
-    Epochs take the place of a preset's minutes.
+    Epochs take the place of a preset's minutes, and the other way round.
     Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
     """
     if preset not in PRESETS:
         raise ConfigError(f"{setting('preset')} is {preset!r}; {config.nearest(preset, PRESETS)}")
-    values = PRESETS[preset] | overrides
-    if overrides.get("epochs") and "minutes" not in overrides:
-        values["minutes"] = None  # a preset's minutes would take their place
+    values = with_lengths(PRESETS[preset], overrides)
     if values.get("mode") == "windows" or values.get("cell") == TRANSFORMER:
         # Trained from zero states on so many tokens, it is to generate from as many.
         values.setdefault("context", values.get("window", DataConfig.window))

@@ -13,8 +13,9 @@ from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
 from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
+from recurra.tasks.language.learned import Text
 from recurra.tasks.language.measure import evaluate
-from recurra.tasks.language.model import LanguageModel, Text
+from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.task import LanguageTask
 
 

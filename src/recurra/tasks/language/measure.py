@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,13 @@ def evaluate(
 
 
 @torch.no_grad()
-def measure(model: LanguageModel, ids: np.ndarray, resets: bool = True) -> dict[str, float]:
-    """The same for ids (tokens,). resets: drop the state at the start of each document."""
+def measure(
+    model: LanguageModel,
+    ids: np.ndarray,
+    resets: bool = True,
+    over: Callable[[Iterable[Batch]], Iterable[Batch]] = iter,
+) -> dict[str, float]:
+    """The same for ids (tokens,). resets: drop the state at the start of each document. over: leaves batches out."""
     vocabulary, context = model.vocabulary, model.config.context
     eod = vocabulary.eod if resets else None
     if model.config.cell == TRANSFORMER:
@@ -68,17 +73,16 @@ def measure(model: LanguageModel, ids: np.ndarray, resets: bool = True) -> dict[
         reader = Evaluation(ids, STREAMS, WINDOW, eod)
         batches = map(reader.batch, range(len(reader)))
     total, count, state = torch.zeros((), dtype=torch.float64), 0, None
-    for inputs, targets, starts in batches:
+    for inputs, targets, starts in over(batches):
         starts = None if starts is None else starts.to(model.device)
         logits, state = model(inputs.to(model.device), state, starts, last=targets.shape[1] == 1)
         loss = F.cross_entropy(*by_time(logits, targets.to(model.device)), ignore_index=IGNORE, reduction="sum")
         total += loss.double().cpu()
         count += int((targets != IGNORE).sum())
         state = None if context else state
-    return measures(total.item() / count, vocabulary.characters(ids) / len(ids)) | {
-        "tokens": count,
-        "characters": vocabulary.characters(ids),
-    }
+    characters = vocabulary.characters(ids)
+    read = characters if count == len(ids) - 1 else round(characters * count / len(ids))
+    return measures(total.item() / count, characters / len(ids)) | {"tokens": count, "characters": read}
 
 
 def _halves(ids: np.ndarray, context: int, eod: int | None) -> Iterator[Batch]:

@@ -1,7 +1,6 @@
 """The language model: embedding → recurrent stack, or a transformer → softmax."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,8 @@ from recurra.fitting import saved
 from recurra.nn import Recurrent, Transformer
 from recurra.nn.precision import coarse
 from recurra.tasks.language.config import SCHEMA, TRANSFORMER, LanguageConfig
+from recurra.tasks.language.learned import Text
 from recurra.text import Vocabulary
-
-
-@dataclass(frozen=True)
-class Text:
-    """What a language model learns beside its weights."""
-
-    vocabulary: Vocabulary
 
 
 class LanguageModel(nn.Module):
@@ -41,9 +34,8 @@ class LanguageModel(nn.Module):
         nn.init.zeros_(self.head.bias)
         # The layers want inputs of size 1, the softmax rows of length 1: a shared matrix has these, and is scaled for
         # the layers (Vaswani et al. 2017).
-        self.scale = 1.0
+        self.scale = config.scale
         if config.tie_weights:
-            self.scale = config.embedding_size**0.5
             nn.init.normal_(self.embedding.weight, std=1 / self.scale)
             self.head.weight = self.embedding.weight
         else:

@@ -80,7 +80,7 @@ def bench(
         raise ConfigError(
             f"{setting('epochs')} has no meaning where every example is new; give {setting('steps')} or {setting('minutes')}"
         )
-    parts = make_parts(CONFIGS, DEFAULTS | values | {"epochs": 1, "minutes": minutes})
+    parts = make_parts(CONFIGS, DEFAULTS | values | {"epochs": 0 if minutes else 1, "minutes": minutes})
     runs = [(task, lag, cell) for task in tasks for lag in lags for cell in cells]
     for task, lag, _ in runs:
         check_lag(task, lag)

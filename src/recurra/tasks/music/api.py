@@ -34,7 +34,7 @@ def train(
     """
     several = list(source) if isinstance(source, list | tuple) else [source]
     named = bool(several) and all(isinstance(one, str | Path) for one in several)
-    how = How(out, quiet, listeners, stop, file_name(Path(several[0]).stem) if named else "music")
+    how = How(out, quiet, listeners, stop, name=file_name(Path(several[0]).stem) if named else "music")
     origin = {"paths": [str(one) for one in several]} if named else None
     return MusicEstimator(**overrides)._fit(source, validation_data, how, origin).model
 
@@ -46,13 +46,17 @@ def resume(
     quiet: bool | None = None,
     listeners: Iterable[Callable[[dict], None]] = (),
     stop: Callable[[], bool] | None = None,
+    epochs: int = 0,
+    more_minutes: float | None = None,
 ) -> MusicModel:
     """Continue a run that was stopped, to the bits it would have had: `resume("runs/songs-1")`.
 
-    A finished run is only opened. The folder holds the pieces; data: the same again, to be compared with them.
+    A finished run is only opened, unless `epochs` or `more_minutes` says how much longer to train it; see
+    `MusicEstimator.resume`. The folder holds the pieces; data: the same again, to be compared with them.
     RunError, in one line, where the folder is damaged or not a run's.
     """
-    return MusicEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop).model
+    longer = {"epochs": epochs, "more_minutes": more_minutes}
+    return MusicEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop, **longer).model
 
 
 def load(name: str | Path) -> MusicModel:

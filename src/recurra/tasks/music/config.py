@@ -7,7 +7,7 @@ from recurra import config
 from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
-from recurra.training.config import TrainingConfig
+from recurra.training.config import TrainingConfig, with_lengths
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def settings(**overrides) -> dict[str, Any]:
 
     Raises ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
     """
-    values = DEFAULTS | overrides
+    values = with_lengths(DEFAULTS, overrides)
     if values.get("head") == "independent" and "chord_size" in overrides:
         raise ConfigError(f"{setting('chord_size')} has no effect with {setting('head', 'independent')}; drop one")
     return config.make_parts(CONFIGS, values)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import DataError
 from recurra.tasks.music import events, grid
 from recurra.tasks.music.events import Event
@@ -21,6 +22,8 @@ from recurra.tasks.music.piece import Piece
 _DRUMS = 9  # channel 10, counted from 0
 _LONGEST = 1_000_000  # steps; more is a damaged file, and would fill the memory
 _ALIKE = 0.03  # of a tempo: beats so near to it are played at it
+
+_BYTES = 1 << 24  # of a file; a symphony has a hundredth of it, and its messages take a hundred times as much in memory
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,8 @@ def read_midi(path: str | Path, steps_per_beat: int | None = None) -> Piece:
 def read_score(path: str | Path) -> Score:
     """The notes of a file. DataError as `read_midi`."""
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    with files.source(path, most=_BYTES) as file:
+        content = file.read()
     found, ticks_per_beat = events.parse(content, str(path))
     heard = _notes(found)
     drums = sum(channel == _DRUMS for *_, channel in heard)

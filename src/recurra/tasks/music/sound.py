@@ -9,6 +9,7 @@ from typing import Any
 
 from recurra import files
 from recurra.errors import ConfigError, RunError, setting
+from recurra.paths import expanded
 from recurra.tasks.music.midi_file import write_midi
 
 # Where Debian's packages put their instruments, best first; SOUNDFONT in the environment comes before them.
@@ -50,9 +51,10 @@ def player(soundfont: str | Path | None = None) -> tuple[str, Path]:
 def _soundfont(asked: str | Path | None) -> Path:
     asked = asked or os.environ.get("SOUNDFONT")
     if asked:
-        if not _is_soundfont(Path(asked)):  # FluidSynth would play silence
+        font = expanded(asked)
+        if not _is_soundfont(font):  # FluidSynth would play silence
             raise ConfigError(f"{setting('soundfont')} is {str(asked)!r}, which is no soundfont; expected an .sf2 file")
-        return Path(asked)
+        return font
     for folder in FOLDERS:
         for name in _NAMES:
             if Path(folder, name).is_file():

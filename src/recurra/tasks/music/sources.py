@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import ConfigError, DataError, setting
+from recurra.paths import expanded, walk
 from recurra.tasks.music import grid
 from recurra.tasks.music.form import Form, as_roll
 from recurra.tasks.music.midi import Score, account, on_grid, read_score
@@ -127,7 +129,7 @@ def _read(source: Any, steps_per_beat: int | None, folders: list[_Folder]) -> li
         return _pieces(rolls, form, "the dict given")
     if not isinstance(source, str | Path):
         return [("train", Piece(source, form, "the music given"), None)]
-    path = Path(source)
+    path = expanded(source)
     if path.is_dir():
         return _folder(path, folders)
     if not path.is_file():
@@ -148,7 +150,7 @@ def _pieces(rolls: dict[str, list], form: Form, name: str) -> list[_Entry]:
 
 def _folder(path: Path, folders: list[_Folder]) -> list[_Entry]:
     """Every MIDI file in a folder and below it, by name; what cannot be read is left out."""
-    paths = sorted(path for path in path.rglob("*") if path.suffix.lower() in MIDI and path.is_file())
+    paths = [path for path in walk(path) if path.suffix.lower() in MIDI]
     folder, scores = _Folder(path, len(paths)), []
     for one in paths:
         try:
@@ -188,10 +190,8 @@ def _put_on_grid(score: Score, steps_per_beat: int) -> Piece:
 
 
 def _json(path: Path) -> dict[str, list]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not JSON: {error}") from error
+    with files.source(path) as file, files.decoding(path, "JSON file"):
+        content = json.load(file)
     return _rolls(content, str(path), path.name)
 
 
@@ -214,19 +214,16 @@ def _rolls(content: Any, path: str, name: str) -> dict[str, list]:
 def _mat(path: Path) -> dict[str, list]:
     try:
         from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
     except ImportError as error:
         raise ConfigError(f"{path} needs SciPy, which is missing. Install it: pip install 'recurra[music]'") from error
     names = {"train": "traindata", "valid": "validdata", "test": "testdata"}
-    try:
-        content = loadmat(path, variable_names=list(names.values()))
+    kind = f"file of MATLAB's with {', '.join(names.values())}"
+    with files.source(path) as file, files.decoding(path, kind):
+        content = loadmat(file, variable_names=list(names.values()))
         return {
             part: [np.atleast_2d(np.asarray(cell, np.float32)) for cell in content[name].reshape(-1)]
             for part, name in names.items()
         }
-    # NotImplementedError is SciPy's for MATLAB's newest format, which is HDF5.
-    except (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise DataError(f"{path} has no traindata, validdata and testdata that can be read: {error}") from error
 
 
 def _put_aside(pieces: list[Piece], validation: float) -> dict[str, list[Piece]]:

@@ -11,7 +11,7 @@ import torch
 
 from recurra.errors import DataError
 from recurra.fitting.estimator import Estimator
-from recurra.fitting.lifecycle import How, Listener, Report
+from recurra.fitting.lifecycle import How, Listener, Report, longer
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.split import Halves, fingerprint, held_out
 from recurra.tasks.sequences import rows
@@ -153,15 +153,20 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         quiet: bool | None = None,
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
+        epochs: int = 0,
+        more_minutes: float | None = None,
     ) -> Self:
         """Continue a fit that was stopped, to the bits it would have had: `SequenceClassifier.resume(folder, X, y)`.
 
         X, y, sample_weight, validation_data: the same as they were; others are a DataError. Left out, they are read again
-        from the files that the run was made from. A finished run is only opened.
+        from the files that the run was made from. A finished run is only opened, unless `epochs` or
+        `more_minutes` says how much longer to train it.
         RunError where the folder is damaged, holds no run, or its data is not found.
         """
         data = None if X is None else Labelled(X, y, sample_weight)
-        return cls._resume(folder, data, validation_data, How(folder, quiet, listeners, stop))
+        return cls._resume(
+            folder, data, validation_data, How(folder, quiet, listeners, stop, longer(epochs, more_minutes))
+        )
 
     @property
     def n_features_in_(self) -> int:

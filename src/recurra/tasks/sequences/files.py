@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, nearest
+from recurra.paths import expanded
 from recurra.tasks.files import TABLES, lines_of, place, read_table, text_of
 
 Parse = Callable[[str, str], Any]
@@ -25,7 +26,7 @@ def read_sources(
     """
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     X, known = [], []
-    for path in map(Path, paths):
+    for path in map(expanded, paths):
         found, y = _read(path, readers)
         if not any(len(one) for one in found):
             raise DataError(f"{place(path)} holds no sequences")

@@ -7,7 +7,7 @@ from recurra import config
 from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
-from recurra.training.config import TrainingConfig
+from recurra.training.config import TrainingConfig, with_lengths
 
 
 @dataclass(frozen=True)
@@ -102,4 +102,4 @@ def settings(**overrides) -> dict[str, Any]:
 
     Raises ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
     """
-    return config.make_parts(CONFIGS, DEFAULTS | overrides)
+    return config.make_parts(CONFIGS, with_lengths(DEFAULTS, overrides))

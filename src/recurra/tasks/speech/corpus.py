@@ -7,7 +7,6 @@ So a run can go on where its recordings are gone, or were arrays.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,7 @@ def build(
                 report((number + 1) / len(examples))
     texts = [text for _, text in examples]
     index = {"rate": rate, "valid": len(valid), "sha256": _sum(folder / SOUNDS), "starts": starts, "texts": texts}
-    files.write(folder / INDEX, json.dumps(index, ensure_ascii=False))
+    files.write(folder / INDEX, files.to_json(index))
     return Corpus(folder, rate, starts, texts, len(valid), index["sha256"])
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.tasks.files import TABLES, read_table
+from recurra.paths import expanded, walk
+from recurra.tasks.files import TABLES, read_table, text_of
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -14,7 +15,7 @@ def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
     path: a CSV or TSV file with the columns `path`, from the file's own folder, and `text`; or a folder in which each
     sound has a text file of the same name beside it (a.wav, a.txt). DataError, with the line, for what is not so.
     """
-    path = Path(path)
+    path = expanded(path)
     if path.is_dir():
         return _folder(path)
     if path.suffix.lower() not in TABLES:
@@ -45,18 +46,20 @@ def _table(path: Path) -> list[tuple[Path, str]]:
     return examples
 
 
-def _folder(folder: Path) -> list[tuple[Path, str]]:
-    sounds = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUNDS)
+def sounds_in(folder: Path) -> list[Path]:
+    """The sounds in a folder and below it, by name. DataError where there are none."""
+    sounds = [path for path in walk(folder) if path.suffix.lower() in SOUNDS]
     if not sounds:
         raise DataError(f"the folder {folder} has no sound files ({', '.join(SOUNDS)})")
+    return sounds
+
+
+def _folder(folder: Path) -> list[tuple[Path, str]]:
+    sounds = sounds_in(folder)
     examples = []
     for sound in sounds:
         try:
-            examples.append((sound, sound.with_suffix(".txt").read_text("utf-8-sig")))
-        except OSError as error:
-            raise DataError(
-                f"{sound} has no text beside it: {sound.with_suffix('.txt').name} cannot be read ({error.strerror})"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{sound.with_suffix('.txt')} is not UTF-8: {error}") from error
+            examples.append((sound, text_of(sound.with_suffix(".txt"))))
+        except DataError as error:
+            raise DataError(f"the text of {sound} is expected beside it: {error.marked}") from error
     return examples

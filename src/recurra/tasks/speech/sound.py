@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from recurra import files
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
+from recurra.paths import expanded, for_libraries
 
-BLOCK = 1 << 16  # samples read at once
+BLOCK = 1 << 16  # samples of each channel read at once; of more than eight, fewer
 LOWEST, HIGHEST = 1000, 384_000  # samples a second
 LOUDEST = 8.0  # floats are meant to stay within 1; some files go a little beyond
 _UNKNOWN = 0x7FFF0000  # a WAV file that was written to a pipe says it is this long, or longer, or empty
@@ -40,7 +42,7 @@ def read(sound: Any, rate: int | None = None) -> tuple[int, Iterator[np.ndarray]
     ShapeError, DtypeError and ConfigError for an array of another form: some of them only while blocks are read.
     """
     if isinstance(sound, str | Path):
-        return _file(Path(sound))
+        return _file(expanded(sound))
     if rate is None:
         raise ConfigError("an array has no sampling rate of its own; give it: rate=16000")
     return check_rate(rate), _array(sound)
@@ -89,11 +91,13 @@ def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
         raise DataError(f"there is no file {path}")
     if not path.stat().st_size:
         raise DataError(f"{path} is empty: it has no bytes")
-    try:
-        file = soundfile.SoundFile(str(path))
-    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats, which say no rate
-        reason = getattr(error, "error_string", "it has no header").strip().rstrip(".")
-        raise DataError(f"{path} cannot be read as sound ({reason}); expected WAV or FLAC") from error
+    with files.decoding(path, "sound"):
+        try:
+            with for_libraries(path) as name:
+                file = soundfile.SoundFile(name)
+        except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats, which say no rate
+            reason = getattr(error, "error_string", "it has no header").strip().rstrip(".")
+            raise DataError(f"{path} cannot be read as sound ({reason}); expected WAV or FLAC") from error
     try:
         _check_length(path, file)
     except DataError:
@@ -127,13 +131,14 @@ def _ends_with_a_page(path: Path) -> bool:
 
 
 def _blocks(path: Path, file: Any, error_type: type) -> Iterator[np.ndarray]:
-    done = 0
+    done, length = 0, BLOCK * 8 // max(8, file.channels)
     with file:
         while done < file.frames:
-            try:
-                block = file.read(BLOCK, dtype="float32", always_2d=True)
-            except error_type as error:
-                raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate)) from error
+            with files.decoding(path, "sound"):
+                try:
+                    block = file.read(length, dtype="float32", always_2d=True)
+                except error_type as error:
+                    raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate)) from error
             if not len(block):
                 raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate))
             done += len(block)

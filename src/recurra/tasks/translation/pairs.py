@@ -1,6 +1,5 @@
 """Pairs of texts: from files, checked, and as ids."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, DtypeError
-from recurra.tasks.files import lines_of, place
+from recurra.tasks.files import bytes_of, lines_of, place
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 Pair = tuple[str, str]
@@ -42,10 +41,8 @@ def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> 
 def read_lines(path: str | Path) -> list[str]:
     """The lines of a UTF-8 file, of - for standard input. DataError where it cannot be read."""
     try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+        content = bytes_of(path)
         return lines_of(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{place(path)}: {error.strerror or error}; name a file with a pair on each line") from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(f"{place(path)}, line {line}: this is not UTF-8; save it as UTF-8 and read it again") from error

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from recurra.errors import ConfigError, DataError, ShapeError, setting
-from recurra.fitting.lifecycle import How, Listener, Report
+from recurra.fitting.lifecycle import How, Listener, Report, longer
 from recurra.fitting.split import Halves
 from recurra.tasks.video import config
 from recurra.tasks.video.base import Examples, Seen, VideoEstimator, origin
@@ -91,14 +91,19 @@ class VideoClassifier(VideoEstimator):
         quiet: bool | None = None,
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
+        epochs: int = 0,
+        more_minutes: float | None = None,
     ) -> Self:
         """Continue a fit that was stopped, to the bits it would have had: `VideoClassifier.resume(folder, clips, labels)`.
 
         clips, labels, validation_data: the same as they were; others are a DataError. Clips and labels are left out where both
-        were paths. A finished run is only opened. RunError where the folder is damaged, holds no run, or its data is not found.
+        were paths. A finished run is only opened, unless `epochs` or `more_minutes` says how much longer to train
+        it. RunError where the folder is damaged, holds no run, or its data is not found.
         """
         data = None if clips is None and labels is None else (clips, labels)
-        return cls._resume(folder, data, validation_data, How(folder, quiet, listeners, stop))
+        return cls._resume(
+            folder, data, validation_data, How(folder, quiet, listeners, stop, longer(epochs, more_minutes))
+        )
 
     # What is its own in the lifecycle
 

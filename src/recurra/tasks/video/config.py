@@ -73,6 +73,8 @@ class ClipsConfig:
     """Frames from files are read without colour."""
     every: Count = 1
     """Of each file every so many frames are read: 2 takes the first, third, fifth ..."""
+    clip_memory: Annotated[int, Range(1, words="{} MB")] = 256
+    """MB of memory that reading one clip may take; what would take more is refused before it does."""
     crop: Annotated[int, Range(0, words="{} pixels")] = 0
     """Training sees random squares of this side, in pixels, in place of whole frames (predictor). 0 = whole frames."""
     mirror: bool = False

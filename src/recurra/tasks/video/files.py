@@ -1,20 +1,28 @@
 """Frames from files: folders of images, animated GIFs, NumPy arrays, videos."""
 
+import math
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from recurra import files
 from recurra.errors import ConfigError, DataError, setting
+from recurra.paths import expanded
 from recurra.tasks.video import per_clip
 from recurra.tasks.video.config import ClipsConfig
 
 IMAGES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"))
 VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".ogv", ".wmv"))
 CLIPS = VIDEOS | {".gif", ".npy"}
-MOST = 4 * 2**30
-"""Bytes of pixels in one file: a clip is held in memory, and a long video would not fit."""
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,ogg,asf,flv"
+"""Those that FFmpeg may find a video in. Playlists are not among them: they have it open other files and addresses."""
+_MB = 1_000_000
+# Bytes that reading one pixel takes, beside the frames that were read: of an image the palette, the colours, and the page
+# before; of a video its decoder's frames too.
+_IMAGE, _VIDEO = 8, 24
 
 
 def find(path: str | Path) -> list[Path]:
@@ -22,7 +30,7 @@ def find(path: str | Path) -> list[Path]:
 
     DataError where there is nothing.
     """
-    path = Path(path)
+    path = expanded(path)
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -44,26 +52,37 @@ def read(path: Path, config: ClipsConfig) -> np.ndarray:
         return _read_array(path, config)
     reader = _read_images if path.is_dir() or suffix in IMAGES | {".gif"} else _read_video
     frames, total = [], 0
-    for frame in reader(path, config):
+
+    def check(width: int, height: int, each: int) -> None:
+        _check_size(path, config, f"frame {len(frames) + 1} of {width}×{height}", total + each * width * height)
+
+    for frame in reader(path, config, check):
         if frames and frame.shape != frames[0].shape:
             raise DataError(
                 f"{path}: frame {len(frames) + 1} is {_size(frame)}, but the first is {_size(frames[0])};"
                 " frames of a clip have one size and as many colours"
             )
         frames.append(frame)
-        total += frame.nbytes
-        if total > MOST:
-            raise DataError(
-                f"{path} has more than {len(frames) - 1:,} frames of {_size(frame)}, which is {MOST / 2**30:.0f} GiB of pixels;"
-                f" read fewer or smaller ones, with {setting('shorter_side')}, {setting('grey')} or "
-                f"{setting('every')}, or cut it"
-            )
+        total += 2 * frame.nbytes  # once here, and once more where they are put together
     if not frames:
         raise DataError(f"{path} has no frames in it")
     clip = np.stack(frames)
     if suffix == ".gif" and (clip == clip[..., :1]).all():  # the format has palettes and no grey
         clip = clip[..., :1]
     return clip
+
+
+def _check_size(path: Path, config: ClipsConfig, what: str, needed: int) -> None:
+    """DataError where reading takes more memory than the settings allow."""
+    if needed > config.clip_memory * _MB:
+        raise _too_large(path, config, f"{what} would take the clip to {needed / _MB:,.0f} MB of memory")
+
+
+def _too_large(path: Path, config: ClipsConfig, what: str) -> DataError:
+    return DataError(
+        f"{path}: {what}; {setting('clip_memory', config.clip_memory)} allows {config.clip_memory:,} MB. Read fewer or smaller"
+        f" frames, with {setting('every')}, {setting('shorter_side')} or {setting('grey')}, or raise that limit"
+    )
 
 
 def _images(folder: Path) -> list[Path]:
@@ -80,18 +99,35 @@ def _by_number(path: Path) -> tuple:
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name))
 
 
-def _read_images(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
+def _read_images(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
+    """check: called with the width and height of a picture and the bytes of each pixel, before it takes them."""
+    for place in (_images(path) if path.is_dir() else [path])[:: config.every if path.is_dir() else 1]:
+        with files.source(place) as file:
+            yield from _pages(place, file, config, check, whole=not path.is_dir())
+
+
+def _pages(path: Path, file: BinaryIO, config: ClipsConfig, check, whole: bool) -> Iterator[np.ndarray]:
+    """The pictures of a file; of one in a folder of images, which is a frame itself, the first alone."""
     from PIL import Image, ImageSequence
 
-    for file in (_images(path) if path.is_dir() else [path])[:: config.every if path.is_dir() else 1]:
-        try:
-            with Image.open(file) as image:
-                pages = ImageSequence.Iterator(image) if not path.is_dir() else [image]
-                for number, page in enumerate(pages):
-                    if path.is_dir() or number % config.every == 0:
-                        yield _pixels(page, config)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"{file} is not an image that can be read: {error}") from error
+    every = config.every if whole else 1
+
+    limit = Image.MAX_IMAGE_PIXELS
+    # Some formats allocate a page when they go to it, which is before anybody has seen its size.
+    Image.MAX_IMAGE_PIXELS = config.clip_memory * _MB // _IMAGE
+    try:
+        with files.decoding(path, "image"):
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            try:
+                with Image.open(file) as image:
+                    for number, page in enumerate(ImageSequence.Iterator(image) if whole else [image]):
+                        check(*page.size, _IMAGE)
+                        if number % every == 0:
+                            yield _pixels(page, config)
+            except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+                raise _too_large(path, config, "a picture in it is too large") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _pixels(image: Any, config: ClipsConfig) -> np.ndarray:
@@ -107,33 +143,37 @@ def _pixels(image: Any, config: ClipsConfig) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _read_video(path: Path, config: ClipsConfig) -> Iterator[np.ndarray]:
+def _read_video(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
+    """check: as in `_read_images`."""
     try:
         import av
     except ImportError as error:
         raise ConfigError("reading videos needs PyAV. Install it: pip install 'recurra[video]'") from error
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise DataError(f"{path} has no pictures in it; expected a video")
-            if cut := per_clip.missing(path):
-                raise DataError(
-                    f"{path} is cut off: it has {cut[0]:,} of the {cut[1]:,} bytes that it tells of; copy it again, or keep"
-                    f" what there is: ffmpeg -i {path.name} -c copy rest{path.suffix}"
-                )
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            for number, frame in enumerate(container.decode(stream)):
-                if number % config.every == 0:
-                    width, height = _smaller(frame.width, frame.height, config)
-                    frame = frame.reformat(width, height, "gray" if config.grey else "rgb24")
-                    pixels, turn = frame.to_ndarray(), getattr(frame, "rotation", 0)  # an old PyAV tells none
-                    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-                    yield pixels if turn % 90 else np.ascontiguousarray(np.rot90(pixels, turn // 90))
-    except (av.error.FFmpegError, OSError) as error:
-        raise DataError(
-            f"{path} is not a video that can be read: {getattr(error, 'strerror', None) or error}"
-        ) from error
+    options = {"format_whitelist": FORMATS, "max_pixels": str(config.clip_memory * _MB // _VIDEO)}
+    how = {"options": options, "metadata_errors": "replace", "io_open": _refuse_to_open}
+    with files.source(path) as file, files.decoding(path, "video"), av.open(file, **how) as container:
+        if not container.streams.video:
+            raise DataError(f"{path} has no pictures in it; expected a video")
+        if cut := per_clip.missing(path):
+            raise DataError(
+                f"{path} is cut off: it has {cut[0]:,} of the {cut[1]:,} bytes that it tells of; copy it again, or keep"
+                f" what there is: ffmpeg -i {path.name} -c copy rest{path.suffix}"
+            )
+        stream = container.streams.video[0]
+        check(stream.width, stream.height, _VIDEO)
+        stream.thread_type = "AUTO"
+        for number, frame in enumerate(container.decode(stream)):
+            check(frame.width, frame.height, _VIDEO)
+            if number % config.every == 0:
+                width, height = _smaller(frame.width, frame.height, config)
+                frame = frame.reformat(width, height, "gray" if config.grey else "rgb24")
+                pixels, turn = frame.to_ndarray(), getattr(frame, "rotation", 0)  # an old PyAV tells none
+                pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+                yield pixels if turn % 90 else np.ascontiguousarray(np.rot90(pixels, turn // 90))
+
+
+def _refuse_to_open(url: str, *_: Any) -> None:
+    raise ValueError(f"it has another file opened, {url!r}")
 
 
 def _smaller(width: int, height: int, config: ClipsConfig) -> tuple[int, int]:
@@ -144,26 +184,36 @@ def _smaller(width: int, height: int, config: ClipsConfig) -> tuple[int, int]:
 
 
 def _read_array(path: Path, config: ClipsConfig) -> np.ndarray:
-    try:
-        with open(path, "rb") as file:
-            start = file.read(6)
-            file.seek(0)
-            if start[:2] == b"PK":
-                why = "it holds several arrays; expected one, (frames, height, width[, colours])"
-            elif start != b"\x93NUMPY":
-                why = "it does not begin as such files do. Write one with numpy.save"
-            else:
-                frames, why = np.load(file, allow_pickle=False), ""
-    except OSError as error:
-        why = error.strerror or str(error)
-    except (ValueError, EOFError) as error:  # NumPy's words would tell to load objects, which can run code
-        objects = "allow_pickle" in str(error)
-        why = "it holds Python objects; expected numbers" if objects else "it is cut off or damaged. Write it again"
-    if why:
-        raise DataError(f"{path} is not an array of numbers that can be read: {why}")
-    if frames.ndim not in (3, 4):
-        raise DataError(f"{path} holds {frames.shape}; expected (frames, height, width[, colours])")
+    with files.source(path, most=1 << 60) as file:
+        start = file.read(6)
+        if start[:2] == b"PK":
+            raise _no_array(path, "it holds several arrays; expected one, (frames, height, width[, colours])")
+        if start != b"\x93NUMPY":
+            raise _no_array(path, "it does not begin as such files do. Write one with numpy.save")
+        shape, _, dtype = _array_header(path, file)
+        if dtype.hasobject:  # NumPy's words would tell to load objects, which can run code
+            raise _no_array(path, "it holds Python objects; expected numbers")
+        needed = math.prod(shape) * dtype.itemsize
+        if needed > path.stat().st_size - file.tell():
+            raise _no_array(path, f"it is cut off or damaged: {shape} {dtype} is longer than the file. Write it again")
+        if len(shape) not in (3, 4):
+            raise DataError(f"{path} holds {shape}; expected (frames, height, width[, colours])")
+        _check_size(path, config, f"{shape} {dtype}", needed)
+        file.seek(0)
+        with files.decoding(path, "array of numbers"):
+            frames = np.load(file, allow_pickle=False)
     return _array_pixels(frames[:: config.every], config)
+
+
+def _array_header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    file.seek(0)
+    read = {1: np.lib.format.read_array_header_1_0}
+    with files.decoding(path, "array of numbers"):
+        return read.get(np.lib.format.read_magic(file)[0], np.lib.format.read_array_header_2_0)(file)
+
+
+def _no_array(path: Path, why: str) -> DataError:
+    return DataError(f"{path} is not an array of numbers that can be read: {why}")
 
 
 def _array_pixels(frames: np.ndarray, config: ClipsConfig) -> np.ndarray:

@@ -78,7 +78,7 @@ def _mean_loss(scores: list[Tensor], targets: Tensor) -> Tensor:
 
 def scores_of(model: ClipClassifier, clips: Clips) -> list[Tensor]:
     """What the model says of clips: for each label (clips, classes), on the CPU."""
-    found = [torch.zeros(len(clips), count) for count in model.classes]
+    found = [torch.zeros(len(clips), count, dtype=torch.float32) for count in model.classes]
     order = np.argsort([len(clip) for clip in clips], kind="stable")
     with torch.no_grad():
         for start in range(0, len(order), READ):

@@ -62,7 +62,7 @@ def test_what_cells_of_a_file_are_follows_from_their_use(tmp_path):
     assert panel.static == [[7.0, "007"]]
     assert (form.out(panel.stamps()).tolist(), form.stamps) == ([5, 6, 7], "int")
     for broken, message in (
-        (text.replace("-2.5", "2,5"), "cannot be read"),
+        (text.replace("-2.5", "2,5"), "is damaged, or no table"),
         (text.replace("-2.5", "x"), r"the column 'y' holds text; expected numbers \(row 2 has 'x'\)"),
         (text.replace("\n1,7", "\n,7"), "the column 'unique_id' has empty cells"),
         (text.replace("\n1,7", "\n1,"), "the column 'ds' has 1 empty cells"),

@@ -191,7 +191,7 @@ def test_files_that_cannot_be_read(tmp_path):
     ):
         frames.load(tmp_path / "table.xlsx")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(DataError, match=r"cut\.parquet cannot be read: "):
+    with pytest.raises(DataError, match=r"cut\.parquet is damaged, or no table: "):
         frames.load(tmp_path / "cut.parquet")
     with pytest.raises(ConfigError, match=r"out\.txt: forecasts are written as \.csv or \.parquet"):
         frames.write(pl.DataFrame({"y": [1]}), tmp_path / "out.txt")

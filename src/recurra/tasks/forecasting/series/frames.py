@@ -7,6 +7,7 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
+from recurra.paths import expanded, for_libraries
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
@@ -20,7 +21,7 @@ _TABLES = (".csv", ".parquet")
 
 def load(path: str | Path) -> Any:
     """The frame in a CSV or Parquet file. DataError where it cannot be read."""
-    path = Path(path)
+    path = expanded(path)
     try:
         import pyarrow
         from pyarrow import csv, parquet
@@ -28,19 +29,20 @@ def load(path: str | Path) -> Any:
         raise ConfigError("reading CSV and Parquet needs pyarrow: pip install 'recurra[forecast]'") from error
     if path.suffix.lower() not in _TABLES:
         raise DataError(f"{path} is not a table that can be read; expected a .csv or a .parquet file")
+    if path.suffix.lower() == ".parquet":
+        with files.source(path) as file, files.decoding(path, "table"):
+            return parquet.read_table(file)
     try:
-        if path.suffix.lower() == ".parquet":
-            return parquet.read_table(path)
-        with csv.open_csv(path) as reader:
+        with files.source(path) as file, files.decoding(path, "table"), csv.open_csv(file) as reader:
             names = reader.schema.names
         kinds = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
-        return columns.as_text(csv.read_csv(path, convert_options=kinds))
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}") from error
-    except (pyarrow.ArrowException, OSError) as error:
-        if "UTF8" in str(error):
+        with files.source(path) as file, files.decoding(path, "table"):
+            table = csv.read_csv(file, convert_options=kinds)
+    except DataError as error:
+        if "UTF8" in str(error.__cause__):
             raise DataError(f"{path} has bytes that are no text; is the file not UTF-8? save it as that") from error
-        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        raise
+    return columns.as_text(table)
 
 
 def writable(path: str | Path) -> Path:
@@ -55,8 +57,8 @@ def write(frame: Any, path: str | Path) -> None:
     """Write a frame as .csv or .parquet, by the path's ending, whole or not at all."""
     path = writable(path)
     frame = columns.library().from_native(frame, eager_only=True)
-    with files.replacing_output(path) as part:
-        frame.write_csv(str(part)) if path.suffix.lower() == ".csv" else frame.write_parquet(str(part))
+    with files.replacing_output(path) as part, for_libraries(part) as name:
+        frame.write_csv(name) if path.suffix.lower() == ".csv" else frame.write_parquet(name)
 
 
 def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> Series:
