@@ -52,7 +52,8 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
     from recurra.generation.sampling import generate, seeded
 
     model = _opened(run or newest_run())
-    config = seeded(GenerationConfig(**{"context": model.config.context, **settings}))
+    own = {"context": model.config.context, "stop_at_document_end": model.items}
+    config = seeded(GenerationConfig(**{**own, **settings}))
     prompt = _read(prompt_file) if prompt_file else prompt or ""
     streaming = not (as_json or output or probabilities or config.beam or config.samples > 1)
     if streaming:

@@ -15,7 +15,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "config": "DataConfig",
         "documents": "Document Documents text_document",
         "files": "read_documents",
-        "corpus": "Corpus build_corpus gather",
+        "corpus": "Corpus as_items build_corpus gather",
         "fetch": "CorpusInfo",
         "corpora": "corpus_path corpus_text",
         "streams": "Batch Evaluation Streams",

@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from recurra.config import HeldOut, Range, check
+from recurra.config import Fraction, HeldOut, Range, check
 from recurra.errors import ConfigError, setting
 
 
@@ -30,6 +30,14 @@ class DataConfig:
     reset_documents: bool = True
     """Where a new document starts, drop the state (with several files)."""
 
+    fresh_starts: Fraction = 0.05
+    """Part of the windows in which a stream starts from a zero state, at the beginning of a line: so a model knows such starts
+    (mode streams only)."""
+
+    items: str = "auto"
+    """Texts that are lists: line = each line is an item; or the line that stands between items, such as %; off = no list;
+    auto = found from the text, and reported. Items are shuffled, each starts from a zero state, and is written as a whole."""
+
     encoding: str = "utf-8"
     """How the files' bytes become characters: utf-8, utf-16, latin-1, cp1252, gb18030, shift_jis ..."""
 
@@ -38,6 +46,10 @@ class DataConfig:
 
     def __post_init__(self):
         check(self)
+        if not self.items or self.items != self.items.strip():
+            raise ConfigError(
+                f"{setting('items')} is {self.items!r}; expected auto, off, line, or the line between items, such as %"
+            )
         if self.mode == "streams" and self.stride != 1:
             raise ConfigError(
                 f"{setting('stride')} is {self.stride}, which has no effect with "

@@ -21,6 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from recurra import files
+from recurra.data import items
 from recurra.data.config import DataConfig
 from recurra.data.documents import Document, Documents
 from recurra.data.files import read_documents
@@ -59,6 +60,11 @@ class Corpus:
         return self.info["documents"]
 
     @property
+    def items(self) -> str:
+        """What ends an item, where the text is a list: "\\n", or the separator line; else ""."""
+        return self.info.get("items", "")
+
+    @property
     def train(self) -> np.ndarray:
         """The ids to train on: a view of the first part."""
         return self.ids[: self.info["train"]]
@@ -73,6 +79,8 @@ class Corpus:
         """Sentences on what was replaced or left out, for the user; often none."""
         replaced, skipped = self.info["replaced"], self.info["skipped"]
         notes = [f"{name}: {n:,} invalid byte sequences became U+FFFD" for name, n in replaced.items()]
+        if self.items:
+            notes.insert(0, items.note(self.documents, self.items))
         if skipped:
             notes.append("files left out: " + ", ".join(f"{n:,} {why}" for why, n in skipped.items()))
         return notes
@@ -120,11 +128,12 @@ def build_corpus(
     folder, text, data = Path(folder), text or TextConfig(), data or DataConfig()
     documents = gather(source, data)
     _require_text(documents)
+    documents, end = as_items(documents, data)
     learned = len(documents)
     if validation is not None:
         held = gather(validation, data)
         _require_text(held)
-        documents = documents + held
+        documents = documents + (items.split(held, end) if end else held)
     several = len(documents) > 1
     passes = 1 if vocabulary or text.unit == "byte" else 2
     report = _Report(progress, passes * sum(d.size for d in documents))
@@ -137,6 +146,7 @@ def build_corpus(
         with tempfile.TemporaryDirectory(prefix=".corpus-", dir=folder) as place:
             with _written(Path(place, "corpus.bin")) as file:
                 info, ends = _write_ids(file, documents, vocabulary, report)
+            info["items"] = end
             info["train"] = split(info["count"], data.validation) if validation is None else ends[learned - 1]
             with _written(Path(place, "vocabulary.json")) as file:
                 file.write(vocabulary.to_json().encode())
@@ -151,6 +161,12 @@ def build_corpus(
             f"It needs up to {needed:,} MB; make room, or name another folder"
         ) from None
     return Corpus.open(folder)
+
+
+def as_items(documents: Documents, data: DataConfig) -> tuple[Documents, str]:
+    """The documents, or the items where they are a list; and what ends an item, "" where they are none."""
+    end = items.separator(documents, data.items)
+    return (documents if documents.separator or not end else items.split(documents, end)), end
 
 
 def gather(source: Source, data: DataConfig) -> Documents:
@@ -206,7 +222,7 @@ def _write_ids(
         "sha256": digest.hexdigest(),
         "characters": report.characters,
         "documents": len(documents),
-        "sources": [_known(d.name) for d in documents[:1000]],
+        "sources": list(dict.fromkeys(_known(d.name) for d in documents[:1000])),
         "replaced": {_known(d.name): d.replaced for d in documents if d.replaced},
         "skipped": dict(documents.skipped),
     }, ends

@@ -100,11 +100,12 @@ class Document:
 
 
 class Documents(list[Document]):
-    """The documents of some paths; `skipped` counts the files that were left out of folders, by reason."""
+    """The documents of some paths; `skipped` counts the files that were left out of folders, by reason; `separator` is what
+    stood between them, where they are the items of a list."""
 
-    def __init__(self, documents: Iterable[Document] = (), skipped: Counter[str] | None = None):
+    def __init__(self, documents: Iterable[Document] = (), skipped: Counter[str] | None = None, separator: str = ""):
         super().__init__(documents)
-        self.skipped = Counter() if skipped is None else skipped
+        self.skipped, self.separator = Counter() if skipped is None else skipped, separator
 
     def __add__(self, other: "Documents") -> "Documents":
         return Documents([*self, *other], self.skipped + other.skipped)

@@ -79,23 +79,52 @@ class Streams(_Passages):
     ids: (tokens,) integers.  batch_size: streams, over all processes; a short text gets fewer (see `fit`).
     window: tokens; the whole text where it is shorter.  eod: id of the end-of-document token, for the resets.
     rank, world: this process gets rows rank·B/world to (rank+1)·B/world of the batch that one process would get.
+    fresh: part of the windows, drawn by `seed`, epoch and number of the window, in which a row starts anew at a token before
+    which one of `line_ends` stands: (vocabulary,) bool.
 
     Passages have equal lengths: at most B - 1 tokens at the text's end are not used.
     DataError where there are not two tokens; ConfigError where batch_size is not a multiple of world.
     """
 
-    def __init__(self, ids, batch_size: int, window: int, eod: int | None = None, rank: int = 0, world: int = 1):
+    def __init__(
+        self,
+        ids,
+        batch_size: int,
+        window: int,
+        eod: int | None = None,
+        rank: int = 0,
+        world: int = 1,
+        *,
+        fresh: float = 0.0,
+        line_ends: np.ndarray | None = None,
+        seed: int = 1,
+    ):
         super().__init__(ids, batch_size, window, eod, rank, world)
+        self.fresh, self.line_ends, self.seed = fresh if line_ends is not None else 0.0, line_ends, seed
         # Two views on the ids: nothing is copied before a window is asked for.
         self._inputs = ids[: self.tokens].reshape(self.batch_size, self.length)[self.rows]
         self._targets = ids[1 : self.tokens + 1].reshape(self.batch_size, self.length)[self.rows]
 
-    def batch(self, i: int) -> Batch:
+    def batch(self, i: int, epoch: int = 0) -> Batch:
         """Window i of this process' streams."""
         span = self._span(i)
         inputs, targets = self._inputs[:, span].astype(np.int64), self._targets[:, span].astype(np.int64)
         resets = None if self.eod is None else self._resets(self._places(i))
+        if self.fresh:
+            resets = self._started_anew(inputs, i, epoch, resets)
         return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), resets)
+
+    def _started_anew(self, inputs: np.ndarray, i: int, epoch: int, resets: torch.Tensor | None) -> torch.Tensor | None:
+        """`resets`, and the first line's beginning in some of the rows, the same however many processes there are."""
+        drawn = np.random.default_rng((self.seed, epoch, i)).random(self.batch_size)[self.rows] < self.fresh
+        rows = np.flatnonzero(drawn)
+        begins = np.zeros(inputs.shape, bool)
+        begins[rows, 1:] = self.line_ends[inputs[rows, :-1]]
+        rows = rows[begins[rows].any(1)]
+        if len(rows):
+            resets = torch.zeros(inputs.shape, dtype=torch.bool) if resets is None else resets
+            resets[torch.from_numpy(rows), torch.from_numpy(begins[rows].argmax(1))] = True
+        return resets
 
 
 class Evaluation(_Passages):

@@ -87,9 +87,10 @@ def _unpacked(kind: Any, value: Any, folder: Path, name: str = "") -> Any:
         return kind.read(folder / name)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
+        needed = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
+        if not isinstance(value, dict) or not needed <= value.keys() <= hints.keys():
             raise ValueError(f"expected {', '.join(hints)}, not {_short(value)}")
-        return kind(**{one: _unpacked(hint, value[one], folder, one) for one, hint in hints.items()})
+        return kind(**{one: _unpacked(hints[one], part, folder, one) for one, part in value.items()})
     if kind is np.ndarray:
         return np.array(value["values"], dtype=np.dtype(value["dtype"]))
     if typing.get_origin(kind) in (tuple, list):

@@ -49,7 +49,10 @@ class GenerationConfig:
     keep_prompt: bool = True
     """Whether the text begins with the prompt."""
     stop_at_document_end: bool = False
-    """Whether to stop where the model ends the document; otherwise it goes on with the next one."""
+    """Whether to stop where the model ends the document; otherwise it goes on with the next one. A model of items stops."""
+    start: Literal["warm", "zero"] = "warm"
+    """Where writing begins: warm = as if it went on from a place of the training text, some hundred characters that the run
+    keeps, which are not part of the result; zero = from a zero state, where first characters are poorer."""
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     """What the engine multiplies in: bfloat16 and int8 are faster and a little coarser; int8 gives the same text everywhere."""
     context: Annotated[int, Range(0, words="{} tokens", form=4096)] = 0

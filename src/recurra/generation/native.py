@@ -17,13 +17,16 @@ _STEPS = (1, 8, 64, 256)
 _ERRORS = {abi.NOT_FINITE: NOT_FINITE, abi.NOTHING_LEFT: NOTHING_LEFT}
 
 
-def pieces(engine, vocabulary, prompt: str, ids: np.ndarray, config: GenerationConfig, at_once: int) -> Iterator[Piece]:
+def pieces(
+    engine, vocabulary, prompt: str, ids: np.ndarray, config: GenerationConfig, at_once: int, own: int = 0
+) -> Iterator[Piece]:
     """Each sample's pieces, in the order of `reference.pieces`. engine: a `recurra.engine.Engine`; the rest as there."""
     check_size(engine.tokens, vocabulary)
     common = _Common(vocabulary, config)
     for first in range(0, config.samples, at_once):
         start = _read(engine, ids[0], vocabulary, config)
-        texts = [_Text(engine, common, k, ids[0], start) for k in range(first, min(first + at_once, config.samples))]
+        samples = range(first, min(first + at_once, config.samples))
+        texts = [_Text(engine, common, k, ids[0], own or len(ids[0]), start) for k in samples]
         if config.keep_prompt and prompt:
             yield from (Piece(text.sample, prompt) for text in texts)
         turn = 0
@@ -88,7 +91,7 @@ class _Common:
 class _Text:
     """One sample on its way."""
 
-    def __init__(self, engine, common: _Common, sample: int, ids: np.ndarray, start: np.ndarray):
+    def __init__(self, engine, common: _Common, sample: int, ids: np.ndarray, own: int, start: np.ndarray):
         config = common.config
         self.sample, self.common, self.start = sample, common, start
         self.writer = Writer(common.vocabulary, config)
@@ -101,7 +104,7 @@ class _Text:
         self.row.point("pause", common.pause)
         self.row.point("units", common.units)
         if config.repetition_penalty != 1:
-            recent = ids[-config.repetition_window :]
+            recent = ids[-min(own, config.repetition_window) :]
             ring = self.row.point("recent", np.zeros(config.repetition_window, np.int64))
             ring[: len(recent)] = recent
             self.row.call.window, self.row.call.recent_count = config.repetition_window, len(recent)

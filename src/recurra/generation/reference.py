@@ -13,10 +13,13 @@ from recurra.generation.tokens import allowed, biases
 from recurra.generation.writer import Piece, Writer
 
 
-def pieces(model, vocabulary, prompt: str, ids: np.ndarray, config: GenerationConfig, at_once: int) -> Iterator[Piece]:
-    """Each sample's pieces as they are drawn. ids: the tokens (1, T) to start from. at_once: samples side by side."""
+def pieces(
+    model, vocabulary, prompt: str, ids: np.ndarray, config: GenerationConfig, at_once: int, own: int = 0
+) -> Iterator[Piece]:
+    """Each sample's pieces as they are drawn. ids: the tokens (1, T) to start from, of which `own` are
+    the prompt's. at_once: samples side by side."""
     for first in range(0, config.samples, at_once):
-        rows = [_Row(vocabulary, config, k, ids[0]) for k in range(first, min(first + at_once, config.samples))]
+        rows = [_Row(vocabulary, config, k, ids[0, -own:]) for k in range(first, min(first + at_once, config.samples))]
         session = Session(model, context=config.context, eod=vocabulary.eod)
         if config.keep_prompt and prompt:
             yield from (Piece(row.sample, prompt) for row in rows)

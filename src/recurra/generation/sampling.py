@@ -11,7 +11,7 @@ from recurra.errors import ConfigError, setting
 from recurra.generation.choice import way
 from recurra.generation.config import GenerationConfig
 from recurra.generation.random import fresh_seed
-from recurra.generation.tokens import prompt_ids
+from recurra.generation.tokens import warm_ids
 from recurra.generation.writer import Piece, Sample, collect
 
 # This many samples run side by side; more are done in turns, so that memory stays bounded.
@@ -24,7 +24,8 @@ def stream(model, vocabulary, prompt: str = "", config: GenerationConfig | None 
     model: a LanguageModel, a `recurra.engine.Engine`, or any `model(ids (B, T) int64, state) -> (scores (B, T, V), state)`;
         where the vocabulary has an end-of-document token, also `model(ids, state, resets (B, T) bool)`.
     prompt: what the text goes on from. Empty: the end of a document where the vocabulary has one, else a
-        newline, else the first token; that start is not part of the text.
+        newline, else the first token; that start is not part of the text. Before it, the model's `prelude` is read, if it has
+        one and `start` is "warm".
     config, options: a GenerationConfig, or its fields by name.
 
     Memory does not grow with the length. Several streams on one model do not disturb each other, and each
@@ -35,15 +36,15 @@ def stream(model, vocabulary, prompt: str = "", config: GenerationConfig | None 
     config = _settings(config, options)
     if config.beam:
         raise ConfigError(f"{setting('beam', config.beam)} cannot stream: its text is known at the end; use `generate`")
-    ids = prompt_ids(vocabulary, prompt)
+    ids, own = warm_ids(model, vocabulary, prompt, config)
     engine = way(model, config.precision).engine
     if engine is not None:
         from recurra.generation import native
 
-        return native.pieces(engine, vocabulary, prompt, ids, config, _ROWS)
+        return native.pieces(engine, vocabulary, prompt, ids, config, _ROWS, own)
     from recurra.generation import reference
 
-    return reference.pieces(model, vocabulary, prompt, ids, config, _ROWS)
+    return reference.pieces(model, vocabulary, prompt, ids, config, _ROWS, own)
 
 
 def generate(model, vocabulary, prompt: str = "", config: GenerationConfig | None = None, **options) -> list[Sample]:

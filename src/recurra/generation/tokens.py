@@ -12,6 +12,15 @@ def prompt_ids(vocabulary, prompt: str) -> np.ndarray:
     return (ids if ids.size else np.array([_start(vocabulary)]))[None]
 
 
+def warm_ids(model, vocabulary, prompt: str, config: GenerationConfig) -> tuple[np.ndarray, int]:
+    """The same behind the model's prelude, if it has one and is to start there; and how many of the ids are the prompt's."""
+    ids = prompt_ids(vocabulary, prompt)
+    prelude = np.array(getattr(model, "prelude", ()) if config.start == "warm" else (), np.int64)[None]
+    if prelude.size and not prompt and prelude[0, -1] == ids[0, -1]:
+        return prelude, 1  # it ends as a start begins
+    return np.concatenate([prelude, ids], 1), ids.shape[1]
+
+
 def _start(vocabulary) -> int:
     if vocabulary.eod is not None:
         return vocabulary.eod

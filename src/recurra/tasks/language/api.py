@@ -1,10 +1,10 @@
 """Language models in one call: train, resume, load."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recurra.data import text_document
+from recurra.data import Document, text_document
 from recurra.errors import ConfigError
 from recurra.fitting import folders
 from recurra.fitting.lifecycle import How
@@ -17,7 +17,7 @@ def train(
     out: str | Path | None = None,
     preset: str = "default",
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     validation_data: Any = None,
     init_from: str | Path | LanguageModel | None = None,
     new_symbols: str = "grow",
@@ -28,7 +28,7 @@ def train(
 ) -> LanguageModel:
     """Train a language model on a text: `model = train("book.txt", epochs=2)`; then `model.generate("Once ")`.
 
-    source: a file, a folder, the name of a corpus, or several of them; or `text`, the text itself.
+    source: a file, a folder, the name of a corpus, or several of them; or `text`, the text itself, or a list of documents.
     out: a new folder for the run; default runs/<name>-<number>, which becomes `model.folder`.
     preset, overrides: a recipe (see PRESETS), and any field of TextConfig, DataConfig, LanguageConfig, TrainingConfig.
     validation_data: another source, to choose the best weights by, in place of the end of this one.
@@ -42,9 +42,15 @@ def train(
     if (source is None) == (text is None):
         raise ConfigError("give train either `source` (paths, or the name of a corpus) or `text`, the text itself")
     estimator = LanguageEstimator(preset, init_from=init_from, new_symbols=new_symbols, **overrides)
-    source, origin = (text_document(text), None) if source is None else (source, _paths(source))
+    source, origin = (_documents(text), None) if source is None else (source, _paths(source))
     how = How(out, quiet, listeners, stop, name=folders.name_of(name_of(source)))
     return estimator._fit(source, validation_data, how, origin).model
+
+
+def _documents(text: Any) -> Document | list[Document]:
+    if not isinstance(text, list | tuple):
+        return text_document(text)
+    return [text_document(one, f"text {number}") for number, one in enumerate(text, 1)]
 
 
 def _paths(source: Any) -> dict[str, Any] | None:

@@ -4,10 +4,11 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import numpy as np
 import torch
 
 from recurra.config import nearest
-from recurra.data import Corpus, Document, build_corpus, gather
+from recurra.data import Corpus, Document, as_items, build_corpus, gather
 from recurra.errors import ConfigError, setting
 from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
@@ -16,7 +17,10 @@ from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
 from recurra.tasks.language.learned import Text
 from recurra.tasks.language.measure import evaluate
 from recurra.tasks.language.model import LanguageModel
-from recurra.tasks.language.task import LanguageTask
+from recurra.tasks.language.task import LanguageTask, line_ends
+
+PRELUDE = 256
+"""Tokens that are read before a text is written."""
 
 
 class LanguageEstimator(ModelEstimator):
@@ -60,7 +64,7 @@ class LanguageEstimator(ModelEstimator):
         text, config = self.parts["text"], self.parts["data"]
         vocabulary = None
         if self.parent is not None:
-            data = gather(data, config)  # read twice from here on: standard input is there only once
+            data, _ = as_items(gather(data, config), config)  # read twice: standard input is there only once
             vocabulary = finetune.grow(self.parent.vocabulary, data, self.new_symbols)
         with self.reading("reading the text") as report:
             build_corpus(data, folder, text, config, vocabulary, report, validation)
@@ -72,10 +76,10 @@ class LanguageEstimator(ModelEstimator):
         return f"{data.info['sha256']}-{data.info['train']}"
 
     def learn(self, data: Corpus) -> Text:
-        return Text(data.vocabulary)
+        return Text(data.vocabulary, prelude(data), bool(data.items))
 
     def network(self, parts: dict[str, Any], learned: Text) -> LanguageModel:
-        return LanguageModel(learned.vocabulary, parts["model"])
+        return LanguageModel(learned.vocabulary, parts["model"], prelude=learned.prelude, items=learned.items)
 
     def start(self, model: LanguageModel) -> bool:
         if self.parent is not None:
@@ -94,6 +98,21 @@ class LanguageEstimator(ModelEstimator):
 
     def report(self) -> Report:
         return super().report()._replace(next=f"recurra generate {quote(str(self.folder))}")
+
+
+def prelude(corpus: Corpus) -> tuple[int, ...]:
+    """Where writing begins (see `Text.prelude`): the middle of the training text, up to the end of a line; of a list, its first
+    item and the end of it."""
+    ids, vocabulary = corpus.train, corpus.vocabulary
+    if corpus.items:
+        first = np.flatnonzero(ids[: 100 * PRELUDE] == vocabulary.eod)
+        return tuple(ids[: first[0] + 1].tolist()) if len(first) else ()
+    middle = len(ids) // 2
+    ends = np.flatnonzero(line_ends(vocabulary)[ids[middle : middle + 10 * PRELUDE]])
+    if not len(ends):
+        return ()  # a text of one line: nothing of it begins anew
+    end = middle + int(ends[0]) + 1
+    return tuple(ids[max(0, end - PRELUDE) : end].tolist())
 
 
 def name_of(source: Any) -> str:

@@ -7,6 +7,11 @@ from recurra.text import Vocabulary
 
 @dataclass(frozen=True)
 class Text:
-    """The vocabulary."""
+    """The vocabulary, and where writing begins."""
 
     vocabulary: Vocabulary
+    prelude: tuple[int, ...] = ()
+    """Tokens of the training text, up to the beginning of a line or of an item: a text that is read first, so that writing
+    begins as if it went on from there. From the zero state, of which training shows little, first characters are poor."""
+    items: bool = False
+    """Whether the text is a list, of which a sample is one item."""

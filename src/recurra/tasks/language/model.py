@@ -1,6 +1,6 @@
 """The language model: embedding → recurrent stack, or a transformer → softmax."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,20 @@ from recurra.text import Vocabulary
 class LanguageModel(nn.Module):
     """Scores for the next token: `logits, state = model(ids)`; ids (batch, time) → logits (batch, time, tokens).
 
-    vocabulary: what the ids stand for. config: the layers. `folder` is where it was trained or loaded from, if anywhere.
+    vocabulary: what the ids stand for. config: the layers. prelude, items: where writing begins, and whether a sample is one
+    item; see `Text`. `folder` is where it was trained or loaded from, if anywhere.
     """
 
-    def __init__(self, vocabulary: Vocabulary, config: LanguageConfig | None = None):
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        config: LanguageConfig | None = None,
+        *,
+        prelude: Sequence[int] = (),
+        items: bool = False,
+    ):
         super().__init__()
+        self.prelude, self.items = tuple(prelude), items
         config = config or LanguageConfig()
         self.vocabulary, self.config = vocabulary, config
         self.folder: Path | None = None
@@ -99,7 +108,7 @@ class LanguageModel(nn.Module):
         return (piece.text for piece in pieces)
 
     def _options(self, length: int, options: dict[str, Any]) -> dict[str, Any]:
-        return {"length": length, "context": self.config.context} | options
+        return {"length": length, "context": self.config.context, "stop_at_document_end": self.items} | options
 
     def explain(self, precision: str = "float32") -> str:
         """Who writes this model's text, the engine or Python, and why: `print(model.explain())`."""
@@ -107,7 +116,7 @@ class LanguageModel(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, vocabulary.json, model.safetensors."""
-        saved.save(folder, self, SCHEMA, {"model": self.config}, Text(self.vocabulary))
+        saved.save(folder, self, SCHEMA, {"model": self.config}, Text(self.vocabulary, self.prelude, self.items))
 
 
 def _layers(config: LanguageConfig) -> nn.Module:

@@ -14,15 +14,15 @@ from recurra.errors import RunError
 from recurra.fitting import cellfacts, folders, learned
 from recurra.tasks.language.config import CONFIGS, SCHEMA, TRANSFORMER, LanguageConfig
 from recurra.tasks.language.learned import Text
-from recurra.text import Vocabulary
 from recurra.training import names
 
 
 class NativeModel:
     """Writes as a LanguageModel does: `model.generate("Once ")`, `model.stream(...)`; it can be neither trained nor changed."""
 
-    def __init__(self, vocabulary: Vocabulary, config: LanguageConfig, parts: ModelParts, folder: Path):
-        self.vocabulary, self.config, self.parts, self.folder = vocabulary, config, parts, folder
+    def __init__(self, text: Text, config: LanguageConfig, parts: ModelParts, folder: Path):
+        self.vocabulary, self.prelude, self.items = text.vocabulary, text.prelude, text.items
+        self.config, self.parts, self.folder = config, parts, folder
         self._engines: dict[str, Engine] = {}
 
     def engine(self, precision: str = "float32") -> Engine:
@@ -46,7 +46,7 @@ class NativeModel:
         return str(generation.way(self, precision))
 
     def _options(self, length: int, options: dict[str, Any]) -> dict[str, Any]:
-        return {"length": length, "context": self.config.context} | options
+        return {"length": length, "context": self.config.context, "stop_at_document_end": self.items} | options
 
 
 def open(name: str | Path) -> NativeModel:
@@ -63,12 +63,12 @@ def open(name: str | Path) -> NativeModel:
     cell = cells.built_in().get(config.cell) or cells.get(config.cell)
     library.functions()
     step = library.step(cell)
-    vocabulary = learned.read(Text, about.get("learned", {}), folder).vocabulary
+    text = learned.read(Text, about.get("learned", {}), folder)
     if (folder / names.STATE).exists() and not (folder / names.WEIGHTS).exists():
         raise Unavailable("it has no best weights yet")  # the loader for PyTorch has the words for it
     path = folder / names.WEIGHTS
     arrays, _ = tensorfiles.arrays(path, names.SCHEMA[names.WEIGHTS])
-    return NativeModel(vocabulary, config, _parts(_Weights(arrays, path), config, len(vocabulary), step), folder)
+    return NativeModel(text, config, _parts(_Weights(arrays, path), config, len(text.vocabulary), step), folder)
 
 
 class _Weights:

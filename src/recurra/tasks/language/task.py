@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -11,11 +12,17 @@ from recurra.data import Batch, Corpus, DataConfig, Streams, Windows
 from recurra.errors import RunError
 from recurra.tasks.language.measure import by_time, measure, measures
 from recurra.tasks.language.model import LanguageModel
+from recurra.text import Vocabulary
 from recurra.training import Task, distributed
 
 LOOK = 50_000
 """Characters that an evaluation while training reads at most; `recurra evaluate` reads all."""
 SAMPLE = {"length": 200, "temperature": 0.8}
+
+
+def line_ends(vocabulary: Vocabulary) -> np.ndarray:
+    """Which tokens end a line: (tokens,) bool."""
+    return np.array([(piece or b"").endswith(b"\n") for piece in vocabulary.bytes_of])
 
 
 class LanguageTask(Task):
@@ -32,14 +39,15 @@ class LanguageTask(Task):
         rank, world = distributed.rank(), distributed.world()
         self.streamed = data.mode == "streams"
         if self.streamed:
-            self.reader = Streams(ids, data.batch_size, data.window, eod, rank, world)
+            lines = {"fresh": data.fresh_starts, "line_ends": line_ends(model.vocabulary), "seed": seed}
+            self.reader = Streams(ids, data.batch_size, data.window, eod, rank, world, **lines)
         else:
             self.reader = Windows(ids, data.batch_size, data.window, data.stride, seed, rank=rank, world=world, eod=eod)
         self.steps = len(self.reader)
         self.units_per_token = corpus.characters / len(corpus.ids)
 
     def batch(self, epoch: int, index: int) -> Batch:
-        batch = self.reader.batch(index) if self.streamed else self.reader.batch(epoch, index)
+        batch = self.reader.batch(index, epoch) if self.streamed else self.reader.batch(epoch, index)
         if self.model.device.type == "cpu":
             return batch
         return Batch(*(None if part is None else part.to(self.model.device) for part in batch))
