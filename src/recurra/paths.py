@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,14 @@ def _kind(path: Path) -> str:
 def counted(skipped: Counter[str]) -> str:
     """What `walk` left out, for a message: "2 hidden, 1 of kind .jpg"; "" where that is nothing."""
     return ", ".join(f"{count} {why}" for why, count in skipped.most_common(5))
+
+
+def existing(path: Path) -> Path:
+    """The file that a table names, also where its name is in another form of Unicode, as on disks of Macs; else the path."""
+    if path.exists() or str(path).isascii() or not path.parent.is_dir():
+        return path
+    form = {one: unicodedata.normalize("NFC", one) for one in (path.name, *sorted(os.listdir(path.parent)))}
+    return next((path.parent / one for one, same in form.items() if same == form[path.name] and one != path.name), path)
 
 
 def printable(name: str | os.PathLike) -> str:

@@ -1,21 +1,32 @@
-"""Every task in surroundings of any kind: names that are not UTF-8, folders with links in them, a default dtype of float64."""
+"""Every task in any surroundings: names that are not UTF-8, folders with links, float64 by default, forms of Unicode."""
 
 import io
 import os
 import sys
+import unicodedata
 
+import numpy as np
+import polars as pl
 import pytest
 import torch
 from helpers import fault_driver, pieces, sounds
 
+import recurra
 from recurra.cli import frame
 from recurra.data import read_documents
+from recurra.generation.config import GenerationConfig
+from recurra.generation.writer import Writer
+from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
+from recurra.tasks.forecasting.series import columns
 from recurra.tasks.music import sources
-from recurra.tasks.speech import sound
+from recurra.tasks.speech import character_error_rate, sound, word_error_rate, words
 from recurra.tasks.speech.manifest import read_manifest
+from recurra.tasks.tagging import SequenceTagger
+from recurra.tasks.video import labels as video_labels
 from recurra.terminal import lossless
 
+SETTINGS = {"hidden_size": 4, "epochs": 1}
 ODD = os.fsdecode(b"caf\xe9")
 
 # Names
@@ -123,3 +134,70 @@ def test_a_default_dtype_of_float64_changes_nothing(name, tmp_path):
             torch.set_default_dtype(torch.float32)
         losses.append([row["loss"] for row in rows if row["event"] == "evaluate"])
     assert losses[0] == losses[1] != []
+
+
+# Forms of Unicode
+
+APART, ONE = "e\u0301te\u0301", "\u00e9t\u00e9"
+
+
+def test_error_rates_are_of_what_is_seen():
+    for rate in (word_error_rate, character_error_rate):
+        assert rate([APART, "a"], [ONE, "b"]) == rate([ONE, "a"], [ONE, "b"]) == rate([ONE, "a"], [APART, "b"])
+
+
+def test_transcripts_teach_one_symbol_for_a_letter():
+    vocabulary = words.learn([APART, ONE], "character")
+    assert vocabulary.symbols == ("t", "é")
+    assert words.encode(vocabulary, APART).tolist() == words.encode(vocabulary, ONE).tolist()
+
+
+def test_labels_that_look_the_same_are_one_class():
+    X, y = ["a", "b"] * 20, [APART, "x", ONE, "x"] * 10
+    for labels in (y, np.array(y), np.array(y, object)):
+        model = SequenceClassifier(**SETTINGS).fit(X, labels, quiet=True)
+        assert model.classes_.tolist() == ["x", ONE]
+        assert model.score(X, y) == model.score(X, [unicodedata.normalize("NFC", one) for one in y])
+
+
+def test_words_and_tags_that_look_the_same_are_one():
+    X, y = [[APART], ["b"], [ONE], ["b"]] * 10, [[APART], ["x"], [ONE], ["x"]] * 10
+    model = SequenceTagger(character_size=2, **SETTINGS).fit(X, y, quiet=True)
+    assert model.classes_.tolist() == ["x", ONE]
+    assert sorted(model.learned.characters.symbols) == ["<unk>", "b", "t", "é"]
+    assert np.array_equal(model.predict_proba([[APART]])[0], model.predict_proba([[ONE]])[0])
+
+
+def test_series_are_known_by_names_that_look_the_same():
+    frame = pl.DataFrame({"unique_id": [APART, ONE], "ds": [0, 1], "y": [1.0, 2.0]})
+    assert columns.ids(columns.open_frame(frame), ("unique_id",))[0] == [ONE]
+
+
+def test_tables_name_files_in_any_form(tmp_path):
+    sounds.write(tmp_path / f"{APART}.wav")
+    (tmp_path / "train.csv").write_text(f"path,text\n{ONE}.wav,one\n")
+    assert read_manifest(tmp_path / "train.csv") == [(tmp_path / f"{APART}.wav", "one")]
+    (tmp_path / "labels.csv").write_text(f"clip,label\n{ONE},{APART}\n")
+    (tmp_path / f"{APART}.gif").touch()
+    assert video_labels.read_labels(tmp_path / "labels.csv", [tmp_path / f"{APART}.gif"]) == {"label": [APART]}
+    assert video_labels._rows([APART]) == [(ONE,)]
+
+
+def test_a_prompt_is_read_in_the_form_that_was_learned_and_that_is_reported():
+    model = recurra.train(text="un été. " * 100, preset="tiny", seed=1, epochs=1, quiet=True)
+    want = model.generate(ONE, length=5, seed=1)
+    with pytest.warns(
+        UserWarning, match=r"the prompt was composed \(Unicode NFC\): so the model was trained, and it looks"
+    ):
+        assert model.generate(APART, length=5, seed=1) == want
+    stopped = Writer(model.vocabulary, GenerationConfig(stop=(APART,)))
+    assert [stopped.push(i) for i in model.vocabulary.encode("un été").tolist()][-1] == ""
+    assert stopped.finish == "stop"
+
+
+def test_a_model_of_texts_as_they_stood_is_prompted_as_it_was_trained():
+    text = unicodedata.normalize("NFD", "un été. " * 100)
+    model = recurra.train(text=text, preset="tiny", nfc=False, seed=1, epochs=1, quiet=True)
+    want = model.generate(APART, length=5, seed=1)
+    with pytest.warns(UserWarning, match=r"the prompt was taken apart \(Unicode NFD\): so the model was trained"):
+        assert model.generate(ONE, length=5, seed=1) == want

@@ -7,7 +7,7 @@ import numpy as np
 from recurra.errors import ConfigError, setting
 from recurra.generation.choice import session_of
 from recurra.generation.config import GenerationConfig
-from recurra.generation.tokens import allowed, warm_ids
+from recurra.generation.tokens import allowed, read_prompt, warm_ids
 from recurra.generation.writer import Piece, Sample, Writer, collect
 
 
@@ -19,6 +19,7 @@ def beam_search(model, vocabulary, prompt: str, config: GenerationConfig) -> lis
     """
     if not config.beam:
         raise ConfigError(f"{setting('beam')} is 0; expected the number of candidates to search with, such as 8")
+    prompt = read_prompt(vocabulary, prompt)
     ids, _ = warm_ids(model, vocabulary, prompt, config)
     session = session_of(model, config, vocabulary.eod)
     kept, tokens = [_Candidate(Writer(vocabulary, config), int(ids[0, -1]))], ids

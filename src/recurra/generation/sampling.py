@@ -11,7 +11,7 @@ from recurra.errors import ConfigError, setting
 from recurra.generation.choice import way
 from recurra.generation.config import GenerationConfig
 from recurra.generation.random import fresh_seed
-from recurra.generation.tokens import warm_ids
+from recurra.generation.tokens import read_prompt, warm_ids
 from recurra.generation.writer import Piece, Sample, collect
 
 # This many samples run side by side; more are done in turns, so that memory stays bounded.
@@ -36,6 +36,7 @@ def stream(model, vocabulary, prompt: str = "", config: GenerationConfig | None 
     config = _settings(config, options)
     if config.beam:
         raise ConfigError(f"{setting('beam', config.beam)} cannot stream: its text is known at the end; use `generate`")
+    prompt = read_prompt(vocabulary, prompt)
     ids, own = warm_ids(model, vocabulary, prompt, config)
     engine = way(model, config.precision).engine
     if engine is not None:
@@ -54,7 +55,7 @@ def generate(model, vocabulary, prompt: str = "", config: GenerationConfig | Non
         from recurra.generation.beam import beam_search
 
         return beam_search(model, vocabulary, prompt, config)
-    samples = [[] for _ in range(config.samples)]
+    prompt, samples = read_prompt(vocabulary, prompt), [[] for _ in range(config.samples)]
     for piece in stream(model, vocabulary, prompt, config):
         samples[piece.sample].append(piece)
     return [collect(pieces, prompt, config.seed) for pieces in samples]

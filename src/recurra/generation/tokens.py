@@ -1,9 +1,21 @@
 """Which tokens a text starts from, and which may come next."""
 
+import unicodedata
+import warnings
+
 import numpy as np
 
 from recurra.errors import RunError, VocabularyError, setting
 from recurra.generation.config import GenerationConfig
+
+
+def read_prompt(vocabulary, prompt: str) -> str:
+    """The prompt in the form of Unicode that the model was trained in, which is a warning where it came in another one."""
+    read = vocabulary.readable(prompt) if isinstance(prompt, str) else prompt
+    if read != prompt:
+        form = "composed (Unicode NFC)" if unicodedata.is_normalized("NFC", read) else "taken apart (Unicode NFD)"
+        warnings.warn(f"the prompt was {form}: so the model was trained, and it looks the same", stacklevel=4)
+    return read
 
 
 def prompt_ids(vocabulary, prompt: str) -> np.ndarray:

@@ -57,7 +57,7 @@ class Writer:
     def __init__(self, vocabulary, config):
         self._vocabulary, self._decoder, self._last = vocabulary, vocabulary.decoder(), ()
         self._length, self._by_tokens = config.length, config.unit == "tokens"
-        self._stops = config.stop
+        self._stops = tuple(map(vocabulary.readable, config.stop))
         self._eod = vocabulary.eod if config.stop_at_document_end else None
         self._held = ""
         self.characters = self.tokens = 0

@@ -1,13 +1,13 @@
 """From a text to its vocabulary, and from a vocabulary's JSON back to it."""
 
 import json
-import unicodedata
 from collections.abc import Iterable
 
 from recurra.config import nearest
 from recurra.errors import DataError, RunError, setting
 from recurra.text import bpe, characters, words
 from recurra.text.config import TextConfig
+from recurra.text.forms import composed
 from recurra.text.pieces import whole_words
 from recurra.text.vocabulary import EOD, SCHEMA, UNK, Vocabulary
 
@@ -34,7 +34,7 @@ def build_vocabulary(chunks: Iterable[str], config: TextConfig | None = None, do
         )
     pieces = chunks if config.unit == "character" and not config.nfc else whole_words(chunks)
     if config.nfc:
-        pieces = (unicodedata.normalize("NFC", piece) for piece in pieces)
+        pieces = map(composed, pieces)
     if config.unit == "bpe":
         tokenizer = bpe.learn(pieces, (config.vocabulary_size or BYTE_PAIRS) - documents, config.min_count)
         return bpe.BytePairs(tokenizer, eod=tokenizer.get_vocab_size() if documents else None, nfc=config.nfc)

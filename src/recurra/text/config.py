@@ -15,8 +15,9 @@ class TextConfig:
     """What a token is: a Unicode character, a byte of UTF-8, a word with the space before it, a token of a text that has spaces
     between its tokens already, or a byte pair."""
 
-    nfc: bool = False
-    """Compose letters and accents first (Unicode NFC), so that é is one character however it was typed."""
+    nfc: bool = True
+    """Compose letters and accents first (Unicode NFC), so that é is one character however it was typed. Off: a text is read as
+    it stands."""
 
     unknown: Literal["error", "unk", "bytes"] = "error"
     """What becomes of a symbol without a token: an error, the token <unk>, or its bytes (256 more tokens)."""

@@ -6,13 +6,13 @@ that is spread over several tokens comes out whole.
 
 import codecs
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from recurra.errors import DtypeError, VocabularyError, setting
+from recurra.text.forms import composed, forms
 from recurra.text.pieces import Place, whole_words
 
 SCHEMA = 1
@@ -86,7 +86,23 @@ class Vocabulary:
             place = place.after(piece)
 
     def _pieces(self, chunks: Iterable[str]) -> Iterable[str]:
-        return (unicodedata.normalize("NFC", piece) for piece in whole_words(chunks)) if self.nfc else chunks
+        return map(composed, whole_words(chunks)) if self.nfc else chunks
+
+    def readable(self, text: str) -> str:
+        """A text in the form of Unicode that this vocabulary reads: composed, where it was learned so.
+
+        Where it was learned from texts as they stood, the text as it stands; in the other form if it is known in that alone.
+        """
+        if self.nfc:
+            return composed(text)
+        return next((form for form in forms(text) if self._knows(form)), text)
+
+    def _knows(self, text: str) -> bool:
+        try:
+            ids = self.encode(text)
+        except VocabularyError:
+            return False
+        return self.unk is None or self.unk not in ids
 
     def _encode(self, piece: str, where: str, place: Place) -> np.ndarray:
         """The ids of one piece; each kind of vocabulary has its own."""
@@ -115,7 +131,8 @@ class Vocabulary:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of some ids. Special tokens are no text; bytes that are no UTF-8 become U+FFFD."""
         decoder = self.decoder()
-        return "".join(map(decoder.push, np.asarray(ids).reshape(-1).tolist())) + decoder.flush()
+        text = "".join(map(decoder.push, np.asarray(ids).reshape(-1).tolist())) + decoder.flush()
+        return composed(text) if self.nfc else text
 
     def characters(self, ids: np.ndarray) -> int:
         """How many characters some ids stand for, without decoding them. Special tokens count as none."""

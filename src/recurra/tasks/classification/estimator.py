@@ -13,7 +13,7 @@ from recurra.tasks.classification.files import read_files
 from recurra.tasks.classification.task import ClassificationTask, class_weights
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.estimator import ManyToOneEstimator
-from recurra.tasks.sequences.labels import find_classes, numbers_of, refuse_measures, refuse_mixed
+from recurra.tasks.sequences.labels import composed_labels, find_classes, numbers_of, refuse_measures, refuse_mixed
 from recurra.tasks.sequences.reader import Reader
 from recurra.tasks.sequences.scikit import ClassifierMixin, column_or_1d
 
@@ -76,6 +76,10 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
         best = self._scores(X).argmax(1)
         return self.classes_[best]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The part of the sequences whose label is right."""
+        return super().score(X, composed_labels(np.asarray(y)), sample_weight)
+
     def checked(self, X: Any, y: Any, name: str) -> tuple[Any, np.ndarray]:
         X = rows.read(X, name)
         if isinstance(y, list | tuple):
@@ -85,6 +89,7 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
         except (ValueError, TypeError) as error:
             raise DataError(f"`y`: {error}") from None
         refuse_measures(y)
+        y = composed_labels(y)
         if len(X) != len(y):
             raise DataError(f"`{name}` has {len(X)} sequences and `y` {len(y)} labels: inconsistent numbers of samples")
         return X, y

@@ -6,6 +6,7 @@ import numpy as np
 
 from recurra.errors import DataError
 from recurra.tasks.sequences.scikit import check_classification_targets
+from recurra.text.forms import composed_label
 
 
 def find_classes(labels: np.ndarray) -> np.ndarray:
@@ -21,6 +22,14 @@ def find_classes(labels: np.ndarray) -> np.ndarray:
     if len(classes) < 2:
         raise DataError(f"`y` has one class only, {_shown(classes)}; expected two or more to tell apart")
     return classes
+
+
+def composed_labels(labels: np.ndarray) -> np.ndarray:
+    """Labels with their letters composed (Unicode NFC): those that look the same are one class."""
+    if labels.dtype.kind not in "UO":
+        return labels
+    found = [composed_label(one) for one in labels.tolist()]
+    return np.array(found, None if labels.dtype.kind == "U" else object).reshape(labels.shape)
 
 
 def refuse_measures(labels: Any) -> None:

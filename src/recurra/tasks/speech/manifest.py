@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.paths import expanded, walk
+from recurra.paths import existing, expanded, walk
 from recurra.tasks.files import TABLES, read_table, text_of
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
@@ -39,7 +39,7 @@ def _table(path: Path) -> list[tuple[Path, str]]:
         name, text = row[path_at], row[text_at]
         if not name or not text.strip():
             raise DataError(f"{path}, line {line}: expected a path and a text, got {name!r}, {text!r}")
-        sound = path.parent / name
+        sound = existing(path.parent / name)
         if not sound.is_file():
             raise DataError(f"{path}, line {line}: there is no file {sound}")
         examples.append((sound, text))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recurra.errors import DataError, DtypeError
+from recurra.text.forms import composed
 
 
 def edit_distance(said: Sequence, heard: Sequence) -> int:
@@ -26,6 +27,8 @@ def edit_distance(said: Sequence, heard: Sequence) -> int:
 def word_error_rate(said: str | Sequence[str], heard: str | Sequence[str]) -> float:
     """Edits over words, all texts together: `word_error_rate("one two", "one")` → 0.5; it may go above 1.
 
+    Texts that look the same are the same, however their accents were typed (Unicode NFC).
+
     said, heard: texts, or lists of as many. DataError where what was said has no words.
     """
     return _rate(said, heard, str.split, "words")
@@ -41,6 +44,7 @@ def _rate(said, heard, cut, what: str) -> float:
     for text in (*said, *heard):
         if not isinstance(text, str):
             raise DtypeError(f"{text!r} is {type(text).__name__}; expected texts, or two lists of as many")
+    said, heard = list(map(composed, said)), list(map(composed, heard))
     if len(said) != len(heard):
         raise DataError(f"{len(said)} texts were said and {len(heard)} heard; expected one for one")
     total = sum(len(cut(text)) for text in said)

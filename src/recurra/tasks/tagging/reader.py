@@ -10,9 +10,10 @@ import numpy as np
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.config import SequencesConfig
-from recurra.tasks.sequences.labels import refuse_measures, refuse_mixed
+from recurra.tasks.sequences.labels import composed_labels, refuse_measures, refuse_mixed
 from recurra.tasks.sequences.reader import Reader
 from recurra.text.characters import Characters
+from recurra.text.forms import composed
 from recurra.text.vocabulary import UNK
 from recurra.text.words import Words
 
@@ -66,7 +67,7 @@ class Tags(Reader):
         words = Counter(_plain(word, data) for row in X for word in row)
         known = sorted((w for w, n in words.items() if n >= data.min_count), key=lambda w: (-words[w], w))
         vocabulary = Words([UNK, *known[: data.vocabulary_size]], unk=0)
-        letters = [UNK, *sorted({c for row in X for word in row for c in word})]
+        letters = [UNK, *sorted({c for row in X for word in row for c in composed(word)})]
         return cls(vocabulary=vocabulary, characters=Characters(letters, unk=0) if spelled else None, **more)
 
     def encoded(self, X: list[list[str]], data: SequencesConfig) -> list[np.ndarray]:
@@ -79,13 +80,14 @@ class Tags(Reader):
         row = np.full((len(words), 1 + LONGEST), -1, np.int64)
         row[:, 0] = ids
         for number, word in enumerate(words):
-            half = LONGEST // 2
+            word, half = composed(word), LONGEST // 2
             word = word if len(word) <= LONGEST else word[:half] + word[-half:]
             row[number, 1 : 1 + len(word)] = [self.characters.index.get(character, 0) for character in word]
         return row
 
 
 def _plain(word: str, data: SequencesConfig) -> str:
+    word = composed(word)
     return word.lower() if data.lowercase else word
 
 
@@ -102,7 +104,7 @@ def check_labels(X: Any, y: Any, name: str) -> list[np.ndarray]:
             raise ShapeError(
                 f"`y[{i}]` is {row.shape}; expected ({len(steps)},), a label for each step of `{name}[{i}]`"
             )
-        checked.append(row)
+        checked.append(composed_labels(row))
     refuse_mixed([row.flat[0].item() if row.dtype != object else row.flat[0] for row in checked if row.size])
     whole = np.concatenate(checked) if checked else np.zeros(0)
     if whole.dtype.kind == "f" and np.isfinite(whole).all():

@@ -8,6 +8,7 @@ import numpy as np
 from recurra.errors import DataError, DtypeError, ShapeError
 from recurra.tasks.files import read_table
 from recurra.tasks.video.clips import named
+from recurra.text.forms import composed, composed_label
 
 
 def check_labels(labels: Any, count: int, name: str = "clips") -> tuple[list[tuple], list[str]]:
@@ -45,7 +46,7 @@ def _rows(labels: Any) -> list[tuple]:
         labels = [one.item() if hasattr(one, "item") else one for one in labels]
     rows = labels.tolist() if isinstance(labels, np.ndarray) else labels
     rows = [tuple(row) if isinstance(row, list | tuple) else (row,) for row in rows]
-    return [tuple(one.item() if hasattr(one, "item") else one for one in row) for row in rows]
+    return [tuple(composed_label(one.item() if hasattr(one, "item") else one) for one in row) for row in rows]
 
 
 def _columns(labels: Any, count: int) -> list[str]:
@@ -66,7 +67,7 @@ def read_labels(file: str | Path, clips: Any) -> dict[str, list[str]]:
     for name in named(clips, "clips"):
         path = Path(name)
         ends = ("/".join(path.parts[start:]) for start in range(len(path.parts)))
-        key = next((key for key in (name, *ends, path.stem) if key in known), None)
+        key = next((key for key in map(composed, (name, *ends, path.stem)) if key in known), None)
         if key is None:
             raise DataError(
                 f"{file} has no row for {path.name} with {len(header) - 1} labels; its first column is the clip's name"
@@ -96,7 +97,7 @@ def _table(file: Path) -> tuple[list[str], dict[str, tuple[int, list[str]]]]:
             raise DataError(
                 f"{file}, line {line}: {name} has nothing under {empty!r}; fill it in, or drop row and clip"
             )
-        first, others = known.setdefault(name, (line, labels))
+        first, others = known.setdefault(composed(name), (line, labels))
         if others != labels:
             raise DataError(
                 f"{file} has two rows for {name}, in lines {first} and {line}, that differ; drop one of them"

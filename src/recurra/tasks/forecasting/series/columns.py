@@ -13,6 +13,7 @@ import numpy as np
 from recurra.errors import ConfigError, DataError, nearest
 from recurra.tasks.forecasting.series import frequency, pandas_forms, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency
+from recurra.text.forms import composed_label
 
 _HUGE = 1e100  # squares of what is larger leave float64
 _TEXT = {b"recurra": b"text"}
@@ -130,7 +131,7 @@ def ids(table, columns: tuple[str, ...]) -> tuple[list, np.ndarray]:
 
 
 def _names(table, column: str) -> list:
-    listed = table[column].to_list()
+    listed = [composed_label(one) for one in table[column].to_list()]
     if any(one is None or one != one for one in listed) or (is_text(table) and "" in listed):
         raise DataError(f"the column {column!r} has empty cells; each row needs the name of its series")
     plain(listed, f"the column {column!r}")
