@@ -303,11 +303,12 @@ class Lifecycle(ABC):
         self, data: Any, validation: Any, folder: Path, place: Path, origin: dict | None
     ) -> tuple[Halves, Task, list[str]]:
         """All that training needs, in memory and in `place`, from where it comes into the run's folder as a whole."""
-        state, notes, first = self._state, [], distributed.rank() == 0
+        state, first = self._state, distributed.rank() == 0
         halves = self._data(data, validation, place)
         more, why = self.recipe(halves, state.parts["training"].minutes)
         if more:
-            state.parts, notes = self._checked(more), [why]
+            state.parts = self._checked(more)
+        notes = [why] if why else []
         state.parts = self.settle(halves)
         user, fitted = self.settings, [item for part in state.parts.values() for item in vars(part).items()]
         state.left = {name: user[name] for name, value in fitted if value != user[name]}

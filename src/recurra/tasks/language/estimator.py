@@ -10,14 +10,17 @@ import torch
 from recurra.config import nearest
 from recurra.data import Corpus, Document, as_items, build_corpus, gather
 from recurra.errors import ConfigError, setting
+from recurra.fitting import running
 from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
-from recurra.tasks.language.config import CONFIGS, SCHEMA, settings
+from recurra.tasks.language.config import CONFIGS, SCHEMA, TRANSFORMER, settings
 from recurra.tasks.language.learned import Text
 from recurra.tasks.language.measure import evaluate
 from recurra.tasks.language.model import LanguageModel
+from recurra.tasks.language.recipe import few, few_epochs, recipe
 from recurra.tasks.language.task import LanguageTask, line_ends
+from recurra.training import distributed
 
 PRELUDE = 256
 """Tokens that are read before a text is written."""
@@ -53,7 +56,11 @@ class LanguageEstimator(ModelEstimator):
         super().__init__(**overrides)
 
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
-        values = (more or {}) | self._settings
+        # Minutes are the most that is to be spent: a recipe that needs less has epochs in their place.
+        given = {
+            name: value for name, value in self._settings.items() if name != "minutes" or "epochs" not in (more or {})
+        }
+        values = (more or {}) | given
         return finetune.settings(self.parent, self.preset, values) if self.parent else settings(self.preset, **values)
 
     def check(self) -> None:
@@ -71,6 +78,21 @@ class LanguageEstimator(ModelEstimator):
 
     def stored(self, folder: Path) -> Corpus:
         return Corpus.open(folder)
+
+    def recipe(self, data: Corpus, minutes: float | None) -> tuple[dict[str, Any], str]:
+        mine, parts = self._settings, self.parts
+        if why := few(data.train, data.characters):
+            why = f"{why}; about 100,000 make a model worth having"
+            if minutes or mine.get("epochs"):
+                return {}, why
+            epochs = few_epochs(len(data.train))
+            return {"epochs": epochs}, f"{why}: only {epochs} epoch{'s' * (epochs != 1)}"
+        plain = self.preset == "default" and self.parent is None and parts["data"].mode == "streams"
+        if not plain or parts["model"].cell == TRANSFORMER:
+            return {}, ""
+        found, why = recipe(len(data.train), minutes, _power(running.device(parts["training"].device)), mine)
+        found["batch_size"] = -(-found["batch_size"] // distributed.world()) * distributed.world()
+        return found, why
 
     def fingerprint(self, data: Corpus) -> str:
         return f"{data.info['sha256']}-{data.info['train']}"
@@ -98,6 +120,11 @@ class LanguageEstimator(ModelEstimator):
 
     def report(self) -> Report:
         return super().report()._replace(next=f"recurra generate {quote(str(self.folder))}")
+
+
+def _power(device: torch.device) -> float:
+    """What the device does in the time of one processor, roughly."""
+    return 50.0 if device.type == "cuda" else torch.get_num_threads() ** 0.7
 
 
 def prelude(corpus: Corpus) -> tuple[int, ...]:
