@@ -93,7 +93,8 @@ class Call:
     keep_gates: bool = False
     embedding: Tensor | None = None
     """(tokens, features): what the ids in `x` stand for."""
-
+    kept: dict | None = None
+    """Where a backend keeps what the next call on the same weights can use; None: nowhere."""
     given: dict[str, Tensor] = field(default_factory=dict)
     """What the cell is given at each step, by name: (time, batch, units), but for `input`, which is x."""
 

@@ -1,6 +1,6 @@
 """A stack of layers as it is now: the one description from which every way through it is built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from recurra.backends.call import Weights
@@ -38,3 +38,5 @@ class Stack:
     """For each layer and direction what its parameters are called, None for those that it has not."""
     weights: list[list[Weights]]
     """The same with the weights as they are now."""
+    kept: list[dict] = field(default_factory=list)
+    """For each layer what a backend keeps from call to call, as `Call.kept`; empty where they cannot be looked at."""

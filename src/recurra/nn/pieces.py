@@ -31,6 +31,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
         initial=call.initial[d : d + 1],
         mask=call.mask and [call.mask[d]],
         zoneout=call.zoneout and [call.zoneout[d]],
+        kept=None,  # of the layer's weights in both directions
     )
     if d == 0:
         return _forward(one, backend, every)

@@ -202,7 +202,7 @@ class Recurrent(nn.Module):
         for layer in range(self.num_layers):
             if layer:
                 y = drop.inputs(y, self.dropout, self.training, self.variational)
-            call = self._call(stack, layer, y, states[layer], read, return_states, return_gates)
+            call = self._call(stack, layer, y, states[layer], read, return_states, return_gates, state is None)
             ran = pieces.run(call, self.backend, self.checkpoint_every)
             y = ran.y + y if self.residual and layer else ran.y
             ended.append(ran.states)
@@ -236,7 +236,8 @@ class Recurrent(nn.Module):
         stack, read = self.stack(), self._read(x, embedding, lengths, resets, given)
         states = self._states_before(state, read)
         with drop.undrawn(self.like()):
-            return choose(self._call(stack, 0, read.x, states[0], read, return_states, return_gates), self.backend)
+            call = self._call(stack, 0, read.x, states[0], read, return_states, return_gates, state is None)
+            return choose(call, self.backend)
 
     def blank_given(self, *size: int) -> dict[str, Tensor]:
         """Zeros for what the cell is given, by name, each of this size."""
@@ -324,7 +325,7 @@ class Recurrent(nn.Module):
         weights = [
             [one.like([self._weight(name, looks) for name in one.flat()]) for one in layer] for layer in self._names
         ]
-        stack = Stack(self.cell, self.facts, self.shape, self._names, weights)
+        stack = Stack(self.cell, self.facts, self.shape, self._names, weights, [{} for _ in weights] if looks else [])
         if looks:
             self._fast.keep(stack, self._parameters)
         return stack
@@ -367,8 +368,17 @@ class Recurrent(nn.Module):
         return [tuple(like.new_zeros(batch, width) for width in widths) for _ in self.shape.suffixes(layer)]
 
     def _call(
-        self, stack: Stack, layer: int, x: Tensor, states: list, given: Inputs, keep_states: bool, keep_gates: bool
+        self,
+        stack: Stack,
+        layer: int,
+        x: Tensor,
+        states: list,
+        given: Inputs,
+        keep_states: bool,
+        keep_gates: bool,
+        fresh: bool,
     ) -> Call:
+        """fresh: the states are those that a sequence starts from."""
         batch, training = x.shape[1], self.training
         weights = stack.weights[layer]
         if self.weight_dropout:
@@ -382,12 +392,13 @@ class Recurrent(nn.Module):
             states,
             lengths=given.lengths,
             resets=given.resets,
-            initial=[] if given.resets is None else self._initial(layer, batch, states[0][0]),
+            initial=[] if given.resets is None else states if fresh else self._initial(layer, batch, states[0][0]),
             mask=drop.masks(states, self.recurrent_dropout, training),
             zoneout=drop.zones(states, self.zoneout, x.shape[0], widths, training),
             keep_states=keep_states,
             keep_gates=keep_gates,
             embedding=None if layer else given.embedding,
+            kept=stack.kept[layer] if stack.kept and not self.weight_dropout else None,
             given={name: self._widened(name, part, layer) for name, part in given.given.items()},
         )
 

@@ -7,6 +7,7 @@ import torch
 from helpers.support import assert_close, randomise
 
 from recurra.backends.cpu import build, door, execute, operator
+from recurra.backends.cpu.structures import structures
 from recurra.errors import DtypeError, ShapeError
 from recurra.nn import LSTM, Recurrent
 
@@ -170,14 +171,15 @@ def test_a_gradient_of_another_shape():
     """Autograd looks at this by itself, but whoever calls the operator has no autograd."""
     work = []
     with pytest.MonkeyPatch.context() as patch:
-        run = operator.layer
-        patch.setattr(operator, "layer", lambda given, *form: work.append(given) or run(given, *form))
+        run = operator.run
+        patch.setattr(operator, "run", lambda given, *form: work.append(given) or run(given, *form))
         make()(X)
-    made, keep = execute.forward(work[0])
-    wanted = [True] * len(work[0].operands.flat())
+    packed, operands = structures(work[0]), work[0].operands
+    made, keep = execute.forward(work[0], packed)
+    wanted = [True] * len(operands.flat())
     wrong = made._replace(y=made.y[:2])
     with pytest.raises(ShapeError, match=r"`gradient of y` is \(2, 2, 7\); expected \(3, 2, 7\)"):
-        execute.backward(work[0], keep, wrong, wanted)
+        execute.backward(packed, operands.flat(), keep, wrong, operands, wanted)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -251,3 +253,69 @@ def test_other_cells_and_widths_are_checked_too():
     layer.shift_f_l1.data = torch.zeros(4)
     with pytest.raises(ShapeError, match=r"`shift_f_l1` is \(4,\); the layer was made for \(8,\). Make a new layer"):
         layer(X)
+
+
+def retyped(tensor):
+    """The same bytes read as whole numbers, by the tensor itself."""
+    tensor.data = tensor.data.view(torch.int32)
+
+
+@pytest.mark.parametrize("way", ["training", "lengths", "resets"])
+def test_a_type_changed_between_the_passes(way):
+    layer, x = make(), X.clone()
+    y = call(layer, way, x)[0]
+    retyped(x)
+    with pytest.raises(DtypeError, match=r"`x` is int32; the forward pass read it as float32\. Leave its type until"):
+        y.sum().backward()
+
+
+def test_a_type_changed_where_the_forward_pass_made_copies():
+    layer = make(bias=False)
+    layer.weight_ih_l0.data = layer.weight_ih_l0.data.t().contiguous().t()  # not dense: the core reads a copy
+    x = X.clone()
+    y = layer(x)[0]
+    retyped(x)
+    with pytest.raises(DtypeError, match="`x` is int32; the forward pass read it as float32"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_frozen_weight_read_as_whole_numbers(way):
+    layer = make().requires_grad_(False)
+    call(layer, way)
+    retyped(layer.weight_hh_l0)
+    with pytest.raises(DtypeError, match="`weight_hh` is int32; expected float32"):
+        call(layer, way, X.clone().requires_grad_())
+
+
+KEPT = {
+    "shorter": lambda keep: keep[: len(keep) // 2].clone(),
+    "gone": lambda keep: keep[:0],
+    "of another type": lambda keep: keep.view(torch.float32),
+}
+
+
+@pytest.mark.parametrize("way", ["training", "lengths"])
+@pytest.mark.parametrize("change", KEPT)
+def test_what_was_kept_comes_back_as_something_else(change, way):
+    def unpack(tensor):
+        return KEPT[change](tensor) if tensor.dtype is torch.uint8 else tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, unpack):
+        y = call(make(), way)[0]
+    with pytest.raises(ShapeError, match=r"`keep` is \(\d+,\) \w+; the backward pass reads \d+ bytes.* must give back"):
+        y.sum().backward()
+
+
+def test_a_template_follows_its_weights():
+    """What is kept of a layer from call to call holds the addresses of its weights, not more."""
+    layer, resets = make(num_layers=2), WAYS["resets"]["resets"]
+    layer(X, resets=resets)
+    for scale in (2.0, 0.5):
+        with torch.no_grad():
+            layer.weight_hh_l1.mul_(scale)
+        layer.weight_hh_l0.data = layer.weight_hh_l0.data * scale
+        layer.bias_ih_l1 = torch.nn.Parameter(layer.bias_ih_l1.detach() + 1)
+        twin = make(num_layers=2)
+        twin.load_state_dict(layer.state_dict())
+        assert_close(layer(X, resets=resets), twin(X, resets=resets), 0)

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from recurra import cells
 from recurra.backends.cpu import abi, build, execute, library, operator
+from recurra.backends.cpu.structures import structures
 from recurra.cells import Cell
 from recurra.errors import BackendError, CompileWarning
 from recurra.expr import sigmoid, tanh
@@ -40,9 +41,9 @@ def make(cell="lstm", *sizes, **options):
 
 def work_of(layer_, x, **options):
     """The kernel's arguments for a layer's first call."""
-    seen, run_layer = [], operator.layer
+    seen, run_layer = [], operator.run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(operator, "layer", lambda work, *form: seen.append(work) or run_layer(work, *form))
+        patch.setattr(operator, "run", lambda work, *form: seen.append(work) or run_layer(work, *form))
         layer_(x, **options)
     return seen[0]
 
@@ -112,7 +113,7 @@ def test_what_is_kept_is_bounded_by_the_formula(cell, time, lengths, hidden, thr
     x = torch.zeros(time, len(lengths), 3, dtype=dtype)
     work = work_of(layer_, x, lengths=lengths if ragged else None)._replace(threads=threads)
     made = library.by_key(work.cell)
-    packed = execute.Structures(work, made)
+    packed = structures(work)
     asked = made.core.keep_bytes(execute.addressof(packed.call))
     room = execute.keep_bytes(work, packed.size, made)
     assert asked <= room

@@ -3,7 +3,9 @@
     layer       the backend: `why_not` and `run`, from a Call to the operator's arguments and back
     operator    the torch.library operator, its gradient, and the fast path past the dispatcher
     stack       the fast path through a whole stack of layers
-    execute     tensors → the core's structures → results
+    execute     one call by the core, forward and backward: structures → results
+    structures  tensors → the core's structures; a template of what a layer's weights alone decide
+    work        a call as records
     door        what is checked of every tensor before its address is taken
     memory      what is kept for the gradient, used again
     library     a cell and the core, loaded

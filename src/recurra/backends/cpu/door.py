@@ -6,7 +6,7 @@ Whatever else can be read is copied; the rest is a ShapeError or DtypeError of o
 is allocated here too, in this machine's memory whatever PyTorch's default device is.
 """
 
-from operator import mul
+from operator import attrgetter, mul
 
 import torch
 from torch import Tensor
@@ -14,13 +14,22 @@ from torch import Tensor
 from recurra.errors import DtypeError, ShapeError
 
 _address, _stride, _numel, _storage = Tensor.data_ptr, Tensor.stride, Tensor.numel, Tensor.untyped_storage
+_type = attrgetter("dtype")
 _bytes = torch.UntypedStorage.nbytes
+_like = torch.empty_like
 _CPU = torch.device("cpu")
 
 
 def empty(shape, dtype: torch.dtype) -> Tensor:
     """Room for what the core writes."""
     return torch.empty(shape, dtype=dtype, device=_CPU)
+
+
+def empty_as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Room for as many numbers, dense: in half the time where the tensor has the type and is dense itself."""
+    if tensor.dtype is dtype and tensor.is_contiguous():
+        return _like(tensor)
+    return empty(tensor.shape, dtype)
 
 
 def check(tensor: Tensor, label: str, shape: tuple[int, ...] | None = None) -> None:
@@ -64,15 +73,23 @@ def dense(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype
     ):
         return tensor
     check(tensor, label, shape)
-    return tensor.resolve_neg().to(dtype).contiguous()
+    return _converted(tensor, label, dtype).contiguous()
 
 
 def by_step(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The same for (time, batch, features), whose steps and rows may lie anywhere: only the features must be side by side."""
     if tensor.shape != shape or not _is_ready(tensor, dtype):
         check(tensor, label, shape)
-        tensor = tensor.resolve_neg().to(dtype)
+        tensor = _converted(tensor, label, dtype)
     return tensor if tensor.dim() < 3 or tensor.stride(2) == 1 or tensor.shape[2] <= 1 else tensor.contiguous()
+
+
+def _converted(tensor: Tensor, label: str, dtype: torch.dtype) -> Tensor:
+    """The tensor's numbers in this type. Whole numbers do not pass for others: a tensor may have been read as another type."""
+    if tensor.is_floating_point() != dtype.is_floating_point:
+        came, want = (str(kind).removeprefix("torch.") for kind in (tensor.dtype, dtype))
+        raise DtypeError(f"`{label}` is {came}; expected {want}. Convert it, or leave its type as it was")
+    return tensor.resolve_neg().to(dtype)
 
 
 def _is_ready(tensor: Tensor, dtype: torch.dtype) -> bool:
@@ -95,11 +112,22 @@ def storage_of(tensors) -> list[int]:
     return [*map(_bytes, map(_storage, tensors))]
 
 
+def places_of(tensors) -> list[int]:
+    """The addresses of the tensors' numbers; 0 for one that was freed."""
+    return [*map(_address, tensors)]
+
+
 def state_of(tensors) -> list:
-    """What changes when a tensor is moved, reshaped, freed or shrunk, and not when its numbers are."""
+    """What changes when a tensor is moved, reshaped, freed, shrunk or read as another type, and not when its numbers are."""
     return [
+        *map(_type, tensors),
         *map(_address, tensors),
         *map(_stride, tensors),
         *map(_numel, tensors),
         *map(_bytes, map(_storage, tensors)),
     ]
+
+
+def types_in(state: list) -> list[torch.dtype]:
+    """The tensors' types, of what `state_of` found."""
+    return state[: len(state) // 5]

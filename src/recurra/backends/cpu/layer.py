@@ -7,8 +7,8 @@ from torch import Tensor
 from recurra.backends import equations
 from recurra.backends.call import Call, Operands, Ran, is_transformed
 from recurra.backends.cpu import abi, library, operator
-from recurra.backends.cpu.execute import IO, Results, Work
 from recurra.backends.cpu.library import Unavailable
+from recurra.backends.cpu.work import IO, Results, Work
 from recurra.cells import Cell
 
 NAME = "cpu"
@@ -40,7 +40,7 @@ def run(call: Call) -> Ran:
         return equations.run(call.embedded())
     if call.embedding is not None and (len(call.weights) > 1 or 2 * call.embedding.shape[0] > time * batch):
         call = call.embedded()  # a table of all products would cost more than the products that are read
-    return _ran(call, operator.layer(work(call)))
+    return _ran(call, operator.layer(work(call), call.kept))
 
 
 def _dtype(x: Tensor) -> torch.dtype:

@@ -6,14 +6,17 @@ path, an autograd.Function or nothing at all: the dispatcher's Python side costs
 A second derivative runs the equations on what was saved: exact, and as slow as they are.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from recurra.backends.call import Call, Operands, Weights
 from recurra.backends.cpu import execute, library
-from recurra.backends.cpu.execute import MATRICES, Results, Work
-from recurra.errors import BackendError
+from recurra.backends.cpu.structures import Structures, seen, structures
+from recurra.backends.cpu.work import MATRICES, Results, Work, results, sizes
+from recurra.errors import BackendError, DtypeError
 
 _STATIC = (
     "str cell, int io, str present, int directions, int threads, bool keep_states, bool keep_gates, bool train, "
@@ -33,19 +36,23 @@ _KEPT = "_recurra_operators"
 _PLAIN = (Tensor, torch.nn.Parameter)
 
 
-def layer(work: Work, like: execute.Structures | None = None) -> Results:
+def layer(work: Work, kept: dict | None = None) -> Results:
     """Run one layer: what `execute.forward` gives, without what it keeps.
 
-    like: the structures of a call of the same form on the same weights, as they are now; the caller has then seen to it that
-    nothing looks over the call, and that its tensors are ordinary ones, as the core reads them.
+    kept: what calls of the same layer left for this one, as `structures.template` takes it.
     """
     tensors = work.operands.flat()
-    if like is None and (torch.compiler.is_compiling() or not _is_plain(tensors)):
+    if torch.compiler.is_compiling() or not _is_plain(tensors):
         out = torch.ops.recurra.layer(*arguments(work))
-        return execute.results(work, out[:-1] if work.train else out)
+        return results(work, out[:-1] if work.train else out)
+    return run(work, structures(work, kept), tensors)
+
+
+def run(work: Work, packed: Structures, tensors: list[Tensor | None]) -> Results:
+    """Run one layer past the dispatcher. tensors: the operands. The caller has seen that nothing looks over the call."""
     if work.train:
-        return execute.results(work, _Layer.apply(work, like, *tensors))
-    return execute.forward(work, packed=execute.structures(work, like))[0]
+        return results(work, _Layer.apply(work, packed, *tensors))
+    return execute.forward(work, packed)[0]
 
 
 def _is_plain(tensors: list[Tensor | None]) -> bool:
@@ -62,25 +69,50 @@ class _Layer(torch.autograd.Function):
     """The fast path with gradients. `work` comes whole, and its operands once more, for autograd to see."""
 
     @staticmethod
-    def forward(ctx, work: Work, like: execute.Structures | None, *tensors: Tensor | None):
-        packed = execute.structures(work, like)
-        made, keep = execute.forward(work, packed=packed)
+    def forward(ctx, work: Work, packed: Structures, *tensors: Tensor | None):
+        made, keep = execute.forward(work, packed)
         ctx.set_materialize_grads(False)
-        others = work.others()
-        ctx.save_for_backward(*tensors, *others, keep)  # where hooks (checkpointing, offloading) see them
-        ctx.work = work.blank() if like is None else work.formed(like.work)
-        ctx.packed = packed.for_backward()
+        saved = [*tensors, *work.others()]
+        ctx.save_for_backward(*saved, keep)  # where hooks (checkpointing, offloading) see them
+        ctx.work, ctx.base = work.blank(), packed.base
+        ctx.seen = seen(saved, packed.base, anew=False)
+        ctx.packed = None if packed.copies() else packed
         return tuple(made.flat())
 
     @staticmethod
     def backward(ctx, *gradients: Tensor | None):
         *saved, keep = ctx.saved_tensors
-        work, wanted = ctx.work.like(saved), ctx.needs_input_grad[2:]
+        wanted = ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():  # create_graph=True: the gradient itself is to be differentiated
-            return None, None, *_by_equations(work, gradients, wanted)
-        packed = ctx.packed if ctx.packed is not None and ctx.packed.again(work) else None
-        found = execute.backward(work, keep, execute.results(work, gradients), wanted, packed)
-        return None, None, *found.flat()
+            return None, None, *_by_equations(ctx.work.like(saved), gradients, wanted)
+        now, packed, form = seen(saved, ctx.base, anew=True), ctx.packed, ctx.work.operands
+        if packed is not None and now == ctx.seen:
+            given = results(ctx.work, gradients)
+            return None, None, *execute.backward(packed, saved[: len(wanted)], keep, given, form, wanted)
+        work = ctx.work.like(saved)
+        _check_types(work, now.types, ctx.seen.types)  # a hook may have moved what autograd saved, but not more
+        return None, None, *_backward(work, keep, gradients, wanted)
+
+
+def _backward(
+    work: Work, keep: Tensor, gradients: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """The operands' gradients, each in its operand's type."""
+    operands = work.operands.flat()
+    found = execute.backward(structures(work), operands, keep, results(work, gradients), work.operands, wanted)
+    pairs = zip(found, operands, strict=True)
+    return [None if gradient is None else gradient.to(t.dtype) for gradient, t in pairs]
+
+
+def _check_types(work: Work, now: list[torch.dtype], before: list[torch.dtype]) -> None:
+    """Raise DtypeError where a tensor is of another type than it was in the forward pass."""
+    labels = [label for label, tensor in zip(work.labels(), work.flat(), strict=True) if tensor is not None]
+    for label, new, old in zip(labels, now, before, strict=True):
+        if new is not old:
+            new, old = (str(kind).removeprefix("torch.") for kind in (new, old))
+            raise DtypeError(
+                f"`{label}` is {new}; the forward pass read it as {old}. Leave its type until the backward pass"
+            )
 
 
 def arguments(work: Work) -> tuple:
@@ -190,25 +222,26 @@ def _as_call(work: Work, operands: Operands) -> Call:
 
 
 def _op(*given) -> list[Tensor]:
-    made, keep = execute.forward(from_arguments(*given), bound=True)
+    work = from_arguments(*given)
+    made, keep = execute.forward(work, structures(work), bound=True)
     return [*made.flat(), *([] if keep is None else [keep])]
 
 
 def _op_fake(*given) -> list[Tensor]:
     work = from_arguments(*given)
     made = library.by_key(work.cell)
-    size, x = execute.sizes(work, made), work.operands.x
+    size, x = sizes(work, made), work.operands.x
     y, count = execute.empty_y(work, size), len(made.cell.state_names)
     widths = size.widths(count) * work.directions
-    results = [y, *(y.new_empty((size.batch, width)) for width in widths)]
+    made_like = [y, *(y.new_empty((size.batch, width)) for width in widths)]
     if work.keep_states:
-        results += [y.new_empty((size.time, size.batch, width)) for width in widths]
+        made_like += [y.new_empty((size.time, size.batch, width)) for width in widths]
     if work.keep_gates:
         shape = size.time, size.batch, size.units
-        results += [y.new_empty(shape) for _ in range(work.directions * len(made.meta.shown_names))]
+        made_like += [y.new_empty(shape) for _ in range(work.directions * len(made.meta.shown_names))]
     if work.train:
-        results.append(x.new_empty((execute.keep_bytes(work, size, made),), dtype=torch.uint8))
-    return results
+        made_like.append(x.new_empty((execute.keep_bytes(work, size, made),), dtype=torch.uint8))
+    return made_like
 
 
 def _op_setup(ctx, inputs, output) -> None:
@@ -233,8 +266,7 @@ def _op_gradient(ctx, gradients):
 
 def _op_backward(*given) -> list[Tensor]:
     work, (keep, gradients, wanted) = from_arguments(*given[:_COUNT]), given[_COUNT:]
-    found = execute.backward(work, keep, execute.results(work, gradients), wanted)
-    return [gradient for gradient in found.flat() if gradient is not None]
+    return [gradient for gradient in _backward(work, keep, gradients, wanted) if gradient is not None]
 
 
 def _op_backward_fake(*given) -> list[Tensor]:

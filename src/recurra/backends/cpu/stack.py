@@ -23,6 +23,7 @@ from torch.compiler import is_compiling
 from recurra.backends.call import Call, Operands
 from recurra.backends.cpu import abi, door, execute, library, operator
 from recurra.backends.cpu import layer as cpu
+from recurra.backends.cpu.structures import Structures, structures, template
 from recurra.backends.stack import Stack
 
 _requires_grad = attrgetter("requires_grad")
@@ -162,7 +163,8 @@ class _Record:
         self.key = door.state_of(self.parameters)
         self.cell = stack.cell
         layers = range(len(stack.weights))
-        self.calls = calls = [execute.structures(cpu.work(_first_call(stack, k, dtype))) for k in layers]
+        self.works = [cpu.work(_first_call(stack, k, dtype)) for k in layers]
+        self.calls = calls = [structures(work) for work in self.works]
         self.weights = [[w for one in layer for w in one.flat() if w is not None] for layer in stack.weights]
         self.forward = calls[0].made.core.forward
         self.widths = stack.shape.states(0)
@@ -230,15 +232,16 @@ class _Record:
             return None
         threads, ended = torch.get_num_threads(), [[] for _ in self.widths]
         rows = list(zip(*[part.unbind(0) for part in before], strict=True))  # for each layer and direction its states
-        for k, packed in enumerate(self.calls):
+        for k, (first, packed) in enumerate(zip(self.works, self.calls, strict=True)):
             states = rows[k * self.directions : (k + 1) * self.directions]
-            if k:  # hooks of the layer below may have freed what was looked at before it
+            if k:  # hooks of the layer below may have freed what was looked at before it, or moved a weight
                 for tensor in (x, *before):
                     door.check_storage(tensor, "output of a layer, or state")
-            operands = Operands(x, packed.work.operands.weights, states, [])
+            operands = Operands(x, first.operands.weights, states, [])
             train = any(map(_requires_grad, (x, *self.weights[k], *chain(*states))))
-            work = packed.work.on(operands, threads, train, x.stride(0) < x.stride(1))
-            x, states, *_ = operator.layer(work, packed)
+            work = first.on(operands, threads, train, x.stride(0) < x.stride(1))
+            base = packed.base if not k or packed.base.fits(work) else template(work)
+            x, states, *_ = operator.run(work, Structures(work, base, plain=True), operands.flat())
             for direction in states:
                 for part, after in zip(ended, direction, strict=True):
                     part.append(after)
