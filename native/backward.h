@@ -83,6 +83,11 @@ class Backward {
     if (dir_.mask || z_.cell.of) masked_ = arena.take<T>(ROWS_MOST * z_.P);
     if (z_.cell.of) dof_ = arena.take<T>(R * z_.cell.of * z_.H);
     if (z_.cell.cross + z_.cell.cross_row) cross_ = arena.take<T>(R * (z_.cell.cross * z_.H + z_.cell.cross_row));
+    if (z_.cell.given) {
+      given_ = arena.take<T>(R * z_.cell.given * z_.H);
+      dgiven_ = arena.take<T>(R * z_.cell.given * z_.H);
+    }
+    if (z_.cell.output) doutput_ = arena.take<T>(R * z_.H);
     scratch_ = arena.take<T>((z_.cell.scratch_backward + 1) * z_.H * team_.size());
     if (K::PAIR > 1 && dir_.dx && !call_.tokens) dinput_ = arena.take<T>(rows * z_.I);
     long n = std::max(z_.I, z_.P), room = outer_groups<K>(rows, std::max(z_.XH, z_.GH), n);
@@ -155,6 +160,13 @@ class Backward {
     step.dx = dx_ + at(s, first) * z_.XH;
     step.dh = dh_ == dx_ ? nullptr : dh_ + at(s, first) * z_.GH;
     if (dof_) step.dof = dof_ + first * cell.of * z_.H;
+    if (doutput_) step.doutput = doutput_ + first * z_.H;
+    if (given_) {
+      const long width = cell.given * z_.H;
+      step.given = given_ + first * width, step.dgiven = dgiven_ + first * width;
+      for (long r = first; r < first + count; ++r)
+        read_given(call_, cell.given, time(r, s), part_.row[r], given_ + r * width);
+    }
     cell.backward[0](&step);
     for (long j = 1; j < cell.backward_stages; ++j) {
       narrow(s, first, count);
@@ -162,6 +174,13 @@ class Backward {
       cell.backward[j](&step);
     }
     narrow(s, first, count);
+    for (long k = 0; dir_.dgiven && k < cell.given; ++k)
+      for (long r = first; dir_.dgiven[k] && r < first + count; ++r)
+        memcpy(given_row(k, time(r, s), r), dgiven_ + (r * cell.given + k) * z_.H, z_.H * sizeof(T));
+  }
+
+  T* given_row(long k, long t, long r) {
+    return static_cast<T*>(dir_.dgiven[k]) + (t * call_.batch + part_.row[r]) * z_.H;
   }
 
   // What flows on through W_h, and what zoneout held back.
@@ -178,7 +197,13 @@ class Backward {
   void take_in(long s, long first, long count) {
     for (long r = first; r < first + count; ++r) {
       const long t = time(r, s), b = part_.row[r];
-      if (call_.dy) {
+      if (doutput_) {
+        T* to = doutput_ + r * z_.H;
+        if (call_.dy)
+          convert(static_cast<const Elem*>(call_.dy) + t * call_.dy_time + b * call_.dy_row + d_ * z_.P, to, z_.H);
+        else
+          memset(to, 0, z_.H * sizeof(T));
+      } else if (call_.dy) {
         const Elem* from = static_cast<const Elem*>(call_.dy) + t * call_.dy_time + b * call_.dy_row + d_ * z_.P;
         T* to = dnext(0, s) + r * z_.P;
         for (long i = 0; i < z_.P; ++i) to[i] += widen(from[i]);
@@ -438,6 +463,9 @@ class Backward {
         T* from = carry_[k][part_.length[r] ? part_.steps() & 1 : 0] + r * width;
         if (d_) padding_trace(k, r, from);
         if (dir_.dstate && dir_.dstate[k]) memcpy(static_cast<T*>(dir_.dstate[k]) + b * width, from, width * sizeof(T));
+        for (long i = 0; k == 0 && dir_.dgiven && i < z_.cell.given; ++i)
+          for (long t = part_.length[r]; dir_.dgiven[i] && t < call_.time; ++t)
+            memset(given_row(i, t, r), 0, z_.H * sizeof(T));
         if (k == 0 && dir_.dx && !call_.tokens)
           for (long t = part_.length[r]; t < call_.time; ++t)
             memset(static_cast<Elem*>(dir_.dx) + (t * call_.batch + b) * z_.I, 0, z_.I * sizeof(Elem));
@@ -455,7 +483,7 @@ class Backward {
   const Keep<K> keep_;
   long first_ = 0, room_size_ = 0, pieces_ = 0;
   T *carry_[MOST_STATES][2] = {}, *zone_[MOST_STATES] = {}, *dx_ = nullptr, *dh_ = nullptr, *wide_ = nullptr, *unread_ = nullptr, *masked_ = nullptr, *dof_ = nullptr;
-  T *cross_ = nullptr, *scratch_ = nullptr, *dinput_ = nullptr;
+  T *cross_ = nullptr, *scratch_ = nullptr, *dinput_ = nullptr, *given_ = nullptr, *dgiven_ = nullptr, *doutput_ = nullptr;
   Elem *dx_operand_ = nullptr, *dh_operand_ = nullptr, *dproject_ = nullptr;
   typename K::Group* room_ = nullptr;
   std::vector<Elem> copies_;

@@ -3,6 +3,8 @@ FIELD(long, x_gates)          // gates with rows in W_x and b_x: those that the 
 FIELD(long, h_gates)          // gates with rows in W_h and b_h; 0: no W_h
 FIELD(long, states)
 FIELD(long, vectors)
+FIELD(long, given)
+FIELD(long, output)           // 1: the output is no state, and stands in Step::output; there is no projection then
 FIELD(long, merged)           // every gate is read only as x.g + h.g (or there is no W_h), so one buffer holds the sum
 FIELD(long, keep)
 FIELD(long, keep_row)

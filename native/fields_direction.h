@@ -23,6 +23,7 @@ FIELD(void*, keep)                    // recurra_keep_bytes(call) bytes, for one
 FIELD(const void* const*, dlast)      // gradients of `last`, or null entries
 FIELD(const void* const*, dtrace_states)// or null; null entries allowed
 FIELD(void*, dx)                      // [T][B][I] (tokens: [V][X*H], added to), of this direction alone; or null
+FIELD(void* const*, dgiven)           // for each of GIVEN [T][B][H], of this direction alone; null or null entries: not wanted
 FIELD(void*, dw_x)                    // this and the next: written, laid out as the weights; null: not wanted
 FIELD(void*, dw_h)
 FIELD(void*, db_x)

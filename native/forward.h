@@ -54,6 +54,8 @@ class Forward {
       if (!training_) wide_operand_ = arena.take<Elem>(R * z_.unit_width);
     }
     if (z_.cell.cross + z_.cell.cross_row) cross_ = arena.take<T>(R * (z_.cell.cross * z_.H + z_.cell.cross_row));
+    if (z_.cell.given) given_ = arena.take<T>(R * z_.cell.given * z_.H);
+    if (z_.cell.output) output_ = arena.take<T>(R * z_.H);
     scratch_ = arena.take<T>((z_.cell.scratch + 1) * z_.H * team_.size());
     if (dir_.trace_gates) gates_ = arena.take<T>(R * z_.cell.shown * z_.H);
     if (K::PAIR > 1 && !call_.tokens && (z_.I % K::PAIR)) padded_ = arena.take<Elem>(rows * z_.input_width);
@@ -145,6 +147,13 @@ class Forward {
     const long at = part_.base[s] + first;
     if (training_) step.keep = keep_.values + at * (cell.keep * z_.H + cell.keep_row);
     if (dir_.trace_gates) step.gate = gates_ + first * cell.shown * z_.H;
+    if (given_) {
+      T* to = given_ + first * cell.given * z_.H;
+      step.given = to;
+      for (long r = first; r < first + count; ++r, to += cell.given * z_.H)
+        read_given(call_, cell.given, time(r, s), part_.row[r], to);
+    }
+    if (output_) step.output = output_ + first * z_.H;
     if (of_) step.of = of_ + first * cell.of * z_.H;
     if (cross_) step.cross = cross_ + first * (cell.cross * z_.H + cell.cross_row);
     step.scratch = scratch_ + piece * (cell.scratch + 1) * z_.H;
@@ -267,7 +276,7 @@ class Forward {
   void give(long s, long first, long count) {
     for (long r = first; r < first + count; ++r) {
       const long t = time(r, s), b = part_.row[r];
-      convert(after(0, s) + r * z_.P, static_cast<Elem*>(call_.y) + t * call_.y_time + b * call_.y_row + d_ * z_.P, z_.P);
+      convert((output_ ? output_ : after(0, s)) + r * z_.P, static_cast<Elem*>(call_.y) + t * call_.y_time + b * call_.y_row + d_ * z_.P, z_.P);
       for (long k = 0; dir_.trace_states && k < z_.S; ++k)
         if (dir_.trace_states[k])
           memcpy(static_cast<T*>(dir_.trace_states[k]) + (t * call_.batch + b) * z_.width(k), after(k, s) + r * z_.width(k),
@@ -320,7 +329,7 @@ class Forward {
   const bool training_;
   Keep<K> keep_;
   T *inputs_ = nullptr, *products_ = nullptr, *turns_[MOST_STATES][2] = {}, *of_ = nullptr, *wide_ = nullptr, *cross_ = nullptr;
-  T *scratch_ = nullptr, *gates_ = nullptr;
+  T *scratch_ = nullptr, *gates_ = nullptr, *given_ = nullptr, *output_ = nullptr;
   Elem *operand_ = nullptr, *of_operand_ = nullptr, *wide_operand_ = nullptr, *padded_ = nullptr;
   std::vector<const Elem*> from_;
   std::vector<T*> to_;

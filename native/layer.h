@@ -191,6 +191,19 @@ inline long chunk_steps(const Part& part) {
   return std::max(1l, 256 / std::max(1l, part.rows));
 }
 
+// What the call gives a row at a step, H numbers each, side by side.
+template <class T>
+void read_given(const Call& call, long count, long time, long row, T* to) {
+  for (long k = 0; k < count; ++k, to += call.units) {
+    const long* stride = call.given_strides + 3 * k;
+    const T* from = static_cast<const T*>(call.given[k]) + time * stride[0] + row * stride[1];
+    if (stride[2])
+      memcpy(to, from, call.units * sizeof(T));
+    else
+      std::fill(to, to + call.units, *from);
+  }
+}
+
 inline Arena& shared_arena() {
   static thread_local Arena arena;
   return arena;

@@ -10,6 +10,7 @@ namespace recurra {
 constexpr long MOST_STAGES = 4;    // of a step: one, and one for each `h.of`
 constexpr long MOST_STATES = 8;
 constexpr long MOST_VECTORS = 64;
+constexpr long MOST_GIVEN = 8;
 constexpr long MOST_GATES = 64;    // of W_h, with `h.of`: one bit each
 
 // The fields stand in files of their own: C++ makes the structures of them here, core.cpp a text that says where each lies, and

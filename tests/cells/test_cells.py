@@ -129,8 +129,8 @@ def lem(x, U, b, s, w):
 
 def cornn(x, U, b, s, w):
     h, z = s
-    force = np.tanh(x["n"] + h @ U["n"].T + b["n"] + z @ U["m"].T + b["m"]) - 1.5 * h - 1.5 * z
-    return h + 0.6 * (z + 0.6 * force), z + 0.6 * force
+    force = np.tanh(x["n"] + h @ U["n"].T + b["n"] + z @ U["m"].T + b["m"]) - 0.2 * h - 6.4 * z
+    return h + 0.1 * (z + 0.1 * force), z + 0.1 * force
 
 
 FORMULAS = {

@@ -38,7 +38,9 @@ def by_graph(cell, case) -> dict:
                 return case[node.op][:, node.value]
             case "a":
                 return (case["x"] + case["h"] if cell.recurrent else case["x"])[:, node.value]
-            case "state" | "vector" | "dnext":
+            case "doutput":
+                return case["doutput"]
+            case "state" | "vector" | "given" | "dnext":
                 return case[node.op][node.value]
             case "of":
                 k, gate = node.value
@@ -58,6 +60,8 @@ def by_graph(cell, case) -> dict:
 
     result = {f"next.{n}": value(node) for n, node in zip(cell.state_names, graph.states, strict=True)}
     result |= {f"gate.{n}": value(node) for n, node in graph.gates.items()}
+    result |= {f"output.{n}": value(graph.output) for n in cell.output.split()}
+    result |= {f"dgiven.{n}": value(node) for n, node in zip(cell.given_names, gradient.dgiven, strict=True)}
     result["dx"] = torch.stack([value(node) for node in gradient.dx], 1)
     if cell.recurrent:
         result["dh"] = result["dx"] if graph.merged else torch.stack([value(node) for node in gradient.dh], 1)

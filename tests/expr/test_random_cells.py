@@ -90,9 +90,10 @@ def test_as_a_layer_with_options(number):
     x, state = torch.randn(5, 4, 3, dtype=torch.float64), random_state(layer, 4)
     lengths = torch.tensor([5, 2, 0, 4])
     resets = torch.rand(5, 4) < 0.2
-    assert str(layer.explain(x)) == "cpu", cell.source
+    given = {name: torch.rand(5, 4, dtype=torch.float64) for name in cell.given_names}
+    assert str(layer.explain(x, **given)) == "cpu", cell.source
     results = []
     for backend in ("cpu", "equations"):
         layer.backend = backend
-        results.append(run(layer, x, state, lengths=lengths, resets=resets))
+        results.append(run(layer, x, state, lengths=lengths, resets=resets, **given))
     assert_close(*results, 1e-7)

@@ -112,11 +112,17 @@ def marked(style):
 @pytest.mark.parametrize("cell", [*EVERY.values(), Odd(), Two()], ids=repr)
 def test_every_name_is_defined(cell):
     graph = trace(cell, names=True)
-    steps = {f"⟦{name}⟧" for name in (*cell.state_names, *cell.vectors, *cell.gate_names)}
+    steps = {f"⟦{name}⟧" for name in (*cell.state_names, *cell.vectors, *cell.gate_names, *cell.given_names)}
     style = marked(UNICODE)
     for lines in (equations(graph, style), gradient_equations(differentiate(graph), style)):
         forward = {left for left, _ in equations(graph, style)}
-        given = steps | {f"∂⟦{name}'⟧" for name in cell.state_names} | forward | {left for left, _ in lines}
+        given = (
+            steps
+            | {f"∂⟦{name}'⟧" for name in cell.state_names}
+            | {f"∂⟦{cell.output}⟧"}
+            | forward
+            | {left for left, _ in lines}
+        )
         for _, right in lines:
             for name in re.findall(r"[δ∂]?⟦[^⟧]*⟧", right):
                 assert name in given, f"{name} is used in {right} and defined nowhere"

@@ -22,6 +22,22 @@ class Elementwise(Cell):
         return s.next(h=one * 0.3 + s.m, c=two - s.c * 0.1, m=(three + four) / (1 + expr.square(s.h)), a=one)
 
 
+class Given(Cell):
+    """Numbers given at each step, in gates, in a product of their own, alone, and an output apart from the states."""
+
+    gates = "a b"
+    states = "h c"
+    given = "dt mask"
+    output = "y"
+    vectors = {"rate": 0.5}
+
+    def step(self, x, h, s, w, given):
+        faded = expr.exp(-expr.square(w.rate * given.dt)) * s.c
+        a = expr.tanh(x.a + h.of(faded * given.mask).a)
+        new = given.mask * a + (1 - given.mask) * s.h
+        return s.next(h=new, c=faded + expr.row_mean(given.dt) * a, a=a, y=expr.sigmoid(x.b + h.b) * new + given.dt)
+
+
 class Corners(Cell):
     """Minimum, maximum, comparisons, truth values, where, with numbers on either side, and ties."""
 
@@ -246,6 +262,9 @@ class Shared(Cell):
 
 OWN = [
     Elementwise,
+    Given,
+    cells.CfC,
+    cells.GRUD,
     Corners,
     Rows,
     Sums,

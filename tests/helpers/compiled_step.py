@@ -106,6 +106,8 @@ def random_case(cell, rows: int, units: int, seed: int = 0, scale: float = 1.0) 
         "dnext": [values(rows, units) for _ in range(states)],
         "w": values(gates, units, units) / max(units, 1) ** 0.5,
         "b": values(gates, units),
+        "given": [values(rows, units) for _ in cell.given_names],
+        "doutput": values(rows, units),
     }
 
 
@@ -115,6 +117,7 @@ def by_autograd(cell, case: dict) -> dict:
     x, h = case["x"].clone().requires_grad_(), case["h"].clone().requires_grad_()
     state = [s.clone().requires_grad_() for s in case["state"]]
     vector = [v.clone().requires_grad_() for v in case["vector"]]
+    given = [g.clone().requires_grad_() for g in case["given"]]
     parts = {}
 
     def product(v, gate):
@@ -132,17 +135,22 @@ def by_autograd(cell, case: dict) -> dict:
         dict(zip(listed, values, strict=True))
         for listed, values in ((names, x.unbind(1)), (cell.state_names, state), (cell.vectors, vector))
     ]
-    new, gates = cell.step(*cell.arguments(by_name[0], product, *by_name[1:]))
-    losses = [(n * d).sum() for n, d in zip(new, case["dnext"], strict=True) if n.requires_grad]
+    now = dict(zip(cell.given_names, given, strict=True))
+    new, gates = cell.step(*cell.arguments(by_name[0], product, *by_name[1:], given=now))
+    output = {name: gates[name] for name in cell.output.split()}
+    new_and_output = zip((*new, *output.values()), (*case["dnext"], case["doutput"]), strict=False)
+    losses = [(n * d).sum() for n, d in new_and_output if n.requires_grad]
     if losses:
         sum(losses).backward()
     dh = _or_zero(h).clone()
     for gate, part in parts.items():
         dh[:, gate] = _or_zero(part)
     result = {f"next.{name}": n.detach() for name, n in zip(cell.state_names, new, strict=True)}
+    result |= {f"output.{name}": value.detach() for name, value in output.items()}
     result |= {f"gate.{name}": gates[name].detach().expand_as(case["x"][:, 0]) for name in names if name in gates}
     result |= {"dx": _or_zero(x), "dh": dh} if generate(cell).meta.h_gates else {"dx": _or_zero(x)}
     result |= {f"dstate.{name}": _or_zero(s) for name, s in zip(cell.state_names, state, strict=True)}
+    result |= {f"dgiven.{name}": _or_zero(g) for name, g in now.items()}
     return result | {f"dvector.{name}": _or_zero(v) for name, v in zip(cell.vectors, vector, strict=True)}
 
 
@@ -199,7 +207,13 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
         "dx": arena.new(rows, len(of_x), units),
         "dh": None if meta.merged else arena.new(rows, len(of_h), units),
         "dof": arena.new(rows, meta.of, units),
+        "given": arena.new(rows, meta.given, units),
+        "dgiven": arena.new(rows, meta.given, units),
+        "output": arena.new(rows, units) if meta.output else None,
+        "doutput": arena.new(rows, units, start=case["doutput"]) if meta.output else None,
     }
+    for k, values in enumerate(case["given"]):
+        arrays["given"][:, k] = values
     step, alive = Step(rows, units), []
     for name, tensors in lists.items():
         pointers = (ctypes.c_void_p * max(len(tensors), 1))(*(t.data_ptr() for t in tensors))
@@ -216,9 +230,10 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
         getattr(library, f"{prefix}_forward_{stage}_{kind}")(ctypes.byref(step))
     result = {f"next.{name}": t.clone() for name, t in zip(cell.state_names, lists["next"], strict=True)}
     result |= {f"gate.{name}": arrays["gate"][:, k].clone() for k, name in enumerate(generated.meta.shown_names)}
+    result |= {f"output.{name}": arrays["output"].clone() for name in cell.output.split()}
     if keep:
         # Nothing crosses from the forward to the backward pass but what is kept, and states that are said to be read.
-        for name in ("cross", "scratch", "of", "x", "h", "gate"):
+        for name in ("cross", "scratch", "of", "x", "h", "gate", "output"):
             if arrays[name] is not None:
                 arrays[name].fill_(float("nan"))
         for k, old in enumerate(lists["state"]):
@@ -237,6 +252,7 @@ def by_cpp(cell, case: dict, kind: str = "f64", march: str = "", keep: bool = Tr
         if of_h:
             result["dh"] = spread(arrays["dx"] if meta.merged else arrays["dh"], of_h, gates)
         result |= {f"dstate.{name}": t for name, t in zip(cell.state_names, lists["dstate"], strict=True)}
+        result |= {f"dgiven.{name}": arrays["dgiven"][:, k] for k, name in enumerate(cell.given_names)}
         result |= {f"dvector.{name}": t - 0.5 for name, t in zip(cell.vectors, lists["dvector"], strict=True)}
     arena.check()
     return result

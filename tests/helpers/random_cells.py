@@ -83,6 +83,8 @@ class Maker:
         self.states = ["h", "c", "m", "n"][: random.randint(1, 4)]
         self.vectors = ["p", "q", "r"][: random.choice((0, 1, 1, 2, 3))]
         self.recurrent = random.random() < 0.8
+        self.given = ["dt", "mask"][: random.choice((0, 0, 0, 1, 2))]
+        self.output = random.random() < 0.2
         # Every gate belongs to one product: that of h, or one of h.of.
         self.of = [g for g in self.gates if self.recurrent and random.random() < 0.2]
         self.lines: list[str] = []
@@ -96,13 +98,16 @@ class Maker:
         if refused:
             self.add("bad", REFUSED[refused].format(self.leaf()))
         results = [f"{state}={self.squashed()}" for state in self.states]
+        results += [f"y={self.squashed()}"] if self.output else []
         results += [f"{gate}={self.unit(1)}" for gate in self.gates if self.random.random() < 0.3]
         if refused:
             results[0] += " + bad"
         vectors = "{" + ", ".join(f"'{v}': {0.3 * k - 0.2:.1f}" for k, v in enumerate(self.vectors)) + "}"
         head = [f"class {name}(Cell):", f"    gates, states = '{' '.join(self.gates)}', '{' '.join(self.states)}'"]
-        head += [f"    vectors, recurrent = {vectors}, {self.recurrent}", ""]
-        head += [f"    def step(self, x, h, s{', w' if self.vectors else ''}):"]
+        head += [f"    vectors, recurrent = {vectors}, {self.recurrent}"]
+        head += [f"    given, output = '{' '.join(self.given)}', '{'y' if self.output else ''}'", ""]
+        last = f"{', w' if self.vectors else ''}{', given' if self.given else ''}"
+        head += [f"    def step(self, x, h, s{last}):"]
         return "\n".join([*head, *self.lines, f"        return s.next({', '.join(results)})", ""])
 
     def add(self, name: str, value: str) -> None:
@@ -118,7 +123,7 @@ class Maker:
 
     def leaf(self) -> str:
         gate = self.random.choice(self.gates)
-        known = [f"x.{gate}", f"s.{self.random.choice(self.states)}", *self.made]
+        known = [f"x.{gate}", f"s.{self.random.choice(self.states)}", *self.made, *(f"given.{g}" for g in self.given)]
         if self.recurrent and gate not in self.of:
             known += [f"h.{gate}", f"(x.{gate} + h.{gate})", f"(x.{gate} + h.{gate})"]
         return self.random.choice(known)

@@ -40,12 +40,14 @@ def assert_close(got: Any, want: Any, relative: float) -> None:
 
 
 def run(layer: torch.nn.Module, x: Tensor, *args: Any, **options: Any) -> dict[str, Any]:
-    """Outputs, states and the gradients of x, the states given and every weight, for a fixed random cotangent."""
-    leaves = {"x": x, **tensors(list(args), "state")}
+    """Outputs, states and the gradients of x, the states given, numbers given by name and every weight, for a fixed random
+    cotangent."""
+    names = [name for name in options if name in layer.cell.given_names] if hasattr(layer, "cell") else []
+    leaves = {"x": x, **tensors(list(args), "state"), **{name: options[name] for name in names}}
     leaves = {name: leaf.detach().clone().requires_grad_() for name, leaf in leaves.items()}
-    given = iter([leaf for name, leaf in leaves.items() if name != "x"])
+    given = iter([leaf for name, leaf in leaves.items() if name not in ("x", *names)])
     args = [_refill(arg, given) for arg in args]
-    result = layer(leaves["x"], *args, **options)
+    result = layer(leaves["x"], *args, **(options | {name: leaves[name] for name in names}))
     parts = tensors(list(result))
     random = torch.Generator().manual_seed(1)
     loss = sum(

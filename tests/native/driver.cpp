@@ -42,6 +42,7 @@ struct Case {
   std::vector<Numbers> memory;
   std::vector<std::vector<const void*>> lists;
   std::vector<int64_t> lengths;
+  std::vector<long> strides;
   std::vector<uint8_t> resets, held;
   std::vector<double> shares;
   std::vector<size_t> results;
@@ -63,7 +64,7 @@ struct Case {
     generator.seed(unsigned(seed));
     memory.reserve(400), lists.reserve(100);
     const long T = pick(1, 12), B = pick(1, 9), I = pick(1, 20), D = pick(1, 2), X = cell.x_gates, G = cell.h_gates;
-    const bool projects = cell.states > 1 && !(cell.keeps_state & 1) && cell.h_gates && !cell.of && pick(0, 3) == 0;
+    const bool projects = cell.states > 1 && !(cell.keeps_state & 1) && cell.h_gates && !cell.of && !cell.output && pick(0, 3) == 0;
     const long heads = !projects && cell.h_gates && pick(0, 3) == 0 ? 2 : 1, H = pick(2, 24) * heads;
     const long P = projects ? pick(1, H - 1) : H, E = half ? 2 : 4;
     call.cell = &cell, call.io = half ? BF16 : F32;
@@ -77,6 +78,13 @@ struct Case {
     call.x = operands(T * B * I, half), call.x_time = B * I, call.x_row = I;
     call.y = result(T * B * D * P * E / 4 + 1), call.y_time = B * D * P, call.y_row = D * P;
     call.dy = operands(T * B * D * P, half), call.dy_time = B * D * P, call.dy_row = D * P;
+    std::vector<const void*> given;
+    for (long i = 0; i < cell.given; ++i) {  // one number a unit, or one a row
+      given.push_back(fresh(T * B * H));
+      const long wide = pick(0, 1) ? H : 1;
+      strides.insert(strides.end(), {B * wide, wide, wide > 1});
+    }
+    call.given = list(given), call.given_strides = strides.data();
     const long zone = pick(0, 2);
     for (long i = 0; i < T * B * H; ++i) held.push_back(pick(0, 3) == 0);
     shares.assign(8, 0.25);
@@ -116,6 +124,9 @@ struct Case {
       if (cell.h_gates) dir.dw_h = result(G * H * P / heads);
       if (dir.b_x) dir.db_x = result(X * H), dir.db_h = cell.h_gates ? result(G * H) : nullptr;
       if (projects) dir.dw_r = result(P * H);
+      std::vector<const void*> dgiven;
+      for (long i = 0; i < cell.given; ++i) dgiven.push_back(result(T * B * H));
+      dir.dgiven = const_cast<void* const*>(list(dgiven));
       dir.dstate = const_cast<void* const*>(states(true));
       if (resetting) dir.dinitial = const_cast<void* const*>(states(true));
     }

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers import cells_by_blocks
+from helpers import cells_by_blocks, cells_for_compiling
 
 from recurra import cells
 from recurra.backends.cpu import abi
@@ -15,7 +15,7 @@ NATIVE = Path(__file__).parents[2] / "native"
 CELLS = {
     name.replace("-", "_"): cells.get(name) for name in ("lstm", "gru", "gru-original", "layernorm-lstm", "mingru")
 }
-CELLS |= {kind.__name__.lower(): kind() for kind in cells_by_blocks.CELLS}
+CELLS |= {kind.__name__.lower(): kind() for kind in (*cells_by_blocks.CELLS, cells_for_compiling.Given)}
 # Threads take rows of their own, or, as where W_h is large and rows are few, share each product.
 THREADS = {"apart": [], "together": ["-DRECURRA_LARGE=1", "-DRECURRA_SHARE=1"]}
 SANITIZERS = {"address": "address,undefined", "thread": "thread"}

@@ -41,10 +41,11 @@ class Operands(NamedTuple):
     weights: list[Weights]  # one for each direction
     states: list[tuple[Tensor, ...]]  # for each direction, in the cell's order
     initial: list[tuple[Tensor, ...]]  # likewise; empty without resets
+    given: tuple[Tensor, ...] = ()  # (T, B, H) each, in the cell's order
 
     def flat(self) -> list[Tensor | None]:
         """All of it in one list, in this order."""
-        x, weights, states, initial = self
+        x, weights, states, initial, given = self
         found = [x]
         for part in weights:
             found += part[:5]
@@ -53,16 +54,18 @@ class Operands(NamedTuple):
             found += part
         for part in initial:
             found += part
+        found += given
         return found
 
     def like(self, values: Iterable) -> "Operands":
         """The same record of other values, in the order of `flat`."""
-        values, (_, weights, states, initial) = iter(values), self
+        values, (_, weights, states, initial, given) = iter(values), self
         return Operands(
             next(values),
             [part.like(values) for part in weights],
             [tuple(islice(values, len(part))) for part in states],
             [tuple(islice(values, len(part))) for part in initial] if initial else [],
+            tuple(islice(values, len(given))) if given else (),
         )
 
 

@@ -4,7 +4,8 @@
     b = Δt σ(a_b)    h' = (1 - b) ⊙ h + b ⊙ tanh(W_m x + b_x + W_hm z' + b_h)
 
 with a_a, a_b, a_n rows of W_x x + b_x + W_h h + b_h. Rusch, Mishra, Erichson & Mahoney 2022, "Long expressive memory for
-sequence modeling", arXiv:2110.04744, equation 3; h is their y. Two products a step, the second waiting for the first.
+sequence modeling", arXiv:2110.04744, and their code (github.com/tk-rusch/LEM), step by step the same; h is their y. Two
+products a step, the second waiting for the first.
 """
 
 from recurra.cells.base import Cell

@@ -3,7 +3,7 @@
     r = σ(W_r x + b)    i = σ(W_i x + b)    a = σ(Λ)^(8 r)
     h' = a ⊙ h + √(1 - a²) ⊙ i ⊙ (W_n x + b)
 
-De et al. 2024, "Griffin: mixing gated linear recurrences with local attention", arXiv:2402.19427, equations 1 to 4. There
+De et al. 2024, "Griffin: mixing gated linear recurrences with local attention", arXiv:2402.19427. There
 what i gates is the block's own input, after a convolution; here it is W_n x. Λ starts where a is from 0.9 to 0.999 for r = 1.
 √ is taken of at least 1e-12, as its slope at 0 is infinite.
 """

@@ -4,7 +4,7 @@
     c' = f' ⊙ c + i' ⊙ tanh(z)             n' = f' ⊙ n + i'
     h' = σ(o) ⊙ c' / n'                    with (i, f, z, o) = W_x x + b_x + W_h h + b_h
 
-Beck et al. 2024, "xLSTM: extended long short-term memory", arXiv:2405.04517, equations 8 to 17, with a sigmoid forget gate
+Beck et al. 2024, "xLSTM: extended long short-term memory", arXiv:2405.04517, with a sigmoid forget gate
 (an exponential one is their other form). Their heads are `heads=` of the layer; the block around it is not part of a cell.
 While the normaliser is 0, at the start, m' = i: h' is the same, and no gate is too small for floating point.
 """

@@ -3,8 +3,8 @@
     f = σ(W_f x + v_f ⊙ c + b)    c' = f ⊙ c + (1 - f) ⊙ (W_n x + b)
     r = σ(W_r x + v_r ⊙ c + b)    h' = r ⊙ c' + (1 - r) ⊙ (W_k x + b)
 
-Lei, Zhang, Wang, Dai & Artzi 2018, "Simple recurrent units for highly parallelizable recurrence", arXiv:1709.02755,
-equations 1 to 4. Their highway carries x itself (scaled by α) where the widths agree and W_k x where they differ; here it is
+Lei, Zhang, Wang, Dai & Artzi 2018, "Simple recurrent units for highly parallelizable recurrence", arXiv:1709.02755.
+Their highway carries x itself (scaled by α) where the widths agree and W_k x where they differ; here it is
 always W_k x, and their W_n and W_k have no bias.
 """
 

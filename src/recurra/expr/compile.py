@@ -108,10 +108,11 @@ def _inference(graph: Graph) -> Generated:
 
 
 def _inputs(graph: Graph) -> dict[Node, Place]:
-    """Where each direction finds states and learned vectors."""
+    """Where each direction finds states, learned vectors and given numbers."""
     table, cell = graph.table, graph.cell
     places = {table.leaf("state", k): Place("state", k) for k in range(len(cell.state_names))}
-    return places | {table.leaf("vector", k, "vector"): Place("vector", k) for k in range(len(cell.vectors))}
+    places |= {table.leaf("vector", k, "vector"): Place("vector", k) for k in range(len(cell.vectors))}
+    return places | {table.leaf("given", k): Place("given", k) for k in range(len(cell.given_names))}
 
 
 def _forward(graph: Graph, kept: Keep) -> Plan:
@@ -121,6 +122,7 @@ def _forward(graph: Graph, kept: Keep) -> Plan:
     loads |= {table.leaf("h", g): Place("h", k) for k, g in enumerate(graph.h_gates)}
     loads |= {table.leaf("of", (k, g)): Place("h", row(g)) for k, read in enumerate(graph.of_gates) for g in read}
     last = [(Place("next", k), node) for k, node in enumerate(graph.states)]
+    last += [(Place("output", 0), graph.output)] if graph.output is not None else []
     last += [(Place("gate", k), node) for k, node in enumerate(graph.gates.values())]
     last += [(Place("keep", k), node) for k, node in enumerate(kept.units)]
     last += [(Place("keep_row", k), node) for k, node in enumerate(kept.rows)]
@@ -133,6 +135,7 @@ def _backward(graph: Graph, gradient: Gradient, kept: Keep) -> Plan:
     loads = _inputs(graph)
     loads |= {table.leaf("dnext", k): Place("dnext", k) for k in range(len(cell.state_names))}
     loads |= {table.leaf("dof", k): Place("dof", k) for k in range(len(graph.ofs))}
+    loads[table.leaf("doutput", 0)] = Place("doutput", 0)
     loads |= {node: Place("keep", k) for k, node in enumerate(kept.units)}
     loads |= {node: Place("keep_row", k) for k, node in enumerate(kept.rows)}
     # A product's gates first: the core turns their gradient into that of the vector multiplied, for the stage after.
@@ -142,6 +145,7 @@ def _backward(graph: Graph, gradient: Gradient, kept: Keep) -> Plan:
     if not graph.merged:
         last += [(Place("dh", k), gradient.dh[g] or zero) for k, g in enumerate(graph.h_gates) if g not in early]
     last += [(Place("dstate", k), node or zero) for k, node in enumerate(gradient.dstates)]
+    last += [(Place("dgiven", k), node or zero) for k, node in enumerate(gradient.dgiven)]
     last += [(Place("dvector", k), node) for k, node in enumerate(gradient.dvectors) if node is not None]
     return plan([*roots, last], loads)
 
@@ -154,6 +158,8 @@ def _meta(graph: Graph, kept: Keep, forward: Plan, backward: Plan) -> Meta:
         h_gates=len(graph.h_gates),
         states=len(cell.state_names),
         vectors=len(cell.vectors),
+        given=len(cell.given_names),
+        output=int(graph.output is not None),
         merged=int(graph.merged),
         keep=len(kept.units),
         keep_row=len(kept.rows),
@@ -193,13 +199,17 @@ def _leaf_names(graph: Graph) -> dict[Node, str]:
     for k, state in enumerate(cell.state_names):
         names |= {table.leaf("state", k): state, table.leaf("dnext", k): f"d_{state}_next"}
     names |= {table.leaf("vector", k, "vector"): vector for k, vector in enumerate(cell.vectors)}
+    names |= {table.leaf("given", k): name for k, name in enumerate(cell.given_names)}
+    names |= {table.leaf("doutput", 0): f"d_{cell.output}"} if cell.output else {}
     return names | {table.leaf("dof", k): f"d_of_{k}" for k in range(len(graph.ofs))}
 
 
 def _arrays(graph: Graph, meta: Meta) -> Arrays:
     cell, fields = graph.cell, meta.fields
     x, h, of = fields["x_gates"], fields["h_gates"], fields["of"]
+    given, output = fields["given"], fields["output"]
     sizes = dict(x=x, h=h, dx=x, dh=h, gate=fields["shown"], of=of, dof=of)
+    sizes |= dict(given=given, dgiven=given, output=output, doutput=output)
     sizes |= {name: (fields[name], fields[f"{name}_row"]) for name in ("keep", "cross")}
     lists = dict.fromkeys(("state", "next", "dnext", "dstate"), cell.state_names)
     return Arrays(sizes, lists | dict.fromkeys(("vector", "dvector"), tuple(cell.vectors)))
@@ -215,6 +225,8 @@ def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...]
                 return f"keep {place.index}: {kept[place.index].name}"
             case "dx" | "dh":
                 return f"{place.array}.{(meta.x_gates if place.array == 'dx' else meta.h_gates)[place.index]}"
+            case "dgiven":
+                return f"dgiven.{graph.cell.given_names[place.index]}"
             case "gate":
                 return f"gate {meta.shown_names[place.index]}"
         return ""

@@ -1,8 +1,9 @@
 """The gradient of a step, by reverse mode on its graph.
 
-From the gradients of the new states (leaves `dnext`) follow those of everything the step reads. Each operation's own
-derivative is in its row (`ops`), in terms of its result where that is cheaper: y (1 - y) for y = σ(v), so that v need not be
-kept. At corners the conventions are torch's: relu and abs have 0 at 0, maximum halves ties, clamp passes at its limits.
+From the gradients of the new states (leaves `dnext`), and of an output apart from them (`doutput`), follow those of
+everything the step reads. Each operation's own derivative is in its row (`ops`), in terms of its result where that is
+cheaper: y (1 - y) for y = σ(v), so that v need not be kept. At corners the conventions are torch's: relu and abs have 0 at 0,
+maximum halves ties, clamp passes at its limits.
 
 A product `h.of(v)` is the core's: where the graph meets it, the gradient of its gates goes out (`dh`), and the
 gradient of v comes back as a leaf `dof`.
@@ -26,6 +27,7 @@ class Gradient:
     dstates: tuple[Node | None, ...]
     dvectors: tuple[Node | None, ...]
     """One row's part: the sum over the rows is the gradient."""
+    dgiven: tuple[Node | None, ...] = ()
     names: dict[Node, str] = field(default_factory=dict)
 
 
@@ -40,6 +42,8 @@ def differentiate(graph: Graph) -> Gradient:
     names: dict[Node, str] = {}
     for k, node in enumerate(graph.states):
         adjoint.add(node, table.leaf("dnext", k), of_units=True)
+    if graph.output is not None:
+        adjoint.add(graph.output, table.leaf("doutput", 0), of_units=True)
     for node in reversed(nodes):
         total = adjoint.of(node)
         if total is None or node not in reach:
@@ -67,7 +71,13 @@ def differentiate(graph: Graph) -> Gradient:
             if node is not None and node.args:
                 names.setdefault(node, f"d{what}_{name}")
     return Gradient(
-        graph, dx, dh, leaves("state", range(len(cell.state_names))), leaves("vector", range(len(cell.vectors))), names
+        graph,
+        dx,
+        dh,
+        leaves("state", range(len(cell.state_names))),
+        leaves("vector", range(len(cell.vectors))),
+        leaves("given", range(len(cell.given_names))),
+        names,
     )
 
 
@@ -75,7 +85,7 @@ def _reach(nodes: list[Node], graph: Graph) -> set[Node]:
     """The nodes through which a gradient gets to something that is asked for."""
     reach = set()
     for node in nodes:
-        wanted = node.op in ("x", "h", "a", "of", "state", "vector")
+        wanted = node.op in ("x", "h", "a", "of", "state", "vector", "given")
         if wanted or (node.row.derivative and any(a in reach for a in node.args)):
             reach.add(node)
     return reach

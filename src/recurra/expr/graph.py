@@ -89,6 +89,8 @@ class Graph:
     """The gates that have rows in W_x: those that the step reads of x."""
     h_gates: tuple[int, ...] = ()
     """The gates that have rows in W_h; empty: there is no W_h."""
+    output: Node | None = None
+    """The layer's output, for a cell whose output is no state."""
 
     @functools.cached_property
     def key(self) -> str:
@@ -100,7 +102,7 @@ class Graph:
             repr(cell),
             type(cell).__doc__,
             (cell.gates, cell.states, tuple(cell.vectors), cell.recurrent, self.of_gates, self.merged),
-            (self.x_gates, self.h_gates),
+            (self.x_gates, self.h_gates, cell.given, cell.output),
             [(node.op, [place[a] for a in node.args], node.value, node.kind) for node in nodes],
             [place[node] for node in self.outputs()],
             tuple(self.gates),
@@ -123,6 +125,8 @@ class Graph:
         yield from self.states
         yield from self.gates.values()
         yield from self.ofs
+        if self.output is not None:
+            yield self.output
 
 
 class Table:

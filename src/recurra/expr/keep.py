@@ -1,7 +1,7 @@
 """What the forward pass keeps for the gradient, and what the gradient computes again.
 
-The backward code may read the states before the step, learned vectors, and what was kept. Of the forward values that the
-gradient asks for:
+The backward code may read the states before the step, learned vectors, given numbers, and what was kept. Of the forward
+values that the gradient asks for:
 
     costly   exp, log, tanh, sigmoid, erf, ..., row operations; raw products x.g, h.g: kept
     middle   division, square root: computed again if all they need is there already, else kept
@@ -34,7 +34,8 @@ def keep(gradient: Gradient) -> Keep:
     """Choose by the rule above."""
     graph = gradient.graph
     forward = set(order(graph.outputs()))
-    roots = [n for part in (gradient.dx, gradient.dh, gradient.dstates, gradient.dvectors) for n in part if n]
+    parts = gradient.dx, gradient.dh, gradient.dstates, gradient.dvectors, gradient.dgiven
+    roots = [n for part in parts for n in part if n]
     chosen = _Chosen()
     asked = _asked(roots, forward)
     for node in asked:
@@ -62,8 +63,8 @@ def order_until(roots: Iterable[Node], stop) -> list[Node]:
 
 
 def _free(node: Node) -> bool:
-    """What the backward code has anyway: states, learned vectors, numbers."""
-    return node.kind in ("vector", "const") or node.op in ("state", "units", "per_unit")
+    """What the backward code has anyway: states, learned vectors, given numbers, constants."""
+    return node.kind in ("vector", "const") or node.op in ("state", "given", "units", "per_unit")
 
 
 def _again(node: Node) -> bool:

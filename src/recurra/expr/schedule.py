@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 # Written whenever the stage runs, and not written over until the step is done: later code may read from here.
-_LASTING = frozenset(("next", "of", "dx", "dh", "dstate", "cross"))
+_LASTING = frozenset(("next", "output", "of", "dx", "dh", "dstate", "dgiven", "cross"))
 
 
 @dataclass

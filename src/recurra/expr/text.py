@@ -225,6 +225,10 @@ class Printer:
                 return 9, style.name(cell.state_names[node.value])
             case "vector":
                 return 9, style.name(tuple(cell.vectors)[node.value])
+            case "given":
+                return 9, style.name(cell.given_names[node.value])
+            case "doutput":
+                return 9, style.given.format(style.name(cell.output))
             case "dnext":
                 return 9, style.given.format(style.primed(cell.state_names[node.value]))
             case "dof":
@@ -263,6 +267,7 @@ def _latex_number(value: float) -> str:
 def equations(graph: Graph, style: Style = UNICODE) -> list[tuple[str, str]]:
     """One step as lines (left side, right side): values, then the new states."""
     states = [(style.primed(n), node) for n, node in zip(graph.cell.state_names, graph.states, strict=True)]
+    states += [(style.name(graph.cell.output), graph.output)] if graph.output is not None else []
     printer = Printer(graph, style)
     shown = [(style.name(name), node) for name, node in graph.gates.items() if not node.args]
     return _unique(printer.lines(states + shown))
@@ -292,6 +297,9 @@ def gradient_equations(gradient: Gradient, style: Style = UNICODE) -> list[tuple
     for k, node in enumerate(gradient.dvectors):
         if node is not None:
             outputs.append((_delta(printer, table.leaf("vector", k, "vector")), node))
+    for k, node in enumerate(gradient.dgiven):
+        if node is not None:
+            outputs.append((_delta(printer, table.leaf("given", k)), node))
     read = [n for n in order_until((n for _, n in outputs), forward) if n in forward and n.args]
     values = []
     for node in read:

@@ -55,9 +55,6 @@ def _difference(graph: Graph, again: Graph) -> str:
 
 def _trace(cell, with_names: bool) -> Graph:
     cell.check_names()
-    if cell.given or cell.output:
-        what = "takes given numbers" if cell.given else "has an output apart from its states"
-        raise TraceError(f"{type(cell).__name__}.step cannot be compiled: it {what}, and runs by its equations")
     table, gates = Table(), cell.gate_names
     products = _Products(table, gates)
 
@@ -66,11 +63,12 @@ def _trace(cell, with_names: bool) -> Graph:
 
     states, vectors = symbols("state", cell.state_names), symbols("vector", cell.vectors, "vector")
     reads: set[str] = set()
-    arguments = cell.recorded(cell.arguments(symbols("x", gates), products, states, vectors), reads)
+    values = cell.arguments(symbols("x", gates), products, states, vectors, given=symbols("given", cell.given_names))
+    arguments = cell.recorded(values, reads)
     where = type(cell).__name__
     try:
         new, local = _with_locals(cell, arguments) if with_names else (cell.step(*arguments), {})
-        states, shown = _results(cell, new)
+        states, shown, output = _results(cell, new)
         ofs = products.used()
     except TraceError as error:
         refused = TraceError(f"{where}.step cannot be compiled: {error}")
@@ -86,12 +84,14 @@ def _trace(cell, with_names: bool) -> Graph:
     for name, node in zip(cell.state_names, states, strict=True):
         if node.args:
             names.setdefault(node, f"{name}_new")
-    taken = {*names.values(), *cell.state_names, *cell.vectors}
+    if output is not None and output.args:
+        names.setdefault(output, cell.output)
+    taken = {*names.values(), *cell.state_names, *cell.vectors, *cell.given_names}
     for name, value in local.items():
         if isinstance(value, Symbol) and value.node.args and name not in taken:
             names.setdefault(value.node, name)
     blocks = [tuple(map(gates.index, block)) for block in cell.blocks(reads)]
-    graph = Graph(cell, table, states, shown, *ofs, False, names, *blocks)
+    graph = Graph(cell, table, states, shown, *ofs, False, names, *blocks, output)
     return _merge(graph)
 
 
@@ -117,8 +117,8 @@ def _with_locals(cell, arguments: list) -> tuple:
             before.enable()
 
 
-def _results(cell, new) -> tuple[tuple[Node, ...], dict[str, Node]]:
-    """The new states, and the gates shown in the cell's order."""
+def _results(cell, new) -> tuple[tuple[Node, ...], dict[str, Node], Node | None]:
+    """The new states, the gates shown in the cell's order, and the output where that is no state."""
     if not (isinstance(new, tuple) and hasattr(new, "states") and hasattr(new, "gates")):
         raise CellError(f"returned {type(new).__name__}; expected s.next(...)")
     nodes = {}
@@ -130,7 +130,8 @@ def _results(cell, new) -> tuple[tuple[Node, ...], dict[str, Node]]:
             raise CellError(f"`{name}` came out as {kind}; expected one number for each row and hidden unit")
         nodes[name] = value.node
     states = tuple(nodes[name] for name in cell.state_names)
-    return states, {name: nodes[name] for name in cell.gate_names if name in new.gates}
+    shown = {name: nodes[name] for name in cell.gate_names if name in new.gates}
+    return states, shown, nodes[cell.output] if cell.output else None
 
 
 class _Products:
@@ -217,4 +218,5 @@ def _replaced(graph: Graph, new: dict[Node, Node]) -> Graph:
         h_gates=graph.h_gates,
         # A value that simplification left out is named all the same.
         names={new[node]: name for node, name in graph.names.items() if node in new and new[node].args},
+        output=None if graph.output is None else new[graph.output],
     )

@@ -125,6 +125,7 @@ class Held(Cell):
     gates = property(lambda self: self.cell.gates)
     states = property(lambda self: self.cell.states)
     recurrent = property(lambda self: self.cell.recurrent)
+    output = property(lambda self: self.cell.output)
 
     @property
     def vectors(self) -> dict[str, float]:
@@ -157,9 +158,11 @@ class Held(Cell):
         def run(nodes) -> list:
             return evaluate(nodes, leaf, units=getattr(s, self.state_names[0]).shape[-1])
 
-        values = run([*graph.states, *graph.gates.values()])
+        output = {self.output: graph.output} if self.output else {}
+        shown = graph.gates | output
+        values = run([*graph.states, *shown.values()])
         count = len(graph.states)
-        return Next(tuple(values[:count]), dict(zip(graph.gates, values[count:], strict=True)))
+        return Next(tuple(values[:count]), dict(zip(shown, values[count:], strict=True)))
 
 
 def _graph(cell: Cell) -> Graph:
@@ -187,4 +190,5 @@ def _graph(cell: Cell) -> Graph:
         tuple(new[node] for node in graph.states),
         {name: new[node] for name, node in graph.gates.items()},
         tuple(new[node] for node in graph.ofs),
+        output=None if graph.output is None else new[graph.output],
     )

@@ -31,8 +31,8 @@ def constant(name: str) -> int:
     return int(found[1])
 
 
-MOST_STAGES, MOST_STATES, MOST_VECTORS, MOST_GATES = map(
-    constant, ("MOST_STAGES", "MOST_STATES", "MOST_VECTORS", "MOST_GATES")
+MOST_STAGES, MOST_STATES, MOST_VECTORS, MOST_GIVEN, MOST_GATES = map(
+    constant, ("MOST_STAGES", "MOST_STATES", "MOST_VECTORS", "MOST_GIVEN", "MOST_GATES")
 )
 
 

@@ -76,12 +76,17 @@ def dense(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype
     return _converted(tensor, label, dtype).contiguous()
 
 
-def by_step(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """The same for (time, batch, features), whose steps and rows may lie anywhere: only the features must be side by side."""
+def by_step(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype, spread: bool = False) -> Tensor:
+    """The same for (time, batch, features), whose steps and rows may lie anywhere: only the features must be side by side.
+
+    spread: or be one number for all of them, of stride 0.
+    """
     if tensor.shape != shape or not _is_ready(tensor, dtype):
         check(tensor, label, shape)
         tensor = _converted(tensor, label, dtype)
-    return tensor if tensor.dim() < 3 or tensor.stride(2) == 1 or tensor.shape[2] <= 1 else tensor.contiguous()
+    if tensor.dim() < 3 or tensor.stride(2) == 1 or tensor.shape[2] <= 1 or (spread and not tensor.stride(2)):
+        return tensor
+    return tensor.contiguous()
 
 
 def _converted(tensor: Tensor, label: str, dtype: torch.dtype) -> Tensor:

@@ -120,6 +120,7 @@ def backward(
     rooms = [door.empty_as(t, number) if w else None for t, w in zip(operands[1:], wanted[1:], strict=True)]
     rooms.insert(0, None)
     found, dxs = form.like(rooms), [None] * directions
+    dgiven = [found.given, *[_rooms_like(found.given)] * (directions - 1)]
     for d in range(directions):
         to = call.direction[d]
         to.keep = keep.data_ptr() + d * room
@@ -128,10 +129,19 @@ def backward(
         to.dx = None if dxs[d] is None else dxs[d].data_ptr()
         _take_gradients(packed, d, gradients)
         _give_gradients(packed, d, found)
+        to.dgiven = packed.room(dgiven[d]) if found.given else None
     call_core(packed.made.core.backward, addressof(call))
     del packed.held[lasting:]
     rooms[0] = dxs[0] if directions == 1 or dxs[0] is None else dxs[0].add_(dxs[1])
+    for sums, parts in zip(dgiven[0], zip(*dgiven[1:], strict=True), strict=False):
+        for part in parts:
+            if sums is not None:
+                sums.add_(part)
     return rooms
+
+
+def _rooms_like(rooms: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+    return tuple([None if room is None else torch.empty_like(room) for room in rooms])
 
 
 def _check_keep(keep: Tensor, packed: Structures, directions: int) -> int:

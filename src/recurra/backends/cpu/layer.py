@@ -38,7 +38,9 @@ def run(call: Call) -> Ran:
     time, batch, _ = call.sizes
     if not time or not batch:  # nothing to compute, and the equations know the shapes
         return equations.run(call.embedded())
-    if call.embedding is not None and (len(call.weights) > 1 or 2 * call.embedding.shape[0] > time * batch):
+    if call.embedding is not None and (
+        len(call.weights) > 1 or 2 * call.embedding.shape[0] > time * batch or "input" in call.cell.given_names
+    ):
         call = call.embedded()  # a table of all products would cost more than the products that are read
     return _ran(call, operator.layer(work(call), call.kept))
 
@@ -54,7 +56,7 @@ def _trains(call: Call) -> bool:
     if not torch.is_grad_enabled():
         return False
     x = call.x if call.embedding is None else call.embedding
-    operands = Operands(x, call.weights, call.states, call.initial).flat()
+    operands = Operands(x, call.weights, call.states, call.initial, (*call.given.values(),)).flat()
     return any(part is not None and part.requires_grad for part in operands)
 
 
@@ -70,8 +72,8 @@ def cell_reason(cell: Cell) -> str:
     """Why no kernel runs this cell; "" where one does. The first question compiles it."""
     if len(cell.state_names) > abi.MOST_STATES or len(cell.vectors) > abi.MOST_VECTORS:
         return f"its kernels take at most {abi.MOST_STATES} states and {abi.MOST_VECTORS} learned vectors"
-    if cell.given or cell.output:
-        return "its kernels know neither given numbers nor an output apart from the states"
+    if len(cell.given_names) > abi.MOST_GIVEN:
+        return f"its kernels take at most {abi.MOST_GIVEN} given numbers"
     try:
         made = library.made(cell)
     except Unavailable as reason:
@@ -106,6 +108,7 @@ def work(call: Call) -> Work:
         x = x if x.dtype == _dtype(x) else x.to(_dtype(x))
     else:
         tokens, x, weights = x.long(), _table(call), [one._replace(w_x=None, b_x=None) for one in weights]
+    given = tuple([x if name == "input" else call.given[name] for name in call.cell.given_names])
     zoneout = call.zoneout or []
     drawn = bool(zoneout) and isinstance(zoneout[0][0], Tensor)
     return Work(
@@ -116,7 +119,7 @@ def work(call: Call) -> Work:
         call.keep_gates,
         _trains(call),
         batch_major,
-        Operands(x, weights, call.states, call.initial if call.resets is not None else []),
+        Operands(x, weights, call.states, call.initial if call.resets is not None else [], given),
         call.lengths,
         call.resets,
         call.mask or [],

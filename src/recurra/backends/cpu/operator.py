@@ -23,8 +23,8 @@ _STATIC = (
     "bool batch_major, float[] shares"
 )
 _TENSORS = (
-    "Tensor x, Tensor[] weights, Tensor[] states, Tensor[] initial, Tensor? lengths, Tensor? resets, Tensor[] masks, "
-    "Tensor[] zones, Tensor? tokens"
+    "Tensor x, Tensor[] weights, Tensor[] states, Tensor[] initial, Tensor[] given, Tensor? lengths, Tensor? resets, "
+    "Tensor[] masks, Tensor[] zones, Tensor? tokens"
 )
 SCHEMA = f"({_STATIC}, {_TENSORS}) -> Tensor[]"
 BACKWARD_SCHEMA = f"({_STATIC}, {_TENSORS}, Tensor keep, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
@@ -117,7 +117,7 @@ def _check_types(work: Work, now: list[torch.dtype], before: list[torch.dtype]) 
 
 def arguments(work: Work) -> tuple:
     """The work as the operator takes it: lists of tensors run over directions first."""
-    x, weights, states, initial = work.operands
+    x, weights, states, initial, given = work.operands
     names = [name for name in MATRICES if getattr(weights[0], name) is not None]
     listed = [[*(getattr(one, name) for name in names), *one.vectors.values()] for one in weights]
     static = (
@@ -135,6 +135,7 @@ def arguments(work: Work) -> tuple:
         _all(listed),
         _all(states),
         _all(initial),
+        list(given),
         work.lengths,
         work.resets,
         work.masks,
@@ -150,7 +151,7 @@ def _all(parts) -> list:
 
 def from_arguments(
     cell, io, present, directions, threads, keep_states, keep_gates, train, batch_major, shares, x, weights, states, initial,
-    lengths, resets, masks, zones, tokens,
+    given, lengths, resets, masks, zones, tokens,
 ) -> Work:  # fmt: skip
     """The work that `arguments` came from."""
     names, vectors = present.split(), library.by_key(cell).cell.vectors
@@ -165,7 +166,7 @@ def from_arguments(
         values = iter(part)
         named = {name: next(values) for name in names}
         ones.append(blank._replace(**named, vectors=dict(zip(vectors, values, strict=True))))
-    operands = Operands(x, ones, parts(states), parts(initial))
+    operands = Operands(x, ones, parts(states), parts(initial), tuple(given))
     switches = threads, keep_states, keep_gates, train, batch_major
     return Work(cell, io, *switches, operands, lengths, resets, masks, parts(zones), parts(shares), tokens)
 
@@ -202,7 +203,7 @@ def _as_call(work: Work, operands: Operands) -> Call:
 
     cell = library.by_key(work.cell).cell
     number = torch.float64 if operands.x.dtype == torch.float64 else torch.float32
-    x, weights, states, initial = operands.like([None if t is None else t.to(number) for t in operands.flat()])
+    x, weights, states, initial, given = operands.like([None if t is None else t.to(number) for t in operands.flat()])
     if work.tokens is not None:  # the table's rows are the products already
         x = x[work.tokens]
         weights = [one._replace(w_x=torch.eye(x.shape[-1], dtype=number, device="cpu")) for one in weights]
@@ -218,6 +219,7 @@ def _as_call(work: Work, operands: Operands) -> Call:
         mask=[m.to(number) for m in work.masks] or None,
         zoneout=work.zones or work.shares or None,
         keep_states=work.keep_states,
+        given=dict(zip(cell.given_names, given, strict=True)),
     )
 
 
@@ -257,8 +259,8 @@ def _op_gradient(ctx, gradients):
     work = ctx.work.like(saved)
     wanted = [t is not None for t in work.operands.flat()]
     found = iter(torch.ops.recurra.layer_backward(*arguments(work), keep, list(gradients[:-1]), wanted))
-    x, weights, states, initial = work.operands.like([next(found) if want else None for want in wanted])
-    lists = [w for one in weights for w in one.flat() if w is not None], _all(states), _all(initial)
+    x, weights, states, initial, given = work.operands.like([next(found) if want else None for want in wanted])
+    lists = [w for one in weights for w in one.flat() if w is not None], _all(states), _all(initial), list(given)
     masks, zones = ([None] * len(part) for part in (work.masks, _all(work.zones)))
     statics = [*[None] * 9, None if work.shares else []]  # an empty list is taken for one of tensors
     return *statics, x, *lists, None, None, masks, zones, None

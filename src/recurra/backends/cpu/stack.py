@@ -125,7 +125,7 @@ def looked_up(ids: Any, table: Any) -> Tensor | None:
 def _make(layer, parameters: dict[str, Tensor], x: Tensor) -> "_Record | None":
     """The record of a stack as it is now. None where it is not plain: a parametrised or pruned weight, mixed types."""
     stack: Stack = layer.stack()
-    if stack.shape.listed or cpu.cell_reason(stack.cell):
+    if stack.shape.listed or stack.cell.given or cpu.cell_reason(stack.cell):
         return None
     weights = [w for layer in stack.weights for one in layer for w in one.flat() if w is not None]
     if len(weights) != len(parameters):

@@ -6,7 +6,7 @@ a small layer's step.
 
 import functools
 from collections.abc import Iterable, Sequence
-from ctypes import addressof, c_double
+from ctypes import addressof, c_double, c_long
 from typing import NamedTuple
 
 import torch
@@ -139,8 +139,20 @@ class Structures:
             call.lengths = self.pointer(work.lengths, "lengths", (batch,), torch.int64)
         if work.resets is not None:
             call.resets = self.pointer(work.resets, "resets", steps, torch.bool)
+        if work.operands.given:
+            self._given(work.operands.given)
         for d in range(work.directions):
             self._direction(d, work)
+
+    def _given(self, given: tuple[Tensor, ...]) -> None:
+        size, call, names = self.size, self.call, self.made.cell.given_names
+        shape, reads = (size.time, size.batch, size.units), []
+        for name, part in zip(names, given, strict=True):
+            reads.append(self._hold(door.by_step(part, name, shape, self.number, spread=True), part))
+        call.given = self.room(reads)
+        strides = [stride for read in reads for stride in read.stride()]
+        self.held.append(abi.array_of(c_long, len(strides))(*strides))
+        call.given_strides = addressof(self.held[-1])
 
     def _direction(self, d: int, work: Work) -> None:
         size, to, end = self.size, self.call.direction[d], "_reverse" if d else ""

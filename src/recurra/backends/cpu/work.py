@@ -52,13 +52,15 @@ class Work(NamedTuple):
 
     def labels(self) -> list[str]:
         """What error messages call each of `flat`."""
-        states = library.by_key(self.cell).cell.state_names
+        cell = library.by_key(self.cell).cell
+        states = cell.state_names
         ends = ["", "_reverse"][: self.directions]
         found = ["x"]
         for labels, one in zip(LABELS, self.operands.weights, strict=False):
             found += [*labels.values(), *one.vectors]
         found += [f"{name}0{end}" for end in ends for name in states]
         found += [f"initial_{name}{end}" for end in ends for name in states if self.operands.initial]
+        found += cell.given_names if self.operands.given else []
         found += ["lengths", "resets", *[f"mask{end}" for end in ends if self.masks]]
         return [*found, *["zoneout" for direction in self.zones for _ in direction], "ids"]
 
@@ -72,8 +74,8 @@ class Work(NamedTuple):
 
     def blank(self) -> "Work":
         """The same call with None in the place of its tensors."""
-        _, weights, states, initial = self.operands
-        form = len(weights), tuple(weights[0].vectors), len(states[0]), bool(initial)
+        _, weights, states, initial, given = self.operands
+        form = len(weights), tuple(weights[0].vectors), len(states[0]), bool(initial), len(given)
         masks, zones = [None] * len(self.masks), [(None,) * len(part) for part in self.zones]
         return self.holding(_blank_operands(*form), None, None, masks, zones, None)
 
@@ -88,9 +90,11 @@ class Work(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def _blank_operands(directions: int, vectors: tuple[str, ...], states: int, initial: bool) -> Operands:
+def _blank_operands(directions: int, vectors: tuple[str, ...], states: int, initial: bool, given: int) -> Operands:
     one, each = Weights(None, None, None, None, None, dict.fromkeys(vectors)), (None,) * states
-    return Operands(None, [one] * directions, [each] * directions, [each] * directions if initial else [])
+    return Operands(
+        None, [one] * directions, [each] * directions, [each] * directions if initial else [], (None,) * given
+    )
 
 
 class Results(NamedTuple):
