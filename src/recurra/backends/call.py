@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recurra.backends.options import Options
 from recurra.cells import Cell, Facts
 
 
@@ -88,10 +89,8 @@ class Call:
     """(time, batch) bool: the states become `initial` before this step (before the step that follows in time, backwards)."""
     initial: list[tuple[Tensor, ...]] = field(default_factory=list)
     """What a reset sets, for each direction in the cell's order, (batch, units)."""
-    mask: list[Tensor] | None = None
-    """Recurrent dropout: for each direction (batch, outputs), multiplied onto h before W_h, the same at every step."""
-    zoneout: list[tuple[Tensor | float, ...]] | None = None
-    """For each direction and state: the share kept from the step before; (time, batch, units) bool or one number."""
+    options: Options = field(default_factory=dict)
+    """What else acts at every step, as `backends.options` has it."""
     keep_states: bool = False
     keep_gates: bool = False
     embedding: Tensor | None = None

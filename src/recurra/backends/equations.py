@@ -34,7 +34,9 @@ def _direction(call: Call, d: int) -> Ran:
     cell, weights, (time, batch, units) = call.cell, call.weights[d], call.sizes
     names, gates, of_h = cell.state_names, call.facts.x_gates, call.facts.h_gates
     inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
-    product = _product(weights, len(of_h), None if call.mask is None else call.mask[d], call.heads)
+    options = {name: parts[d] for name, parts in call.options.items()}
+    product = _product(weights, len(of_h), *options.get("mask", (None,)), call.heads)
+    zones = options.get("zoneout") or options.get("zone_share")
     whole = call.facts.whole
 
     given = call.given | ({"input": call.x} if "input" in cell.given_names else {})
@@ -55,8 +57,8 @@ def _direction(call: Call, d: int) -> Ran:
         output = shown.pop(cell.output) if cell.output else None
         if weights.w_r is not None:
             new = (F.linear(new[0], weights.w_r), *new[1:])
-        if call.zoneout is not None:
-            new = tuple(_zone(z, t, o, n) for z, o, n in zip(call.zoneout[d], old, new, strict=True))
+        if zones is not None:
+            new = tuple(_zone(z, t, o, n) for z, o, n in zip(zones, old, new, strict=True))
         if active is not None:
             new = tuple(torch.where(active[t], n, o) for n, o in zip(new, old, strict=True))
             shown = {name: torch.where(active[t], gate, 0) for name, gate in shown.items()}

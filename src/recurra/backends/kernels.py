@@ -15,6 +15,7 @@ from torch import Tensor
 
 from recurra.backends.call import Call, Ran, Weights, active_steps, flip_steps, is_transformed, resets_of
 from recurra.backends.equations import join
+from recurra.backends.options import KINDS
 from recurra.cells import Cell, Elman
 
 NAME = "torch"
@@ -41,8 +42,7 @@ def why_not(call: Call) -> str | None:
         (_functions(call.cell) is None, f"PyTorch has no kernel for {call.cell!r}"),
         (projected and call.cell.pytorch != "lstm", "PyTorch projects the LSTM alone"),
         (call.heads > 1, "heads are not in PyTorch's kernels"),
-        (call.mask is not None, "recurrent dropout is not in PyTorch's kernels"),
-        (call.zoneout is not None, "zoneout is not in PyTorch's kernels"),
+        *((True, f"{KINDS[name].words} is not in PyTorch's kernels") for name in call.options),
         (call.keep_gates, "PyTorch's kernels do not give out the gates"),
         (call.keep_states and keeps_more, "PyTorch's kernels give out the last state only"),
         (time == 0 or batch == 0, "PyTorch's kernels refuse an empty sequence or batch"),

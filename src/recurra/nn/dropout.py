@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.backends.call import is_transformed
+from recurra.backends.options import Options
 
 
 def undrawn(like: Tensor) -> contextlib.AbstractContextManager:
@@ -29,31 +30,31 @@ def inputs(x: Tensor, rate: float, training: bool, variational: bool) -> Tensor:
     return F.dropout(x, rate)
 
 
-def masks(states: list[tuple[Tensor, ...]], rate: float, training: bool) -> list[Tensor] | None:
-    """Recurrent dropout: for each direction one mask, (batch, outputs), for all steps. Gal & Ghahramani 2016."""
-    if not rate or not training:
-        return None
-    return [F.dropout(torch.ones_like(direction[0]), rate) for direction in states]
-
-
-def zones(
+def options(
     states: list[tuple[Tensor, ...]],
+    recurrent: float,
     rates: tuple[float, ...],
     time: int,
     widths: tuple[int, ...],
     training: bool,
-) -> list[tuple[Tensor | float, ...]] | None:
-    """Zoneout: for each direction and state, which units keep their old value, (time, batch, units) bool; in evaluation
-    the rate itself, for the expected value. Krueger et al. 2017."""
-    if not rates:
-        return None
-    if not training:
-        return [rates for _ in states]
-    like, batch = states[0][0], states[0][0].shape[0]
-    return [
-        tuple(_chances(rate, (time, batch, width), like.device) for rate, width in zip(rates, widths, strict=True))
-        for _ in states
-    ]
+) -> Options:
+    """What acts at every step: recurrent dropout, one mask for all steps (Gal & Ghahramani 2016), and zoneout, which units
+    keep their old value, in evaluation the rate itself for the expected value (Krueger et al. 2017).
+
+    states: for each direction (batch, width) each, of these widths. rates: zoneout's, one for each state, or none.
+    """
+    found: Options = {}
+    if recurrent and training:
+        found["mask"] = [(F.dropout(torch.ones_like(direction[0]), recurrent),) for direction in states]
+    if rates and not training:
+        found["zone_share"] = [rates for _ in states]
+    elif rates:
+        like, batch = states[0][0], states[0][0].shape[0]
+        found["zoneout"] = [
+            tuple(_chances(rate, (time, batch, width), like.device) for rate, width in zip(rates, widths, strict=True))
+            for _ in states
+        ]
+    return found
 
 
 def _chances(rate: float, shape: tuple[int, ...], device: torch.device) -> Tensor:

@@ -1,7 +1,7 @@
 """RNN, LSTM and GRU: drop-in for torch.nn's layers of the same name, and more.
 
 The same positional arguments, defaults, shapes, returned tuples, weight names and numbers as torch.nn; then, by keyword,
-everything that Recurrent offers, from `lengths=` in the call to `zoneout=` in the constructor. What tools read of torch.nn's
+everything that Recurrent offers, from `lengths=` in the call to `heads=` in the constructor. What tools read of torch.nn's
 layers (`mode`, `_flat_weights`, `check_input`, ...) is there too.
 """
 

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from recurra.backends.call import Call, Ran, active_steps, flip_steps, resets_of
 from recurra.backends.choice import run as run_whole
 from recurra.backends.equations import join
+from recurra.backends.options import at_steps, of_direction
 
 
 def run(call: Call, backend: str, every: int) -> Ran:
@@ -29,8 +30,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
         weights=[call.weights[d]],
         states=[call.states[d]],
         initial=call.initial[d : d + 1],
-        mask=call.mask and [call.mask[d]],
-        zoneout=call.zoneout and [call.zoneout[d]],
+        options=of_direction(call.options, d),
         kept=None,  # of the layer's weights in both directions
     )
     if d == 0:
@@ -45,8 +45,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
     one.given = {name: turned(part) for name, part in call.given.items()}
     if call.resets is not None:
         one.resets = turned(resets_of(call.resets[..., None], active, backward=True))[..., 0]
-    if call.zoneout:
-        one.zoneout = [tuple(turned(zone) if isinstance(zone, Tensor) else zone for zone in call.zoneout[d])]
+    one.options = at_steps(one.options, turned)
     ran = _forward(one, backend, every)
     states = [{name: turned(kept) for name, kept in part.items()} for part in ran.kept_states]
     if active is not None:  # read backward, a row stands still before its end, not after
@@ -66,8 +65,7 @@ def _forward(call: Call, backend: str, every: int) -> Ran:
             piece.lengths = (call.lengths - start).clamp(0, span.stop - start)
         if call.resets is not None:
             piece.resets = call.resets[span]
-        if call.zoneout:
-            piece.zoneout = [tuple(zone[span] if isinstance(zone, Tensor) else zone for zone in call.zoneout[0])]
+        piece.options = at_steps(call.options, lambda part, span=span: part[span])
         ran = _checkpointed(piece, states, backend)
         states = ran.states[0]
         runs.append(ran)
@@ -87,7 +85,7 @@ def _checkpointed(piece: Call, states: tuple[Tensor, ...], backend: str) -> Ran:
         names[:] = [list(part) for part in kept]
         return ran.y, *ran.states[0], *(tensor for part in kept for tensor in part.values())
 
-    # Nothing in a piece is drawn at random: masks and zones came with the call.
+    # Nothing in a piece is drawn at random: masks came with the call.
     y, *rest = checkpoint(flat, piece.x, *states, use_reentrant=False, preserve_rng_state=False)
     given, rest = rest[: len(states)], iter(rest[len(states) :])
     kept = [[dict(zip(part, rest, strict=False))] if part else [] for part in names]

@@ -260,7 +260,7 @@ def retyped(tensor):
     tensor.data = tensor.data.view(torch.int32)
 
 
-@pytest.mark.parametrize("way", ["training", "lengths", "resets"])
+@pytest.mark.parametrize("way", ["training", "resets"])  # with lengths the layer reads a copy of x
 def test_a_type_changed_between_the_passes(way):
     layer, x = make(), X.clone()
     y = call(layer, way, x)[0]

@@ -197,24 +197,24 @@ def keep_bytes(work: Work, size: Sizes, made: Made):
     """
     # A layer's widths are fixed; int() says so where they are symbols too.
     widths = int(size.inputs), int(size.units), int(size.outputs), int(size.heads)
-    projected, masked = work.operands.weights[0].w_r is not None, bool(work.masks)
-    each, rows = _keep_rates(work.cell, work.io, projected, masked, *widths)
-    padding = 64 * 14 * (work.threads + 1)  # up to a cache line for each of the arrays of each thread's rows
+    looked_at = (*(["w_r"] if work.operands.weights[0].w_r is not None else []), *work.options)
+    each, rows = _keep_rates(work.cell, work.io, looked_at, *widths)
+    padding = 64 * 24 * (work.threads + 1)  # up to a cache line for each of the arrays of each thread's rows
     room = size.time * size.batch * each + size.batch * rows + padding
     return work.directions * ((room + 63) // 64 * 64)
 
 
 @functools.lru_cache(maxsize=256)
 def _keep_rates(
-    cell: str, io: int, projected: bool, masked: bool, inputs: int, units: int, outputs: int, heads: int
+    cell: str, io: int, looked_at: tuple[str, ...], inputs: int, units: int, outputs: int, heads: int
 ) -> tuple[int, int]:
-    """Bytes kept for each step of a row, and for each row."""
+    """Bytes kept for each step of a row, and for each row. looked_at: fields that the core sees to be there, and no more."""
     made, batch = library.by_key(cell), 64  # so many rows fill whole cache lines in every type
 
     def kept(time: int) -> int:
         call = abi.Call(made.addresses[io], io, time, batch, inputs, units, outputs, heads, 1, 1)
-        to = call.direction[0]  # only looked at for being there
-        to.w_r, to.mask = 64 if projected else None, 64 if masked else None
+        for name in looked_at:
+            setattr(call.direction[0], name, 64)
         return made.core.keep_bytes(addressof(call))
 
     one, two = kept(1), kept(2)

@@ -109,8 +109,6 @@ def work(call: Call) -> Work:
     else:
         tokens, x, weights = x.long(), _table(call), [one._replace(w_x=None, b_x=None) for one in weights]
     given = tuple([x if name == "input" else call.given[name] for name in call.cell.given_names])
-    zoneout = call.zoneout or []
-    drawn = bool(zoneout) and isinstance(zoneout[0][0], Tensor)
     return Work(
         _cell_key(call.cell),
         io,
@@ -122,9 +120,7 @@ def work(call: Call) -> Work:
         Operands(x, weights, call.states, call.initial if call.resets is not None else [], given),
         call.lengths,
         call.resets,
-        call.mask or [],
-        zoneout if drawn else [],
-        [] if drawn else zoneout,
+        call.options,
         tokens,
     )
 

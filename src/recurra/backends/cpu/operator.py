@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from recurra.backends import options
 from recurra.backends.call import Call, Operands, Weights
 from recurra.backends.cpu import execute, library
 from recurra.backends.cpu.structures import Structures, seen, structures
@@ -20,11 +21,11 @@ from recurra.errors import BackendError, DtypeError
 
 _STATIC = (
     "str cell, int io, str present, int directions, int threads, bool keep_states, bool keep_gates, bool train, "
-    "bool batch_major, float[] shares"
+    "bool batch_major, str options, float[] numbers"
 )
 _TENSORS = (
     "Tensor x, Tensor[] weights, Tensor[] states, Tensor[] initial, Tensor[] given, Tensor? lengths, Tensor? resets, "
-    "Tensor[] masks, Tensor[] zones, Tensor? tokens"
+    "Tensor[] extras, Tensor? tokens"
 )
 SCHEMA = f"({_STATIC}, {_TENSORS}) -> Tensor[]"
 BACKWARD_SCHEMA = f"({_STATIC}, {_TENSORS}, Tensor keep, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
@@ -138,11 +139,10 @@ def arguments(work: Work) -> tuple:
         list(given),
         work.lengths,
         work.resets,
-        work.masks,
-        _all(work.zones),
+        options.tensors(work.options),
         work.tokens,
     )
-    return *static, work.batch_major, _all(work.shares), *tensors
+    return *static, work.batch_major, " ".join(work.options), options.numbers(work.options), *tensors
 
 
 def _all(parts) -> list:
@@ -150,8 +150,8 @@ def _all(parts) -> list:
 
 
 def from_arguments(
-    cell, io, present, directions, threads, keep_states, keep_gates, train, batch_major, shares, x, weights, states, initial,
-    given, lengths, resets, masks, zones, tokens,
+    cell, io, present, directions, threads, keep_states, keep_gates, train, batch_major, names_of_options, numbers, x, weights,
+    states, initial, given, lengths, resets, extras, tokens,
 ) -> Work:  # fmt: skip
     """The work that `arguments` came from."""
     names, vectors = present.split(), library.by_key(cell).cell.vectors
@@ -168,7 +168,9 @@ def from_arguments(
         ones.append(blank._replace(**named, vectors=dict(zip(vectors, values, strict=True))))
     operands = Operands(x, ones, parts(states), parts(initial), tuple(given))
     switches = threads, keep_states, keep_gates, train, batch_major
-    return Work(cell, io, *switches, operands, lengths, resets, masks, parts(zones), parts(shares), tokens)
+    count = len(states) // directions
+    made = options.again(names_of_options.split(), directions, count, extras, numbers)
+    return Work(cell, io, *switches, operands, lengths, resets, made, tokens)
 
 
 def _by_equations(work: Work, gradients, wanted: list[bool]) -> list[Tensor | None]:
@@ -216,11 +218,14 @@ def _as_call(work: Work, operands: Operands) -> Call:
         lengths=work.lengths,
         resets=work.resets,
         initial=initial,
-        mask=[m.to(number) for m in work.masks] or None,
-        zoneout=work.zones or work.shares or None,
+        options=options.like(work.options, [_as(number, t) for t in options.tensors(work.options)]),
         keep_states=work.keep_states,
         given=dict(zip(cell.given_names, given, strict=True)),
     )
+
+
+def _as(number: torch.dtype, tensor: Tensor) -> Tensor:
+    return tensor.to(number) if tensor.is_floating_point() else tensor
 
 
 def _op(*given) -> list[Tensor]:
@@ -261,9 +266,9 @@ def _op_gradient(ctx, gradients):
     found = iter(torch.ops.recurra.layer_backward(*arguments(work), keep, list(gradients[:-1]), wanted))
     x, weights, states, initial, given = work.operands.like([next(found) if want else None for want in wanted])
     lists = [w for one in weights for w in one.flat() if w is not None], _all(states), _all(initial), list(given)
-    masks, zones = ([None] * len(part) for part in (work.masks, _all(work.zones)))
-    statics = [*[None] * 9, None if work.shares else []]  # an empty list is taken for one of tensors
-    return *statics, x, *lists, None, None, masks, zones, None
+    extras = [None] * len(options.tensors(work.options))
+    numbers = None if options.numbers(work.options) else []  # an empty list is taken for one of tensors
+    return *[None] * 10, numbers, x, *lists, None, None, extras, None
 
 
 def _op_backward(*given) -> list[Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from recurra.backends.cpu import abi, door, library
 from recurra.backends.cpu.library import Made
 from recurra.backends.cpu.work import DTYPES, LABELS, MATRICES, Work, sizes
+from recurra.backends.options import KINDS
 
 
 @functools.lru_cache(maxsize=256)
@@ -155,23 +156,27 @@ class Structures:
         call.given_strides = addressof(self.held[-1])
 
     def _direction(self, d: int, work: Work) -> None:
-        size, to, end = self.size, self.call.direction[d], "_reverse" if d else ""
+        to, end = self.call.direction[d], "_reverse" if d else ""
         names = self.made.cell.state_names
         to.state = self.states(work.operands.states[d], names, "0" + end)
         if work.operands.initial is work.operands.states:  # the same tensors: what a sequence starts from
             to.initial = to.state
         elif work.operands.initial:
             to.initial = self.states(work.operands.initial[d], [f"initial_{name}" for name in names], end)
-        if work.masks:
-            to.mask = self.pointer(work.masks[d], "mask" + end, (size.batch, size.outputs))
-        if work.zones:
-            steps = (size.time, size.batch)
-            each = zip(work.zones[d], size.widths(len(names)), strict=True)
-            to.zoneout = self.array([self.pointer(zone, "zoneout", (*steps, w), torch.bool) for zone, w in each])
-        if work.shares:
-            shares = abi.array_of(c_double, len(names))(*work.shares[d])
-            self.held.append(shares)
-            to.zone_share = addressof(shares)
+        for name, parts in work.options.items():
+            setattr(to, name, self._option(name, parts[d]))
+
+    def _option(self, name: str, values: tuple) -> int:
+        """The address of an option's tensor, or of an array of addresses or numbers, one for each state."""
+        kind, size = KINDS[name], self.size
+        if kind.size == "number":
+            self.held.append(abi.array_of(c_double, len(values))(*values))
+            return addressof(self.held[-1])
+        if kind.size == "row":
+            return self.pointer(values[0], kind.words, (size.batch, size.outputs), kind.dtype)
+        each = zip(values, size.widths(len(values)), strict=True)
+        shapes = [(value, (size.time, size.batch, width)) for value, width in each]
+        return self.array([self.pointer(value, kind.words, shape, kind.dtype) for value, shape in shapes])
 
     def states(
         self, states: tuple[Tensor | None, ...], names: Iterable[str], end: str, lead: tuple[int, ...] = ()

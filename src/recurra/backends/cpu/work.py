@@ -2,14 +2,17 @@
 
 import functools
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from recurra.backends import options
 from recurra.backends.call import Operands, Weights
 from recurra.backends.cpu import abi, library
 from recurra.backends.cpu.library import Made
+from recurra.backends.options import Options
 from recurra.cells import WEIGHTS
 
 IO = {torch.float32: abi.F32, torch.bfloat16: abi.BF16, torch.float64: abi.F64}
@@ -32,9 +35,7 @@ class Work(NamedTuple):
     operands: Operands  # x (T, B, I), or with tokens the table (V, G*H)
     lengths: Tensor | None
     resets: Tensor | None
-    masks: list[Tensor]  # D or empty
-    zones: list[tuple[Tensor, ...]]  # for each direction and state (T, B, H) bool; or empty
-    shares: list[tuple[float, ...]]  # zoneout in evaluation: for each direction and state; or empty
+    options: Options
     tokens: Tensor | None  # (T, B) int64
 
     @property
@@ -47,8 +48,7 @@ class Work(NamedTuple):
 
     def others(self) -> list[Tensor | None]:
         """Those that have no gradients."""
-        zones = [zone for direction in self.zones for zone in direction] if self.zones else ()
-        return [self.lengths, self.resets, *self.masks, *zones, self.tokens]
+        return [self.lengths, self.resets, *options.tensors(self.options), self.tokens]
 
     def labels(self) -> list[str]:
         """What error messages call each of `flat`."""
@@ -61,32 +61,31 @@ class Work(NamedTuple):
         found += [f"{name}0{end}" for end in ends for name in states]
         found += [f"initial_{name}{end}" for end in ends for name in states if self.operands.initial]
         found += cell.given_names if self.operands.given else []
-        found += ["lengths", "resets", *[f"mask{end}" for end in ends if self.masks]]
-        return [*found, *["zoneout" for direction in self.zones for _ in direction], "ids"]
+        found += ["lengths", "resets"]
+        for name, parts in self.options.items():
+            found += [options.KINDS[name].words for part in parts for _ in part if options.has_tensors(name)]
+        return [*found, "ids"]
 
     def like(self, values: Iterable) -> "Work":
         """The same call with other values in the place of its tensors, in the order of `flat`."""
         values = iter(values)
         operands, lengths, resets = self.operands.like(values), next(values), next(values)
-        masks = [next(values) for _ in self.masks] if self.masks else []
-        zones = [tuple([next(values) for _ in direction]) for direction in self.zones] if self.zones else []
-        return self.holding(operands, lengths, resets, masks, zones, next(values))
+        return self.holding(operands, lengths, resets, options.like(self.options, values), next(values))
 
     def blank(self) -> "Work":
         """The same call with None in the place of its tensors."""
         _, weights, states, initial, given = self.operands
         form = len(weights), tuple(weights[0].vectors), len(states[0]), bool(initial), len(given)
-        masks, zones = [None] * len(self.masks), [(None,) * len(part) for part in self.zones]
-        return self.holding(_blank_operands(*form), None, None, masks, zones, None)
+        return self.holding(_blank_operands(*form), None, None, options.like(self.options, repeat(None)), None)
 
     def on(self, operands: Operands, threads: int, train: bool, batch_major: bool) -> "Work":
         """The same call on other operands. (`_replace` takes three times as long.)"""
         cell, io, _, keep_states, keep_gates = self[:5]
         return Work(cell, io, threads, keep_states, keep_gates, train, batch_major, operands, *self[8:])
 
-    def holding(self, operands: Operands, lengths, resets, masks: list, zones: list, tokens) -> "Work":
+    def holding(self, operands: Operands, lengths, resets, options: Options, tokens) -> "Work":
         """The same call with these tensors."""
-        return Work(*self[:7], operands, lengths, resets, masks, zones, self.shares, tokens)
+        return Work(*self[:7], operands, lengths, resets, options, tokens)
 
 
 @functools.lru_cache(maxsize=64)
