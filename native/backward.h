@@ -215,14 +215,17 @@ class Backward {
           const T* from = static_cast<const T*>(dir_.dtrace_states[k]) + place;
           for (long i = 0; i < width; ++i) to[i] += from[i];
         }
-        if (!zone_[k]) continue;
-        T* held = zone_[k] + r * width;
-        if (dir_.zoneout && dir_.zoneout[k]) {
+        T* held = zone_[k] ? zone_[k] + r * width : nullptr;
+        if (held && dir_.zoneout && dir_.zoneout[k]) {
           const uint8_t* kept = dir_.zoneout[k] + place;
           for (long i = 0; i < width; ++i) held[i] = kept[i] ? to[i] : T(0), to[i] = kept[i] ? T(0) : to[i];
-        } else {
+        } else if (held) {
           const T share = T(dir_.zone_share[k]);
           for (long i = 0; i < width; ++i) held[i] = share * to[i], to[i] -= held[i];
+        }
+        if (z_.clipped && dir_.state_clip[k] != 0) {
+          const uint8_t* cut = keep_.cut[k] + (part_.base[s] + r) * width;
+          for (long i = 0; i < width; ++i) to[i] = cut[i] ? T(0) : to[i];
         }
       }
     }

@@ -163,6 +163,7 @@ class Forward {
       cell.forward[j](&step);
     }
     if (z_.projected) project(s, first, count, projected);
+    if (z_.clipped) clip(s, first, count);
     if (dir_.zoneout || dir_.zone_share) zone(s, first, count);
     give(s, first, count);
   }
@@ -249,6 +250,21 @@ class Forward {
         a[i] = to, c[i] = out + (r0 + i) * z_.P;
       }
       product<K>(a, n, w_.project, c, Start::Zero);
+    }
+  }
+
+  // New states cut to the largest size that they may have.
+  void clip(long s, long first, long count) {
+    for (long k = 0; k < z_.S; ++k) {
+      const T most = T(dir_.state_clip[k]);
+      if (most == 0) continue;
+      const long n = count * z_.width(k);
+      T* next = after(k, s) + first * z_.width(k);
+      uint8_t* cut = training_ ? keep_.cut[k] + (part_.base[s] + first) * z_.width(k) : nullptr;
+      for (long i = 0; i < n; ++i) {
+        if (cut) cut[i] = next[i] < -most || next[i] > most;
+        next[i] = next[i] < -most ? -most : next[i] > most ? most : next[i];
+      }
     }
   }
 

@@ -118,6 +118,7 @@ struct Keep {
   Elem* operand = nullptr;      // [total][P]  what W_h multiplied, where that is not history[0]
   Elem* of = nullptr;           // [total][OF][H]  the cell's own operands
   Elem* cell_output = nullptr;  // [total][H]  the output before its projection
+  uint8_t* cut[MOST_STATES] = {};        // [total][width]  1 where `state_clip` cut the new state
   bool recorded[MOST_STATES] = {};
   size_t bytes = 0;
 };
@@ -129,7 +130,7 @@ struct Sizes {
   const Cell<T>& cell;
   long H, P, I, S, XH, GH, heads, head_width;               // XH, GH: numbers of a row of W_x x, of W_h h
   long operand_width, unit_width, x_width, h_width, input_width;  // P, H, XH, GH and I, rounded up to whole groups
-  bool projected, merged, recurrent, aliased;               // aliased: W_h multiplies the recorded output itself
+  bool projected, merged, recurrent, clipped, aliased;      // aliased: W_h multiplies the recorded output itself
   explicit Sizes(const Call& call) : cell(*static_cast<const Cell<T>*>(call.cell)) {
     H = call.units, P = call.outputs, I = call.inputs, S = cell.states, heads = call.heads;
     XH = cell.x_gates * H, GH = cell.h_gates * H;
@@ -137,6 +138,7 @@ struct Sizes {
     auto up = [](long n) { return groups<K>(n) * K::PAIR; };
     operand_width = up(P), unit_width = up(H), x_width = up(XH), h_width = up(GH), input_width = up(I);
     projected = call.direction[0].w_r != nullptr;
+    clipped = call.direction[0].state_clip != nullptr;
     merged = cell.merged, recurrent = cell.h_gates > 0;
     aliased = recurrent && K::PAIR == 1 && !call.direction[0].mask;
   }
@@ -159,6 +161,7 @@ Keep<K> lay_out(const Sizes<K>& z, const Part& part, char* memory) {
     keep.recorded[k] = (z.cell.keeps_state >> k & 1) || (k == 0 && z.aliased);
     if (keep.recorded[k]) take(keep.history[k], (part.rows + N) * z.width(k));
   }
+  for (long k = 0; k < z.S && z.clipped; ++k) take(keep.cut[k], N * z.width(k));
   if (z.recurrent && !z.aliased) take(keep.operand, N * z.operand_width);
   if (z.cell.of) take(keep.of, N * z.cell.of * z.unit_width);
   if (z.projected) take(keep.cell_output, N * z.unit_width);

@@ -85,7 +85,7 @@ struct Case {
       strides.insert(strides.end(), {B * wide, wide, wide > 1});
     }
     call.given = list(given), call.given_strides = strides.data();
-    const long zone = pick(0, 2);
+    const long zone = pick(0, 2), clipping = pick(0, 3) == 0;
     for (long i = 0; i < T * B * H; ++i) held.push_back(pick(0, 3) == 0);
     shares.assign(8, 0.25);
     for (long d = 0; d < D; ++d) {
@@ -117,6 +117,7 @@ struct Case {
       } else if (zone == 2) {
         dir.zone_share = shares.data();
       }
+      if (clipping) dir.state_clip = shares.data();
       if (pick(0, 1)) dir.trace_states = const_cast<void* const*>(traces(true)), dir.dtrace_states = traces(false);
       dir.dlast = states(false);
       dir.dx = result(T * B * I * E / 4 + 1);

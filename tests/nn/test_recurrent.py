@@ -376,6 +376,14 @@ NO_EFFECT = {
     "rates": ({"zoneout": (0.1, 0.1, 0.1)}, r"zoneout has 3 rates; LSTM\(\) has 2 states \(h, c\)"),
     "widths": ({"hidden_size": [3, 4], "num_layers": 3}, "num_layers=3 but hidden_size lists 2 widths"),
     "residual widths": ({"hidden_size": [3, 4], "residual": True}, "needs layers of equal width"),
+    "sizes of states": (
+        {"cell": "lstm", "state_clip": [1.0]},
+        r"state_clip has 1 sizes; LSTM\(\) has 2 states \(h, c\)",
+    ),
+    "a size below 0": (
+        {"cell": "gru", "state_clip": -1.0},
+        "state_clip is -1.0; expected the largest size of a state's",
+    ),
     "projection": ({"cell": "gru", "proj_size": 2}, "reads its output unit by unit, so its output cannot be projected"),
     "projection of other vectors": (
         {"cell": Cycled, "proj_size": 2},
@@ -528,3 +536,15 @@ def test_torch_compile_sees_one_graph(cell):
     assert_close([y, parts(state)], [layer(x)[0], parts(layer(x)[1])], 1e-5)
     y.sum().backward()
     assert all(p.grad is not None for p in layer.parameters())
+
+
+@pytest.mark.parametrize("backend", ["cpu", "equations"])
+def test_states_are_cut(backend):
+    layer = Recurrent("lstm", 4, 6, state_clip=(0.0, 0.3), backend=backend)
+    x = 3 * torch.randn(20, 2, 4)
+    _, (h, c), trace = layer(x, return_states=True)
+    wide = Recurrent("lstm", 4, 6, backend=backend)
+    wide.load_state_dict(layer.state_dict())
+    assert wide(x, return_states=True)[2].states["c"].abs().max() > 0.5
+    assert trace.states["c"].abs().max() == c.new_tensor(0.3)
+    assert "state_clip=(0.0, 0.3)" in repr(layer)

@@ -57,6 +57,8 @@ def _direction(call: Call, d: int) -> Ran:
         output = shown.pop(cell.output) if cell.output else None
         if weights.w_r is not None:
             new = (F.linear(new[0], weights.w_r), *new[1:])
+        if "state_clip" in options:
+            new = tuple(n.clamp(-c, c) if c else n for n, c in zip(new, options["state_clip"], strict=True))
         if zones is not None:
             new = tuple(_zone(z, t, o, n) for z, o, n in zip(zones, old, new, strict=True))
         if active is not None:

@@ -25,6 +25,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "mask": Kind("row", None, "recurrent dropout"),  # multiplied onto h before W_h, the same at every step
+    "state_clip": Kind("number", None, "state_clip"),  # a new state's largest size; 0: any
     "zoneout": Kind("steps", torch.bool, "zoneout"),  # True keeps the old value
     "zone_share": Kind("number", None, "zoneout"),  # in evaluation: the fraction of the old value that is kept
 }

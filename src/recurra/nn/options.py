@@ -1,5 +1,6 @@
 """A recurrent layer's options, checked: what cannot be, and what would have no effect, is an error."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,18 @@ def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:
     for rate in rates:
         check_rate("zoneout", rate)
     return tuple(float(rate) for rate in rates) if any(rates) else ()
+
+
+def read_clip(cell: Cell, state_clip: Any) -> tuple[float, ...]:
+    """The largest size of each state; empty for none. Raises ConfigError."""
+    names = cell.state_names
+    sizes = [state_clip] * len(names) if isinstance(state_clip, int | float) else list(state_clip)
+    if len(sizes) != len(names):
+        raise ConfigError(f"state_clip has {len(sizes)} sizes; {cell!r} has {len(names)} states ({', '.join(names)})")
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | float) or not 0 <= size < math.inf:
+            raise ConfigError(f"state_clip is {size!r}; expected the largest size of a state's numbers, or 0 for none")
+    return tuple(map(float, sizes)) if any(sizes) else ()
 
 
 def check_options(layer: Any) -> None:

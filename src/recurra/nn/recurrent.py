@@ -37,7 +37,7 @@ from recurra.nn.inputs import (
     read_inputs,
 )
 from recurra.nn.layout import give_output, give_states, give_trace, read_states
-from recurra.nn.options import check_options, read_shape, read_zoneout
+from recurra.nn.options import check_options, read_clip, read_shape, read_zoneout
 
 
 class Recurrent(nn.Module):
@@ -58,6 +58,8 @@ class Recurrent(nn.Module):
     recurrent_dropout: share of h dropped before W_h, one mask per sequence (Gal & Ghahramani 2016, arXiv:1512.05287).
     zoneout: share of each state that keeps its old value at a step (Krueger et al. 2017, arXiv:1606.01305); one number,
         or one for each state in the cell's order.
+    state_clip: largest size of each state's numbers: after a step (and its projection) they are cut to between -c and c, and
+        what was cut passes no gradient; one number, or one for each state in the cell's order; default 0: none.
     weight_dropout: share of W_h dropped, one mask per call (Merity et al. 2017, arXiv:1708.02182).
     heads: cut the units into so many heads; W_h then links only the units of one head, (gates * hidden, hidden / heads);
         default 1.
@@ -90,6 +92,7 @@ class Recurrent(nn.Module):
         variational: bool = False,
         recurrent_dropout: float = 0.0,
         zoneout: float | Sequence[float] = 0.0,
+        state_clip: float | Sequence[float] = 0.0,
         weight_dropout: float = 0.0,
         heads: int = 1,
         checkpoint_every: int = 0,
@@ -110,7 +113,7 @@ class Recurrent(nn.Module):
         self.dropout, self.proj_size, self.residual = float(dropout), proj_size, residual
         self.input_dropout, self.output_dropout, self.variational = input_dropout, output_dropout, variational
         self.recurrent_dropout, self.weight_dropout = recurrent_dropout, weight_dropout
-        self.zoneout = read_zoneout(self.cell, zoneout)
+        self.zoneout, self.state_clip = read_zoneout(self.cell, zoneout), read_clip(self.cell, state_clip)
         self.heads, self.checkpoint_every = heads, checkpoint_every
         self.init, self.forget_bias, self.learn_initial = init, forget_bias, learn_initial
         self.backend, self.check_finite = check_name(backend), check_finite
@@ -282,7 +285,7 @@ class Recurrent(nn.Module):
             for n in names
             if getattr(self, n) != plain.get(n, 0) and getattr(self, n) is not None
         ]
-        shown += [f"zoneout={self.zoneout}"] if self.zoneout else []
+        shown += [f"{n}={getattr(self, n)}" for n in ("zoneout", "state_clip") if getattr(self, n)]
         return ", ".join(shown)
 
     def like(self) -> Tensor:
@@ -350,7 +353,9 @@ class Recurrent(nn.Module):
             self.input_dropout or self.dropout or self.output_dropout or self.recurrent_dropout or self.weight_dropout
         ):
             return None
-        if self.zoneout or self.residual or self.learn_initial or self.backend not in ("auto", "cpu"):
+        if self.zoneout or self.state_clip or self.residual or self.learn_initial:
+            return None
+        if self.backend not in ("auto", "cpu"):
             return None
         if embedding is not None:
             only = isinstance(embedding, nn.Embedding) and only_looks_up(embedding)
@@ -393,7 +398,8 @@ class Recurrent(nn.Module):
             lengths=given.lengths,
             resets=given.resets,
             initial=[] if given.resets is None else states if fresh else self._initial(layer, batch, states[0][0]),
-            options=drop.options(states, self.recurrent_dropout, self.zoneout, x.shape[0], widths, training),
+            options=drop.options(states, self.recurrent_dropout, self.zoneout, x.shape[0], widths, training)
+            | ({"state_clip": [self.state_clip for _ in states]} if self.state_clip else {}),
             keep_states=keep_states,
             keep_gates=keep_gates,
             embedding=None if layer else given.embedding,

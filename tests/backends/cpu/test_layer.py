@@ -93,6 +93,8 @@ OPTIONS = {
     "zoneout": {"zoneout": 0.3},
     "weight dropout": {"weight_dropout": 0.3},
     "heads": {"heads": 3},
+    "state clipping": {"state_clip": 0.2},
+    "state clipping and zoneout": {"state_clip": 0.15, "zoneout": 0.3},
     "projection": {"proj_size": 4},
     "projection and zoneout": {"proj_size": 3, "zoneout": 0.3, "recurrent_dropout": 0.3},
     "checkpoints": {"checkpoint_every": 3},

@@ -106,6 +106,7 @@ OPTIONS = {
     "zoneout": {"zoneout": 0.3},
     "recurrent dropout": {"recurrent_dropout": 0.3},
     "heads": {"heads": 2},
+    "state clipping": {"state_clip": 0.2, "zoneout": 0.2},
     "checkpoints": {"checkpoint_every": 3},
     "checkpoints both ways": {"checkpoint_every": 2, "bidirectional": True},
     "no biases": {"bias": False},
