@@ -1,6 +1,7 @@
 """`recurra forecast`: learns, forecasts, scores, writes; and what it refuses."""
 
 import json
+import re
 
 import click
 import pandas as pd
@@ -33,10 +34,19 @@ FLAGS = ("--preset", "tiny", "--horizon", 6, "--epochs", 2, "--season", 12)
 
 def test_the_command_learns_and_forecasts(recurra, tmp_path):
     assert isinstance(cli.command, click.Command)
-    assert recurra("sales.csv", *FLAGS) == "runs/sales-1\n"
-    assert "2 series of 60 to 70 steps of h" in recurra.err
-    assert "Use it:  recurra forecast --model runs/sales-1" in recurra.err
-    lines = recurra("--model", "sales-1").splitlines()
+    out = recurra("sales.csv", *FLAGS)
+    for line in (
+        "2 series of 60 to 70 steps of h",
+        "validation (used to choose the weights), sMAPE in percent, less is better: forecast ",
+        "The forecast is in runs/sales-1/forecast.csv, and drawn in runs/sales-1/forecast.png",
+        "Use it:  recurra forecast --model runs/sales-1",
+    ):
+        assert line in recurra.err
+    assert out == recurra("--model", "sales-1")
+    assert (tmp_path / "runs/sales-1/forecast.png").exists()
+    kept = pd.read_csv("runs/sales-1/forecast.csv")["forecast"].tolist()
+    assert kept == pytest.approx(Forecaster.load("sales-1").predict().to_pandas()["forecast"].tolist())
+    lines = out.splitlines()
     assert lines[0].split() == ["unique_id", "ds", "forecast", "q0.1", "q0.5", "q0.9", "naive", "seasonal_naive"]
     assert len(lines) == 13
     recurra("--model", "sales-1", "--to", "next.csv", "--picture", "next.png", "--steps", 3)
@@ -52,6 +62,56 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
     recurra("--resume", "sales-1", fails=1)
     assert "sales.csv, which is not where it was; name it: recurra forecast --resume runs/sales-1 --data" in recurra.err
     assert recurra("--resume", "sales-1", "--data", "moved.csv", "-q") == "runs/sales-1\n"
+
+
+TINY = ("--preset", "tiny", "--epochs", 1)
+
+
+def test_a_table_alone_is_enough(recurra, tmp_path):
+    """Columns and horizon follow from it; stdout is the forecast, with -q the folder, with --json both."""
+    months = pd.date_range("2010-01-01", periods=200, freq="MS").strftime("%Y-%m")
+    pd.DataFrame({"Month": months, "Passengers": [100 + k % 12 + k for k in range(200)]}).to_csv("air.csv", index=False)
+    out = recurra("air.csv", *TINY).splitlines()
+    assert out[0].split() == ["Month", "forecast", "q0.1", "q0.5", "q0.9", "naive", "seasonal_naive"]
+    assert [line.split()[0] for line in out[1:]] == [
+        str(one) for one in pd.period_range("2026-09", periods=12, freq="M")
+    ]
+    assert "time: Month, target: Passengers\n" in recurra.err
+    assert "1 series of 200 steps of MS\nhorizon: 12 steps of MS\n" in recurra.err
+    words = (
+        r"validation \(used to choose the weights\), sMAPE in percent, less is better: forecast .*, naive .*, seasonal"
+    )
+    assert re.search(words, recurra.err)
+    assert recurra("air.csv", *TINY, "-q", "--to", "to.csv", "--picture", "to.png") == "runs/air-2\n"
+    assert recurra.err == ""
+    assert (tmp_path / "to.csv").read_text() == (tmp_path / "runs/air-2/forecast.csv").read_text()
+    assert (tmp_path / "to.png").exists()
+    found = json.loads(recurra("air.csv", *TINY, "--json"))
+    assert (found["run"], len(found["forecasts"])) == ("runs/air-3", 12)
+    assert found["validation"].keys() == {"smape", "naive_smape", "seasonal_naive_smape"}
+    scores = json.loads(recurra("air.csv", *TINY, "--windows", 1, "--json"))["scores"]
+    assert [row["model"] for row in scores] == ["forecast", "naive", "seasonal_naive"]
+    assert len(recurra("air.csv", *TINY, "--horizon", 3).splitlines()) == 4
+
+
+def test_what_is_known_ahead_is_asked_for_after_learning(recurra):
+    days = pd.date_range("2024-01-01", periods=60)
+    table = pd.DataFrame({"ds": days, "y": range(60), "price": range(60)})
+    table[:54].to_csv("a.csv", index=False)
+    table[54:][["ds", "price"]].to_csv("ahead.csv", index=False)
+    assert recurra("a.csv", *FLAGS, "--future", "price") == ""
+    assert "nothing was held out, so that there is no score: --windows 2 tests it on the past" in recurra.err
+    assert "A forecast needs price of the steps ahead:  recurra forecast --model runs/a-1 --known PATH" in recurra.err
+    assert json.loads(recurra("a.csv", *FLAGS, "--future", "price", "--json"))["forecasts"] is None
+    assert recurra("a.csv", *FLAGS, "--future", "price", "-q") == "runs/a-3\n"
+    assert len(recurra("a.csv", *FLAGS, "--future", "price", "--known", "ahead.csv").splitlines()) == 7
+
+
+def test_of_many_series_the_first_rows_are_printed(recurra):
+    waves(*[40] * 12).to_csv("many.csv", index=False)
+    assert len(recurra("many.csv", *FLAGS).splitlines()) == 61
+    assert "runs/many-1/forecast.csv, with 12 more rows, and drawn in" in recurra.err
+    assert len(pd.read_csv("runs/many-1/forecast.csv")) == 72
 
 
 def test_names_and_stamps_come_out_as_they_stood(recurra, tmp_path):
@@ -126,7 +186,7 @@ def test_the_commands_mistakes(recurra, tmp_path):
     cases = [
         ((), 2, "DATA is missing: name a .csv or .parquet table"),
         (("none.csv",), 1, "there is no file none.csv"),
-        (("sales.csv", "--to", "x.csv"), 2, "without --model, DATA is learned from; drop --to"),
+        (("sales.csv", "--steps", 3), 2, "without --model, DATA is learned from; drop --steps"),
         (("--model", "x", "--horizon", 3), 2, "--model uses a run as it was fitted; drop --horizon"),
         (("sales.csv", "--resume", "x"), 2, "--resume continues the run as it is; drop DATA"),
         (("sales.csv", "--data", "x.csv"), 2, "without --model, DATA is learned from; drop --data"),
@@ -144,11 +204,23 @@ def test_the_commands_mistakes(recurra, tmp_path):
         (("sales.csv", "--horizon", 90, "--out", "named"), 1, "forecasting 90 steps needs at least 91"),
         (("sales.csv", "--head", "normal"), 2, "--head is normal; expected one of: quantiles"),
         (("sales.csv", "--target-col", "sales"), 1, "the frame has no column 'sales'; expected one of: unique_id"),
+        (
+            ("two.csv",),
+            1,
+            "the frame has no column 'ds'; expected one of: day, sold, left; name another with --time-col",
+        ),
+        (
+            ("two.csv", "--time-col", "day"),
+            1,
+            "no column 'y'; expected one of: day, sold, left; name another with --target-col",
+        ),
     ]
     (tmp_path / "latin.csv").write_bytes("unique_id,ds,y\nZürich,1,2\nZürich,2,3\n".encode("latin-1"))
+    days = pd.date_range("2024-01-01", periods=40)
+    pd.DataFrame({"day": days, "sold": range(40), "left": range(40)}).to_csv("two.csv", index=False)
     for arguments, code, message in cases:
         recurra(*arguments, fails=code)
         assert message in recurra.err
-        assert recurra.err.count("\n") == 1
+        assert len([line for line in recurra.err.splitlines() if not line.startswith("reading ")]) == 1
     assert not list((tmp_path / "runs").glob("*")), "what failed leaves nothing behind"
     assert not (tmp_path / "named").exists()

@@ -214,19 +214,29 @@ def fit(
     estimator: type, data: Iterable[str], values: dict[str, Any], settings: dict[str, Any], reading: dict | None = None
 ) -> Any:
     """Fit on the data, or resume a run, as the options in `values` say; the folder, and what to do next, are printed."""
-    if values["resume"]:
-        longer = {"epochs": values.get("epochs") or 0, "more_minutes": values["more_minutes"]}
-        fitted = estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"], **longer)
-    else:
-        fitted = estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **settings)
+    fitted = fitted_on(estimator, data, values, settings, reading)
     goodbye(fitted, values)
     return fitted
 
 
+def fitted_on(
+    estimator: type, data: Iterable[str], values: dict[str, Any], settings: dict[str, Any], reading: dict | None = None
+) -> Any:
+    """Fit on the data, or resume a run, as the options in `values` say; prints nothing at the end."""
+    if values["resume"]:
+        longer = {"epochs": values.get("epochs") or 0, "more_minutes": values["more_minutes"]}
+        return estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"], **longer)
+    return estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **settings)
+
+
+def speaks() -> bool:
+    """Whether this process prints. Under torchrun one does for all; the group they formed is closed by then."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def goodbye(fitted: Any, values: dict[str, Any]) -> None:
     """The run's folder, and the command that uses it."""
-    # Under torchrun one process speaks for all; the group they formed is closed by now.
-    if os.environ.get("RANK", "0") != "0":
+    if not speaks():
         return
     click.echo(to_json({"run": str(fitted.folder)}) if values["as_json"] else fitted.folder)
     if not values["quiet"]:

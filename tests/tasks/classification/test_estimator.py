@@ -148,6 +148,15 @@ def test_the_unknown_token_learns_from_rare_words_alone():
         assert model.model.encoder.embedding.weight[unknown].any() == learned
 
 
+@pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda y: pd.Series(y).astype("category")])
+@pytest.mark.parametrize("labels", [[True, False], ["001", "1.10"], [2, 10], [1.0, 3.0]], ids=str)
+def test_labels_stay_what_they_are(form, labels):
+    X, _ = ramps(20)
+    model = SequenceClassifier(**TINY, epochs=1).fit(X, form(labels * 10))
+    assert model.classes_.tolist() == sorted(labels)
+    assert {type(one) for one in model.predict(X).tolist()} == {type(labels[0])}
+
+
 def test_small_letters():
     model = SequenceClassifier(unit="word", lowercase=True, epochs=10, **TINY).fit(TEXTS, ANIMALS)
     assert np.array_equal(model.predict_proba(["THE CAT"]), model.predict_proba(["the cat"]))

@@ -1,6 +1,7 @@
 """What the data settles."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.series import waves
 
@@ -54,3 +55,38 @@ def test_a_number_that_cannot_be_held_out_is_refused(validation, message):
     with pytest.raises(ConfigError) as error:
         settled(200, validation=validation)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("freq", "length", "want"),
+    [
+        ("h", 200, 48),
+        ("15min", 400, 96),
+        ("2h", 200, 24),
+        ("D", 200, 14),
+        ("2D", 200, 7),
+        ("B", 200, 10),
+        ("W-MON", 200, 13),
+        ("Sun Mon Tue Wed Thu", 200, 10),
+        ("MS", 200, 12),
+        ("BME", 200, 12),
+        ("QS", 200, 4),
+        ("YS", 40, 4),
+        ("D", 20, 6),
+    ],
+)
+def test_the_horizon_follows_the_frequency(freq, length, want):
+    offset = pd.offsets.CustomBusinessDay(weekmask=freq) if " " in freq else freq
+    frame = pd.DataFrame({"ds": pd.date_range("2020-01-01", periods=length, freq=offset), "y": np.arange(length) * 1.0})
+    parts = settings(freq=freq)
+    assert settling.settled(parts, frames.read(frame, parts["series"])[0])["model"].horizon == want
+    assert settling.settled(settings(horizon=5), frames.read(frame, parts["series"])[0])["model"].horizon == 5
+
+
+def test_a_horizon_left_open_is_settled_for_scores_too(capsys):
+    model = Forecaster(**{name: value for name, value in TINY.items() if name != "horizon"})
+    assert len(model.cross_validate(waves(100))) == 33
+    assert len(model.cross_validate(waves(100), h=5)) == 5
+    model.fit(waves(100), quiet=False)
+    assert "horizon: 33 steps of h" in capsys.readouterr().err
+    assert (model.horizon, model.parts["model"].horizon, len(model.predict())) == (None, 33, 33)

@@ -85,7 +85,8 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
         if isinstance(y, list | tuple):
             refuse_mixed(y)
         try:
-            y = column_or_1d(y, warn=True)
+            # scikit-learn makes 1.0 of a True in a categorical column of pandas.
+            y = column_or_1d(y.to_numpy() if hasattr(y, "to_numpy") else y, warn=True)
         except (ValueError, TypeError) as error:
             raise DataError(f"`y`: {error}") from None
         refuse_measures(y)

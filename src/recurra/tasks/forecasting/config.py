@@ -79,8 +79,8 @@ class SeriesConfig:
 class ForecastConfig:
     """History → recurrent stack → a distribution for every step ahead."""
 
-    horizon: Count = 24
-    """Steps to forecast."""
+    horizon: Count | None = None
+    """Steps to forecast. Not set = by freq: 48 hours, 14 days, 12 months, 4 quarters; at most a third of the longest series."""
     input_size: Count | None = None
     """Steps of history read before the first forecast. Not set = the longer of two horizons and three seasons."""
     mode: Literal["direct", "recursive"] = "direct"

@@ -29,7 +29,8 @@ from recurra.tasks.forecasting.task import ForecastTask
 class Forecaster(Parameters, Estimator):
     """Forecasts many series with one recurrent network: `Forecaster(horizon=12, freq="MS").fit(frame).predict()`.
 
-    horizon: steps to forecast. freq: steps between stamps, "h", "D", "MS", 1 ..., or an offset of pandas; default is found.
+    horizon: steps to forecast; default by freq. freq: steps between stamps, "h", "D", "MS", 1 ..., or an offset of pandas;
+    default is found.
     preset: a recipe of PRESETS, and with it the value of each setting whose default is None here and not in its class.
     The others are the fields of SeriesConfig, ForecastConfig and TrainingConfig, and parameters as scikit-learn has them.
 
@@ -45,7 +46,7 @@ class Forecaster(Parameters, Estimator):
 
     def __init__(
         self,
-        horizon: int = 24,
+        horizon: int | None = None,
         freq: Any = None,
         *,
         preset: str = "default",
@@ -149,7 +150,7 @@ class Forecaster(Parameters, Estimator):
         return ForecastTask(model, windows, series, series.validation, self.parts["training"].seed)
 
     def notes(self, data: Halves, task: ForecastTask) -> list[str]:
-        return settling.notes(self.parts, data.train.panel, self.validation, self.learned.covariates)
+        return settling.notes(self.parts, data.train.panel, self.settings, self.learned.covariates)
 
     def report(self) -> Report:
         """The sMAPE of the last steps that were held out, a horizon of each series, beside that of the naive forecasts."""
@@ -218,10 +219,12 @@ class Forecaster(Parameters, Estimator):
         model = type(self)(**self.get_params()) if fit else self
         if not fit:
             self._fitted()
+        windows, step = whole("windows", windows, "1 or more"), step and whole("step", step, "1 or more")
+        panel, form = frames.read(frame, model.parts["series"])
+        if model.parts["model"].horizon is None:
+            model.set_params(horizon=settling.horizon(panel) if h is None else h)
         steps = model._steps(h)
         step = steps if step is None else step
-        windows, step = whole("windows", windows, "1 or more"), whole("step", step, "1 or more")
-        panel, form = frames.read(frame, model.parts["series"])
         first = panel.lengths - steps - step * (windows - 1)
         before = _before(panel, first, f"{windows} windows of {steps}, {step} apart")
         if fit:

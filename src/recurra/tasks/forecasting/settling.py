@@ -14,12 +14,38 @@ _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so shor
 _LONGEST = 512  # most steps that are read unless `input_size` asks for more
 
 
+# Steps that are usual for units: two days, two weeks, a quarter, a year; of others a season.
+_HORIZONS = {
+    "h": 48,
+    "D": 14,
+    "B": 10,
+    "W": 13,
+    "SMS": 24,
+    "SME": 24,
+    "MS": 12,
+    "ME": 12,
+    "BMS": 12,
+    "BME": 12,
+    "int": 24,
+}
+
+
+def horizon(panel: Panel) -> int:
+    """The steps to forecast where nobody says how many: by the frequency, at most a third of the longest series."""
+    freq = panel.freq
+    usual = (
+        2 * len(freq.days.split()) if freq.days else _HORIZONS.get(freq.base, 0) // (freq.unit == "int" or freq.count)
+    )
+    return max(min(usual or max(freq.season, 4), int(panel.lengths.max()) // 3), 1)
+
+
 def settled(parts: dict[str, Any], panel: Panel) -> dict[str, Any]:
-    """The settings by part with freq, validation (in steps), season, lags and input_size taken from the series.
+    """The settings by part with freq, horizon, validation (in steps), season, lags and input_size taken from the series.
 
     ConfigError where `validation` is fewer steps than the horizon.
     """
     series, model, longest = parts["series"], parts["model"], int(panel.lengths.max())
+    model = dataclasses.replace(model, horizon=model.horizon or horizon(panel))
     held = _held_out(series, model, panel.lengths)
     season = model.season or panel.freq.season
     lags = model.lags or ((season,) if season > 1 else ())
@@ -45,11 +71,14 @@ def _held_out(series: SeriesConfig, model: ForecastConfig, lengths: np.ndarray) 
     return int(wanted)
 
 
-def notes(parts: dict[str, Any], panel: Panel, wanted: float | None, covariates: Covariates) -> list[str]:
-    """What was read, held out and left out, in lines. wanted: `validation` as the user set it."""
+def notes(parts: dict[str, Any], panel: Panel, user: dict[str, Any], covariates: Covariates) -> list[str]:
+    """What was read, settled, held out and left out, in lines. user: the settings as the user has them."""
     held, least, lengths = parts["series"].validation, parts["model"].horizon + 1, panel.lengths
-    lines = [f"{len(panel.ids):,} series of {lengths.min():,} to {lengths.max():,} steps of {panel.freq}"]
-    if wanted is None and not held:
+    steps = f"{lengths.min():,} to {lengths.max():,}" if lengths.min() < lengths.max() else f"{lengths.max():,}"
+    lines = [f"{len(panel.ids):,} series of {steps} steps of {panel.freq}"]
+    if user["horizon"] is None:
+        lines.append(f"horizon: {least - 1} steps of {panel.freq}")
+    if user["validation"] is None and not held:
         lines.append(
             "the series are too short to hold anything out: the weights with the lowest training loss are kept"
         )

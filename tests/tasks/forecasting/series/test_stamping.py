@@ -51,13 +51,14 @@ def test_stamps_in_utc_go_out_so(library):
     assert [one.isoformat() for one in back["ds"].to_list()] == [one.isoformat() for one in hours[3:]]
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
 @pytest.mark.parametrize("library", [pl.from_pandas, pa.Table.from_pandas, lambda frame: frame])
 @pytest.mark.parametrize(
     ("freq", "start"), [("D", "2024-03-28"), ("h", "2024-03-30 22:00"), ("MS", "2023-01-01"), ("B", "2024-10-23")]
 )
-def test_other_time_zones_count_days_by_their_clock_and_hours_by_instants(library, freq, start):
+def test_other_time_zones_count_days_by_their_clock_and_hours_by_instants(library, freq, start, zone):
     """Clocks are put forward on 31 March and back on 27 October."""
-    made = pd.date_range(start, periods=16, freq=freq, tz="Europe/Berlin")
+    made = pd.date_range(start, periods=16, freq=freq, tz=zone)
     panel, form = read(library(pd.DataFrame({"ds": made[:8], "y": np.arange(8.0)})))
     assert str(panel.freq) == freq
     out = frames.make({"ds": form.out(panel.at(np.zeros(8, int), np.arange(8, 16)))}, form, ("ds",))

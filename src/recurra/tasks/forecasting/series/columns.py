@@ -5,12 +5,12 @@ The columns of a CSV file come as the texts that stand in it (`as_text`), since 
 """
 
 from collections import Counter
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from recurra.errors import ConfigError, DataError, nearest
+from recurra.errors import ConfigError, DataError, nearest, setting
 from recurra.tasks.forecasting.series import frequency, pandas_forms, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency
 from recurra.text.forms import composed_label
@@ -110,11 +110,12 @@ def stamps(frame: Any, name: str, freq: Frequency | None = None) -> np.ndarray:
     return stamping.read(table[name], freq, is_text(table))[0]
 
 
-def have(table, names: list[str], what: str = "the frame") -> None:
-    """DataError, with the nearest one there is, for a column that is missing."""
+def have(table, names: list[str], what: str = "the frame", settings: dict[str, str] = MappingProxyType({})) -> None:
+    """DataError, with the nearest one there is, for a column that is missing. settings: by column, what names another one."""
     for name in names:
         if name not in table.columns:
-            raise DataError(f"{what} has no column {name!r}; {nearest(name, table.columns)}")
+            other = f"; name another with {setting(settings[name])}" if name in settings else ""
+            raise DataError(f"{what} has no column {name!r}; {nearest(name, table.columns)}{other}")
 
 
 def ids(table, columns: tuple[str, ...]) -> tuple[list, np.ndarray]:

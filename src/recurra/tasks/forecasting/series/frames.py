@@ -19,8 +19,8 @@ _KNOWN = setting("known", python="future")
 _TABLES = (".csv", ".parquet")
 
 
-def load(path: str | Path) -> Any:
-    """The frame in a CSV or Parquet file. DataError where it cannot be read."""
+def load(path: str | Path, rows: int | None = None) -> Any:
+    """The frame in a CSV or Parquet file, or so many of its first rows. DataError where it cannot be read."""
     path = expanded(path)
     try:
         import pyarrow
@@ -31,13 +31,21 @@ def load(path: str | Path) -> Any:
         raise DataError(f"{path} is not a table that can be read; expected a .csv or a .parquet file")
     if path.suffix.lower() == ".parquet":
         with files.source(path) as file, files.decoding(path, "table"):
-            return parquet.read_table(file)
+            whole = parquet.ParquetFile(file)
+            if not rows or not whole.metadata.num_rows:
+                return whole.read()
+            return pyarrow.Table.from_batches([next(whole.iter_batches(rows))])
     try:
         with files.source(path) as file, files.decoding(path, "table"), csv.open_csv(file) as reader:
             names = reader.schema.names
         kinds = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
         with files.source(path) as file, files.decoding(path, "table"):
-            table = csv.read_csv(file, convert_options=kinds)
+            if rows:
+                table = pyarrow.Table.from_batches([next(iter(csv.open_csv(file, convert_options=kinds)))]).slice(
+                    0, rows
+                )
+            else:
+                table = csv.read_csv(file, convert_options=kinds)
     except DataError as error:
         if "UTF8" in str(error.__cause__):
             raise DataError(f"{path} has bytes that are no text; is the file not UTF-8? save it as that") from error
@@ -71,7 +79,8 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
     """
     table = columns.open_frame(frame, config)
     names = [config.time_col, config.target_col, *config.past, *config.future]
-    columns.have(table, [*names, *[name for name in config.static if name not in config.id_col]])
+    settings = {config.time_col: "time_col", config.target_col: "target_col"}
+    columns.have(table, [*names, *[name for name in config.static if name not in config.id_col]], settings=settings)
     if not len(table):
         raise DataError("the frame is empty; expected a row for each stamp")
     id_cols = _id_cols(table, config)

@@ -36,6 +36,8 @@ def read(series: Any, freq: Frequency | None = None, text: bool = False) -> tupl
         return nanoseconds(series.to_numpy(), what), f"datetime:{kind.time_unit}"
     if kind == narwhals.Date:
         return nanoseconds(np.array(series.to_list(), "datetime64[D]"), what), "date"
+    if kind == narwhals.Unknown and getattr(series.to_native().dtype, "tz", None) is not None:
+        return _zoned_in_pandas(series.to_native(), freq, what)
     if kind != narwhals.String and kind != narwhals.Object:
         raise DataError(f"{what} is {kind}; expected dates, times or whole numbers")
     listed = series.to_list()
@@ -49,6 +51,12 @@ def _zoned(series: Any, kind: Any, freq: Frequency | None, what: str) -> tuple[n
     wall = series.dt.replace_time_zone(None).to_numpy()
     instants = series.dt.convert_time_zone(UTC).dt.replace_time_zone(None).to_numpy()
     return _one_of(wall, instants, kind.time_unit, kind.time_zone, freq, what)
+
+
+def _zoned_in_pandas(native: Any, freq: Frequency | None, what: str) -> tuple[np.ndarray, str]:
+    """The same where narwhals does not know the zone: it knows none with an underscore, such as America/New_York."""
+    wall, instants = native.dt.tz_localize(None).to_numpy(), native.dt.tz_convert(UTC).dt.tz_localize(None).to_numpy()
+    return _one_of(wall, instants, native.dt.unit, str(native.dt.tz), freq, what)
 
 
 def _one_of(wall, instants, unit: str, zone: str, freq: Frequency | None, what: str) -> tuple[np.ndarray, str]:

@@ -1,0 +1,45 @@
+"""Which column of a table holds the stamps, and which the numbers to forecast, where they are not called ds and y."""
+
+from typing import Any
+
+from recurra.errors import DataError
+from recurra.tasks.forecasting.config import SeriesConfig
+from recurra.tasks.forecasting.series import columns, stamping
+
+_COUNTED = {"year", "years", "time", "t", "step", "index"}
+"""Names of columns of stamps that are whole numbers; by themselves such columns could be anything."""
+
+
+def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
+    """The settings time_col and target_col for a table with other columns: {"time_col": "Month", "target_col": "Passengers"}.
+
+    Where one column alone can be the stamps, and one other alone the numbers; else {}: then the user has to say it.
+    """
+    table = columns.open_frame(frame, config)
+    missing = [name for name in ("time_col", "target_col") if getattr(config, name) not in table.columns]
+    if not missing or not len(table):
+        return {}
+    used = {*config.id_col, *config.past, *config.future, *config.static}
+    free = [name for name in table.columns if name not in used]
+    times = [name for name in free if name != config.target_col and _are_stamps(table, name)]
+    time = times[0] if "time_col" in missing and len(times) == 1 else config.time_col
+    targets = [name for name in free if name not in (time, *times) and _are_numbers(table, name)]
+    target = targets[0] if "target_col" in missing and len(targets) == 1 else config.target_col
+    roles = {"time_col": time, "target_col": target}
+    return {name: roles[name] for name in missing} if {time, target} <= set(table.columns) else {}
+
+
+def _are_stamps(table, name: str) -> bool:
+    try:
+        _, kind = stamping.read(table[name], None, columns.is_text(table))
+    except DataError:
+        return False
+    return kind != "int" or name.lower() in _COUNTED
+
+
+def _are_numbers(table, name: str) -> bool:
+    try:
+        columns.numbers(table, name)
+    except DataError:
+        return False
+    return True
