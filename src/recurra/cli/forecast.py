@@ -112,7 +112,7 @@ def _roles(data, settings, quiet) -> dict[str, str]:
         return {}
     own = {name: value for name, value in settings.items() if name in SeriesConfig.__dataclass_fields__}
     found = roles.found(frames.load(data[0], rows=200), SeriesConfig(**own))
-    if found and not quiet:
+    if found and not quiet and fitting.speaks():
         names = {"time_col": "time", "target_col": "target"}
         click.echo(", ".join(f"{names[role]}: {column}" for role, column in found.items()), err=True)
     return found

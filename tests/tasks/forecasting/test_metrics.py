@@ -37,6 +37,14 @@ def test_crps_of_many_quantiles_is_that_of_the_distribution():
     assert metrics.crps([z], quantiles[None, some], levels[some]) == pytest.approx(want, abs=1e-3)
 
 
+def test_a_history_that_repeats_itself_but_for_rounding_repeats_itself():
+    history = np.where(np.arange(30) % 3, 0.3, 0.1 + 0.2)
+    assert metrics.seasonal_error(history, 1) == 0
+    assert metrics.seasonal_error(history * 1e-12, 1) == 0
+    assert metrics.mase([0.3], [0.4], history) == np.inf
+    assert metrics.seasonal_error([1e12, 1e12 + 1]) == 1
+
+
 def test_measures_refuse_other_shapes():
     with pytest.raises(ShapeError, match=r"the forecast is \(2,\); expected \(3,\), as the values are"):
         metrics.mae([1, 2, 3], [1, 2])

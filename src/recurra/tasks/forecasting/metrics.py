@@ -8,6 +8,7 @@ crps(y, quantiles, levels), coverage(y, low, high)
 import numpy as np
 
 from recurra.errors import ShapeError
+from recurra.tasks.standard import constant
 
 
 def mse(y, forecast) -> float:
@@ -30,9 +31,12 @@ def smape(y, forecast) -> float:
 
 
 def seasonal_error(history, season: int = 1) -> float:
-    """What MASE divides by: the mean |y_t - y_{t-season}| of a history; NaN where it is too short."""
+    """What MASE divides by: the mean |y_t - y_{t-season}| of a history; NaN where it is too short, 0 where that is rounding."""
     history = np.asarray(history, np.float64)
-    return float(np.mean(np.abs(history[season:] - history[:-season]))) if len(history) > season else float("nan")
+    if len(history) <= season:
+        return float("nan")
+    error = np.mean(np.abs(history[season:] - history[:-season]))
+    return 0.0 if constant(error, np.abs(history).max()) else float(error)
 
 
 def mase(y, forecast, history, season: int = 1) -> float:

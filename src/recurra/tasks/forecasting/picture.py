@@ -11,6 +11,11 @@ from recurra.tasks.forecasting.series.panel import Panel
 from recurra.tasks.forecasting.tables import MODELS, quantile_names
 
 _MOST = 4  # series in a picture unless they are named
+_LINES = (
+    ("naive", "tab:green", 0.8, ":"),
+    ("seasonal_naive", "tab:orange", 0.8, "--"),
+    ("forecast", "tab:blue", 1.5, "-"),
+)
 
 
 def draw(parts: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, ids=None, history: int | None = None):
@@ -63,27 +68,17 @@ def _series(
     cuts = content.get("cutoff", np.zeros(len(stamps)))
     for k, cut in enumerate(np.unique(cuts)):
         rows = cuts == cut
+        # A line of one point is none.
+        single = {"marker": "."} if np.count_nonzero(rows) == 1 else {}
         if truth is not None:
-            axes.plot(stamps[rows], truth[rows], color="0.25", lw=1)
-        axes.plot(stamps[rows], content["naive"][rows], color="tab:green", lw=0.8, ls=":", label=None if k else "naive")
-        axes.plot(
-            stamps[rows],
-            content["seasonal_naive"][rows],
-            color="tab:orange",
-            lw=0.8,
-            ls="--",
-            label=None if k else "seasonal naive",
-        )
-        axes.plot(stamps[rows], content["forecast"][rows], color="tab:blue", lw=1.5, label=None if k else "forecast")
+            axes.plot(stamps[rows], truth[rows], color="0.25", lw=1, **single)
+        for column, color, width, style in _LINES:
+            label = None if k else column.replace("_", " ")
+            axes.plot(stamps[rows], content[column][rows], color=color, lw=width, ls=style, label=label, **single)
         bands = quantile_names(parts)
         for low, high in zip(bands[: len(bands) // 2], bands[::-1], strict=False):
-            axes.fill_between(
-                stamps[rows],
-                content[low][rows],
-                content[high][rows],
-                color="tab:blue",
-                alpha=0.2,
-                lw=0,
-                label=None if k else f"{low[1:]} to {high[1:]}",
-            )
+            draw = axes.vlines if single else axes.fill_between
+            look = {"color": "tab:blue", "alpha": 0.2, "lw": 4 if single else 0}
+            label = None if k else f"{low[1:]} to {high[1:]}"
+            draw(stamps[rows], content[low][rows], content[high][rows], label=label, **look)
     axes.grid(alpha=0.3)

@@ -23,6 +23,8 @@ def test_series_and_indexes_of_pandas_are_read_as_they_are():
         panel, _ = read(frame)
         assert panel.stamps().tolist() == starts.to_numpy().astype("datetime64[ns]").tolist()
         assert panel.y.tolist() == [0, 1, 2, 3, 4]
+    numbered = pd.DataFrame({0: starts, 1: np.arange(5.0)})
+    assert read(numbered, time_col="0", target_col="1")[0].y.tolist() == [0, 1, 2, 3, 4]
     assert read(pd.Series([1.0, 2.0, 3.0]))[0].stamps().tolist() == [0, 1, 2]
     named = pd.concat({"b": y.set_index(starts), "a": y.set_index(starts)}, names=["shop", "month"])
     for frame in (named, named["y"]):
