@@ -90,6 +90,14 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(transcribe):
     assert "none/here.txt cannot be written: there is no folder none" in transcribe.err
 
 
+def test_the_ending_of_the_output_says_its_form_and_others_are_refused(transcribe):
+    transcribe("new/a.wav", "--model", "words-1", "--to", "a.srt", fails=2)
+    assert "a.srt ends in '.srt'; texts are written as .txt, .tsv, .json" in transcribe.err
+    assert transcribe("new/a.wav", "--model", "words-1", "--to", "a.json") == ""
+    with open("a.json") as file:
+        assert json.load(file)["recordings"][0]["text"] == SAID
+
+
 def test_a_table_is_measured(transcribe):
     transcribe("test.tsv", "--model", "words-1")
     assert transcribe.err == "word error rate 14.29%, character error rate 10.71%\n"

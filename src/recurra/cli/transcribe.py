@@ -10,10 +10,11 @@ import click
 from recurra.cli import fitting
 from recurra.cli.options import as_option, spare
 from recurra.cli.shown import deliver, to_json
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS
 from recurra.tasks.speech.manifest import SOUNDS, TABLES, read_manifest, sounds_in
 
+_ENDINGS = (".txt", ".tsv", ".json")
 _PIECE = 0.1  # seconds that are fed at once with --stream
 
 
@@ -35,7 +36,7 @@ _PIECE = 0.1  # seconds that are fed at once with --stream
         "go on with a run that was stopped": "recurra transcribe --resume runs/train-1",
     },
 )
-@fitting.to_option(help="Write the texts to a file.")
+@fitting.to_option(help="Write the texts to a file: .txt or .tsv, or .json as with --json.")
 @fitting.using("--beam", type=click.IntRange(min=0), help="Width of the prefix beam search.  [default: 0, greedy]")
 @fitting.using("--stream", is_flag=True, help="Print words as they are heard.")
 @fitting.using("--microphone", is_flag=True, help="Listen to the microphone until Ctrl-C, in place of SOUND.")
@@ -43,8 +44,8 @@ def command(sound, to, beam, stream, microphone, **values):
     """Recognise speech: learn from recordings, or write them down.
 
     To learn, SOUND is a table (.csv or .tsv) with the columns path and text, or a folder in which each recording has a
-    text file of its name beside it. With --model, SOUND is recordings (WAV, FLAC), folders of them, or a table, for
-    which the error rates are told.
+    text file of its name beside it; where the text is empty, nothing is said. With --model, SOUND is recordings (WAV, FLAC,
+    MP3, Opus, M4A and others), folders of them, or a table, for which the error rates are told.
     """
     if fitting.mode_of(values) == fitting.USE:
         if not (sound or microphone):
@@ -70,6 +71,9 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
 
     sources = [source for name in sound for source in _sources(Path(name))]
     spare(to, [*sound, *(path for path, _ in sources)])
+    if to and to.suffix.lower() not in _ENDINGS:
+        raise ConfigError(f"{to} ends in {to.suffix or 'nothing'!r}; texts are written as {', '.join(_ENDINGS)}")
+    as_json = as_json or (to is not None and to.suffix.lower() == ".json")
     transcriber = Transcriber.load(run)
     if microphone:
         rate = transcriber.model.config.rate
@@ -92,7 +96,7 @@ def _use(sound, run: str, to, beam: int, stream: bool, microphone: bool, quiet: 
             click.echo(_line(found[-1], alone))
     known = [(row["said"], row["transcript"].text) for row in found if row["said"] is not None]
     rates = {}
-    if known:
+    if any(said for said, _ in known):
         said, heard = zip(*known, strict=True)
         rates = {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
     if found:

@@ -137,6 +137,13 @@ def test_spikes_spell_the_text(unit):
 def test_words_have_the_times_of_their_symbols():
     letters = [("o", 0.1), ("n", 0.2), ("e", 0.3), (" ", 0.4), ("a", 0.5)]
     transcript = Transcript(tuple(Spike(s, t, 0.9) for s, t in letters), 0.6)
-    assert transcript.words == [Word("one", 0.1, 0.3), Word("a", 0.5, 0.5)]
+    assert transcript.words == [Word("one", 0.1, 0.3), Word("a", 0.5, 0.55)], (
+        "no word is shorter than a twentieth of a second"
+    )
+    sounding = ((0.08, 0.35), (0.52, 0.9), (1.2, 1.5))
+    assert Transcript(transcript.spikes, 2.0, sounding).words == [Word("one", 0.1, 0.35), Word("a", 0.5, 0.9)]
+    close = (Spike(" x", 0.1, 0.9), Spike(" y", 0.4, 0.9), Spike(" z", 1.7, 0.9))
+    words = Transcript(close, 2.0, ((0.08, 1.0),)).words
+    assert [(word.start, word.end) for word in words] == [(0.1, 0.4), (0.4, 1.0), (1.7, 1.75)], "up to the next word"
     assert Transcript((), 2.0).text == ""
     assert Transcript((), 2.0).words == []

@@ -6,7 +6,7 @@ from helpers.sounds import tone
 
 from recurra.errors import ConfigError, ShapeError
 from recurra.tasks.speech import LogMel
-from recurra.tasks.speech.features import TAIL, count, frames_of
+from recurra.tasks.speech.features import EMPTY, TAIL, count, frames_of, standardised
 
 pytest.importorskip("kaldi_native_fbank")
 
@@ -25,9 +25,17 @@ def test_frames_are_counted_as_they_come(random, rate):
     for samples in (0, 100, rate * 25 // 1000 - 1, rate * 25 // 1000, rate, rate + 7):
         sound = random.normal(size=samples).astype(np.float32)
         assert LogMel(rate, 20).feed(sound).shape == (count(samples, rate), 20)
-        followed = frames_of(sound, rate, 20, "global")
+        followed = frames_of(sound, rate, 20)
         assert followed.shape == (count(samples + int(TAIL * rate), rate), 20)
         assert np.allclose(followed[count(samples, rate) + 3 :], followed[-1]), "silence follows every recording"
+
+
+def test_a_quiet_voice_is_far_above_silence():
+    silence, whisper = (
+        LogMel(8000, 20).feed(sound) for sound in (np.zeros(8000, np.float32), 1e-3 * tone(8000, 700, 1.0))
+    )
+    assert np.allclose(silence, EMPTY, atol=1e-4)
+    assert whisper.max() > EMPTY + 25
 
 
 def test_a_tone_is_loudest_in_its_band_and_pieces_give_the_same():
@@ -43,11 +51,11 @@ def test_a_tone_is_loudest_in_its_band_and_pieces_give_the_same():
 
 def test_a_file_can_be_normalised_by_itself(random):
     sound = random.normal(size=8000).astype(np.float32) * 0.1
-    quiet, loud = (frames_of(sound * gain, 8000, 20, "file") for gain in (0.1, 1.0))
+    quiet, loud = (standardised(frames_of(sound * gain, 8000, 20), count(8000, 8000)) for gain in (0.1, 1.0))
     heard = slice(count(8000, 8000))  # without the silence that follows
     assert np.allclose(quiet[heard].mean(0), 0, atol=1e-3)
     assert np.allclose(quiet[heard].std(0), 1, atol=1e-3)
     assert quiet.min() == -5
     assert np.allclose(quiet[heard], loud[heard], atol=2e-3), "loudness is gone"
-    silence = frames_of(np.zeros(8000, np.float32), 8000, 20, "file")
+    silence = standardised(frames_of(np.zeros(8000, np.float32), 8000, 20), count(8000, 8000))
     assert np.abs(silence).max() < 1e-6, "silence is no division by zero"

@@ -56,7 +56,7 @@ def test_a_folder_has_texts_beside_its_recordings(recordings):
         ("list.csv", "", "list.csv is empty; expected a first row that names the columns"),
         ("list.csv", "path,text\na.wav,one, two\n", "line 2: 3 cells; expected 2, as in the first row; quote a cell"),
         ("list.csv", "path,text\n", "list.csv names no recordings"),
-        ("list.csv", "path,text\na.wav,one\nb.flac,\n", "line 3: expected a path and a text, got 'b.flac', ''"),
+        ("list.csv", "path,text\na.wav,one\n,two\n", "line 3: expected a path and a text, got '', 'two'"),
         ("list.csv", "path,text\na.wav,one\nc.wav,two\n", "line 3: there is no file .*c.wav"),
         ("list.csv", 'path,text\na.wav,"one\nb.flac,two\n', "list.csv, line 2: a quotation mark has no end"),
         ("list.csv", b"path,text\na.wav,\xff\n", "list.csv is not UTF-8: byte 16 is 0xFF"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from recurra.errors import DataError, DtypeError
 from recurra.tasks.speech import character_error_rate, edit_distance, word_error_rate
+from recurra.tasks.speech.measure import error_rates
 
 
 def test_edits_are_counted():
@@ -36,6 +37,14 @@ def test_error_rates_equal_jiwers():
     said, heard = texts[:20], texts[20:]
     assert word_error_rate(said, heard) == pytest.approx(jiwer.wer(said, heard))
     assert character_error_rate(said, heard) == pytest.approx(jiwer.cer(said, heard))
+
+
+def test_both_rates_of_texts_and_of_nothing_said():
+    said, heard = ["one two", "", "three"], ["one", "two", "three"]
+    want = {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
+    assert error_rates(said, heard) == want
+    assert error_rates(["", ""], ["", "one two"]) == {"wer": 2.0, "cer": 7.0}
+    assert error_rates([""], [""]) == {"wer": 0.0, "cer": 0.0}
 
 
 def test_error_rates_of_single_texts_and_their_errors():

@@ -6,6 +6,7 @@ from helpers.sounds import tone
 
 from recurra.tasks.speech import join, mix
 from recurra.tasks.speech.config import SpeechDataConfig
+from recurra.tasks.speech.features import EMPTY
 
 pytest.importorskip("kaldi_native_fbank")
 
@@ -46,17 +47,32 @@ def test_speed_and_loudness_vary(random):
     assert 1.4 < max(peaks) <= 2.0
 
 
+def test_channels_tilt_the_bands_and_empty_upper_ones(random):
+    frames = np.full((50, 20), 12.0, np.float32)
+    heard = [mix.channelled(frames, random, SpeechDataConfig(low_pass=0.5, tilt=10.0)) for _ in range(200)]
+    empty = [int((one[0] == np.float32(EMPTY)).sum()) for one in heard]
+    assert 60 < sum(count > 0 for count in empty) < 120
+    assert max(empty) == 8, "at most 40 % of the bands"
+    assert all((one[:, :12] != np.float32(EMPTY)).all() for one in heard)
+    decibels = [10 / np.log(10) * (one[0, 11] - one[0, 0]) * 19 / 11 for one in heard]
+    assert -10 < min(decibels) < -8
+    assert 8 < max(decibels) < 10
+    assert (frames == 12).all(), "what came is left as it was"
+    plain = mix.channelled(frames, random, SpeechDataConfig(low_pass=0.0, tilt=0.0))
+    assert np.array_equal(plain, frames)
+
+
 def test_a_small_change_of_speed_is_one(random):
     data = SpeechDataConfig(speed=0.004, gain=0.0)
     assert {len(mix.varied(np.zeros(9960), random, data)) for _ in range(20)} == {9921, 9960, 10_000}
 
 
 def test_masks_blank_out_bands_and_stretches_of_time(random):
-    frames, fill = np.ones((200, 40), np.float32), np.full(40, 7, np.float32)
+    frames = np.ones((200, 40), np.float32)
     data = SpeechDataConfig(time_masks=1, time_mask=0.2, band_masks=1, band_mask=8)
     rows, columns = set(), set()
     for _ in range(50):
-        blank = mix.masked(frames, random, data, fill) == 7
+        blank = mix.masked(frames, random, data) == 0
         rows.add(int(blank.all(1).sum()))
         columns.add(int(blank.all(0).sum()))
         assert np.array_equal(blank, blank.all(1)[:, None] | blank.all(0)[None])

@@ -39,7 +39,7 @@ def test_every_batch_follows_from_its_place_alone(run):
 
     def batches(seed):
         task = SpeechTask(fitted.model, fitted.vocabulary, corpus, fitted.parts["data"], seed)
-        first, second = (task._frames(3, task.train, epoch)[0] for epoch in (4, 5))
+        first, second = (task._example(3, task.train, epoch)[0] for epoch in (4, 5))
         assert not np.array_equal(first[:10], second[:10]), "no epoch is like another"
         return [task.batch(epoch, index) for epoch, index in [(0, 1), (3, 0), (0, 1)]]
 
@@ -58,7 +58,7 @@ def test_a_kept_run_has_everything_and_is_opened_again(run):
     assert names >= {"config.json", "vocabulary.json", "model.safetensors", "state.safetensors", "metrics.jsonl"}
     assert names >= {"sounds.i16", "sounds.json", "loss.png"}
     config = json.loads((run / "config.json").read_text())
-    assert (config["schema"], config["settings"]["model"]["rate"]) == ("speech/2", RATE)
+    assert (config["schema"], config["settings"]["model"]["rate"]) == ("speech/3", RATE)
     opened = Transcriber.load(run)
     assert opened.folder == run
     assert opened.parts["training"].epochs == 2
@@ -81,9 +81,9 @@ def test_a_saved_model_is_the_same_model(run, tmp_path):
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(run, tmp_path):
-    calls = iter(range(100))
-    folder = tmp_path / "stopped"
-    Transcriber(**TINY).fit(words(12, seed=0), rate=RATE, out=folder, quiet=True, stop=lambda: next(calls) >= 0)
+    folder, seen = tmp_path / "stopped", []
+    how = {"listeners": [seen.append], "stop": lambda: bool(seen)}  # once the recordings are read
+    Transcriber(**TINY).fit(words(12, seed=0), rate=RATE, out=folder, quiet=True, **how)
     state = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     assert state["event"] == "end"
     assert state["step"] < state["steps"]
@@ -161,8 +161,12 @@ def test_recordings_are_kept_as_they_came(tmp_path):
         ([], DataError, "there are no recordings to learn from"),
         (["a.wav"], DataError, r"recording 0 is str; expected a pair: \(file or array, text\)"),
         ([("a.wav", 7)], DtypeError, "the text of a.wav is int; expected str"),
-        ([(np.zeros(9), " ")], DataError, "the text of recording 0 is empty; leave the recording out"),
-        ([("none.wav", "one")], DataError, "there is no file none.wav"),
+        ([(np.zeros(9), " ")], DataError, "nothing is said in any recording: every text is empty"),
+        (
+            [("none.wav", "one")],
+            DataError,
+            "none of the 1 recordings to learn from can be read, first: there is no file none.wav",
+        ),
         ([(np.zeros(0), "one")], DataError, "recording 0: the sound is empty"),
         ([(np.array([np.nan]), "one")], DataError, "recording 0: the sound holds NaN or infinity"),
         ([(np.zeros(50), "one")], DataError, "every recording is too short for its text"),

@@ -65,8 +65,8 @@ def broken_files(folder):
         "missing.wav": "there is no file .*missing.wav",
         "folder.wav": "folder.wav is a folder; expected a sound file",
         "empty.wav": "empty.wav is empty: it has no bytes",
-        "junk.wav": r"junk.wav cannot be read as sound \(.*\); expected WAV or FLAC",
-        "a.raw": r"a.raw cannot be read as sound \(.*\); expected WAV or FLAC",
+        "junk.wav": r"junk.wav cannot be read as sound \(.*\); expected WAV, FLAC, MP3, Ogg, Opus, M4A or another file",
+        "a.raw": r"a.raw (cannot be read as sound \(.*\); expected WAV, FLAC|has no sound in it, only)",
         "nothing.wav": "nothing.wav is empty: it has no samples",
         "cut.wav": r"cut.wav is cut off or damaged: it promises 10.0 s of sound and has 3.1 s. Copy it again",
         "cut.flac": r"cut.flac is cut off or damaged: it promises 10.0 s of sound and has \d.\d s",
@@ -119,6 +119,36 @@ def test_a_wav_file_from_a_pipe_is_read_to_its_end(tmp_path):
 def test_an_array_of_another_form_is_refused(array, rate, error, words):
     with pytest.raises(error, match=words):
         whole(array, rate)
+
+
+@pytest.mark.parametrize("more", [-2, 1, 2, 4, 44, 100, 300, None])
+def test_a_size_in_a_header_that_is_a_little_off_loses_nothing(tmp_path, more):
+    """By some bytes, as recorders write it; None: 0, as a recorder leaves it that was switched off."""
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+    for suffix, chunk, order in (("wav", b"data", "little"), ("aiff", b"SSND", "big")):
+        path = tmp_path / f"a.{suffix}"
+        soundfile.write(path, wave, 8000)
+        content = bytearray(path.read_bytes())
+        at = content.index(chunk) + 4
+        size = 0 if more is None else int.from_bytes(content[at : at + 4], order) + more
+        content[at : at + 4] = size.to_bytes(4, order)
+        path.write_bytes(content)
+        if more is None and suffix == "aiff":
+            continue  # no program reads on where an AIFF file says that it has nothing
+        rate, sound = whole(path)
+        assert rate == 8000
+        assert len(sound) == 8000 + min(more or 0, 0) // 2
+        assert np.abs(sound - wave[: len(sound)]).max() <= 2**-15
+
+
+def test_a_flac_file_without_a_length_is_read_to_its_end(tmp_path):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 20_000)
+    soundfile.write(tmp_path / "a.flac", wave, 8000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] &= 0xF0  # the 36 bits of the total samples
+    content[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(content)
+    assert np.abs(whole(tmp_path / "a.flac")[1] - wave).max() <= 2**-15
 
 
 @pytest.mark.parametrize("package", ["soundfile", "kaldi_native_fbank"])

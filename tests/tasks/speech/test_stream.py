@@ -9,6 +9,7 @@ from helpers.support import assert_close
 from recurra.errors import ConfigError, DtypeError
 from recurra.tasks.speech.config import settings
 from recurra.tasks.speech.features import count, frames_of
+from recurra.tasks.speech.levels import Levels
 from recurra.tasks.speech.stream import step_times
 
 pytest.importorskip("kaldi_native_fbank")
@@ -51,7 +52,9 @@ def test_words_come_before_the_sound_ends_and_only_grow(fitted):
 def test_blocks_compute_what_training_computes(fitted):
     """The blocks of a stream join without a seam: its scores are those of one pass over all frames."""
     sound, model = sentence(SAID, seed=1), fitted.model
-    frames = torch.from_numpy(frames_of(sound, RATE, SETTINGS["mels"], "global"))[None]
+    frames = torch.from_numpy(Levels(model.bands.numpy()).feed(frames_of(sound, RATE, SETTINGS["mels"]), last=True))[
+        None
+    ]
     with torch.no_grad():
         want, _ = model(frames, torch.tensor([frames.shape[1]]))
     got, stream = [], fitted.stream(rate=RATE)

@@ -43,16 +43,38 @@ def test_a_tensor_is_sound_as_an_array_is(fitted):
 
 
 def test_the_times_are_where_the_words_are(fitted):
-    silence = np.zeros(RATE, np.float32)
+    pause, silence = np.zeros(RATE // 5, np.float32), np.zeros(RATE, np.float32)
     random = np.random.default_rng(5)
-    sound = np.concatenate([silence, tone("low", random), silence, tone("mid", random), silence])
+    tones = [tone("low", random), tone("mid", random)]
+    first, second = (len(one) / RATE for one in tones)
+    sound = np.concatenate([pause, tones[0], silence, tones[1], silence])
     transcript = fitted.transcript(sound + random.normal(0, 3e-3, len(sound)), rate=RATE)
     low, mid = transcript.words
     assert (low.text, mid.text) == ("low", "mid")
-    assert 1.0 <= low.start == low.end <= 1.4
-    assert 2.15 <= mid.start <= 2.7
+    assert 0.2 <= low.start < 0.4
+    assert low.end == pytest.approx(0.2 + first, abs=0.05)
+    assert 1.2 + first <= mid.start < 1.4 + first
+    assert mid.end == pytest.approx(1.2 + first + second, abs=0.05)
     assert transcript.seconds == len(sound) / RATE
     assert all(0.5 < spike.probability <= 1 for spike in transcript.spikes)
+
+
+@pytest.mark.parametrize("decibels", [-30, -10, 10])
+def test_the_level_of_a_recording_does_not_matter(fitted, decibels):
+    sound = np.float32(10 ** (decibels / 20)) * sentence(SAID, seed=1)
+    assert fitted.transcribe(sound, rate=RATE) == SAID
+    stream = fitted.stream(rate=RATE)
+    stream.feed(sound)
+    assert stream.finish() == SAID
+
+
+def test_sound_of_a_lower_rate_than_was_learned_is_reported(fitted):
+    sound = sentence(SAID, seed=1, rate=6000)
+    with pytest.warns(
+        UserWarning,
+        match="the sound has 6,000 samples a second, and the model learned at 8,000: its upper part is missing",
+    ):
+        fitted.transcribe(sound, rate=6000)
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])

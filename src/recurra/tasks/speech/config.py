@@ -20,8 +20,9 @@ class SpeechConfig:
     """Mel bands of a frame; a frame is 25 ms long, and a new one starts every 10 ms."""
     stack: Count = 3
     """Frames that are read as one step: 3 makes a step 30 ms long."""
-    normalise: Literal["global", "file"] = "global"
-    """Bring each band to mean 0 and deviation 1 over all recordings, or over each file, which then cannot be streamed."""
+    normalise: Literal["running", "file"] = "running"
+    """Make level and channel harmless: take from each band its running mean, as the sound comes, or its mean over the whole
+    file, which then cannot be streamed."""
     unit: Literal["character", "word", "bpe"] = "character"
     """What a symbol is: a character, a whole word (for small vocabularies), or a piece of a word."""
     cell: CellName = "gru"
@@ -49,7 +50,7 @@ class SpeechConfig:
     @property
     def streams(self) -> bool:
         """Whether sound can be transcribed as it comes."""
-        return not self.bidirectional and self.normalise == "global"
+        return not self.bidirectional and self.normalise == "running"
 
     @property
     def ahead(self) -> int:
@@ -72,7 +73,11 @@ class SpeechDataConfig:
     noise: Annotated[float | None, Range(-20, 40, words="{} dB below the sound")] = None
     """Add noise to every recording, from 40 dB below the sound up to this many; 10 is loud. Not set = none."""
     gain: Annotated[float, Range(0)] = 6.0
-    """Make each recording up to so many dB louder or softer while training."""
+    """Make each recording up to so many dB louder or softer while training: words that are joined then differ in loudness."""
+    low_pass: Annotated[float, Range(0, 1, words="a fraction, {}")] = 0.2
+    """Fraction of the recordings whose upper bands, up to 40 % of them, are emptied while training, as by a telephone."""
+    tilt: Annotated[float, Range(0)] = 0.0
+    """Make the highest bands of each recording up to so many dB louder or softer against the lowest while training."""
     speed: Annotated[float, Range(0, 0.5, words="a fraction, {}")] = 0.0
     """Play recordings slower, faster or as they are, by this fraction, while training; 0.1 is usual (Ko et al. 2015)."""
     time_masks: Annotated[int, Range(0)] = 1
@@ -88,12 +93,12 @@ class SpeechDataConfig:
         config.check(self)
 
 
-SCHEMA = "speech/2"
+SCHEMA = "speech/3"
 
 CONFIGS = {"model": SpeechConfig, "data": SpeechDataConfig, "training": TrainingConfig}
 """The three parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 
-DEFAULTS = {"lr": 1e-2, "weight_decay": 0.02, "average": 0.99}
+DEFAULTS = {"lr": 1e-2, "weight_decay": 0.02, "average": 0.99, "monitor": "wer"}
 """What speech changes in the defaults of training."""
 
 

@@ -26,11 +26,22 @@ Example = tuple[Any, str]
 class Corpus:
     """Recordings by number: `corpus.sound(3)` is (samples,) float32, `corpus.texts[3]` what is said in it.
 
-    rate: samples a second. train, valid: the numbers of the recordings for each. sha256: of the samples.
+    rate: samples a second. train, valid: the numbers of the recordings for each. notes: lines on what was left out and what
+    is missing. sha256: of the samples.
     """
 
-    def __init__(self, folder: Path, rate: int, starts: Sequence[int], texts: Sequence[str], valid: int, sha256: str):
+    def __init__(
+        self,
+        folder: Path,
+        rate: int,
+        starts: Sequence[int],
+        texts: Sequence[str],
+        valid: int,
+        notes: list[str],
+        sha256: str,
+    ):
         self.rate, self.starts, self.texts, self.sha256 = rate, np.asarray(starts), list(texts), sha256
+        self.notes = list(map(str, notes))
         self.train, self.valid = range(len(texts) - valid), range(len(texts) - valid, len(texts))
         self._samples = np.memmap(folder / SOUNDS, np.int16, "r")
 
@@ -50,7 +61,7 @@ class Corpus:
             found = _sum(folder / SOUNDS)
             if found != index["sha256"]:
                 raise ValueError("the recordings have changed since")
-            return cls(folder, index["rate"], index["starts"], index["texts"], index["valid"], found)
+            return cls(folder, *(index[name] for name in ("rate", "starts", "texts", "valid", "notes")), found)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"the recordings in {folder} are damaged or missing ({error}); restore the folder from a copy, or train again"
@@ -70,31 +81,62 @@ def build(
     train, valid: (file or array, text). rate: samples a second; 0 = the lowest that comes, at most 16,000.
     array_rate: samples a second of arrays. report: called with the share that is done.
 
-    Raises DataError, naming the recording, for one that cannot be read or has no text.
+    A recording that cannot be read is left out, and counted in the notes. Where nothing is said its text is empty.
+    Raises DataError where none can be read.
     """
     examples = pairs([*train, *valid])
-    for number, (sound, text) in enumerate(examples):
-        if not text:
-            raise DataError(
-                f"the text of {name(sound, number)} is empty; leave the recording out, or write what is said"
-            )
     if not train:
         raise DataError("there are no recordings to learn from; expected pairs of a sound and its text")
-    rate = rate or min(HIGHEST, *{_rate(sound, array_rate) for sound, _ in examples})
-    starts = [0]
+    rates, failed = {}, {}
+    for number, (sound, _) in enumerate(examples):
+        try:
+            rates[number] = _rate(sound, array_rate)
+        except DataError as error:
+            failed[number] = error.marked
+    rate = rate or min(HIGHEST, *rates.values(), HIGHEST)
+    starts, kept = [0], []
     with files.replacing(folder / SOUNDS) as part, open(part, "wb") as file:
-        for number, (sound, _) in enumerate(examples):
-            count = 0
-            for block in _at(sound, rate, array_rate, number):
-                file.write(np.clip(np.rint(block * 2**15), -(2**15), 2**15 - 1).astype("<i2").tobytes())
-                count += len(block)
+        for done, number in enumerate(rates, 1):
+            sound, count = examples[number][0], 0
+            try:
+                for block in _at(sound, rate, array_rate, number):
+                    file.write(np.clip(np.rint(block * 2**15), -(2**15), 2**15 - 1).astype("<i2").tobytes())
+                    count += len(block)
+            except DataError as error:
+                failed[number] = error.marked
+                file.seek(2 * starts[-1])
+                file.truncate()
+                continue
             starts.append(starts[-1] + count)
+            kept.append(number)
             if report:
-                report((number + 1) / len(examples))
-    texts = [text for _, text in examples]
-    index = {"rate": rate, "valid": len(valid), "sha256": _sum(folder / SOUNDS), "starts": starts, "texts": texts}
+                report(done / len(rates))
+    if not kept or kept[0] >= len(train):
+        raise DataError(
+            f"none of the {len(train):,} recordings to learn from can be read, first: {failed[min(failed)]}"
+        )
+    texts = [examples[number][1] for number in kept]
+    if not any(texts):
+        raise DataError("nothing is said in any recording: every text is empty; expected a text for most of them")
+    notes = _notes(failed, [name(examples[n][0], n) for n in kept if rates[n] < rate], len(examples), rate)
+    index = {"rate": rate, "valid": sum(number >= len(train) for number in kept), "sha256": _sum(folder / SOUNDS)}
+    index |= {"starts": starts, "texts": texts, "notes": notes}
     files.write(folder / INDEX, files.to_json(index))
-    return Corpus(folder, rate, starts, texts, len(valid), index["sha256"])
+    return Corpus(folder, rate, starts, texts, index["valid"], notes, index["sha256"])
+
+
+def _notes(failed: dict[int, str], narrow: list[str], count: int, rate: int) -> list[str]:
+    notes = []
+    if failed:
+        notes.append(
+            f"left out {len(failed):,} of {count:,} recordings that cannot be read, first: {failed[min(failed)]}"
+        )
+    if narrow:
+        notes.append(
+            f"{len(narrow):,} of {count:,} recordings have fewer than {rate:,} samples a second, such as {narrow[0]}: the upper"
+            " part of their bands is empty"
+        )
+    return notes
 
 
 def name(sound: Any, number: int) -> str:

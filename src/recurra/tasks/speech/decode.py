@@ -13,6 +13,7 @@ import numpy as np
 from recurra.config import whole
 from recurra.text import Vocabulary
 
+BRIEF = 0.05  # seconds: no word is shorter, and a symbol may be heard so much before the sound rises
 BLANK = 0  # symbol k of the vocabulary has the score k + 1
 _HALF = math.log(0.5)
 LEAST = -12.0  # log probability below which the search looks at no symbol
@@ -29,7 +30,7 @@ class Spike:
 
 @dataclass(frozen=True)
 class Word:
-    """A word, with the times of its first and its last symbol, in seconds."""
+    """A word and its times, in seconds: from its first symbol until the sound falls off, or the next word begins."""
 
     text: str
     start: float
@@ -38,10 +39,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was heard in a recording: its spikes in order of time, and how long it is, in seconds."""
+    """What was heard in a recording: its spikes in order of time, how long it is, and when it sounds (from, to), in seconds."""
 
     spikes: tuple[Spike, ...]
     seconds: float
+    sounding: tuple[tuple[float, float], ...] = ()
 
     @cached_property
     def text(self) -> str:
@@ -49,7 +51,10 @@ class Transcript:
 
     @cached_property
     def words(self) -> list[Word]:
-        """The words, in order."""
+        """The words, in order.
+
+        A symbol is heard at one moment, often near a word's beginning: it ends where what sounds at its last symbol does.
+        """
         words: list[tuple[str, float, float]] = []
         begin = True
         for spike in self.spikes:
@@ -59,7 +64,15 @@ class Transcript:
             before = ("", spike.time, spike.time) if begin else words.pop()
             words.append((before[0] + symbol, before[1], spike.time))
             begin = spike.symbol[-1:].isspace()
-        return [Word(*word) for word in words]
+        ends = [*(start for _, start, _ in words), self.seconds][1:]
+        return [
+            Word(text, start, self._end(start, last, until))
+            for (text, start, last), until in zip(words, ends, strict=True)
+        ]
+
+    def _end(self, start: float, last: float, until: float) -> float:
+        end = next((end for begin, end in self.sounding if begin <= last + BRIEF and end > last), last)
+        return min(max(end, start + BRIEF), max(until, last))
 
 
 class Greedy:

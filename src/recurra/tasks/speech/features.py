@@ -7,6 +7,7 @@ from recurra.errors import ConfigError, ShapeError, setting
 from recurra.tasks.speech.sound import check_rate, need
 
 FLOOR = -5.0
+EMPTY = float(np.log(np.finfo(np.float32).eps))  # of a band in which nothing is
 TAIL = 0.3  # seconds of silence after every recording: a model that reads forward can then hear out the last word
 
 
@@ -39,7 +40,8 @@ class LogMel:
         if np.ndim(samples) != 1:
             raise ShapeError(f"the samples are {np.shape(samples)}; expected (samples,), one channel")
         if len(samples):
-            self._online.accept_waveform(self.rate, samples)
+            # As 16-bit integers, Kaldi's own scale: on that of floats the energies of a quiet voice would be cut at EMPTY.
+            self._online.accept_waveform(self.rate, np.asarray(samples, np.float32) * np.float32(2**15))
         ready = range(self._given, self._online.num_frames_ready)
         frames = np.empty((len(ready), self.mels), np.float32)
         for row, number in enumerate(ready):
@@ -49,10 +51,9 @@ class LogMel:
         return frames
 
 
-def frames_of(samples: np.ndarray, rate: int, mels: int, normalise: str) -> np.ndarray:
-    """The frames of one whole recording and its tail, normalised over it where `normalise` is "file": (frames, mels)."""
-    frames = LogMel(rate, mels).feed(np.concatenate([samples, tail(rate)]))
-    return standardised(frames, count(len(samples), rate)) if normalise == "file" else frames
+def frames_of(samples: np.ndarray, rate: int, mels: int) -> np.ndarray:
+    """The frames of one whole recording and its tail: (frames, mels)."""
+    return LogMel(rate, mels).feed(np.concatenate([samples, tail(rate)]))
 
 
 def tail(rate: int) -> np.ndarray:

@@ -6,14 +6,19 @@ from recurra.errors import DataError
 from recurra.paths import existing, expanded, walk
 from recurra.tasks.files import TABLES, read_table, text_of
 
-SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+SOUNDS = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".weba", ".mka"),
+    *(".wma", ".amr", ".3gp", ".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf", ".voc", ".ac3", ".spx"),
+)
+"""Endings of what is taken for a recording in a folder; a file that is named may have any."""
 
 
 def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
     """Recordings and what is said in them: `read_manifest("train.csv")` → [(Path("a.wav"), "one two"), ...].
 
     path: a CSV or TSV file with the columns `path`, from the file's own folder, and `text`; or a folder in which each
-    sound has a text file of the same name beside it (a.wav, a.txt). DataError, with the line, for what is not so.
+    sound has a text file of the same name beside it (a.wav, a.txt). Where the text is empty, nothing is said.
+    DataError, with the line, for what is not so.
     """
     path = expanded(path)
     if path.is_dir():
@@ -37,7 +42,7 @@ def _table(path: Path) -> list[tuple[Path, str]]:
     examples = []
     for line, row in rows:
         name, text = row[path_at], row[text_at]
-        if not name or not text.strip():
+        if not name:
             raise DataError(f"{path}, line {line}: expected a path and a text, got {name!r}, {text!r}")
         sound = existing(path.parent / name)
         if not sound.is_file():

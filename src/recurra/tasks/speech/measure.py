@@ -39,6 +39,15 @@ def character_error_rate(said: str | Sequence[str], heard: str | Sequence[str]) 
     return _rate(said, heard, lambda text: " ".join(text.split()), "characters")
 
 
+def error_rates(said: Sequence[str], heard: Sequence[str]) -> dict[str, float]:
+    """Both, as `wer` and `cer`. Where nothing was said at all, each word that was heard counts as one wrong of one."""
+    cuts = {"wer": str.split, "cer": str}
+    edits = {
+        name: sum(edit_distance(cut(a), cut(b)) for a, b in zip(said, heard, strict=True)) for name, cut in cuts.items()
+    }
+    return {name: edits[name] / max(1, sum(len(cut(text)) for text in said)) for name, cut in cuts.items()}
+
+
 def _rate(said, heard, cut, what: str) -> float:
     said, heard = ([texts] if isinstance(texts, str) else list(texts) for texts in (said, heard))
     for text in (*said, *heard):

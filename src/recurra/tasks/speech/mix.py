@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from recurra.tasks.speech.config import SpeechDataConfig
+from recurra.tasks.speech.features import EMPTY
 from recurra.tasks.speech.resample import Resampler
 
 QUIET = 40.0  # dB that the softest noise lies below the sound
+NARROWEST = 0.4  # fraction of the bands: at any rate the upper half of the frequencies is a quarter to a third of them
 
 
 def join(
@@ -47,8 +49,19 @@ def varied(sound: np.ndarray, random: np.random.Generator, data: SpeechDataConfi
     return Resampler(speed, 1000).feed(sound, last=True) * louder
 
 
-def masked(frames: np.ndarray, random: np.random.Generator, data: SpeechDataConfig, fill: np.ndarray) -> np.ndarray:
-    """Frames (frames, mels) with some stretches of time and ranges of bands set to `fill` (mels,), as if never heard.
+def channelled(frames: np.ndarray, random: np.random.Generator, data: SpeechDataConfig) -> np.ndarray:
+    """Log-mel frames (frames, mels) as another microphone gives them: the bands tilted, and the upper ones maybe empty."""
+    bands, tilt = frames.shape[1], random.uniform(-data.tilt, data.tilt)
+    narrow, empty = random.random() < data.low_pass, random.uniform(0, NARROWEST)
+    slope = tilt * np.log(10) / 10 * np.linspace(-0.5, 0.5, bands)  # the logarithms are natural, and of powers
+    frames = np.maximum(frames + slope.astype(np.float32), np.float32(EMPTY))
+    if narrow:
+        frames[:, bands - round(empty * bands) :] = EMPTY
+    return frames
+
+
+def masked(frames: np.ndarray, random: np.random.Generator, data: SpeechDataConfig) -> np.ndarray:
+    """Normalised frames (frames, mels) with some stretches of time and ranges of bands set to 0, as if never heard.
 
     SpecAugment (Park et al. 2019, arXiv:1904.08779), without its time warping, which they found to matter least.
     """
@@ -56,9 +69,9 @@ def masked(frames: np.ndarray, random: np.random.Generator, data: SpeechDataConf
     for _ in range(data.time_masks):
         width = int(random.uniform(0, data.time_mask) * steps)
         at = int(random.integers(0, steps - width + 1))
-        frames[at : at + width] = fill
+        frames[at : at + width] = 0
     for _ in range(data.band_masks):
         width = int(random.integers(0, min(data.band_mask, bands) + 1))
         at = int(random.integers(0, bands - width + 1))
-        frames[:, at : at + width] = fill[at : at + width]
+        frames[:, at : at + width] = 0
     return frames

@@ -9,6 +9,9 @@ from torch.nn import functional as F
 from recurra.nn import Recurrent
 from recurra.tasks.speech.config import SpeechConfig
 
+LOWEST = -3.0
+"""Deviations below its running mean at which a band is taken for empty: what lies lower is a channel's, not the voice's."""
+
 
 class Lookahead(nn.Module):
     """Row convolution: each unit's output is a weighted sum of itself now and at the next `ahead` steps.
@@ -40,7 +43,8 @@ class SpeechModel(nn.Module):
     def __init__(self, symbols: int, config: SpeechConfig):
         super().__init__()
         self.config = config
-        self.register_buffer("mean", torch.zeros(config.mels))
+        # Of what it learned from: how the bands lie to the level (see `levels`), and how much they vary beside their mean.
+        self.register_buffer("bands", torch.zeros(config.mels))
         self.register_buffer("deviation", torch.ones(config.mels))
         self.layers = Recurrent(
             config.cell,
@@ -57,7 +61,7 @@ class SpeechModel(nn.Module):
         self.head = nn.Linear(units, symbols + 1)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """frames: (batch, time, mels) log-mel; lengths: (batch,) frames of each. Returns log probabilities (steps, batch,
+        """frames: (batch, time, mels) of `Levels`; lengths: (batch,) frames of each. Returns log probabilities (steps, batch,
         symbols + 1) and the steps of each row, (batch,); frames that fill no whole step are left out."""
         steps = lengths // self.config.stack
         hidden, _ = self.recur(frames, lengths=steps)
@@ -68,7 +72,7 @@ class SpeechModel(nn.Module):
         """The recurrent layers' output, (steps, batch, units), and their state."""
         batch, time, mels = frames.shape
         stack = self.config.stack
-        frames = (frames - self.mean) / self.deviation
+        frames = (frames / self.deviation).clamp(min=LOWEST)
         steps = frames[:, : time // stack * stack].reshape(batch, time // stack, stack * mels)
         return self.layers(steps.transpose(0, 1), state, lengths=lengths)
 

@@ -14,10 +14,14 @@ from recurra import files
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, DtypeError, ShapeError
 from recurra.paths import expanded, for_libraries
+from recurra.tasks.speech import containers
+from recurra.tasks.speech.containers import SLACK, cut_off
 
 BLOCK = 1 << 16  # samples of each channel read at once; of more than eight, fewer
 LOWEST, HIGHEST = 1000, 384_000  # samples a second
 LOUDEST = 8.0  # floats are meant to stay within 1; some files go a little beyond
+_ESTIMATED = ("MP3",)  # formats whose length libsndfile may only guess
+_NEVER = 1 << 40  # frames: a FLAC file that does not say how many it has is this long, or longer
 _UNKNOWN = 0x7FFF0000  # a WAV file that was written to a pipe says it is this long, or longer, or empty
 _SCALES = {"int16": 2.0**15, "int32": 2.0**31, "uint8": 2.0**7}
 
@@ -35,8 +39,9 @@ def need(package: str) -> ModuleType:
 def read(sound: Any, rate: int | None = None) -> tuple[int, Iterator[np.ndarray]]:
     """The samples a second of a sound, and its samples block by block: `rate, blocks = read("a.wav")`.
 
-    sound: a file (WAV, FLAC and whatever else libsndfile reads), or an array (samples,) or (samples, channels): floats
-        from -1 to 1, int16, int32 or uint8. Several channels are averaged. rate: samples a second of an array.
+    sound: a file (whatever libsndfile or FFmpeg reads: WAV, FLAC, MP3, Ogg, Opus, M4A, WebM), or an array (samples,) or
+        (samples, channels): floats from -1 to 1, int16, int32 or uint8. Several channels are averaged. rate: samples a second
+        of an array.
 
     Gives blocks (n,) float32. Raises DataError for a file that is missing, no sound, empty, cut off or holds NaN, and
     ShapeError, DtypeError and ConfigError for an array of another form: some of them only while blocks are read.
@@ -94,11 +99,17 @@ def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
     with files.decoding(path, "sound"):
         try:
             with for_libraries(path) as name:
-                file = soundfile.SoundFile(name)
+                file, reason = soundfile.SoundFile(name), ""
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats, which say no rate
-            reason = getattr(error, "error_string", "it has no header").strip().rstrip(".")
-            raise DataError(f"{path} cannot be read as sound ({reason}); expected WAV or FLAC") from error
+            file, reason = None, getattr(error, "error_string", "it has no header").strip().rstrip(".")
+    # A length that is estimated, and one that a recorder left at 0, are no reason to lose what is there.
+    if file is not None and (file.format in _ESTIMATED or not 0 < file.frames < _NEVER):
+        file.close()
+        file, reason = None, f"it has no samples of {file.format}"
+    if file is None:
+        return _contained(path, reason)
     try:
+        _check_rate(path, file.samplerate)
         _check_length(path, file)
     except DataError:
         file.close()
@@ -106,17 +117,38 @@ def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
     return file.samplerate, _blocks(path, file, soundfile.SoundFileError)
 
 
+def _contained(path: Path, reason: str) -> tuple[int, Iterator[np.ndarray]]:
+    """A sound by PyAV."""
+    rate, pieces = containers.open_sound(path, need("av"), reason)
+    _check_rate(path, rate)
+    return rate, _gathered(path, pieces)
+
+
+def _gathered(path: Path, pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    waiting, count = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        count += len(piece)
+        if count >= BLOCK:
+            yield samples(np.concatenate(waiting), str(path))
+            waiting, count = [], 0
+    if count:
+        yield samples(np.concatenate(waiting), str(path))
+
+
+def _check_rate(path: Path, rate: int) -> None:
+    if not LOWEST <= rate <= HIGHEST:
+        raise DataError(f"{path} has {rate:,} samples a second; expected {LOWEST:,} to {HIGHEST:,}")
+
+
 def _check_length(path: Path, file: Any) -> None:
-    if not file.frames:
-        raise DataError(f"{path} is empty: it has no samples")
-    if not LOWEST <= file.samplerate <= HIGHEST:
-        raise DataError(f"{path} has {file.samplerate:,} samples a second; expected {LOWEST:,} to {HIGHEST:,}")
     # libsndfile reads what is there of a file that was cut off, and only notes it, each format in words of its own.
     sizes = re.search(r"^ *(?:data|SSND|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.M)
     promised, there = map(int, sizes.groups()) if sizes else (0, 0)
-    if there < promised < _UNKNOWN:
-        seconds = file.frames / file.samplerate
-        raise DataError(_cut_off(path, seconds, seconds * promised / max(there, 1)))
+    seconds = file.frames / file.samplerate
+    more = seconds * promised / max(there, 1)
+    if promised < _UNKNOWN and more > seconds + SLACK:
+        raise DataError(cut_off(path, seconds, more))
     if file.format == "OGG" and not _ends_with_a_page(path):
         raise DataError(f"{path} is cut off: its last page of sound is not whole. Copy it again")
 
@@ -131,19 +163,17 @@ def _ends_with_a_page(path: Path) -> bool:
 
 
 def _blocks(path: Path, file: Any, error_type: type) -> Iterator[np.ndarray]:
-    done, length = 0, BLOCK * 8 // max(8, file.channels)
+    done, promised, length = 0, file.frames, BLOCK * 8 // max(8, file.channels)
     with file:
-        while done < file.frames:
+        while True:
             with files.decoding(path, "sound"):
                 try:
                     block = file.read(length, dtype="float32", always_2d=True)
                 except error_type as error:
-                    raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate)) from error
+                    raise DataError(cut_off(path, done / file.samplerate, promised / file.samplerate)) from error
             if not len(block):
-                raise DataError(_cut_off(path, done / file.samplerate, file.frames / file.samplerate))
+                break
             done += len(block)
             yield samples(block, str(path))
-
-
-def _cut_off(path: Path, there: float, promised: float) -> str:
-    return f"{path} is cut off or damaged: it promises {promised:.1f} s of sound and has {there:.1f} s. Copy it again"
+        if promised > done + SLACK * file.samplerate:
+            raise DataError(cut_off(path, done / file.samplerate, promised / file.samplerate))

@@ -10,6 +10,7 @@ not grow with its length, and pieces of any size lead to the same computations.
 """
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +19,9 @@ import torch
 
 from recurra.errors import ConfigError, setting
 from recurra.tasks.speech.config import SpeechConfig
-from recurra.tasks.speech.decode import Transcript, decoder, spikes
+from recurra.tasks.speech.decode import Spike, Transcript, decoder, spikes
 from recurra.tasks.speech.features import LogMel, spans, tail
+from recurra.tasks.speech.levels import AHEAD, Levels
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import check_rate, samples
@@ -54,8 +56,10 @@ class Stream:
                 f"a model with {why} needs the whole recording; use transcribe, or train without it to stream"
             )
         self.rate = check_rate(rate)
+        report_narrow(rate, config)
         self._model, self._vocabulary, self._decoder = model, vocabulary, decoder(beam)
         self._resampler, self._features = Resampler(self.rate, config.rate), LogMel(config.rate, config.mels)
+        self._levels = Levels(model.bands.cpu().numpy())
         self._block, self._ended, self._count = round(BLOCK * self.rate), False, 0
         self._waiting: list[np.ndarray] = []
         self._waits = 0
@@ -71,7 +75,8 @@ class Stream:
     def delay(self) -> float:
         """The longest time from a sound to its text, in seconds, apart from what computing takes."""
         config = self._model.config
-        return BLOCK + spans(config.rate)[0] / config.rate + step_times(config)[0] * (1 + config.ahead)
+        frame, shift = spans(config.rate)
+        return BLOCK + (frame + AHEAD * shift) / config.rate + step_times(config)[0] * (1 + config.ahead)
 
     def feed(self, piece: Any) -> str:
         """Hear some more sound, an array of any length as `Transcriber.transcribe` takes; returns the text so far.
@@ -106,16 +111,16 @@ class Stream:
     def text(self) -> str:
         """The text so far."""
         if self._text is None:
-            self._text = self.transcript.text
+            self._text = Transcript(self._spikes(), 0.0).text
         return self._text
 
     @property
     def transcript(self) -> Transcript:
         """What was heard so far, with its times."""
-        seconds = self._count / self.rate
-        return Transcript(
-            spikes(self._decoder.found, self._vocabulary, step_times(self._model.config), seconds), seconds
-        )
+        return Transcript(self._spikes(), self._count / self.rate, self._levels.sounding(self._model.config.rate))
+
+    def _spikes(self) -> tuple[Spike, ...]:
+        return spikes(self._decoder.found, self._vocabulary, step_times(self._model.config), self._count / self.rate)
 
     @_one_thread()
     @torch.inference_mode()
@@ -123,7 +128,7 @@ class Stream:
         model, config, self._text = self._model, self._model.config, None
         sound = self._resampler.feed(sound, last)
         sound = np.concatenate([sound, tail(config.rate)]) if last else sound
-        frames = torch.from_numpy(self._features.feed(sound))
+        frames = torch.from_numpy(self._levels.feed(self._features.feed(sound), last))
         frames = torch.cat([self._frames, frames[None]], 1)
         whole = frames.shape[1] // config.stack * config.stack
         self._frames = frames[:, whole:]
@@ -137,6 +142,16 @@ class Stream:
         if ready:
             self._decoder.feed(model.scores(hidden)[:, 0].cpu().numpy())
         self._hidden = hidden[ready:]
+
+
+def report_narrow(rate: int, config: SpeechConfig) -> None:
+    """Warn of sound that has fewer samples a second than the model learned from."""
+    if rate < config.rate:
+        warnings.warn(
+            f"the sound has {rate:,} samples a second, and the model learned at {config.rate:,}: its upper part is missing, so"
+            " expect more errors",
+            stacklevel=4,
+        )
 
 
 def step_times(config: SpeechConfig) -> tuple[float, float]:

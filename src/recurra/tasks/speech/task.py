@@ -12,8 +12,9 @@ from recurra.tasks.speech import mix
 from recurra.tasks.speech.config import SpeechConfig, SpeechDataConfig
 from recurra.tasks.speech.corpus import Corpus
 from recurra.tasks.speech.decode import BLANK, Transcript, decoder, spikes
-from recurra.tasks.speech.features import count, frames_of, spans, tail
-from recurra.tasks.speech.measure import character_error_rate, word_error_rate
+from recurra.tasks.speech.features import count, frames_of, spans, standardised, tail
+from recurra.tasks.speech.levels import Levels
+from recurra.tasks.speech.measure import error_rates
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.words import encode
 from recurra.text import Vocabulary
@@ -21,6 +22,7 @@ from recurra.training import Task, distributed
 
 STATISTICS = 1800  # seconds of sound that the bands' means and deviations are measured on
 ALONE = 2  # epochs before one more recording is joined
+SILENT = -12.0  # nats below a band's mean, 52 dB: what lies lower is a pause
 _SHOWN = 3  # validation texts that a sample shows
 _VALIDATION = -1  # stands for the epoch where random choices are always the same
 
@@ -35,9 +37,9 @@ class SpeechBatch(NamedTuple):
 
 
 def fits(ids: np.ndarray, samples: int, config: SpeechConfig) -> bool:
-    """Whether so many samples have a step for each symbol of a text, and one between two that are the same."""
+    """Whether so many samples have a step, one for each symbol of a text, and one between two that are the same."""
     steps = count(int(samples), config.rate) // config.stack
-    return len(ids) > 0 and steps >= len(ids) + int((ids[1:] == ids[:-1]).sum())
+    return steps >= max(1, len(ids) + int((ids[1:] == ids[:-1]).sum()))
 
 
 class SpeechTask(Task):
@@ -63,7 +65,8 @@ class SpeechTask(Task):
         rank, world = distributed.rank(), distributed.world()
         self.reader = Batches(len(self.train), data.batch_size, seed, lengths, rank, world)
         self.steps = len(self.reader)
-        self.symbols = sum(len(self.ids[n]) for n in self.train) / max(1, len(self.train)) * (1 + data.join) / 2
+        symbols = sum(len(self.ids[n]) for n in self.train) / max(1, len(self.train)) * (1 + data.join) / 2
+        self.symbols = max(symbols, 1.0)  # where hardly anything is said, a mean of none would be no number
 
     def batch(self, epoch: int, index: int) -> SpeechBatch:
         return self._collate(
@@ -84,8 +87,7 @@ class SpeechTask(Task):
             symbols += int(batch.id_lengths.sum())
             said += texts
             heard += self._read(scores, steps)
-        rates = {"wer": word_error_rate(said, heard), "cer": character_error_rate(said, heard)}
-        return {"loss": total / symbols, **rates}
+        return {"loss": total / max(symbols, 1), **error_rates(said, heard)}
 
     def sample(self, model: SpeechModel, seed: int) -> str | None:
         if not len(self.valid):
@@ -95,26 +97,46 @@ class SpeechTask(Task):
         return "\n".join(f"said: {a}   heard: {b}" for a, b in zip(texts, heard, strict=False))
 
     def measure_bands(self) -> None:
-        """Set the model's means and deviations of the bands, from what it will hear, up to half an hour of it."""
+        """Set the model's `bands` and `deviation`, from what it will hear, up to half an hour of it."""
         seconds = int(self.corpus.lengths.sum()) / self.corpus.rate
         every = max(1, round(seconds * (1 + self.data.join) / 2 / STATISTICS))
         rate = self.corpus.rate
         silent = len(tail(rate)) // spans(rate)[1]
-        frames = [self._frames(int(n), self.train, 0)[0][:-silent] for n in self.train[::every]]
-        frames = np.concatenate(frames).astype(np.float64)
-        self.model.mean.copy_(torch.from_numpy(frames.mean(0)))
-        self.model.deviation.copy_(torch.from_numpy(np.maximum(frames.std(0), 1e-3)))
+        heard = [self._heard(int(n), self.train, 0)[0][0][:-silent] for n in self.train[::every]]
+        means = []
+        for frames in heard:
+            levels = Levels(np.zeros(self.model.config.mels))
+            levels.feed(frames)
+            means.append(levels.mean)
+        bands = np.mean(means, 0)
+        frames = np.concatenate([Levels(bands).feed(frames, last=True) for frames in heard]).astype(np.float64)
+        self.model.bands.copy_(torch.from_numpy(bands))
+        # Of what sounds: pauses may be digital silence, far below all of it.
+        sounds = frames > SILENT
+        number = np.maximum(sounds.sum(0), 1)
+        mean = (frames * sounds).sum(0) / number
+        deviation = np.sqrt(((frames - mean) ** 2 * sounds).sum(0) / number)
+        self.model.deviation.copy_(torch.from_numpy(np.maximum(deviation, 1e-3)))
 
     def _example(self, number: int, others: np.ndarray, epoch: int) -> tuple[np.ndarray, list[int]]:
-        """One recording's frames, and the numbers of the recordings in it; blanked out in places while learning."""
-        frames, numbers = self._frames(number, others, epoch)
+        """One recording's normalised frames, and the numbers of the recordings in it; blanked out in places while learning."""
+        (frames, heard), numbers = self._heard(number, others, epoch)
+        config = self.model.config
         if epoch != _VALIDATION:
-            random = np.random.default_rng((self.seed, epoch + 1, number, 1))
-            frames = mix.masked(frames, random, self.data, self.model.mean.cpu().numpy())
+            frames = mix.channelled(frames, np.random.default_rng((self.seed, epoch + 1, number, 2)), self.data)
+        if config.normalise == "file":
+            frames = standardised(frames, heard)
+        else:
+            frames = Levels(self.model.bands.cpu().numpy()).feed(frames, last=True)
+        if epoch != _VALIDATION:
+            frames = mix.masked(frames, np.random.default_rng((self.seed, epoch + 1, number, 1)), self.data)
         return frames, numbers
 
-    def _frames(self, number: int, others: np.ndarray, epoch: int) -> tuple[np.ndarray, list[int]]:
-        """The same not blanked out: what is done to a recording follows from its number and the epoch alone."""
+    def _heard(self, number: int, others: np.ndarray, epoch: int) -> tuple[tuple[np.ndarray, int], list[int]]:
+        """A recording's log-mel frames, how many of them there are without the tail, and the numbers of the recordings in it.
+
+        What is done to its sound follows from its number and the epoch alone.
+        """
         data, config, learns = self.data, self.model.config, epoch != _VALIDATION
         random = np.random.default_rng((self.seed, epoch + 1, number, 0))
         numbers = [number]
@@ -129,7 +151,7 @@ class SpeechTask(Task):
             sound = mix.join(sounds, config.rate, random, data.pause, data.noise)
         else:
             sound = mix.noisy(sounds[0], random, data.noise)
-        return frames_of(sound, config.rate, config.mels, config.normalise), numbers
+        return (frames_of(sound, config.rate, config.mels), count(len(sound), config.rate)), numbers
 
     def _collate(self, examples: list[tuple[np.ndarray, list[int]]]) -> SpeechBatch:
         frames = pad([frames for frames, _ in examples])
@@ -137,7 +159,7 @@ class SpeechTask(Task):
         return SpeechBatch(*(part.to(self.model.device) for part in (*frames, *ids)))
 
     def _text(self, numbers: list[int]) -> str:
-        return " ".join(self.corpus.texts[n] for n in numbers)
+        return " ".join(text for n in numbers if (text := self.corpus.texts[n]))
 
     def _validation(self):
         """Batches of validation recordings and their texts."""

@@ -19,12 +19,13 @@ from recurra.tasks.speech.config import CONFIGS, DEFAULTS, SCHEMA
 from recurra.tasks.speech.corpus import Corpus, Example, pairs
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
 from recurra.tasks.speech.features import LogMel, standardised, tail
+from recurra.tasks.speech.levels import Levels
 from recurra.tasks.speech.manifest import read_manifest
 from recurra.tasks.speech.measure import character_error_rate, word_error_rate
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import need, read
-from recurra.tasks.speech.stream import Stream, step_times
+from recurra.tasks.speech.stream import Stream, report_narrow, step_times
 from recurra.tasks.speech.task import SpeechTask
 from recurra.text import Vocabulary
 
@@ -125,7 +126,7 @@ class Transcriber(StoringEstimator):
                 f"every recording is too short for its text: a step of {config.stack * 10} ms can hold one symbol."
                 f" Try a smaller {setting('stack')}, or {setting('unit', 'word')}"
             )
-        if config.normalise == "global":
+        if config.normalise == "running":
             task.measure_bands()
         return task
 
@@ -135,6 +136,7 @@ class Transcriber(StoringEstimator):
             f"{len(task.train):,} recordings and {len(task.valid):,} for validation, {minutes:.1f} minutes in all,"
             f" {data.rate:,} samples a second, {len(task.vocabulary)} symbols"
         ]
+        notes += data.notes
         if left:
             notes.append(
                 f"left out: {len(left):,} recordings that are too short for their texts, such as recording {left[0]},"
@@ -170,6 +172,7 @@ class Transcriber(StoringEstimator):
     @torch.inference_mode()
     def _whole(self, rate: int, blocks: Iterable[np.ndarray], beam: int) -> Transcript:
         config, count = self.model.config, 0
+        report_narrow(rate, config)
         resampler, features, frames = Resampler(rate, config.rate), LogMel(config.rate, config.mels), []
         for block in blocks:
             count += len(block)
@@ -177,11 +180,14 @@ class Transcriber(StoringEstimator):
         frames.append(features.feed(resampler.feed(np.empty(0, np.float32), last=True)))
         heard = sum(map(len, frames))
         whole = np.concatenate([*frames, features.feed(tail(config.rate))])
-        whole = standardised(whole, heard) if config.normalise == "file" else whole
+        levels = Levels(self.model.bands.cpu().numpy())
+        levelled = levels.feed(whole, last=True)
+        whole = standardised(whole, heard) if config.normalise == "file" else levelled
         reader, batch = decoder(beam), torch.from_numpy(whole)[None].to(self.model.device)
         scores, _ = self.model(batch, torch.tensor([len(whole)], device=batch.device))
         reader.feed(scores[:, 0].cpu().numpy())
-        return Transcript(spikes(reader.found, self.vocabulary, step_times(config), count / rate), count / rate)
+        found = spikes(reader.found, self.vocabulary, step_times(config), count / rate)
+        return Transcript(found, count / rate, levels.sounding(config.rate))
 
     def stream(self, rate: int, *, beam: int = 0) -> Stream:
         """A Stream for sound that comes in pieces, with `rate` samples a second: `stream.feed(samples)` → the text so far.
