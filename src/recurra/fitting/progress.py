@@ -16,6 +16,7 @@ _SHOWN = {
     "bits_per_character": ("bits/char", 3),
     "accuracy": ("accuracy", 3),
     "wer": ("WER", 3),
+    "copying": ("copying", 5),
 }
 _SMOOTH = 0.9  # decay of the live numbers, per update
 _PACE = 2.0  # seconds of training after which the time it will take is reported
@@ -154,7 +155,7 @@ def _pace(event: Event, about: Event) -> Iterator[str]:
 def _training(event: Event) -> str:
     # The loss of a token, in the measure that the line has.
     per_token = event["nats"] / event["loss"] if event.get("nats") and event["loss"] else 1.0
-    return f"training {event['training_loss'] * per_token:.3f}"
+    return f"training {event['training_loss'] * per_token:.{_digits('loss', 3, event)}f}"
 
 
 def _ended(event: Event, about: Event) -> str:
@@ -175,10 +176,15 @@ def _best(event: Event, about: Event) -> str:
     return f"{event['best'] * per_token:.4f}"
 
 
+def _digits(name: str, digits: int, event: Event) -> int:
+    """Decimals: a squared error of pixels is shown with as many as the one of copies that it is compared with."""
+    return _SHOWN["copying"][1] if name == "loss" and "copying" in event else digits
+
+
 def _measures(event: Event) -> str:
     # Where the task has nats, they are what its loss is.
     shown = {name: form for name, form in _SHOWN.items() if name in event and not (name == "loss" and "nats" in event)}
-    parts = [f"{short} {event[name]:.{digits}f}" for name, (short, digits) in shown.items()]
+    parts = [f"{short} {event[name]:.{_digits(name, digits, event)}f}" for name, (short, digits) in shown.items()]
     if parts and "characters" in event:
         parts[0] += f" on {event['characters']:,} characters"
     return "  ".join(parts)

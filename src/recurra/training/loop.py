@@ -63,6 +63,11 @@ class Task(ABC):
         """Something to look at, or None."""
         return None
 
+    def patience(self, measured: dict[str, float]) -> int:
+        """Evaluations without a better one after which training stops, where the settings have no patience of their own; 0 =
+        never. measured: what `evaluate` returned last."""
+        return 0
+
     def measures(self, loss: float) -> dict[str, float]:
         """What a mean loss means in the task's own terms, such as bits per character."""
         return {}
@@ -254,7 +259,8 @@ def _evaluate(task: Task, run: Run, due: set[str], halts: "_Halts") -> dict[str,
         due.add("save")
     else:
         progress.waited += 1
-        if config.patience and progress.waited >= config.patience:
+        patience = config.patience or task.patience(measured)
+        if patience and progress.waited >= patience:
             progress.reason = progress.reason or "patience"
             due.add("save")
     both = {"training_loss": training} | ({"validation_loss": measured["loss"]} if measured else {})

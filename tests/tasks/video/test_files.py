@@ -69,12 +69,103 @@ def test_files_that_cannot_be(folder):
     np.save(path / "objects.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(DataError, match=r"objects\.npy is not an array of numbers"):
         read_clips(path / "objects.npy")
-    with pytest.raises(ShapeError, match="`shorter_side` and `grey` bring some together"):
-        read_clips([path / "clip.gif", path / "clip.mp4"])
+    with pytest.raises(ShapeError, match=r"all clips need frames of one size. From files, `shorter_side` brings some"):
+        read_clips([path / "clip.gif", np.zeros((3, 8, 8))])
     with pytest.raises(ConfigError, match=r"ends in '.avi'; frames are written as .gif or .npy"):
         write_frames(path / "x.avi", frames)
     with pytest.raises(RunError, match=r"no/x.gif could not be written: No such file"):
         write_frames(path / "no/x.gif", frames)
+
+
+def test_grey_frames_take_part_among_coloured_ones(tmp_path):
+    """A black frame, a fade, a whole clip: many programs save them without colour."""
+    frames = random.integers(0, 256, (5, 8, 12, 3), np.uint8)
+    for number, mode in enumerate(("L", "RGB", "P", "LA", "RGB")):
+        image = Image.fromarray(frames[number])
+        frames[number] = np.asarray(image.convert(mode).convert("RGB"))
+        image.convert(mode).save(tmp_path / f"f{number}.png")
+    (clip,) = read_clips(tmp_path)
+    assert np.array_equal(clip, frames)
+    grey = frames[:3, ..., :1]
+    coloured, among = read_clips([tmp_path, grey])
+    assert np.array_equal(coloured, frames)
+    assert np.array_equal(among, np.repeat(grey, 3, -1))
+    assert read_clips([grey])[0].shape[-1] == 1, "alone it stays grey"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "GIF"])
+def test_what_lies_under_full_transparency_is_not_seen(tmp_path, mode):
+    """A disc on nothing, under which there is noise: nothing is black, as a player shows it."""
+    from PIL import Image as pillow
+
+    y, x = np.mgrid[:16, :16]
+    for number in range(3):
+        disc = (y - 8) ** 2 + (x - 5 - number) ** 2 < 16
+        colours = np.where(disc[..., None], 200, random.integers(0, 256, (16, 16, 3))).astype(np.uint8)
+        alpha = pillow.fromarray((255 * disc).astype(np.uint8))
+        image = pillow.fromarray(colours)
+        if mode in ("P", "GIF"):
+            image = pillow.fromarray(np.where(disc, 1, 0).astype(np.uint8), "P")
+            image.putpalette([255, 0, 255, 200, 200, 200])
+            image.info["transparency"] = 0
+        else:
+            image = image.convert(mode[:-1] if mode != "PA" else "L")
+            image.putalpha(alpha)
+        if mode == "GIF":
+            image.save(tmp_path / f"f{number}.gif", transparency=0)
+        elif mode == "PA":
+            image.convert("RGBA").save(tmp_path / f"f{number}.png")
+        else:
+            image.save(tmp_path / f"f{number}.png")
+    paths = sorted(tmp_path.glob("*.gif")) or [tmp_path]
+    for number, clip in enumerate(np.concatenate(read_clips(paths))):
+        disc = (y - 8) ** 2 + (x - 5 - number) ** 2 < 16
+        assert (clip[~disc] == 0).all(), "black"
+        assert (clip[disc] == 200).all()
+
+
+def video(path, steps, shape=None):
+    """A video of frames at these times, in steps of a 25th of a second, and with pixels of this shape."""
+    from fractions import Fraction
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 25)
+        if shape:
+            stream.codec_context.sample_aspect_ratio = Fraction(*shape)
+        for number in steps:
+            frame = av.VideoFrame.from_ndarray(np.full((16, 16), 5 * number, np.uint8), format="gray")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_changing_frame_rate_and_pixels_that_are_not_square_are_said(tmp_path):
+    even = video(tmp_path / "even.mp4", range(20))
+    assert len(read_clips(even)[0]) == 20, "without a warning, which would be an error here"
+    uneven = video(tmp_path / "uneven.mp4", [*range(10), *range(10, 30, 2)])
+    with pytest.warns(
+        UserWarning, match=r"uneven\.mp4: its frame rate changes, from 12\.5 to 25 a second; .* as they are stored"
+    ):
+        assert len(read_clips(uneven)[0]) == 20
+    wide = video(tmp_path / "wide.mp4", range(3), (16, 11))
+    with pytest.warns(
+        UserWarning, match=r"wide\.mp4: its pixels are not square, 16:11; .* narrower than they are shown"
+    ):
+        read_clips(wide)
+
+
+def test_a_picture_among_videos_is_named(tmp_path):
+    clips_in(tmp_path)
+    assert len(read_clips(tmp_path, ClipsConfig(grey=True))) == 4
+    Image.new("RGB", (8, 8)).save(tmp_path / "thumbnail.png")
+    with pytest.raises(
+        DataError,
+        match=r"has pictures, such as thumbnail\.png \(1 in all\), among clips, such as clip\.gif \(3\)\. Move the",
+    ):
+        read_clips(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])

@@ -41,12 +41,35 @@ def test_a_prediction_reads_the_last_frames_seen_and_starts_as_a_copy():
     clip = random.random((1, 6, 8, 8)).astype(np.float32)
     got = model.predict(clip)
     assert got.shape == (1, 2, 8, 8)
-    np.testing.assert_allclose(got, clip[:, [-1, -1]] * (1 / (1 + np.exp(-4))), atol=1e-5)
+    np.testing.assert_allclose(got, clip[:, [-1, -1]], atol=1e-5)
     assert model.predict(clip, ahead=5).shape == (1, 5, 8, 8)
     changed = clip.copy()
     changed[:, :3] = 0
     assert np.array_equal(model.predict(changed), got)
     assert model.predict(random.random((2, 4, 21, 13))).shape == (2, 2, 21, 13), "frames of any size"
+
+
+def test_grey_clips_are_predicted_by_a_model_of_colours():
+    colour = random.random((3, 6, 8, 8, 3)).astype(np.float32)
+    model = FramePredictor(seen=3, ahead=2, patch=2, epochs=1, **SMALL).fit(colour, validation_data=colour[..., :1])
+    grey = colour[..., :1]
+    assert np.array_equal(model.predict(grey), model.predict(np.repeat(grey, 3, -1)))
+
+
+def test_training_stops_where_copying_is_no_worse():
+    """Frames that have nothing to do with each other after the last one: no change can be learned."""
+    still = np.repeat(random.random((12, 1, 8, 8)), 6, 1).astype(np.float32)
+    rows = []
+    options = dict(seen=3, ahead=2, patch=2, epochs=60, evaluate_every=2, lr=1e-2, average=0, **SMALL)
+    FramePredictor(**options).fit(still, listeners=[rows.append])
+    evaluated = [row for row in rows if row["event"] == "evaluate"]
+    assert rows[-1]["reason"] == "patience"
+    assert evaluated[-1]["loss"] >= evaluated[-1]["copying"]
+    assert len(evaluated) < 30
+    rows.clear()
+    FramePredictor(**options | {"patience": 9, "epochs": 20}).fit(still, listeners=[rows.append])
+    late = [row for row in rows if row["event"] == "evaluate"]
+    assert len(late) > len(evaluated), "the user's own patience decides"
 
 
 @pytest.mark.slow
@@ -253,7 +276,7 @@ def test_a_damaged_run_is_one_line(tmp_path):
     (tmp_path / "a/config.json").write_text(text.replace('"channels": 1', '"channels": 2'))
     with pytest.raises(RunError, match=r"config\.json is damaged: .*there is no frame of \(16, 20, 2\)"):
         video.load(tmp_path / "a")
-    (tmp_path / "a/config.json").write_text(text.replace("video-frames/2", "speech/1"))
+    (tmp_path / "a/config.json").write_text(text.replace("video-frames/3", "speech/1"))
     with pytest.raises(RunError, match="has the format 'speech/1'; expected a run of `recurra video`"):
         video.load(tmp_path / "a")
     (tmp_path / "a/config.json").write_text("{")

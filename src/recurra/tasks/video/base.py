@@ -9,7 +9,7 @@ import numpy as np
 from recurra.errors import ConfigError, DataError, setting
 from recurra.fitting.estimator import Estimator
 from recurra.fitting.split import Halves, fingerprint, held_out
-from recurra.tasks.video.clips import Clips, named, read_clips
+from recurra.tasks.video.clips import Clips, coloured, named, read_clips
 from recurra.tasks.video.config import ClipsConfig
 from recurra.tasks.video.model import Frame
 
@@ -57,12 +57,16 @@ class VideoEstimator(Estimator):
 
     def _like_fitted(self, clips: Clips, names: list[str]) -> Clips:
         """The clips, if their frames are like those that the model was fitted on. DataError."""
-        size = self.learned.frame.size
+        size, clips = self.learned.frame.size, self._coloured(clips)
         for clip, name in zip(clips, names, strict=True):
             if clip.shape[1:] != size:
                 want, came = ("{1}×{0} with {2} channels".format(*each) for each in (size, clip.shape[1:]))
                 raise DataError(f"`{name}` has frames of {came}; the model was fitted on {want}")
         return clips
+
+    def _coloured(self, clips: Clips) -> Clips:
+        """The clips, those without colour with three equal channels where the model was fitted on colours."""
+        return list(map(coloured, clips)) if self.learned.frame.channels == 3 else clips
 
     def _refuse_without_files(self, clips: Any) -> None:
         """ConfigError for settings of how files are read, where the clips are arrays."""

@@ -129,7 +129,8 @@ class VideoClassifier(VideoEstimator):
 
     def task(self, model: ClipClassifier, data: Halves) -> ClipTask:
         if data.separate:
-            self._like_fitted(data.valid.clips, data.valid.names)
+            valid = self._like_fitted(data.valid.clips, data.valid.names)
+            data = data._replace(valid=data.valid._replace(clips=valid))
         train, valid = ((half.clips, self._targets(half.labels)) for half in (data.train, data.valid))
         return ClipTask(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
 

@@ -18,6 +18,7 @@ def read_clips(clips: Any, config: ClipsConfig | None = None, name: str = "clips
 
     clips: an array (clips, frames, height, width[, channels]); a list of arrays (frames, height, width[, channels]), of any
     numbers of frames; a folder of clips, a folder of images, a video file, or a list of those. uint8, or from 0 to 1.
+    Where any is in colour, those without get three equal channels.
     DataError, ShapeError, DtypeError where it is none of these, is empty, holds NaN, or frames differ in size.
     """
     arrays, labels = [], []
@@ -26,11 +27,13 @@ def read_clips(clips: Any, config: ClipsConfig | None = None, name: str = "clips
             clip = files.read(Path(clip), config or ClipsConfig())
         arrays.append(check(clip, label))
         labels.append(label)
+    if len({clip.shape[-1] for clip in arrays}) > 1:
+        arrays = list(map(coloured, arrays))
     for clip, label in zip(arrays, labels, strict=True):
         if clip.shape[1:] != arrays[0].shape[1:]:
             raise ShapeError(
                 f"`{label}` has frames of {_frame(clip)}, but `{labels[0]}` of {_frame(arrays[0])}; all clips need frames of"
-                f" one size. From files, {setting('shorter_side')} and {setting('grey')} bring some together"
+                f" one size. From files, {setting('shorter_side')} brings some together"
             )
     return arrays
 
@@ -63,6 +66,11 @@ def _each(clips: Any, name: str) -> list[tuple[Any, str]]:
         paths = files.find(one) if isinstance(one, str | Path) else None
         each += [(one, f"{name}[{i}]")] if paths is None else [(path, str(path)) for path in paths]
     return each
+
+
+def coloured(frames: np.ndarray) -> np.ndarray:
+    """Frames (..., 1 or 3) in colour: what is grey has three equal channels."""
+    return frames if frames.shape[-1] == 3 else np.repeat(frames, 3, -1)
 
 
 def check(clip: Any, label: str) -> np.ndarray:

@@ -19,6 +19,7 @@ VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".
 CLIPS = VIDEOS | {".gif", ".npy"}
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,ogg,asf,flv"
 """Those that FFmpeg may find a video in. Playlists are not among them: they have it open other files and addresses."""
+_STEADY = 1.5  # times the shortest step between two frames: a longer one is no rounding of the times
 _MB = 1_000_000
 # Bytes that reading one pixel takes, beside the frames that were read: of an image the palette, the colours, and the page
 # before; of a video its decoder's frames too.
@@ -36,7 +37,15 @@ def find(path: str | Path) -> list[Path]:
     if not path.is_dir():
         raise DataError(f"there is no file or folder {path}")
     inside = sorted(child for child in path.iterdir() if not child.name.startswith("."))
-    if any(child.suffix.lower() in IMAGES for child in inside):
+    pictures = [child for child in inside if child.suffix.lower() in IMAGES]
+    others = [child for child in inside if child.suffix.lower() in CLIPS]
+    if pictures and others:
+        raise DataError(
+            f"the folder {path} has pictures, such as {pictures[0].name} ({len(pictures):,} in all), among clips, such as"
+            f" {others[0].name} ({len(others):,}). Move the pictures to a folder of their own, which then is a clip, or name"
+            " the clips"
+        )
+    if pictures:
         return [path]
     found = [child for child in inside if child.suffix.lower() in CLIPS or (child.is_dir() and _images(child))]
     if not found:
@@ -57,15 +66,17 @@ def read(path: Path, config: ClipsConfig) -> np.ndarray:
         _check_size(path, config, f"frame {len(frames) + 1} of {width}×{height}", total + each * width * height)
 
     for frame in reader(path, config, check):
-        if frames and frame.shape != frames[0].shape:
+        if frames and frame.shape[:2] != frames[0].shape[:2]:
             raise DataError(
                 f"{path}: frame {len(frames) + 1} is {_size(frame)}, but the first is {_size(frames[0])};"
-                " frames of a clip have one size and as many colours"
+                " frames of a clip have one size"
             )
         frames.append(frame)
         total += 2 * frame.nbytes  # once here, and once more where they are put together
     if not frames:
         raise DataError(f"{path} has no frames in it")
+    if len({frame.shape[2] for frame in frames}) > 1:  # a black frame or a fade is often saved without colour
+        frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames]
     clip = np.stack(frames)
     if suffix == ".gif" and (clip == clip[..., :1]).all():  # the format has palettes and no grey
         clip = clip[..., :1]
@@ -137,10 +148,25 @@ def _pixels(image: Any, config: ClipsConfig) -> np.ndarray:
     grey = config.grey or image.mode in ("1", "L", "LA")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # I;16B, I;16L and I;16N too
         raise ValueError(f"its pixels are of the kind {image.mode!r}; expected 8 bits a colour")
-    image = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")  # a camera may have been held upright
+    image = ImageOps.exif_transpose(_seen(image)).convert("L" if grey else "RGB")  # a camera may have been held upright
     image = image.resize(_smaller(*image.size, config)) if config.shorter_side else image
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _seen(image: Any) -> Any:
+    """What a viewer shows of an image: over black, where it is transparent. What lies there may be anything."""
+    from PIL import Image
+
+    transparent = image.info.get("transparency")
+    if image.mode == "RGB" and not isinstance(
+        transparent, tuple
+    ):  # of a GIF's later frames it is a number of no palette
+        return image
+    if transparent is None and image.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
+        return image
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), above).convert("RGB")
 
 
 def _read_video(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
@@ -151,6 +177,7 @@ def _read_video(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
         raise ConfigError("reading videos needs PyAV. Install it: pip install 'recurra[video]'") from error
     options = {"format_whitelist": FORMATS, "max_pixels": str(config.clip_memory * _MB // _VIDEO)}
     how = {"options": options, "metadata_errors": "replace", "io_open": _refuse_to_open}
+    times: list[float] = []
     with files.source(path) as file, files.decoding(path, "video"), av.open(file, **how) as container:
         if not container.streams.video:
             raise DataError(f"{path} has no pictures in it; expected a video")
@@ -161,15 +188,38 @@ def _read_video(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
             )
         stream = container.streams.video[0]
         check(stream.width, stream.height, _VIDEO)
+        shape = stream.sample_aspect_ratio
         stream.thread_type = "AUTO"
         for number, frame in enumerate(container.decode(stream)):
             check(frame.width, frame.height, _VIDEO)
+            times += [] if frame.time is None else [frame.time]
             if number % config.every == 0:
                 width, height = _smaller(frame.width, frame.height, config)
                 frame = frame.reformat(width, height, "gray" if config.grey else "rgb24")
                 pixels, turn = frame.to_ndarray(), getattr(frame, "rotation", 0)  # an old PyAV tells none
                 pixels = pixels[..., None] if pixels.ndim == 2 else pixels
                 yield pixels if turn % 90 else np.ascontiguousarray(np.rot90(pixels, turn // 90))
+
+    _report(path, times, shape)
+
+
+def _report(path: Path, times: list[float], shape: Any) -> None:
+    """Warn of frames that are not shown as they are stored. times: of the frames, in seconds. shape: of a pixel, its width by
+    its height."""
+    steps = np.diff(times)
+    steps = steps[steps > 0]
+    if len(steps) and steps.max() > _STEADY * steps.min():
+        warnings.warn(
+            f"{path}: its frame rate changes, from {1 / steps.max():.3g} to {1 / steps.min():.3g} a second; the frames are"
+            " taken one by one, as they are stored",
+            stacklevel=2,
+        )
+    if shape and shape != 1:
+        warnings.warn(
+            f"{path}: its pixels are not square, {shape.numerator}:{shape.denominator}; the frames are taken as they are"
+            f" stored, {'narrower' if shape > 1 else 'wider'} than they are shown",
+            stacklevel=2,
+        )
 
 
 def _refuse_to_open(url: str, *_: Any) -> None:

@@ -84,8 +84,8 @@ class FrameForecaster(nn.Module):
 
     Frames are cut into patches, a pixel each. One stack of convolutional recurrent layers reads them, each layer at half the
     resolution of the one below; its states start a second stack, upside down, that reads no frames and draws the next ones,
-    as the last frame seen where that is to stay, and something new on top. The encoder-forecaster of Shi et al. 2015,
-    arXiv:1506.04214, at several resolutions as in Shi et al. 2017, arXiv:1706.03458.
+    as a change from the last frame seen: how much of it stays, and something new on top. The encoder-forecaster of Shi et al.
+    2015, arXiv:1506.04214, at several resolutions as in Shi et al. 2017, arXiv:1706.03458.
     """
 
     def __init__(self, channels: int, network: NetworkConfig, config: PredictorConfig):
@@ -108,9 +108,8 @@ class FrameForecaster(nn.Module):
         )
         self.up = nn.ModuleList(nn.ConvTranspose2d(width, width, 4, stride=2, padding=1) for width in widths[1:])
         self.head = nn.Conv2d(widths[0], (channels + 1) * config.patch**2, side, padding=side // 2)
-        nn.init.zeros_(self.head.weight)  # it starts by copying
+        nn.init.zeros_(self.head.weight)  # no change: it starts by copying
         nn.init.zeros_(self.head.bias)
-        nn.init.constant_(self.head.bias[channels * config.patch**2 :], 4.0)
         self.channels = channels
 
     @property
@@ -134,8 +133,8 @@ class FrameForecaster(nn.Module):
                     y = F.leaky_relu(self.up[level - 1](y), 0.2).unflatten(0, (ahead, batch))
             drawn = F.pixel_shuffle(self.head(y).float(), patch)
         drawn = drawn[..., :height, :width].unflatten(0, (ahead, batch))
-        new, stays = drawn.split([channels, 1], 2)
-        return _soft_clamp(torch.sigmoid(stays) * last + new)
+        new, change = drawn.split([channels, 1], 2)
+        return _soft_clamp((1 + torch.tanh(change)) * last + new)
 
     def _whole(self, x: Tensor) -> Tensor:
         """Frames with their last lines and columns repeated, until they can be cut and halved evenly."""

@@ -28,7 +28,7 @@ class FramePredictor(VideoEstimator):
     or invalid.
     """
 
-    schema, configs, defaults = "video-frames/2", config.PREDICTOR, config.DEFAULTS
+    schema, configs, defaults = "video-frames/3", config.PREDICTOR, config.DEFAULTS
     takes = "clips"
 
     @staticmethod
@@ -83,7 +83,9 @@ class FramePredictor(VideoEstimator):
 
     def task(self, model: FrameForecaster, data: Halves) -> FrameTask:
         if data.separate:
-            self._colours_fit(data.valid.clips, data.valid.names)
+            valid = data.valid._replace(clips=self._coloured(data.valid.clips))
+            self._colours_fit(valid.clips, valid.names)
+            data = data._replace(valid=valid)
         parts = self.parts
         return FrameTask(
             model, data.train.clips, data.valid.clips, parts["model"], parts["data"], parts["training"].seed
@@ -145,7 +147,7 @@ class FramePredictor(VideoEstimator):
         return seen + ahead, f"{setting('seen', seen)} and {setting('ahead', ahead)}"
 
     def _read_like_fitted(self, clips: Any, frames: int, why: str) -> Clips:
-        names, clips = named(clips), read_clips(clips, self.parts["data"])
+        names, clips = named(clips), self._coloured(read_clips(clips, self.parts["data"]))
         self._colours_fit(clips, names)
         _long_enough(clips, names, frames, why)
         return clips

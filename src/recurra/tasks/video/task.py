@@ -13,6 +13,9 @@ from recurra.tasks.video.config import ClipsConfig, PredictorConfig
 from recurra.tasks.video.model import ClipClassifier, FrameForecaster
 from recurra.training import Task, distributed
 
+POINTLESS = 6
+"""Evaluations without a better one after which training stops where copying the last frame is no worse."""
+
 READ = 32
 """Clips in a batch where nothing is learned."""
 
@@ -130,6 +133,9 @@ class FrameTask(_VideoTask):
             errors += (drawn - ahead).square().mean((0, 2, 3, 4)).sum().item()
             copies += (seen[-1] - ahead).square().mean((0, 2, 3, 4)).sum().item()
         return {"loss": errors / len(self.valid), "copying": copies / len(self.valid)}
+
+    def patience(self, measured: dict[str, float]) -> int:
+        return POINTLESS if measured and measured["loss"] >= measured["copying"] else 0
 
 
 def windows(clips: Clips, frames: int) -> list[np.ndarray]:
