@@ -38,6 +38,16 @@ class Given(Cell):
         return s.next(h=new, c=faded + expr.row_mean(given.dt) * a, a=a, y=expr.sigmoid(x.b + h.b) * new + given.dt)
 
 
+class SharedGradient(Cell):
+    """Two products whose gates have one gradient, a number a row: the second's stage has nothing to do, the last reads it."""
+
+    gates = "a b d"
+
+    def step(self, x, h, s):
+        both = h.of(expr.tanh(x.a)).a + h.of(expr.sigmoid(x.b)).b + x.d * x.d
+        return s.next(h=expr.tanh(expr.row_mean(both) + 0.5 * s.h))
+
+
 class Corners(Cell):
     """Minimum, maximum, comparisons, truth values, where, with numbers on either side, and ties."""
 
@@ -263,6 +273,7 @@ class Shared(Cell):
 OWN = [
     Elementwise,
     Given,
+    SharedGradient,
     cells.CfC,
     cells.GRUD,
     Corners,

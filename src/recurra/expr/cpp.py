@@ -136,7 +136,8 @@ class Writer:
         for number, loop in enumerate(self.stage.loops):
             for node in loop.rows:
                 self._row(node)
-            self._loop(loop, "    ", f"units_{number}")
+            if loop.steps or loop.stores or loop.reductions or loop.scans:  # all of a stage may have been done before
+                self._loop(loop, "    ", f"units_{number}")
         for node in self.stage.rows:
             self._row(node)
         for place, node in self.stage.row_stores:
@@ -144,7 +145,8 @@ class Writer:
             self.out.append(f"    {guard}{self.arrays.row_number(place)} = first({self._value(node)});")
         head = [f"template <{parameters}>", f"inline void {name}(const recurra::Step<T>* p) {{"]
         head += ["  using V = recurra::Vec<T>;"] if any(re.search(r"\bV\b", line) for line in self.out) else []
-        head += ["  const long H = p->units;"]
+        uses_units = any(re.search(r"\b(H|units|per_unit)\b", line) for line in self.out)
+        head += ["  const long H = p->units;"] if uses_units else []
         for constant, value in (("units", "T(H)"), ("per_unit", "T(1) / T(H)")):
             if any(re.search(rf"\b{constant}\b", line) for line in self.out):
                 head.append(f"  const V {constant} = all<T>({value});")

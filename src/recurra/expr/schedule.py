@@ -121,7 +121,9 @@ class _Stages:
             for place, node in wanted:
                 stores[self.done.get(node, stage)].append((place, node))
         for node in self.crossing:
-            written = [p for part in stores for p, n in part if n is node and p.array in _LASTING]
+            # A row's number that is written for every unit cannot be read back as one.
+            lasting = () if node.kind == "row" else _LASTING
+            written = [p for part in stores for p, n in part if n is node and p.array in lasting]
             if not written:
                 if node.kind == "row":
                     written = [Place("cross_row", self.cross_row)]
