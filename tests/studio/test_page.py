@@ -86,6 +86,7 @@ def stopped(page) -> None:
 def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, address):
     visitor = visit()
     page = visitor.open()
+    wait_for_text(page, "#writeStatus", "characters in")  # the model that is there from the start has written
     page.fill("#txtInput", GERMAN)
     small(page, epochs="40")
     # The lengths of the result as it changes, to see that it comes bit by bit.
@@ -227,6 +228,7 @@ def test_look_inside_and_hold_a_unit(visit, trained):
     page.wait_for_selector("#coloured .p8, #coloured .n8")
     assert page.locator("#unitList li").count() == 24
     first, colours = page.text_content("#unitName"), page.inner_html("#coloured")
+    page.mouse.move(0, 0)  # a letter under the pointer would be the place
     page.focus("#coloured")
     page.keyboard.press("ArrowDown")
     page.wait_for_function("(colours) => document.getElementById('coloured').innerHTML !== colours", arg=colours)
@@ -272,8 +274,9 @@ def test_the_cell_moves_letter_by_letter(visit, trained, address):
     page.select_option("#insideRun", trained[0]["id"])
     text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n'
     page.fill("#insideText", text)
+    page.wait_for_selector("#btnRead:not([disabled])")
     page.click("#btnRead")
-    wait_for_text(page, "#cellText", "def")
+    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
     layer, unit = 0, int(re.search(r"unit (\d+)", page.text_content("#cellShows h3"))[1])
     ask = {"text": text, "layer": layer, "unit": unit, "count": 200}
     want = browser.ask(address, f"runs/{trained[0]['id']}/inside/wires", ask)["values"]
@@ -310,8 +313,9 @@ def test_a_changed_number_changes_what_follows_and_other_cells_stand_beside(visi
     page = visitor.open("inside")
     page.select_option("#insideRun", trained[0]["id"])
     page.fill("#insideText", "def part_7(x):\n    return x + 7\n")
+    page.wait_for_selector("#btnRead:not([disabled])")
     page.click("#btnRead")
-    wait_for_text(page, "#cellText", "def")
+    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
     page.wait_for_selector("#cellShows .cell-svg [data-part='c']")
     before = page.evaluate(CELL)
     page.locator("#cellShows [data-part='c']").focus()
@@ -512,6 +516,9 @@ def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
 
     page.click(".views a[href='#inside']")
     page.wait_for_selector("#cellShows .cell-svg")  # what a first visitor sees is asked for
+    page.wait_for_load_state("networkidle")
+    page.click(".views a[href='#learn']")
+    page.wait_for_selector("#lessonBody .cell-svg")
     page.wait_for_load_state("networkidle")
     seen = len(posts())
     page.click(".views a[href='#write']")

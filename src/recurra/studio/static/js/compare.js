@@ -174,5 +174,5 @@ async function writes(side, seed) {
   } catch (error) {
     if (error.name !== "AbortError") say($(`duelSaid${side}`), error.message, true);
   }
-  if (!stopper.signal.aborted) out.end();
+  if (!stopper.signal.aborted) await out.end();
 }

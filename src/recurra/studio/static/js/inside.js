@@ -12,6 +12,7 @@ const known = new Map(); // values by "layer/state/unit"
 let cursor = 0;
 let spans = [];
 const STEPS = 8;
+let automatic = false; // the text in the box is the model's own, so another model gets its own too
 
 export const inside = (rest, given = {}) => api.post(api.run(look.run.id, `/inside/${rest}`), { text: look.text, ...given });
 export const unitTitle = ({ layer, unit, state }) => `unit ${unit} of layer ${layer + 1}${look.reading?.states.length > 1 ? `, ${state}` : ""}`;
@@ -19,8 +20,9 @@ export const unitTitle = ({ layer, unit, state }) => `unit ${unit} of layer ${la
 export function mount() {
   $("insideForm").addEventListener("submit", (event) => (event.preventDefault(), read()));
   $("insideText").addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && read());
-  $("btnInsideWritten").addEventListener("click", () => ($("insideText").value = [...state.written].slice(0, 2000).join("")) && read());
-  $("insideRun").addEventListener("change", () => look.reading && read());
+  $("btnInsideWritten").addEventListener("click", () => (automatic = false, ($("insideText").value = [...state.written].slice(0, 2000).join(""))) && read());
+  $("insideRun").addEventListener("change", () => (automatic ? first() : look.reading && read()));
+  $("insideText").addEventListener("input", () => (automatic = false));
   for (const id of ["unitState", "unitLayer", "unitSort"]) $(id).addEventListener("change", rank);
   $("btnPrev").addEventListener("click", () => step(-1));
   $("btnNext").addEventListener("click", () => step(1));
@@ -57,10 +59,12 @@ function offer() {
 }
 
 /** On the first visit there is something to see at once: what was read last, else what the model itself writes. */
-async function first() {
+const first = () => (line = line.then(firstNow));
+
+async function firstNow() {
   const run = state.runs.find(({ id }) => id === $("insideRun").value);
   const kept = remember.get("insideRead", {});
-  let text = $("insideText").value || (kept.run === run.id ? kept.text : "") || (state.run?.id === run.id ? state.written : "");
+  let text = (automatic ? "" : $("insideText").value) || (kept.run === run.id ? kept.text : "") || (state.run?.id === run.id ? state.written : "");
   if (!text) {
     say($("insideStatus"), "It writes a few lines, to read them …");
     text = run.packaged ? "The " : "";
@@ -70,11 +74,18 @@ async function first() {
       return say($("insideStatus"), error.message, true);
     }
   }
-  $("insideText").value ||= [...text].slice(0, 1500).join("");
-  await read();
+  if (automatic || !$("insideText").value) {
+    automatic = true;
+    $("insideText").value = [...text].slice(0, 1500).join("");
+  }
+  await readNow();
 }
 
-async function read() {
+// One reading at a time: what is asked of a model must fit what that model read.
+let line = Promise.resolve();
+const read = () => (line = line.then(readNow));
+
+async function readNow() {
   const run = state.runs.find(({ id }) => id === $("insideRun").value);
   const text = [...$("insideText").value].slice(0, 5000).join("");
   if (!run || !text) return say($("insideStatus"), run ? "Give it something to read first." : "There is no model yet. Train one under “Write like this”.", true);
@@ -167,7 +178,7 @@ async function select(index) {
   if (item.offsetTop - list.offsetTop < list.scrollTop) list.scrollTop = item.offsetTop - list.offsetTop;
   else if (item.offsetTop - list.offsetTop + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = item.offsetTop - list.offsetTop + item.offsetHeight - list.clientHeight;
   look.unit = unit;
-  motion.show(unit);
+  await motion.show(unit);
   try {
     const values = await valuesOf(unit);
     if (look.unit === unit) colour(values);

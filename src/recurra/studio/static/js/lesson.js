@@ -92,6 +92,7 @@ const STEPS = [
   },
 ];
 
+let shown = -1; // the step that stands there
 let turn = 0; // what belongs to a step that was left is dropped
 
 export function mount() {
@@ -104,13 +105,14 @@ const place = () => Math.max(0, Math.min(STEPS.length - 1, Number(remember.get("
 
 /** Show the step that was left last; drawings are made when the view is seen. */
 export function show() {
-  open(place());
+  if (shown !== place()) open(place());
 }
 
 async function open(index) {
   const step = STEPS[Math.max(0, Math.min(STEPS.length - 1, index))];
   const at = STEPS.indexOf(step);
   remember.set("lesson", at);
+  shown = at;
   const mine = ++turn;
   [...$("lessonSteps").querySelectorAll("button")].forEach((button, k) => button.setAttribute("aria-pressed", String(k === at)));
   $("btnLessonBack").disabled = at === 0;
@@ -126,6 +128,7 @@ async function open(index) {
   try {
     await step.make(box, () => mine === turn);
   } catch (error) {
+    shown = -1;
     if (mine === turn) box.replaceChildren(h("p", { class: "bad" }, error.message));
   }
 }

@@ -98,29 +98,47 @@ export function calm(f, wait = 250) {
   };
 }
 
-/** Text that grows into an element, once a frame. follow: it stays at the end unless the reader scrolled up. */
+const FRAMES = 16; // of a second; what came at once is shown in about so many
+
+/** Text that grows into an element, some letters a frame, however fast it comes. follow: it stays at the end unless the reader
+ * scrolled up. `await end()` shows the rest at that pace, `cut()` at once. */
 export function grower(element, follow = true) {
   let waiting = "";
   let frame = 0;
-  const flush = () => {
-    frame = 0;
+  let done = () => {};
+  const put = (text) => {
     const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 32;
-    element.append(waiting);
-    waiting = "";
+    element.append(text);
     if (atEnd && follow) element.scrollTop = element.scrollHeight;
+  };
+  const step = () => {
+    // A letter is never cut in two.
+    const letters = [...waiting];
+    const now = letters.slice(0, Math.max(6, Math.ceil(letters.length / FRAMES))).join("");
+    waiting = waiting.slice(now.length);
+    put(now);
+    frame = waiting ? requestAnimationFrame(step) : (done(), 0);
+  };
+  const cut = () => {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    put(waiting);
+    waiting = "";
+    element.normalize();
+    done();
   };
   element.replaceChildren();
   return {
     add(text) {
       waiting += text;
       // A tab in the background gets no frames; the text must be there when it comes back.
-      if (document.hidden) flush();
-      else frame ||= requestAnimationFrame(flush);
+      if (document.hidden) cut();
+      else frame ||= requestAnimationFrame(step);
     },
-    end() {
-      cancelAnimationFrame(frame);
-      flush();
-      element.normalize();
+    async end() {
+      if (frame && !document.hidden) await new Promise((resolve) => (done = resolve));
+      cut();
     },
+    cut,
   };
 }

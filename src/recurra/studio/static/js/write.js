@@ -156,6 +156,8 @@ async function generate() {
 async function begin({ parent = null }) {
   notice();
   writing?.abort();
+  writing = null;
+  $("btnHalt").disabled = true;
   if (!given()) {
     say($("writeStatus"), "There is no text yet: paste one, open a file, or take a corpus from the list.", true);
     return $("txtInput").focus();
@@ -263,8 +265,9 @@ async function write({ prompt = $("inpPrompt").value } = {}) {
   } catch (error) {
     ending = error.name === "AbortError" ? ["Stopped writing", false] : [error.message, true];
   }
+  if (stopper.signal.aborted) out.cut();
+  else await out.end();
   if (writing !== stopper) return; // another press took over
-  out.end();
   writing = null;
   $("btnHalt").disabled = true;
   $("btnCopy").disabled = !state.written;
