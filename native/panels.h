@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -75,6 +76,7 @@ RECURRA_INLINE V read(const char* p) {
 struct Single {
   typedef const float* Operand;
   typedef Floats Sum;
+  static constexpr int STEP = 1;  // of a panel's vectors
   static constexpr long groups(long depth) { return depth; }
   static constexpr long bytes(int vectors) { return vectors * VECTOR_BYTES; }  // of a panel, for one group of the inner index
   static void put(const Matrix& w, long n, long k, char* panel, int vectors, long column) {
@@ -97,6 +99,7 @@ struct Single {
 struct Brain {
   typedef const float* Operand;
   typedef Floats Sum;
+  static constexpr int STEP = 2;
   static constexpr long groups(long depth) { return depth; }
   static constexpr long bytes(int vectors) { return vectors * VECTOR_BYTES / 2; }
   // Two vectors lie in one: the first in the lower halves of its lanes, the second in the upper ones.
@@ -171,6 +174,7 @@ RECURRA_INLINE Ints four_products(Ints sum, uint32_t a, Ints w) {
 struct Byte {
   typedef Quantised Operand;
   typedef Ints Sum;
+  static constexpr int STEP = 1;
   static constexpr long groups(long depth) { return (depth + 3) / 4; }
   static constexpr long bytes(int vectors) { return vectors * VECTOR_BYTES; }
   static void put(const Matrix& w, long n, long k, char* panel, int vectors, long column) {
@@ -221,7 +225,7 @@ inline Block allocate(long bytes) {
   return Block(p);
 }
 
-// A matrix in panels. `vectors` of a panel: eight, and of the last one as many as it needs, an even number.
+// A matrix in panels. `vectors` of a panel: eight, and of the last one as many as it needs, in STEPs.
 template <class K>
 class Panels {
  public:
@@ -255,9 +259,13 @@ class Panels {
     for (long p = 0; p * VECTORS * L < rows; panel += panel_bytes(p), ++p) {
       if (count == 1) {
         switch (vectors(p)) {
+          case 1: tile<1, K::STEP>(p, panel, 0, a, start, c); break;
           case 2: tile<1, 2>(p, panel, 0, a, start, c); break;
+          case 3: tile<1, 2 + K::STEP>(p, panel, 0, a, start, c); break;
           case 4: tile<1, 4>(p, panel, 0, a, start, c); break;
+          case 5: tile<1, 4 + K::STEP>(p, panel, 0, a, start, c); break;
           case 6: tile<1, 6>(p, panel, 0, a, start, c); break;
+          case 7: tile<1, 6 + K::STEP>(p, panel, 0, a, start, c); break;
           default: tile<1, 8>(p, panel, 0, a, start, c);
         }
         continue;
@@ -266,10 +274,13 @@ class Panels {
       for (int v = 0; v < vectors(p); v += WIDE)
         for (long block = 0; block < blocks; ++block) {  // of nearly equal height
           const long m = block * count / blocks, height = (block + 1) * count / blocks - m;
-          if (vectors(p) - v >= WIDE)
-            rows_tile<WIDE>(height, p, panel, v, a + m, start ? start + m : nullptr, c + m);
-          else
-            rows_tile<2>(height, p, panel, v, a + m, start ? start + m : nullptr, c + m);
+          const float* const* from = start ? start + m : nullptr;
+          switch (std::min(WIDE, vectors(p) - v)) {
+            case 1: rows_tile<K::STEP>(height, p, panel, v, a + m, from, c + m); break;
+            case 2: rows_tile<2>(height, p, panel, v, a + m, from, c + m); break;
+            case 3: rows_tile<2 + K::STEP>(height, p, panel, v, a + m, from, c + m); break;
+            default: rows_tile<WIDE>(height, p, panel, v, a + m, from, c + m);
+          }
         }
     }
   }
@@ -277,7 +288,7 @@ class Panels {
  private:
   int vectors(long p) const {
     const long left = (rows - p * VECTORS * L + L - 1) / L;
-    return left >= VECTORS ? VECTORS : int(left + 1) / 2 * 2;
+    return left >= VECTORS ? VECTORS : int(left + K::STEP - 1) / K::STEP * K::STEP;
   }
   long panel_bytes(long p) const { return K::groups(depth) * K::bytes(vectors(p)); }
 

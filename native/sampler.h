@@ -63,10 +63,12 @@ inline double uniform(uint64_t& state) {
 
 // Draws for one row after another; its memory is used again.
 class Sampler {
+  static constexpr int BLOCK = 16;
+
  public:
   explicit Sampler(long tokens)
-      : V_(tokens), padded_((tokens + 7) / 8 * 8), raw_(padded_, -__builtin_inf()), shaped_(padded_), weight_(padded_),
-        running_(padded_), seen_(tokens, 0) {}
+      : V_(tokens), padded_((tokens + BLOCK - 1) / BLOCK * BLOCK), raw_(padded_, -__builtin_inf()), shaped_(padded_),
+        weight_(padded_), blocks_(padded_ / BLOCK), seen_(tokens, 0) {}
 
   // The next token of a row and its probability under the model, after `last`. False: the row's status says why there is none.
   bool draw(Row& row, const float* logits, int64_t last, int64_t& token, double& chance) {
@@ -82,11 +84,8 @@ class Sampler {
     }
     weigh(scores, top, temperature);
     const bool filtered = filter(row);
-    double sum = 0;
-    for (long v = 0; v < V_; ++v) running_[v] = sum += weight_[v];
-    const double limit = uniform(row.random) * sum;
-    token = std::upper_bound(running_.begin(), running_.begin() + V_, limit) - running_.begin();
-    if (token >= V_) token = last_kept();  // u just below 1, and a rounding
+    const double sum = total();
+    token = first_above(uniform(row.random) * sum);
     if (!shaped && !filtered && temperature == 1)
       chance = weight_[token] / sum;
     else
@@ -155,18 +154,40 @@ class Sampler {
       weight_[std::max_element(scores, scores + V_) - scores] = 1;
       return;
     }
+    const double times = 1 / temperature;
+    const bool tiny = !(times < 1e300);  // 0 times infinity would be no number
     for (long v = 0; v < padded_; v += LANES<double>) {
       const Doubles below = load(scores, Whole{v}) - top;
-      store(weight_.data(), Whole{v}, exp_down(temperature == 1 ? below : below / temperature));
+      store(weight_.data(), Whole{v}, exp_down(tiny ? below / temperature : below * times));
     }
   }
 
-  double total() const {
+  // The sum of all weights, by blocks of ids, whose sums the processor adds up side by side.
+  double total() {
     double sum = 0;
-    for (long v = 0; v < V_; ++v) sum += weight_[v];
+    for (long b = 0; b * BLOCK < padded_; ++b) {
+      const double* w = weight_.data() + b * BLOCK;
+      double part[4] = {w[0], w[1], w[2], w[3]};
+      for (int i = 4; i < BLOCK; ++i) part[i % 4] += w[i];
+      sum += blocks_[b] = (part[0] + part[1]) + (part[2] + part[3]);
+    }
     return sum;
   }
 
+  // The first token up to which the weights sum to more than `limit`, after `total`.
+  int64_t first_above(double limit) const {
+    double before = 0;
+    long b = 0;
+    while ((b + 1) * BLOCK < padded_ && !(before + blocks_[b] > limit)) before += blocks_[b++];
+    for (long v = b * BLOCK; v < V_ && v < (b + 1) * BLOCK; ++v)
+      if ((before += weight_[v]) > limit) return v;
+    // A rounding: the sum of a block and that of its weights in their order may differ in the last bit.
+    int64_t v = std::min(V_, (b + 1) * BLOCK) - 1;
+    while (v > 0 && weight_[v] == 0) --v;
+    return v;
+  }
+
+  // What the model itself gives a token.
   double probability(int64_t token, double most) {
     weigh(raw_.data(), most, 1);
     return weight_[token] / total();
@@ -212,18 +233,13 @@ class Sampler {
     return true;
   }
 
-  int64_t last_kept() const {
-    int64_t v = V_ - 1;
-    while (v > 0 && weight_[v] == 0) --v;
-    return v;
-  }
-
   struct Entry {
     double weight;
     long token;
   };
   const long V_, padded_;
-  std::vector<double> raw_, shaped_, weight_, running_;
+  std::vector<double> raw_, shaped_, weight_;
+  std::vector<double> blocks_;  // the sums of BLOCK weights each
   std::vector<int64_t> seen_;  // the draw that met a token last
   int64_t stamp_ = 0;
   std::vector<Entry> heap_;

@@ -36,6 +36,14 @@ def pack(tensors: dict[str, "Tensor"], about: dict[str, Any]) -> bytes:
     return save(tensors, {_KEY: json.dumps(about | {"crc32": _sum(tensors, about)})})
 
 
+def write_arrays(path: Path, tensors: dict[str, np.ndarray], about: dict[str, Any]) -> None:
+    """As `write`, of NumPy's arrays."""
+    from safetensors.numpy import save
+
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    files.write(path, save(tensors, {_KEY: json.dumps(about | {"crc32": _sum(tensors, about)})}))
+
+
 def unpack(data: bytes) -> dict[str, "Tensor"]:
     """The tensors that `pack` packed."""
     from safetensors.torch import load

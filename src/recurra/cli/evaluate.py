@@ -4,7 +4,7 @@ import click
 
 from recurra.cli.frame import Command
 from recurra.cli.options import Source
-from recurra.cli.shown import json_option, table, to_json
+from recurra.cli.shown import json_option, language_model, table, to_json
 
 
 @click.command(
@@ -26,8 +26,13 @@ from recurra.cli.shown import json_option, table, to_json
     show_default=True,
     help="Bytes that the encoding does not allow: an error with the place, or U+FFFD.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "int8"]),
+    help="What is multiplied in.  [default: what the run is stored in]",
+)
 @json_option
-def command(run, text, encoding, invalid, as_json):
+def command(run, text, encoding, invalid, precision, as_json):
     """Measure how well a model predicts a text.
 
     Nats and bits per character, perplexity per token: lower is better, and a model that knows nothing has the
@@ -37,10 +42,10 @@ def command(run, text, encoding, invalid, as_json):
     RUN is a run's folder, or its name under runs/. TEXT is files, folders, - for standard input, or the name of a
     corpus.
     """
-    from recurra.tasks.language import evaluate, load
+    from recurra.tasks.language.evaluation import evaluate
 
-    model = load(run)
-    measured = evaluate(model, list(text), encoding=encoding, invalid=invalid)
+    model = language_model(run)
+    measured = evaluate(model, list(text), encoding=encoding, invalid=invalid, precision=precision)
     if as_json:
         click.echo(to_json({"run": str(model.folder), **measured}))
         return

@@ -8,7 +8,7 @@ import click
 
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, Source, config_option, given, settings_options
-from recurra.cli.shown import deliver, json_option, newest_run, to_json
+from recurra.cli.shown import deliver, json_option, language_model, newest_run, to_json
 from recurra.generation.config import GenerationConfig
 
 
@@ -51,7 +51,7 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
     GenerationConfig(**settings)
     from recurra.generation.sampling import generate, seeded
 
-    model = _opened(run or newest_run())
+    model = language_model(run or newest_run())
     own = {"context": model.config.context, "stop_at_document_end": model.items}
     config = seeded(GenerationConfig(**{**own, **settings}))
     prompt = _read(prompt_file) if prompt_file else prompt or ""
@@ -69,21 +69,6 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
         deliver(_texts(samples, output), output)
     if not as_json:
         _remarks(config.seed if "seed" not in settings else None, reports, output)
-
-
-def _opened(run):
-    """The run's model without PyTorch, where the engine can run it; else with it, and a line says why."""
-    from recurra.backends.cpu.library import Unavailable
-    from recurra.tasks.language import native
-
-    try:
-        return native.open(run)
-    except Unavailable:
-        from recurra.tasks.language import load
-
-        model = load(run)
-        click.echo(f"note: {model.explain()}", err=True)
-        return model
 
 
 def _read(path: str) -> str:

@@ -72,3 +72,18 @@ def newest_run(root: Path = Path("runs")) -> Path:
                 return path.parent
     others = f" (the {len(weights):,} there are of other tasks, or damaged)" if weights else ""
     raise RunError(f"there is no language model in {root.absolute()}{others}; train one first: recurra train book.txt")
+
+
+def language_model(run: str | Path) -> Any:
+    """A run's language model without PyTorch, where the engine can run it; else with it, and a line on stderr says why."""
+    from recurra.backends.cpu.library import Unavailable
+    from recurra.tasks.language import native
+
+    try:
+        return native.open(run)
+    except Unavailable:
+        from recurra.tasks.language import load
+
+        model = load(run)
+        click.echo(f"note: {model.explain()}", err=True)
+        return model

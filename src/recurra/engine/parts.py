@@ -63,11 +63,15 @@ class ModelParts:
 
 
 def whole(weight: Weight) -> Whole:
-    """A matrix in int8, its rows scaled by their largest number: the same on every machine."""
+    """A matrix in int8, its rows scaled by their largest number: the same on every machine.
+
+    A scale has 16 significant bits, so that 127 times it is a float: `whole(w.floats())` is `w`.
+    """
     if isinstance(weight, Whole):
         return weight
-    largest = np.abs(weight).max(-1, initial=0).astype(np.float32)
+    largest = np.ascontiguousarray(np.abs(weight).max(-1, initial=0), np.float32)
     scale = largest / np.float32(127)
+    scale = ((scale.view(np.uint32) + np.uint32(255)) & ~np.uint32(255)).view(np.float32)
     safe = np.where(scale > 0, scale, np.float32(1))
     # A row of numbers that are too small for a scale is nothing.
     numbers = np.where(scale[:, None] > 0, np.clip(np.rint(weight / safe[:, None]), -127, 127), 0)

@@ -1,22 +1,24 @@
 """A model in a folder: what `load` needs, written whole."""
 
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from recurra.fitting import cellfacts, folders, learned
-from recurra.training import runs
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def save(
-    folder: str | Path, model: nn.Module, schema: str, parts: dict[str, Any], knowledge: Any, **about: Any
+    folder: str | Path, model: "nn.Module", schema: str, parts: dict[str, Any], knowledge: Any, **about: Any
 ) -> None:
     """Write a model's weights, its settings, and what was learned beside them (an object of the task's `Learned`).
 
     about: anything else for config.json, which gets what is not empty.
     RunError where the folder holds a run, or cannot be written.
     """
+    from recurra.training import runs  # here, not above: a quantised model is written without PyTorch
+
     with folders.saving(Path(folder)) as place:
         runs.write_weights(model, place, step=None, loss=None)
         write(place, schema, parts, knowledge, **about)

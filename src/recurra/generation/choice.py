@@ -19,9 +19,14 @@ class Way(NamedTuple):
         return f"the engine writes, in {self.engine.precision}"
 
 
-def way(model, precision: str = "float32") -> Way:
-    """Who writes a model's text. ConfigError where a precision is wanted that only the engine has, and it cannot run it."""
+def way(model, precision: str | None = None) -> Way:
+    """Who writes a model's text. precision: None for the one that the model is stored in.
+
+    ConfigError where a precision is wanted that only the engine has, and it cannot run the model.
+    """
     from recurra.engine import models
+
+    precision = precision or getattr(model, "stored", "float32")
 
     try:
         return Way(models.of(model, precision), "")

@@ -53,8 +53,9 @@ class GenerationConfig:
     start: Literal["warm", "zero"] = "warm"
     """Where writing begins: warm = as if it went on from a place of the training text, some hundred characters that the run
     keeps, which are not part of the result; zero = from a zero state, where first characters are poorer."""
-    precision: Literal["float32", "bfloat16", "int8"] = "float32"
-    """What the engine multiplies in: bfloat16 and int8 are faster and a little coarser; int8 gives the same text everywhere."""
+    precision: Literal["float32", "bfloat16", "int8"] | None = None
+    """What the engine multiplies in: bfloat16 and int8 are faster and a little coarser, and int8 gives the same text on every
+    machine; left out, int8 for a quantised run, else float32."""
     context: Annotated[int, Range(0, words="{} tokens", form=4096)] = 0
     """0 = carry the state from token to token; n = read the last n tokens anew for each, which is slower."""
 

@@ -195,6 +195,7 @@ def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:
             " from a copy"
         )
     content, about = tensorfiles.read(folder / WEIGHTS, SCHEMA[WEIGHTS])
+    content = tensors.widened(content)
     tensors.put_into_module(model, content, str(folder / WEIGHTS))
     return about
 

@@ -20,6 +20,16 @@ def of_module(module: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
+def widened(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same with each matrix that was stored in int8, its rows' scales beside it as NAME.scale, in float32."""
+    scales = {name for name in tensors if name.endswith(".scale") and name.removesuffix(".scale") in tensors}
+    return {
+        name: tensor.float() * tensors[f"{name}.scale"][:, None] if f"{name}.scale" in scales else tensor
+        for name, tensor in tensors.items()
+        if name not in scales
+    }
+
+
 def put_into_module(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
     """Copy values into a module, by name, in place. RunError where names, shapes or dtypes differ; then nothing changes."""
     own = of_module(module)

@@ -16,7 +16,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "config": "LanguageConfig PRESETS settings",
         "model": "LanguageModel",
         "task": "LanguageTask",
-        "measure": "evaluate",
+        "evaluation": "evaluate",
         "estimator": "LanguageEstimator",
         "api": "load resume train",
     },

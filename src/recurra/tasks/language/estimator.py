@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 
+from recurra import tensorfiles
 from recurra.config import nearest
 from recurra.data import Corpus, Document, as_items, build_corpus, gather
 from recurra.errors import ConfigError, setting
@@ -15,12 +16,13 @@ from recurra.fitting.estimator import ModelEstimator
 from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
 from recurra.tasks.language.config import CONFIGS, SCHEMA, TRANSFORMER, settings
+from recurra.tasks.language.evaluation import evaluate
 from recurra.tasks.language.learned import Text
-from recurra.tasks.language.measure import evaluate
 from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.recipe import few, few_epochs, recipe
 from recurra.tasks.language.task import LanguageTask, line_ends
 from recurra.training import distributed
+from recurra.training.names import WEIGHTS
 
 PRELUDE = 256
 """Tokens that are read before a text is written."""
@@ -54,6 +56,12 @@ class LanguageEstimator(ModelEstimator):
         if init_from is not None:
             self.parent = init_from if isinstance(init_from, LanguageModel) else type(self).load(init_from).model
         super().__init__(**overrides)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        self = super().load(folder)
+        self.model.stored = tensorfiles.header(self.folder / WEIGHTS)[1].get("precision", "float32")
+        return self
 
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
         # Minutes are the most that is to be spent: a recipe that needs less has epochs in their place.

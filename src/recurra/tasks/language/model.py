@@ -21,7 +21,8 @@ class LanguageModel(nn.Module):
     """Scores for the next token: `logits, state = model(ids)`; ids (batch, time) → logits (batch, time, tokens).
 
     vocabulary: what the ids stand for. config: the layers. prelude, items: where writing begins, and whether a sample is one
-    item; see `Text`. `folder` is where it was trained or loaded from, if anywhere.
+    item; see `Text`. `folder` is where it was trained or loaded from, if anywhere; `stored` the precision of the file: "int8"
+    of a quantised run, whose numbers stand here in float32.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LanguageModel(nn.Module):
         config = config or LanguageConfig()
         self.vocabulary, self.config = vocabulary, config
         self.folder: Path | None = None
+        self.stored = "float32"
         self.embedding = nn.Embedding(len(vocabulary), config.embedding_size)
         self.layers = _layers(config)
         self.head = nn.Linear(config.hidden_size, len(vocabulary))
@@ -110,7 +112,7 @@ class LanguageModel(nn.Module):
     def _options(self, length: int, options: dict[str, Any]) -> dict[str, Any]:
         return {"length": length, "context": self.config.context, "stop_at_document_end": self.items} | options
 
-    def explain(self, precision: str = "float32") -> str:
+    def explain(self, precision: str | None = None) -> str:
         """Who writes this model's text, the engine or Python, and why: `print(model.explain())`."""
         return str(generation.way(self, precision))
 

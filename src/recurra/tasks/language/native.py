@@ -23,6 +23,7 @@ class NativeModel:
     def __init__(self, text: Text, config: LanguageConfig, parts: ModelParts, folder: Path):
         self.vocabulary, self.prelude, self.items = text.vocabulary, text.prelude, text.items
         self.config, self.parts, self.folder = config, parts, folder
+        self.stored = "int8" if isinstance(parts.head, Whole) else "float32"
         self._engines: dict[str, Engine] = {}
 
     def engine(self, precision: str = "float32") -> Engine:
@@ -41,7 +42,7 @@ class NativeModel:
         pieces = generation.stream(self, self.vocabulary, prompt, **self._options(length, options))
         return (piece.text for piece in pieces)
 
-    def explain(self, precision: str = "float32") -> str:
+    def explain(self, precision: str | None = None) -> str:
         """As `LanguageModel.explain`."""
         return str(generation.way(self, precision))
 

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from recurra.data import Batch, Corpus, DataConfig, Streams, Windows
 from recurra.errors import RunError
-from recurra.tasks.language.measure import by_time, measure, measures
+from recurra.tasks.language.measure import by_time, measure
 from recurra.tasks.language.model import LanguageModel
+from recurra.tasks.language.scoring import measures
 from recurra.text import Vocabulary
 from recurra.training import Task, distributed
 

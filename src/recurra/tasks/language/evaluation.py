@@ -1,0 +1,63 @@
+"""How well a model predicts a text: nats, bits per character, perplexity."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.data import DataConfig, build_corpus, text_document
+from recurra.errors import ConfigError
+from recurra.generation import way
+from recurra.tasks.language import scoring
+
+
+def evaluate(
+    model: Any,
+    source: Any = None,
+    *,
+    text: str | None = None,
+    encoding: str = "utf-8",
+    invalid: str = "error",
+    precision: str | None = None,
+) -> dict[str, float]:
+    """Measure a model on a text: `evaluate(model, "other.txt")["bits_per_character"]`.
+
+    model: a LanguageModel, or one of `recurra.tasks.language.native`. source: paths, folders, or the name of a corpus; or
+    `text`, the text itself. Any length: it is read as a stream. encoding, invalid: as in DataConfig. precision: as in
+    GenerationConfig.
+
+    Returns loss (nats a token), nats (a character), bits_per_character, perplexity (a token), tokens, characters. The
+    first token, which nothing leads to, is not counted. A recurrent model with a bounded context reads a whole context for
+    each token, so a long text is measured at 8,192 to 16,384 evenly spaced ones; `tokens` is how many.
+    ConfigError without a text or with two, or for a precision that the model cannot be run in; DataError and VocabularyError
+    where the text cannot be read or has symbols the model does not know.
+    """
+    if (source is None) == (text is None):
+        raise ConfigError("give evaluate either `source` (paths, or the name of a corpus) or `text`, the text itself")
+    data = DataConfig(validation=0.0, encoding=encoding, invalid=invalid)
+    source = text_document(text) if text is not None else source
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = build_corpus(source, Path(folder), data=data, vocabulary=model.vocabulary)
+        return measure(model, corpus.ids, precision)
+
+
+def measure(model: Any, ids: np.ndarray, precision: str | None = None) -> dict[str, float]:
+    """The same for ids (tokens,), by the engine where it can run the model."""
+    engine = None if model.config.context and precision is None else way(model, precision).engine
+    if engine is not None and not model.config.context:
+        return scoring.measure(engine, model.vocabulary, ids, model.vocabulary.eod)
+    if precision not in (None, "float32"):
+        raise ConfigError("a model that reads a bounded context anew for each token is measured in float32 alone")
+    from recurra.tasks.language.measure import measure as by_torch
+    from recurra.tasks.language.native import NativeModel
+
+    if isinstance(model, NativeModel):
+        from recurra.tasks.language.api import load
+
+        model = load(model.folder)
+    was_training = model.training
+    try:
+        return by_torch(model.eval(), ids)
+    finally:
+        model.train(was_training)
