@@ -4,12 +4,13 @@
     python examples/compress.py runs/book-1 unpack other.packed again.txt
     python examples/compress.py runs/book-1 compare other.txt          bits a byte beside gzip, xz and zstd
 
-What unpacks must compute the same probabilities as what packed, to the last bit: one bit off, and the rest of the text is noise. The
-engine in int8 does so on every machine (AVX-512, AVX2, plain x86, ARM), with any number of threads, one passage at a time or many
-side by side. From its scores on only whole numbers are used, and sums and products of doubles, which are the same everywhere.
+What unpacks must compute the same probabilities as what packed, to the last bit: one bit off, and the rest of the text is
+noise. The engine in int8 does so on every machine (AVX-512, AVX2, plain x86, ARM), with any number of threads, one passage
+at a time or many side by side. From its scores on only whole numbers are used, and sums and products of doubles, which are
+the same everywhere.
 
-A long text is cut into passages, which are read side by side. Its bytes are what the vocabulary makes of them: a symbol that the model
-does not know is an error, unless it was trained with `--unknown bytes`.
+A long text is cut into passages, which are read side by side. Its bytes are what the vocabulary makes of them: a symbol that
+the model does not know is an error, unless it was trained with `--unknown bytes`.
 
 Arithmetic coding: Witten, Neal & Cleary 1987.
 """

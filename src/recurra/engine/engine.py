@@ -26,12 +26,9 @@ class Engine:
         self._functions = library.functions()
         self.precision = precision
         self.tokens = parts.head.shape[0]
-        if precision == "int8":
-            parts = quantised(parts)
-        self._steps = [library.step(layer.cell) for layer in parts.layers]
-        kept: list = []  # what must live until the native code has read it
-        model = _model(parts, self._steps, abi.PRECISIONS[precision], kept)
-        self._embedding = kept[-1]  # read as long as the engine lives
+        model, kept = described(parts, precision)
+        # The rest was copied: these are read as long as the engine lives.
+        self._steps, self._embedding = [library.step(layer.cell) for layer in parts.layers], kept[-1]
         self._handle = self._functions.open(addressof(model))
         if not self._handle:
             raise MemoryError("no memory for the engine's weights")
@@ -68,6 +65,14 @@ def default_threads() -> int:
     if wanted.isdigit() and int(wanted):
         return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def described(parts: ModelParts, precision: str) -> tuple[abi.Model, list]:
+    """A model as the native code is handed it, and what must live until it was read; the last of these is the embedding."""
+    kept: list = []
+    steps = [library.step(layer.cell) for layer in parts.layers]
+    parts = quantised(parts) if precision == "int8" else parts
+    return _model(parts, steps, abi.PRECISIONS[precision], kept), kept
 
 
 def _model(parts: ModelParts, steps: list[library.Step], precision: int, kept: list) -> abi.Model:
