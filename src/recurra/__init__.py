@@ -22,6 +22,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "cells": "",
         "config": "",
         "data": "",
+        "engine": "",
         "expr": "",
         "generation": "",
         "tasks": "",

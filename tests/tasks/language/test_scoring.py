@@ -6,7 +6,7 @@ import torch
 from helpers.engine_models import VOCABULARY, language_model
 
 from recurra.engine.models import of
-from recurra.errors import ConfigError, RunError
+from recurra.errors import DataError, RunError
 from recurra.tasks.language import evaluate, load, native, scoring
 from recurra.tasks.language.measure import measure
 from recurra.text import build_vocabulary
@@ -35,15 +35,18 @@ def test_evaluate_measures_a_run_as_the_model(tmp_path):
     assert 0 < abs(int8["loss"] / want["loss"] - 1) < 0.01
 
 
-def test_a_bounded_context_is_measured_by_pytorch(tmp_path):
-    model = language_model("gru", context=5)
-    model.save(tmp_path / "run")
-    text = "to be, or not to be. " * 9
-    assert evaluate(native.open(tmp_path / "run"), text=text) == evaluate(model, text=text)
-    with pytest.raises(
-        ConfigError, match="a model that reads a bounded context anew for each token is measured in float32"
-    ):
-        evaluate(model, text=text, precision="int8")
+@pytest.mark.parametrize("tokens", [2, 4, 6, 200, 20_000])
+def test_a_bounded_context_is_read_anew_for_each_token(tokens):
+    vocabulary = build_vocabulary(["abcdefgh\n"], documents=True)
+    model = language_model("gru", vocabulary, context=5)
+    ids = np.random.default_rng(tokens).integers(0, len(vocabulary), tokens).astype(np.uint8)
+    want = measure(model, ids)
+    assert scoring.measure(of(model), vocabulary, ids, vocabulary.eod, 5) == pytest.approx(want, rel=1e-5)
+
+
+def test_a_text_of_one_token_is_refused():
+    with pytest.raises(DataError, match=r"the text is 1 token\(s\) long; measuring needs at least 2"):
+        evaluate(language_model(), text="a")
 
 
 def test_weights_that_are_not_numbers_are_told():

@@ -44,18 +44,11 @@ def evaluate(
 
 def measure(model: Any, ids: np.ndarray, precision: str | None = None) -> dict[str, float]:
     """The same for ids (tokens,), by the engine where it can run the model."""
-    engine = None if model.config.context and precision is None else way(model, precision).engine
-    if engine is not None and not model.config.context:
-        return scoring.measure(engine, model.vocabulary, ids, model.vocabulary.eod)
-    if precision not in (None, "float32"):
-        raise ConfigError("a model that reads a bounded context anew for each token is measured in float32 alone")
+    engine = way(model, precision).engine
+    if engine is not None:
+        return scoring.measure(engine, model.vocabulary, ids, model.vocabulary.eod, model.config.context)
     from recurra.tasks.language.measure import measure as by_torch
-    from recurra.tasks.language.native import NativeModel
 
-    if isinstance(model, NativeModel):
-        from recurra.tasks.language.api import load
-
-        model = load(model.folder)
     was_training = model.training
     try:
         return by_torch(model.eval(), ids)

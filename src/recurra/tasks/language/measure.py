@@ -10,10 +10,7 @@ from recurra.data import Evaluation, Windows
 from recurra.data.streams import IGNORE, Batch
 from recurra.tasks.language.config import TRANSFORMER
 from recurra.tasks.language.model import LanguageModel
-from recurra.tasks.language.scoring import STREAMS, WINDOW, measures
-
-# Windows that a recurrent model with a bounded context is measured on, evenly spaced: each costs a whole context.
-WINDOWS = 8192
+from recurra.tasks.language.scoring import STREAMS, WINDOW, WINDOWS, measures
 
 
 @torch.no_grad()
