@@ -33,7 +33,9 @@ from recurra.cli.shown import json_option, newest_run, to_json
 )
 @json_option
 def command(run, out, text, most, as_json):
-    """Write a language model in int8: a quarter of the size, faster, and the same text on every machine.
+    """Write a language model in int8, a quarter of the size.
+
+    It writes faster, and the same text on every machine.
 
     Every matrix becomes whole numbers with a scale for each row. The new folder is a saved model: generate, evaluate, the
     studio and `recurra.load` open it; it cannot be trained further.
