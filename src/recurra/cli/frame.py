@@ -16,9 +16,9 @@ from recurra.tasks import TASKS
 from recurra.terminal import lossless, steady
 
 COMMANDS = (
-    *("train", "generate", "evaluate", "quantize", "look", "compare", "studio"),
+    *("train", "generate", "evaluate", "look", "compare", "studio"),
     *(task.command for task in TASKS if task.command != "train"),
-    *("card", "show", "bench", "corpora", "doctor", "demo"),
+    *("quantize", "card", "show", "bench", "corpora", "doctor", "demo"),
 )
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
