@@ -46,7 +46,7 @@ def test_a_bounded_context_is_read_anew_for_each_token(tokens):
 
 def test_a_text_of_one_token_is_refused():
     with pytest.raises(DataError, match=r"the text is 1 token\(s\) long; measuring needs at least 2"):
-        evaluate(language_model(), text="a")
+        scoring.measure(of(language_model()), VOCABULARY, np.array([1]), None)
 
 
 def test_weights_that_are_not_numbers_are_told():
