@@ -100,7 +100,7 @@ def translation():
 
     random = np.random.default_rng(0)
     words = ["".join(random.choice(list("abcd"), random.integers(2, 9))) for _ in range(100)]
-    return Translator(**SMALL, embedding_size=8), ([(word, word[::-1]) for word in words],)
+    return Translator(**SMALL, embedding_size=8, unit="character"), ([(word, word[::-1]) for word in words],)
 
 
 def speech():

@@ -226,7 +226,8 @@ def fitted_on(
     if values["resume"]:
         longer = {"epochs": values.get("epochs") or 0, "more_minutes": values["more_minutes"]}
         return estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"], **longer)
-    return estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **settings)
+    held = {"validation_data": values["validation_data"]} if values.get("validation_data") else {}
+    return estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **held, **settings)
 
 
 def speaks() -> bool:

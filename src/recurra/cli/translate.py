@@ -5,7 +5,7 @@ import os
 import click
 
 from recurra.cli import fitting
-from recurra.cli.options import NewFile
+from recurra.cli.options import NewFile, Source
 from recurra.cli.shown import to_json
 from recurra.tasks.translation.config import CONFIGS, DEFAULTS
 
@@ -17,35 +17,53 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
     use="Translate DATA by this run, instead of learning from it.",
     hint="name files of pairs to learn from, or texts to translate and a --model",
     examples={
-        "learn from pairs, a tab between": "recurra translate dates.tsv --minutes 1",
+        "learn from pairs, a tab between": "recurra translate sentences.tsv --minutes 5",
+        "what is spelled anew, such as dates": "recurra translate dates.tsv --unit character --minutes 1",
         "the other way round": "recurra translate dates.tsv --swap",
         "translate": 'recurra translate "3 May 1987" "the 5th of June, 2001" --model dates-1',
         "a file, a text on each line": "recurra translate --model dates-1 --to iso.txt letters.txt",
-        "see how many of other pairs are right": "recurra translate test.tsv --model dates-1 --beam 4",
+        "how near it comes to other pairs": "recurra translate test.tsv --model dates-1",
         "from a pipe, with what was looked at": "echo 5/3/87 | recurra translate - --model dates-1 --json",
         "draw what was looked at": 'recurra translate "3 May 1987" --model dates-1 --draw alignment.png',
         "go on with a run that was stopped": "recurra translate --resume runs/dates-1",
     },
 )
 @click.option("--swap", is_flag=True, help="The translation stands first in the pairs.")
-@fitting.using("--beam", type=int, default=1, show_default=True, help="Candidates searched with at a time.")
+@fitting.option(
+    "--validation-data",
+    type=Source(),
+    metavar="FILE",
+    multiple=True,
+    modes=(fitting.FIT,),
+    help="Pairs to choose the best weights by, in place of a part of DATA.",
+)
+@fitting.using("--beam", type=int, default=4, show_default=True, help="Candidates searched with at a time.")
+@fitting.using(
+    "--length-penalty",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="They are compared by their log-probability divided by their length to this power; less prefers shorter ones.",
+)
 @fitting.using(
     "--draw",
     type=NewFile(),
     help="With one text: a picture of what each token of its translation looked at (.png, .svg, .pdf).",
 )
 @fitting.to_option()
-def command(data, swap, beam, draw, **values):
+def command(data, swap, beam, length_penalty, draw, **values):
     """Learn to turn texts into others, or do it.
 
     To learn, DATA is files with a text, a tab and its translation on each line. With --model it is texts, files with a text
     on each line, or - (standard input); each gets a line of its translation, an empty one for a blank line. Where a file
-    has pairs, the part that is right goes to stderr.
+    has pairs, scores go to stderr: chrF and BLEU, beside what the nearest pairs it learned from would have.
     """
     if draw:
         from recurra.fitting import pictures
 
         pictures.check(draw)
+
+    how = {"beam": beam, "length_penalty": length_penalty}
 
     def translate(fitted, data, as_json):
         texts, wanted = _read(data, swap)
@@ -53,14 +71,14 @@ def command(data, swap, beam, draw, **values):
         if draw:
             if len(given) != 1:
                 raise click.UsageError(f"--draw shows one text, and here are {len(given)}")
-            fitted.alignment(given[0], beam=beam).draw(draw)
+            fitted.alignment(given[0], **how).draw(draw)
         if as_json:
-            return to_json([_looked(fitted, text, beam) for text in texts]) + "\n"
-        found = iter(fitted.translate(given, beam=beam))
+            return to_json([_looked(fitted, text, how) for text in texts]) + "\n"
+        found = iter(fitted.translate(given, **how))
         lines = [next(found) if text else "" for text in texts]
         if wanted and not values["quiet"]:
-            right = [line == want for line, want, text in zip(lines, wanted, texts, strict=True) if text]
-            click.echo(f"{sum(right) / len(right):.2%} of {len(right):,} are right", err=True)
+            rows = [row for row in zip(texts, lines, wanted, strict=True) if row[0]]
+            click.echo(_scores(fitted.compared(*zip(*rows, strict=True)), len(rows)), err=True)
         return "".join(f"{line}\n" for line in lines)
 
     fitting.run(_translator, CONFIGS, data, values, translate, {"swap": swap})
@@ -100,11 +118,19 @@ def _names_a_file(text: str) -> bool:
     return text.lower().endswith((".txt", ".tsv", ".csv")) or bool(folder and os.path.isdir(folder))
 
 
-def _looked(fitted, text: str, beam: int) -> dict:
+def _scores(found: dict[str, float], count: int) -> str:
+    line = f"{found['accuracy']:.2%} of {count:,} are exactly right"
+    if "chrf" not in found:
+        return f"{line}; for chrF and BLEU: pip install 'recurra[translate]'"
+    near = f"the nearest learned pairs: {found['nearest_chrf']:.1f}"
+    return f"chrF {found['chrf']:.1f} ({near}), BLEU {found['bleu']:.1f}; {line}"
+
+
+def _looked(fitted, text: str, how: dict) -> dict:
     """A translation and what it looked at, for programs."""
     if not text:
         return {"text": "", "output": "", "matrix": [], "target": [], "source": []}
-    found = fitted.alignment(text, beam=beam)
+    found = fitted.alignment(text, **how)
     return {"text": text} | found._asdict() | {"matrix": found.matrix.astype(float).round(4).tolist()}
 
 

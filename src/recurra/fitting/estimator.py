@@ -46,7 +46,10 @@ class Estimator(Lifecycle):
                     f"{folder} was fitted on data in memory; give the same again: resume({str(folder)!r}, {self.takes})"
                 )
             paths = sources.found(origin["paths"], folder, self.command)
-            data = self.read_files(paths, **{k: v for k, v in origin.items() if k != "paths"})
+            reading = {name: value for name, value in origin.items() if name not in sources.PLACES}
+            data = self.read_files(paths, **reading)
+            if validation is None and "validation" in origin:
+                validation = self.read_files(sources.found(origin["validation"], folder, self.command), **reading)
         halves = self._data(data, validation, folder)
         return halves, self.fingerprint(halves)
 

@@ -262,11 +262,13 @@ class Lifecycle(ABC):
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
         reading: dict[str, Any] | None = None,
+        validation_data: Iterable[str | Path] = (),
         **settings: Any,
     ) -> Self:
         """Fit on files, in a run's folder, from which it can be resumed without the data: `Translator.from_files("a.tsv")`.
 
-        paths, reading: what `read_files` takes. out: default runs/<name>-<number>.
+        paths, reading: what `read_files` takes. out: default runs/<name>-<number>. validation_data: files to choose the best
+        weights by, in place of a part of the others.
         """
         known = {*homes(cls.configs), *inspect.signature(cls).parameters}
         if unknown := [name for name in settings if name not in known]:
@@ -274,7 +276,11 @@ class Lifecycle(ABC):
         paths, self = [named(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
         self._checked()  # an error in a setting comes before the reading
         how = How(out, quiet, listeners, stop, name=folders.name_of(paths[0]))
-        return self._fit(cls.read_files(paths, **(reading or {})), None, how, {"paths": paths} | (reading or {}))
+        data, held, origin = cls.read_files(paths, **(reading or {})), None, {"paths": paths} | (reading or {})
+        if validation_data:
+            origin["validation"] = [named(path) for path in validation_data]
+            held = cls.read_files(origin["validation"], **(reading or {}))
+        return self._fit(data, held, how, origin)
 
     def _fit(self, data: Any, validation: Any, how: How, origin: dict[str, Any] | None = None) -> Self:
         """Train a new run. origin: what `read_files` read the data from."""
@@ -318,7 +324,8 @@ class Lifecycle(ABC):
         if first:
             about = {"fingerprint": self.fingerprint(halves)}
             if origin:
-                about["sources"] = origin | {"paths": sources.stored(origin["paths"], folder)}
+                places = {name: sources.stored(origin[name], folder) for name in sources.PLACES if name in origin}
+                about["sources"] = origin | places
             if beginning:
                 runs.write_weights(state.model, place, step=0, loss=None)
             saved.write(place, self.schema, state.parts, state.learned, **about, open=state.left)
@@ -413,7 +420,10 @@ class Lifecycle(ABC):
             return cls._resume(folder, None, None, How(folder, **how))
         _, about = folders.read_settings(folder, cls.schema, cls.configs)
         origin = about.get("sources", {}) | {"paths": [named(path) for path in paths]}
-        return cls._resume(folder, cls.read_files(**origin), None, How(folder, **how), origin)
+        reading, held = {name: value for name, value in origin.items() if name not in sources.PLACES}, None
+        if "validation" in origin:
+            held = cls.read_files(sources.found(origin["validation"], folder, cls.command), **reading)
+        return cls._resume(folder, cls.read_files(origin["paths"], **reading), held, How(folder, **how), origin)
 
     @classmethod
     def _resume(cls, folder: str | Path, data: Any, validation: Any, how: How, origin: dict | None = None) -> Self:

@@ -17,6 +17,9 @@ _SHOWN = {
     "accuracy": ("accuracy", 3),
     "wer": ("WER", 3),
     "copying": ("copying", 5),
+    "chrf": ("chrF", 1),
+    "nearest_chrf": ("of the nearest pairs", 1),
+    "bleu": ("BLEU", 1),
 }
 _SMOOTH = 0.9  # decay of the live numbers, per update
 _PACE = 2.0  # seconds of training after which the time it will take is reported

@@ -12,6 +12,8 @@ from pathlib import Path
 from recurra.errors import RunError
 
 STDIN = "-"
+PLACES = ("paths", "validation")
+"""What of a run's sources are paths: of its data, and of data of its own to choose the best weights by."""
 
 
 def stored(paths: Iterable[str | Path], folder: Path) -> list[str]:

@@ -14,21 +14,26 @@ from helpers.support import assert_close, randomise
 
 from recurra.cli import frame, translate
 from recurra.errors import ConfigError, DataError, DtypeError, NotFittedError, RunError
-from recurra.tasks.translation import Translator, dates, read_pairs, reversed_words
-from recurra.tasks.translation.config import TranslationConfig
-from recurra.tasks.translation.model import EncoderDecoder
-from recurra.tasks.translation.pairs import vocabularies
-from recurra.tasks.translation.search import search
+from recurra.nn.attention import Memory
+from recurra.tasks.translation import Translator, dates, read_pairs, reversed_words, scores, translator
+from recurra.tasks.translation.config import PairsConfig, TranslationConfig
+from recurra.tasks.translation.model import EncoderDecoder, Going
+from recurra.tasks.translation.neighbours import Neighbours
+from recurra.tasks.translation.search import copies_in, search
 from recurra.tasks.translation.task import IGNORED, Languages, TranslationTask, together
 from recurra.tasks.translation.toys import spellings_of
 from recurra.training import clock
 
+# Of a model that learned next to nothing, most translations are cut.
+pytestmark = pytest.mark.filterwarnings("ignore:.*translations are cut")
 PAIRS = reversed_words(60, longest=4)
-TINY = dict(hidden_size=12, embedding_size=8, epochs=2, batch_size=16, average=0.0)
+TINY = dict(
+    hidden_size=12, embedding_size=8, epochs=2, batch_size=16, average=0.0, unit="character", monitor="validation"
+)
 KINDS = ["additive", "dot", "general", "multi-head"]
 
 
-def network(attention="general", cell="lstm", feeding=False, layers=1):
+def network(attention="general", cell="lstm", feeding=False, layers=1, target=5):
     config = TranslationConfig(
         cell,
         embedding_size=4,
@@ -38,7 +43,7 @@ def network(attention="general", cell="lstm", feeding=False, layers=1):
         input_feeding=feeding,
         dropout=0.0,
     )
-    return randomise(EncoderDecoder(7, 5, config)).eval()
+    return randomise(EncoderDecoder(7, target, config)).eval()
 
 
 # The model
@@ -123,6 +128,9 @@ def test_a_translator_without_attention_learns_and_looks_at_nothing(tmp_path):
 # The search
 
 
+FREE = [100] * 200  # a model of random weights repeats itself
+
+
 def chance(model, source, tokens, end=0):
     given = torch.tensor([[end, *tokens]])
     chances = model(torch.tensor([source]), torch.tensor([len(source)]), given).log_softmax(2)[0]
@@ -137,7 +145,7 @@ def test_a_wide_beam_finds_the_best_of_all():
         [np.array(ids) for ids in ([1, 2, 3], [4, 5], [6], [3, 3], [5, 1, 2, 2])],
     )
     words = [list(word) for n in range(4) for word in itertools.product(range(1, 5), repeat=n)]
-    found = search(model, sources, limit=4, end=0, beam=700)
+    found = search(model, sources, limit=4, end=0, beam=700, copies=FREE)
     ended = [(source.tolist(), ids) for source, ids in zip(sources, found, strict=True) if len(ids) <= 3]
     assert len(ended) >= 3  # others are likelier still with more tokens
     for source, ids in ended:
@@ -146,7 +154,7 @@ def test_a_wide_beam_finds_the_best_of_all():
 
 def test_one_candidate_is_the_likeliest_token_each_time():
     model, sources = network(), [np.array([1, 2, 3, 3, 2]), np.array([4]), np.array([2, 6])]
-    found = search(model, sources, limit=6, end=0)
+    found = search(model, sources, limit=6, end=0, copies=FREE)
     for source, ids in zip(sources, found, strict=True):
         given = [0]
         while len(given) < 8:
@@ -155,11 +163,68 @@ def test_one_candidate_is_the_likeliest_token_each_time():
         assert ids == [*given[1:], 0][: given[1:].index(0) if 0 in given[1:] else 6]
 
 
+class Looping(torch.nn.Module):
+    """A model that always goes on with the token behind the last one, in a circle of some tokens, and never ends."""
+
+    def __init__(self, circle, size=6):
+        super().__init__()
+        self.config, self.device = TranslationConfig(), torch.device("cpu")
+        after = dict(zip([0, *circle], [*circle, circle[0]], strict=True))
+        self.scores = torch.zeros(size, size)
+        for token, following in after.items():
+            self.scores[token, following] = 9.0
+            self.scores[token, 0] = 5.0
+
+    def encode(self, source, lengths):
+        return Memory(torch.zeros(len(source), 1, 1), torch.zeros(len(source), 1, 1), None), Going(
+            torch.zeros(1, len(source), 1), None
+        )
+
+    def decode(self, tokens, memory, going):
+        return self.scores[tokens], torch.zeros(*tokens.shape, 1), going
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_loops_are_not_written(beam):
+    """As 202 28-28-28-28 ...: a part may follow itself once, a single token three times, or as often as in the text."""
+    text = [np.array([1])]
+    assert search(Looping([1, 2, 3]), text, limit=30, end=0, beam=beam)[0][:6] == [1, 2, 3, 1, 2, 3]
+    for circle in ([1, 2, 3], [2, 4], [1]):
+        found = search(Looping(circle), text, limit=30, end=0, beam=beam)[0]
+        assert len(found) < 3 * max(len(circle), 2), found
+        more = search(Looping(circle), text, limit=30, end=0, beam=beam, copies=[5])[0]
+        assert more[: 5 * len(circle)] == circle * 5
+        assert len(more) < 6 * len(circle)
+    assert [copies_in(text) for text in ("abc", "wait .....", "28-28-28-", "")] == [2, 5, 3, 2]
+
+
+def test_a_length_penalty_chooses_among_lengths():
+    model, text = Looping([1]), [np.array([1])]
+    model.scores = torch.full((4, 4), 1e-6)
+    # At the start nothing more, or 1, then 2, then 3, then the end.
+    for token, following, part in [(0, 0, 0.45), (0, 1, 0.55), (1, 2, 0.8), (2, 3, 0.8), (3, 0, 0.8)]:
+        model.scores[token, following] = part
+        model.scores[token, 1] += 0.2 * (token > 0)
+    model.scores.log_()
+    found = [search(model, text, limit=9, end=0, beam=4, length_penalty=power)[0] for power in (0.0, 1.0)]
+    assert found == [[], [1, 2, 3]]
+
+
+def test_a_token_that_must_not_be_written_is_not():
+    sources = [np.array([k]) for k in range(1, 7)]
+    free = search(network(), sources, limit=5, end=0)
+    never = next(ids for ids in free if ids)[0]
+    assert not any(never in ids for ids in search(network(), sources, limit=5, end=0, never=never))
+
+
 # The task
 
 
+LETTERS = PairsConfig(unit="character", min_count=1)
+
+
 def test_what_is_given_and_what_is_to_be_found():
-    languages = Languages(*vocabularies([("ab", "xy"), ("c", "z")], "character"), 8)
+    languages = Languages.learn([("ab", "xy"), ("c", "z")], LETTERS)
     rows = languages.rows([("ab", "xy"), ("c", "z")])
     source, lengths, given, targets = together(rows, torch.device("cpu"))
     assert lengths.tolist() == [2, 1]
@@ -171,11 +236,15 @@ def test_what_is_given_and_what_is_to_be_found():
 
 
 def test_exact_means_what_the_search_finds():
-    model = randomise(network(), 2.0)  # with smaller weights it would say the same of every text
-    languages = Languages(*vocabularies([("abcde", "xyzw")], "character"), 8)
-    texts = ["".join(letters) for letters in itertools.product("abcde", repeat=3)]
-    found = search(model, [languages.source.encode(a).astype("int64") for a in texts], limit=8, end=0)
-    ended = {a: languages.target.decode(ids) for a, ids in zip(texts, found, strict=True) if 0 < len(ids) < 8}
+    model = randomise(network(target=6), 2.0)  # with smaller weights it would say the same of every text
+    languages = Languages.learn([("abcde", "xyzw")], LETTERS)
+    texts, unk = ["".join(letters) for letters in itertools.product("abcde", repeat=3)], languages.target.unk
+    found = search(model, [languages.source.encode(a).astype("int64") for a in texts], limit=8, end=0, copies=FREE)
+    ended = {
+        a: languages.target.decode(ids)
+        for a, ids in zip(texts, found, strict=True)
+        if 0 < len(ids) < 8 and unk not in ids
+    }
     assert len(ended) > 5
     wrong = [(a, b[::-1] + "x") for a, b in ended.items()]
     task = TranslationTask(model, languages, wrong, [*ended.items(), *wrong], batch_size=4, seed=1)
@@ -183,7 +252,7 @@ def test_exact_means_what_the_search_finds():
 
 
 def test_batches_follow_from_their_place_alone():
-    languages = Languages(*vocabularies(PAIRS, "character"), 8)
+    languages = Languages.learn(PAIRS, LETTERS)
     task = TranslationTask(network(), languages, PAIRS, [], 16, seed=3)
     first = task.batch(1, 2)
     task.batch(0, 0)
@@ -200,7 +269,8 @@ def test_batches_follow_from_their_place_alone():
 def test_it_learns_to_reverse_words_and_looks_at_the_right_letters():
     made = dict.fromkeys(reversed_words(700, longest=5))
     pairs, unseen = list(made)[:600], list(made)[600:]
-    model = Translator(hidden_size=48, embedding_size=24, epochs=12, batch_size=32, lr=1e-2, dropout=0.0, average=0.9)
+    plain = {"unit": "character", "dropout": 0.0, "token_dropout": 0.0, "label_smoothing": 0.0, "validation": 0.1}
+    model = Translator(hidden_size=48, embedding_size=24, epochs=12, batch_size=32, lr=1e-2, average=0.9, **plain)
     assert model.fit(pairs).score(unseen) >= 0.7  # 0.80 when this was written
     assert model.history[-1]["accuracy"] > 0.5
     right = next(word for word, back in unseen if len(word) == 5 and model.translate([word]) == [back])
@@ -247,16 +317,16 @@ def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_words_as_tokens():
     pairs = [("the cat sleeps", "le chat dort"), ("the dog sleeps", "le chien dort")] * 4
-    model = Translator(**TINY | {"epochs": 100, "lr": 2e-2}, unit="word", validation=0).fit(pairs)
-    assert len(model.learned.target) <= 6
-    assert model.alignment("the cat sleeps").source == ["the", " cat", " sleeps"]
+    model = Translator(**TINY | {"epochs": 100, "lr": 2e-2, "unit": "word"}, validation=0).fit(pairs)
+    assert len(model.learned.target) <= 7
+    assert model.alignment("the cat sleeps").source == [" the", " cat", " sleeps"]
     assert model.translate(["the dog sleeps", "the cat sleeps"]) == ["le chien dort", "le chat dort"]
-    assert set(model.alignment("the bird sings").target) <= {"le", " chat", " chien", " dort"}
+    assert set(model.alignment("the bird sings").target) <= {" le", " chat", " chien", " dort"}
 
 
 def test_validation_of_ones_own_and_no_validation():
     model = Translator(**TINY).fit(PAIRS, validation_data=[("qqq", "ß")])
-    assert "ß" in model.learned.target.symbols
+    assert "ß" not in model.learned.target.symbols, "what is only there to choose by is not learned from"
     assert Translator(**TINY, validation=0).fit(PAIRS).history[-1]["loss"] > 0
 
 
@@ -265,6 +335,69 @@ def test_a_picture(tmp_path):
     if not len(one.matrix):
         one = one._replace(matrix=np.ones((1, 3), np.float32) / 3, target=["x"])
     assert one.draw(tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_weights_are_chosen_by_chrf_and_the_nearest_pair_stands_beside(tmp_path):
+    model = Translator(**TINY | {"monitor": "chrf"}).fit(PAIRS, out=tmp_path / "run", validation_data=PAIRS[:9])
+    best = max(model.history, key=lambda row: row["chrf"])
+    assert model.history[-1]["best"] == best["chrf"]
+    assert {row["nearest_chrf"] for row in model.history} == {100.0}, "what is learned is its own nearest pair"
+    found = Translator.load(tmp_path / "run").evaluate(PAIRS[:9], beam=1)
+    assert found["chrf"] == pytest.approx(best["chrf"])
+    assert found["nearest_chrf"] == 100
+    assert set(found) == {"accuracy", "chrf", "bleu", "nearest_chrf"}
+    (tmp_path / "run" / "memory.json").write_text("[1]")
+    with pytest.raises(RunError, match=r"memory.json is damaged: expected a list of pairs of texts"):
+        Translator.load(tmp_path / "run")
+
+
+def test_without_sacrebleu_another_measure_chooses(monkeypatch):
+    monkeypatch.setattr(scores.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"monitor='chrf' needs sacrebleu, which is missing. Install it: pip install"):
+        Translator().fit(PAIRS)
+    model = Translator(**TINY).fit(PAIRS)
+    assert set(model.evaluate(PAIRS[:5])) == {"accuracy"}
+
+
+def test_scores_are_of_what_is_seen():
+    assert scores.scores(["e\u0301te\u0301"], ["\u00e9t\u00e9"])["chrf"] == 100
+    assert scores.measures(["e\u0301"], ["\u00e9"])["accuracy"] == 1
+
+
+def test_the_nearest_pair_is_that_of_the_most_common_pieces():
+    pairs = [("delete the file", "1"), ("open the window", "2"), ("deletes", "3")]
+    near = Neighbours(pairs)
+    assert [near.of(text)[1] for text in ("Delete files", "windows", "qq", "deletes")] == ["1", "2", "1", "3"]
+
+
+def test_byte_pairs_are_the_default_and_have_a_size():
+    pairs = [(f"open file {k}", f"Datei {k} öffnen") for k in range(60)]
+    model = Translator(hidden_size=8, embedding_size=4, epochs=1).fit(pairs)
+    assert model.learned.source.unit == model.learned.target.unit == "bpe"
+    assert " file" in model.alignment("open file 3").source
+    small = Translator(hidden_size=8, embedding_size=4, epochs=1, vocabulary_size=260).fit(pairs)
+    assert len(small.learned.source) <= 260 < len(model.learned.source)
+    assert model.translate(["日本", "open"])[0] != "", "bytes that no text has are read as one blank"
+    assert model.learned.read("日本").max() == len(model.learned.source)
+    with pytest.raises(ConfigError, match="`vocabulary_size` is 200; expected 258 or more byte pairs"):
+        Translator(vocabulary_size=200)
+
+
+def test_rare_words_teach_what_is_unknown():
+    pairs = [("the cat", "le chat")] * 9 + [("the lynx", "le lynx")]
+    model = Translator(**TINY | {"unit": "word"}).fit(pairs, validation_data=pairs[:1])
+    assert " lynx" not in model.learned.source.symbols
+    assert model.learned.source.unk in model.learned.read("the lynx")
+    assert "<unk>" not in "".join(model.translate(["the lynx", "a dog"]))
+
+
+def test_what_is_cut_is_reported(monkeypatch):
+    model = Translator(**TINY).fit(PAIRS)
+    monkeypatch.setattr(translator, "search", lambda *_, **__: [[1] * model.learned.limit, [1]])
+    with pytest.warns(
+        UserWarning, match=r"1 of 2 translations are cut, the first of 'abc': at most 8 tokens are written"
+    ):
+        model.translate(["abc", "a"])
 
 
 # What is made in code
@@ -390,6 +523,7 @@ def recurra(tmp_path, capsys, monkeypatch):
 
 
 TINY_FLAGS = ["--hidden-size", "12", "--embedding-size", "8", "--epochs", "2", "--average", "0", "-q"]
+TINY_FLAGS += ["--unit", "character", "--monitor", "validation"]
 
 
 def test_the_command(recurra, tmp_path, monkeypatch):
@@ -399,7 +533,8 @@ def test_the_command(recurra, tmp_path, monkeypatch):
     out = recurra("abc", "xyz", "--model", "pairs-1")
     assert out.count("\n") == 2
     assert recurra("pairs.tsv", "--model", "pairs-1", "--to", "found.txt") == ""
-    assert re.match(r"\d+\.\d\d% of 60 are right", recurra.err)
+    numbers = r"chrF \d+\.\d \(the nearest learned pairs: \d+\.\d\), BLEU \d+\.\d; \d+\.\d\d% of 60 are exactly right\n"
+    assert re.fullmatch(numbers, recurra.err)
     assert len((tmp_path / "found.txt").read_text().split("\n")) == 61
     rows = json.loads(recurra("abc", "--model", "pairs-1", "--json", "--beam", "2", "--draw", "a.png"))
     assert set(rows[0]) == {"text", "output", "matrix", "target", "source"}
@@ -416,7 +551,7 @@ def test_the_command(recurra, tmp_path, monkeypatch):
     assert set(rows[0]) == set(rows[1])
     put(tmp_path, "some.tsv", f"abc\t{one}\n\nxyz\tno\n")
     assert recurra("some.tsv", "--model", "pairs-1") == f"{one}\n\n{two}\n"
-    assert recurra.err == "50.00% of 2 are right\n"
+    assert recurra.err.endswith("; 50.00% of 2 are exactly right\n")
     # A date is a text, though it looks like a path; so is what no file's name could hold.
     assert recurra("5/3/87", "ab" * 300, "--model", "pairs-1").count("\n") == 2
     put(tmp_path, "blank.txt", "\n\n")
@@ -465,6 +600,19 @@ def test_pairs_from_a_pipe_have_a_name_and_are_asked_for_again(recurra, tmp_path
     assert recurra("--resume", "text-1", "-q") == "runs/text-1\n"
     pipe(PAIRS[1:])
     recurra("--resume", "text-1", "-q", fails=1)
+    assert "was trained on other data" in recurra.err
+
+
+def test_the_best_weights_are_chosen_by_a_file_of_pairs(recurra, tmp_path):
+    put(tmp_path, "dev.tsv", "ab\tba\nabc\tcba\n")
+    assert recurra("pairs.tsv", *TINY_FLAGS, "--validation-data", "dev.tsv") == "runs/pairs-1\n"
+    kept = json.loads((tmp_path / "runs/pairs-1/config.json").read_text())["sources"]
+    assert kept == {"paths": ["../../pairs.tsv"], "validation": ["../../dev.tsv"], "swap": False}
+    assert recurra("--resume", "pairs-1", "-q") == "runs/pairs-1\n"
+    (tmp_path / "pairs.tsv").rename(tmp_path / "moved.tsv")
+    assert recurra("--resume", "pairs-1", "-q", "--data", "moved.tsv") == "runs/pairs-1\n"
+    put(tmp_path, "dev.tsv", "ab\tbb\n")
+    recurra("--resume", "pairs-1", "-q", "--data", "moved.tsv", fails=1)
     assert "was trained on other data" in recurra.err
 
 

@@ -24,7 +24,8 @@ class Going(NamedTuple):
 class EncoderDecoder(nn.Module):
     """Scores of the next token: `logits, weights, _ = model.decode(tokens, *model.encode(source, lengths))`.
 
-    source, target: tokens of the two vocabularies. unknown: the source's id for all that is unknown; its vector stays zero.
+    source, target: tokens of the two vocabularies. Each side has one id more, `source` and `target`, for tokens that were not
+    learned or are blanked while training.
 
     The encoder reads in both directions, and its last states, side by side, are what the decoder starts from. The decoder's
     states look at the encoder's, and tanh(W [context; state]) is scored; with input feeding it also joins the next step's
@@ -33,14 +34,12 @@ class EncoderDecoder(nn.Module):
     arXiv:1409.3215), tanh(W state) is scored, and a memory has no steps.
     """
 
-    def __init__(self, source: int, target: int, config: TranslationConfig, unknown: int | None = None):
+    def __init__(self, source: int, target: int, config: TranslationConfig):
         super().__init__()
         size, width = config.hidden_size, config.embedding_size
         shared = {"init": config.init, "dropout": config.dropout if config.num_layers > 1 else 0.0}
         self.config = config
-        self.source_embedding, self.target_embedding = nn.Embedding(source, width), nn.Embedding(target, width)
-        if unknown is not None:
-            nn.init.zeros_(self.source_embedding.weight.data[unknown])
+        self.source_embedding, self.target_embedding = nn.Embedding(source + 1, width), nn.Embedding(target + 1, width)
         self.encoder = Recurrent(config.cell, width, size // 2, config.num_layers, bidirectional=True, **shared)
         fed = size if config.input_feeding else 0
         self.decoder = Recurrent(config.cell, width + fed, size, config.num_layers, **shared)
@@ -55,7 +54,15 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, source: Tensor, lengths: Tensor, tokens: Tensor) -> Tensor:
         """Scores of the token after each of `tokens`, (batch, steps, target), given them: teacher forcing."""
+        source, tokens = self._blanked(source, self.source_embedding), self._blanked(tokens, self.target_embedding)
         return self.decode(tokens, *self.encode(source, lengths))[0]
+
+    def _blanked(self, ids: Tensor, table: nn.Embedding) -> Tensor:
+        """While training, some ids as the last one of a table."""
+        if not (self.training and self.config.token_dropout):
+            return ids
+        chance = torch.rand(ids.shape, dtype=torch.float32, device=ids.device)
+        return torch.where(chance < self.config.token_dropout, table.num_embeddings - 1, ids)
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[Memory, Going]:
         """What there is to look at, and where the decoder starts; source (batch, time) ids, of which lengths[b] count."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.errors import DataError, DtypeError
 from recurra.tasks.files import bytes_of, lines_of, place
+from recurra.tasks.translation.config import BYTE_PAIRS, PairsConfig
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
 Pair = tuple[str, str]
@@ -55,7 +56,7 @@ def check_pairs(pairs: Any, name: str = "pairs") -> list[Pair]:
     found = []
     for i, pair in enumerate(pairs):
         if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
-            raise DtypeError(f"`{name}[{i}]` is {_short(pair)}; expected a pair: (text, translation)")
+            raise DtypeError(f"`{name}[{i}]` is {short(pair)}; expected a pair: (text, translation)")
         found.append(tuple(check_texts(pair, f"{name}[{i}]")))
     if not found:
         raise DataError(f"`{name}` is empty; expected pairs of texts: (text, translation)")
@@ -69,22 +70,30 @@ def check_texts(texts: Any, name: str) -> list[str]:
     texts = list(texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise DtypeError(f"`{name}[{i}]` is {_short(text)}; expected a text")
+            raise DtypeError(f"`{name}[{i}]` is {short(text)}; expected a text")
         if not text.strip():
             raise DataError(f"`{name}[{i}]` is an empty text; leave it out")
     return [str(text) for text in texts]
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value for a message."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def vocabularies(pairs: Sequence[Pair], unit: str) -> tuple[Vocabulary, Vocabulary]:
-    """The tokens of the texts, with one for all that is unknown, and of the translations. Both can end a text."""
+def vocabularies(pairs: Sequence[Pair], data: PairsConfig) -> tuple[Vocabulary, Vocabulary]:
+    """The tokens of the texts and of the translations, with <unk> where these are not byte pairs. Both can end a text."""
+    size = data.vocabulary_size or (BYTE_PAIRS if data.unit == "bpe" else None)
+    unknown = "error" if data.unit == "bpe" else "unk"
+    config = TextConfig(data.unit, unknown=unknown, vocabulary_size=size, min_count=data.min_count)
     # A line break keeps the words of two texts apart; characters need none.
-    sources, targets = ([text + "\n" * (unit == "word") for text in column] for column in zip(*pairs, strict=True))
-    return (
-        build_vocabulary(sources, TextConfig(unit=unit, unknown="unk"), documents=True),
-        build_vocabulary(targets, TextConfig(unit=unit), documents=True),
-    )
+    end = "" if data.unit == "character" else "\n"
+    columns = ([spaced(text, data.unit) + end for text in column] for column in zip(*pairs, strict=True))
+    source, target = (build_vocabulary(column, config, documents=True) for column in columns)
+    return source, target
+
+
+def spaced(text: str, unit: str) -> str:
+    """A text as it is cut: words, and pieces of them, carry the space before them, so that the first is like the others."""
+    return text if unit == "character" else f" {text}"

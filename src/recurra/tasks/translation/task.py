@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -9,13 +10,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recurra.data import Batches, pad
+from recurra.tasks.translation.config import PairsConfig
 from recurra.tasks.translation.model import EncoderDecoder
-from recurra.tasks.translation.pairs import Pair
+from recurra.tasks.translation.neighbours import Memory, Neighbours
+from recurra.tasks.translation.pairs import Pair, spaced, vocabularies
+from recurra.tasks.translation.scores import is_there, scores
 from recurra.tasks.translation.search import READ, search
 from recurra.text import Vocabulary
 from recurra.training import Task, distributed
 
 IGNORED = -100  # what the loss leaves out: the padding
+SCORED = 200
+"""Held-out texts that are translated at an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,40 @@ class Languages:
     target: Vocabulary
     limit: int
     """Most tokens of a translation: one that is twice as long as any it learned from will not end well."""
+    memory: Memory
+    """The pairs that were learned from: what the nearest one says stands beside the score."""
+    strange: np.ndarray
+    """(n,) int64: the source's ids that no text to learn from has, such as bytes of other scripts."""
+
+    @classmethod
+    def learn(cls, train: Sequence[Pair], data: PairsConfig) -> Self:
+        source, target = vocabularies(train, data)
+        texts, longest = set(), 0
+        for a, b in train:
+            texts.update(source.encode(spaced(a, source.unit)).tolist())
+            longest = max(longest, len(target.encode(spaced(b, target.unit))))
+        return cls(
+            source, target, 2 * longest, Memory(list(train)), np.array(sorted({*range(len(source))} - texts), np.int64)
+        )
+
+    def read(self, text: str, name: str = "the text") -> np.ndarray:
+        """The ids of a text, (tokens,) int64; what was never learned is the model's blank."""
+        ids = self.source.encode(spaced(text, self.source.unit), name).astype(np.int64)
+        return np.where(np.isin(ids, self.strange), len(self.source), ids)
+
+    def write(self, ids: Sequence[int]) -> str:
+        """The translation that some ids are."""
+        text = self.target.decode(ids)
+        return text if self.target.unit == "character" else text.removeprefix(" ")
 
     def rows(self, pairs: Sequence[Pair]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs as ids: the text, and the translation between two end tokens, the first of which starts it."""
         end = self.target.eod
         return [
-            (self.source.encode(a, f"text {i}").astype(np.int64), np.array([end, *self.target.encode(b), end]))
+            (
+                self.read(a, f"text {i}"),
+                np.array([end, *self.target.encode(spaced(b, self.target.unit)), end], np.int64),
+            )
             for i, (a, b) in enumerate(pairs)
         ]
 
@@ -40,6 +74,7 @@ class TranslationTask(Task):
     """Teacher forcing: each token of the translation, given the text and the tokens before it (see `training.Task`)."""
 
     unit = "pairs"
+    higher = frozenset({"accuracy", "chrf", "bleu"})
 
     def __init__(
         self,
@@ -56,6 +91,11 @@ class TranslationTask(Task):
         rank, world = distributed.rank(), distributed.world()
         self.batches = Batches(len(train), batch_size, seed, lengths, rank, world)
         self.steps = len(self.batches)
+        # Some of them, evenly: each is translated at every evaluation.
+        self.scored = [int(k) for k in np.linspace(0, len(valid) - 1, min(len(valid), SCORED))]
+        self.wanted = [valid[k][1] for k in self.scored]
+        near = Neighbours(languages.memory.pairs) if valid and is_there() else None
+        self.nearest = scores([near.of(valid[k][0])[1] for k in self.scored], self.wanted)["chrf"] if near else None
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, ...]:
         return together([self.train[i] for i in self.batches.batch(epoch, index)], self.model.device)
@@ -63,7 +103,13 @@ class TranslationTask(Task):
     def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
         source, lengths, tokens, targets = batch
         scores = model(source, lengths, tokens).flatten(0, 1)
-        total = F.cross_entropy(scores, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        total = F.cross_entropy(
+            scores,
+            targets.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=self.model.config.label_smoothing,
+        )
         return total / distributed.mean_of((targets != IGNORED).sum()), None, len(source)
 
     def evaluate(self, model: EncoderDecoder) -> dict[str, float]:
@@ -79,14 +125,22 @@ class TranslationTask(Task):
             tokens += int(counted.sum())
             # Where each next token is the likeliest one, given those before it, the greedy search finds just these.
             exact += int(((logits.argmax(2) == targets) | ~counted).all(1).sum())
-        return {"loss": nats / tokens, "accuracy": exact / len(self.valid)}
+        measured = {"loss": nats / tokens, "accuracy": exact / len(self.valid)}
+        if self.nearest is None:
+            return measured
+        found = self._translated(model, [self.valid[k][0] for k in self.scored])
+        return measured | scores(found, self.wanted) | {"nearest_chrf": self.nearest}
+
+    def _translated(self, model: EncoderDecoder, sources: list[np.ndarray]) -> list[str]:
+        languages = self.languages
+        found = search(model, sources, limit=languages.limit, end=languages.target.eod, never=languages.target.unk)
+        return [languages.write(ids) for ids in found]
 
     def sample(self, model: EncoderDecoder, seed: int) -> str | None:
         if not self.valid:
             return None
-        (text, _), (ids, target) = (rows[seed % len(rows)] for rows in (self.valid_pairs, self.valid))
-        found = search(model, [ids], limit=2 * len(target), end=self.languages.target.eod)[0]
-        return f"{text} → {self.languages.target.decode(found)}"
+        (text, _), (ids, _) = (rows[seed % len(rows)] for rows in (self.valid_pairs, self.valid))
+        return f"{text} → {self._translated(model, [ids])[0]}"
 
 
 def together(rows: Sequence[tuple[np.ndarray, np.ndarray]], device: torch.device) -> tuple[Tensor, ...]:
