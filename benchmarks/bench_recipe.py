@@ -56,7 +56,7 @@ def ours(text: str, seconds: float, seed: int, settings: dict) -> tuple[float, i
     """Nats on the held-out tenth, and steps."""
     last = {}
     with tempfile.TemporaryDirectory() as folder, processor_time():
-        options = {"out": Path(folder, "run"), "quiet": True, "listeners": [last.update]}
+        options = {"out": Path(folder, "run"), "quiet": True, "items": "off", "listeners": [last.update]}
         model = recurra.train(text=text, minutes=seconds / 60, seed=seed, **options, **settings)
     return language.evaluate(model, text=text[int(len(text) * 0.9) :])["nats"], last["step"]
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from recurra import terminal
 from recurra.terminal import Steady, lossless
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 40
@@ -88,3 +89,10 @@ def test_json_of_a_command_is_utf8_whatever_the_locale(tmp_path, encoding):
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, env=environment)
     assert json.loads(done.stdout.decode("utf-8")) == {"run": "é→"}
+
+
+def test_control_characters_are_shown_and_line_ends_left():
+    assert terminal.visible("a\x1b]0;t\x07\x9bb\x7f\tc\r\nd\re") == "a␛]0;t␇\ufffdb␡\tc\nd␍e"
+    shown = terminal.Shown()
+    pieces = [shown.push(piece) for piece in ("a\r", "\nb", "\r", "c\x1b", "d\r")]
+    assert "".join(pieces) + shown.flush() == "a\nb␍c␛d␍"

@@ -66,6 +66,21 @@ def steady(stream: TextIO):
             os.close(null)
 
 
+class Shown:
+    """A text for a terminal, piece by piece: `shown.push(piece)` is as `visible`, of what cannot be the half of "\\r\\n"."""
+
+    def __init__(self):
+        self._held = ""
+
+    def push(self, text: str) -> str:
+        text = self._held + text
+        self._held = "\r" if text.endswith("\r") else ""
+        return visible(text.removesuffix("\r"))
+
+    def flush(self) -> str:
+        return visible(self._held)
+
+
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -50,9 +52,65 @@ def test_generate_writes_several_samples_a_file_and_json(beside, home):
     assert re.split(r"── sample \d of 3 ─+\n", out)[1:] == [text + "\n" for text in texts]
     beside("generate", "-p", "the", "--length", 40, "--seed", 5, "-o", "out.txt")
     assert (home / "out.txt").read_text() == texts[0]
-    assert beside.err == "wrote out.txt\n"
+    assert beside.err.endswith("\nwrote out.txt\n")
     beside("generate", "-p", "the", *flags, "--json", "-o", "out.json")
     assert [s["text"] for s in json.loads((home / "out.json").read_text())["samples"]] == texts
+
+
+def test_generate_says_which_run_writes(beside, home, tmp_path):
+    beside("generate", "--length", 5)
+    assert re.fullmatch(r"runs/book-1, trained (\d{4}-\d\d-\d\d )?\d\d:\d\d\n", beside.err)
+    for name, content in {
+        "music-1": '{"schema": "music/1"}',
+        "later 2": '{"schema": "language/2"}',
+        "junk": "{",
+    }.items():
+        (home / "runs" / name).mkdir()
+        (home / "runs" / name / "config.json").write_text(content)
+    (home / "runs/music-1/model.safetensors").write_bytes(b"")
+    try:
+        os.utime(home / "runs/later 2/config.json", (4e9, 4e9))
+        beside("generate", "--length", 5)
+        assert "runs/book-1, trained" in beside.err
+        assert "; 'runs/later 2' is newer, and has no weights yet\n" in beside.err
+        rows = json.loads(beside("runs", "--json"))
+        assert {(row["run"], row["task"]) for row in rows} >= {("book-1", "language"), ("music-1", "music")}
+    finally:
+        for name in ("music-1", "later 2", "junk"):
+            shutil.rmtree(home / "runs" / name)
+
+
+def test_without_a_run_the_shipped_model_writes(recurra):
+    code, out, err = recurra("generate", "--length", 30, "--seed", 1, "-p", "The ")
+    assert (code, len(out)) == (0, 35)
+    assert err.startswith("no language model in runs/ yet: this is manual-lstm, a small one that ships")
+
+
+def test_several_prompts_in_one_call(beside):
+    flags = ["--length", 20, "--seed", 3]
+    single = [beside("generate", "-p", prompt, *flags)[:-1] for prompt in ("the", "a cat")]
+    out = beside("generate", "-p", "the", "-p", "a cat", *flags)
+    assert re.split(r"── '[a-z ]+' ─+\n", out)[1:] == [text + "\n" for text in single]
+    found = json.loads(beside("generate", "-p", "the", "-p", "a cat", *flags, "--json"))
+    assert found["prompts"] == ["the", "a cat"]
+    assert [sample["prompt"] for sample in found["samples"]] == ["the", "a cat"]
+    assert [sample["text"] for sample in found["samples"]] == single
+
+
+def test_items_are_whole_and_those_that_are_new_are_marked(beside, home, monkeypatch):
+    names = [f"{a}{b}{c}" for a in "abcde" for b in ("nna", "lla", "rin") for c in ("", "th", "do", "x")]
+    (home / "names.txt").write_text("\n".join(names) + "\n")
+    beside("train", "names.txt", "--preset", "tiny", "--epochs", 30, "-o", "names")
+    assert "60 items one a line, shuffled, each from a fresh state" in beside.err
+    out = beside("generate", "names", "--samples", 20, "--seed", 1).splitlines()
+    assert len(out) == 20
+    new = [name for name in out if name not in names]
+    assert f"{len(new)} of 20 are new: no item of the training text\n" in beside.err
+    found = json.loads(beside("generate", "names", "--samples", 20, "--seed", 1, "--json"))
+    assert [sample["text"] for sample in found["samples"] if sample["new"]] == new
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert beside("generate", "names", "--samples", 20, "--seed", 1).count("  (new)\n") == len(new)
+    assert "nats per character" in beside("evaluate", "names", "names.txt")
 
 
 def test_generate_shows_probabilities_as_a_table_in_a_pipe(beside):

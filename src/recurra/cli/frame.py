@@ -16,7 +16,7 @@ from recurra.tasks import TASKS
 from recurra.terminal import lossless, steady
 
 COMMANDS = (
-    *("train", "generate", "evaluate", "look", "compare", "studio"),
+    *("train", "generate", "evaluate", "look", "compare", "runs", "studio"),
     *(task.command for task in TASKS if task.command != "train"),
     *("quantize", "card", "show", "bench", "corpora", "doctor", "demo"),
 )

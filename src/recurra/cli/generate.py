@@ -8,8 +8,9 @@ import click
 
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, Source, config_option, given, settings_options
-from recurra.cli.shown import deliver, json_option, language_model, newest_run, to_json
+from recurra.cli.shown import chosen_run, deliver, json_option, language_model, to_json
 from recurra.generation.config import GenerationConfig
+from recurra.terminal import Shown
 
 
 @click.command(
@@ -24,7 +25,13 @@ from recurra.generation.config import GenerationConfig
     },
 )
 @click.argument("run", required=False)
-@click.option("-p", "--prompt", help="What the text goes on from.  [default: the start of a document]")
+@click.option(
+    "-p",
+    "--prompt",
+    "prompts",
+    multiple=True,
+    help="What the text goes on from; several times for several texts.  [default: the start of a line or of a document]",
+)
 @click.option(
     "--prompt-file", metavar="FILE", type=Source(), help="The same from a UTF-8 file; - reads standard input."
 )
@@ -36,14 +43,15 @@ from recurra.generation.config import GenerationConfig
 @json_option
 @config_option
 @settings_options({"Generation": GenerationConfig})
-def command(run, prompt, prompt_file, output, probabilities, memorisation, as_json, file, **values):
+def command(run, prompts, prompt_file, output, probabilities, memorisation, as_json, file, **values):
     """Generate text with a trained model.
 
-    RUN is a run's folder, or its name under runs/; without it, the newest language model there. Without --context a model
-    reads as it was trained: with the preset classic the last 100 characters, else with a carried state.
+    RUN is a run's folder, or its name under runs/; without it, the newest language model there, or a small one that ships
+    with Recurra. Without --context a model reads as it was trained: with the preset classic the last 100 characters, else
+    with a carried state. A model of a list (see `recurra train --items`) writes whole items, and marks those that are new.
     """
     settings = given(values, [GenerationConfig], file)
-    if prompt is not None and prompt_file is not None:
+    if prompts and prompt_file is not None:
         raise click.UsageError("--prompt and --prompt-file are two ways to give one prompt; drop one")
     if output and probabilities and not as_json:
         raise click.UsageError("--probabilities is no text for a file; add --json, or drop --output")
@@ -51,24 +59,30 @@ def command(run, prompt, prompt_file, output, probabilities, memorisation, as_js
     GenerationConfig(**settings)
     from recurra.generation.sampling import generate, seeded
 
-    model = language_model(run or newest_run())
-    own = {"context": model.config.context, "stop_at_document_end": model.items}
+    model = language_model(chosen_run(run))
+    own = {"context": model.config.context, "stop_at_document_end": bool(model.items)}
     config = seeded(GenerationConfig(**{**own, **settings}))
-    prompt = _read(prompt_file) if prompt_file else prompt or ""
-    streaming = not (as_json or output or probabilities or config.beam or config.samples > 1)
-    if streaming:
-        samples = _stream(model, prompt, config, keep=memorisation)
-    else:
-        samples = generate(model, model.vocabulary, prompt, config)
+    prompts = [_read(prompt_file)] if prompt_file else list(prompts) or [""]
+    several = len(prompts) > 1 or config.samples > 1
+    streaming = not (as_json or output or probabilities or config.beam or several or model.items)
+    samples = []
+    for prompt in prompts:
+        if streaming:
+            samples += _stream(model, prompt, config, keep=memorisation)
+        else:
+            samples += generate(model, model.vocabulary, prompt, config)
     reports = _copies(samples, model) if memorisation else []
+    new = _new(samples, model) if model.items else None
     if as_json:
-        deliver(_json(samples, reports, model, probabilities) + "\n", output)
+        deliver(_json(samples, reports, model, probabilities, prompts, new) + "\n", output)
     elif probabilities:
         _show_probabilities(samples, model)
+    elif model.items:
+        deliver(_items(samples, model, new if sys.stdout.isatty() and not output else None), output)
     elif not streaming:
-        deliver(_texts(samples, output), output)
+        deliver(_texts(samples, output, prompts), output)
     if not as_json:
-        _remarks(config.seed if "seed" not in settings else None, reports, output)
+        _remarks(config.seed if "seed" not in settings else None, reports, output, new)
 
 
 def _read(path: str) -> str:
@@ -82,21 +96,49 @@ def _stream(model, prompt, config, keep):
     from recurra.generation.sampling import stream
     from recurra.generation.writer import collect
 
-    pieces = []
+    pieces, shown = [], Shown() if sys.stdout.isatty() else None
     for piece in stream(model, model.vocabulary, prompt, config):
-        click.echo(piece.text, nl=False)
+        click.echo(shown.push(piece.text) if shown else piece.text, nl=False)
         if keep:
             pieces.append(piece)
-    click.echo()
+    click.echo(shown.flush() if shown else "")
     return [collect(pieces, prompt, config.seed)] if keep else []
 
 
-def _texts(samples, output) -> str:
+def _texts(samples, output, prompts) -> str:
     """One text as it is, several under a line each."""
     if len(samples) == 1:
         return samples[0].text + ("" if output else "\n")
-    rules = [f"── sample {s.sample + 1} of {len(samples)} ".ljust(60, "─") for s in samples]
+    each = len(samples) // len(prompts)
+    titles = [f"sample {s.sample + 1} of {each}" if each > 1 else "" for s in samples]
+    if len(prompts) > 1:
+        titles = [f"{_short(repr(s.prompt), 40)} {title}".strip() for s, title in zip(samples, titles, strict=True)]
+    rules = [f"── {title} ".ljust(60, "─") for title in titles]
     return "".join(f"{rule}\n{s.text}\n" for rule, s in zip(rules, samples, strict=True))
+
+
+def _items(samples, model, new: list[bool] | None) -> str:
+    """Items as they stand in such a list; those that are new are marked, where `new` says so."""
+    marks = ["  (new)" if fresh else "" for fresh in new or [False] * len(samples)]
+    between = "\n" if model.items == "\n" else f"\n{model.items}\n"
+    return between.join(sample.text + mark for sample, mark in zip(samples, marks, strict=True)) + "\n"
+
+
+def _new(samples, model) -> list[bool] | None:
+    """Whether each item is none of the training text's; None where that is not there."""
+    import numpy as np
+
+    from recurra.data import Corpus
+    from recurra.errors import RunError
+
+    try:
+        ids = np.asarray(Corpus.open(model.folder).ids)
+    except RunError:
+        return None
+    eod = model.vocabulary.eod
+    parts = np.split(ids, np.flatnonzero(ids == eod) + 1)
+    known = {part[part != eod].tobytes() for part in parts}
+    return [model.vocabulary.encode(sample.text).astype(ids.dtype).tobytes() not in known for sample in samples]
 
 
 def _show_probabilities(samples, model) -> None:
@@ -132,12 +174,14 @@ def _copies(samples, model) -> list[dict]:
     ]
 
 
-def _json(samples, reports, model, probabilities) -> str:
+def _json(samples, reports, model, probabilities, prompts, new) -> str:
     from recurra.generation import spans
 
     rows = []
     for i, sample in enumerate(samples):
         row = {name: getattr(sample, name) for name in ("sample", "text", "continuation", "finish", "seed")}
+        row |= {"prompt": sample.prompt} if len(prompts) > 1 else {}
+        row |= {"new": new[i]} if new else {}
         row |= {"tokens": len(sample.tokens), "log_probability": sample.log_probability}
         if probabilities:
             found = spans(sample, model.vocabulary)
@@ -145,13 +189,16 @@ def _json(samples, reports, model, probabilities) -> str:
         if reports:
             row["memorisation"] = reports[i]
         rows.append(row)
-    return to_json({"run": str(model.folder), "prompt": samples[0].prompt, "samples": rows})
+    prompt = {"prompts": prompts} if len(prompts) > 1 else {"prompt": prompts[0]}
+    return to_json({"run": str(model.folder), **prompt, "samples": rows})
 
 
-def _remarks(seed, reports, output) -> None:
+def _remarks(seed, reports, output, new) -> None:
     """On stderr, so that the text alone is on stdout."""
     if output:
         click.echo(f"wrote {output}", err=True)
+    if new:
+        click.echo(f"{sum(new)} of {len(new)} are new: no item of the training text", err=True)
     for report in reports:
         longest = (
             f"the longest copied span has {report['longest']} tokens, {_short(report['text'])!r}, "

@@ -6,7 +6,7 @@ import click
 
 from recurra.cli.frame import Command
 from recurra.cli.options import Source
-from recurra.cli.shown import json_option, newest_run, table, to_json
+from recurra.cli.shown import chosen_run, json_option, table, to_json
 
 
 @click.command(
@@ -48,7 +48,7 @@ def command(run, source, characters, by, layer, state, unit, limit, as_json):
     from recurra import inside
     from recurra.tasks.language import load
 
-    model = load(run or newest_run())
+    model = load(chosen_run(run))
     reading = inside.read(model, text)
     ranking = inside.rank(reading, by, layer=layer, state=state, limit=limit)
     best = ranking.units[0]

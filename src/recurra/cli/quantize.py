@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from recurra.cli.frame import Command
-from recurra.cli.shown import json_option, newest_run, to_json
+from recurra.cli.shown import chosen_run, json_option, to_json
 
 
 @click.command(
@@ -44,7 +44,7 @@ def command(run, out, text, most, as_json):
     """
     from recurra.tasks.language.quantise import quantise
 
-    made = quantise(run or newest_run(), out, list(text) or None, most)
+    made = quantise(chosen_run(run), out, list(text) or None, most)
     if as_json:
         click.echo(to_json({**made._asdict(), "folder": str(made.folder), "rise_percent": made.rise}))
         return

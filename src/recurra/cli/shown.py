@@ -1,7 +1,9 @@
 """What several commands need: JSON, tables, and the run that is meant when none is named."""
 
-import contextlib
 import math
+import shlex
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,10 @@ import click
 
 from recurra import files
 from recurra.errors import RunError
+from recurra.files import read_json
+from recurra.terminal import visible
+
+RUNS, CONFIG, WEIGHTS = Path("runs"), "config.json", "model.safetensors"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -51,7 +57,7 @@ def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
 def deliver(text: str, to: Path | None) -> None:
     """Print a result, or write it to a file; where that fails it is printed all the same, as it may have taken hours."""
     if to is None:
-        click.echo(text, nl=False)
+        click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
         return
     try:
         files.write_output(to, text)
@@ -60,18 +66,52 @@ def deliver(text: str, to: Path | None) -> None:
         raise
 
 
-def newest_run(root: Path = Path("runs")) -> Path:
-    """The language model under `runs/` whose weights were written last. RunError where there is none.
+def chosen_run(run: str | None, root: Path = RUNS) -> Path | str:
+    """The language model that a command is to open: `run`, or the newest one of a run in `root`, or a shipped one.
 
-    Runs of other tasks do not count, nor do damaged ones.
+    Where none is named, a line on stderr says which, and whether a newer run has no weights yet.
     """
-    weights = list(root.glob("*/model.safetensors"))
-    for path in sorted(weights, key=lambda path: path.stat().st_mtime, reverse=True):
-        with contextlib.suppress(RunError, LookupError, TypeError, AttributeError):
-            if files.read_json(path.parent / "config.json")["schema"].startswith("language/"):
-                return path.parent
-    others = f" (the {len(weights):,} there are of other tasks, or damaged)" if weights else ""
-    raise RunError(f"there is no language model in {root.absolute()}{others}; train one first: recurra train book.txt")
+    if run:
+        return run
+    runs = [folder for folder in root.glob("*") if _task(folder) == "language"]
+    ready = [folder for folder in runs if (folder / WEIGHTS).is_file()]
+    if not ready:
+        from recurra import models
+
+        folder = models.folders()[0]
+        words = f"no language model in {root}/ yet: this is {folder.name}, a small one that ships with Recurra"
+        click.echo(f"{words}. Train your own: recurra train book.txt", err=True)
+        return folder
+    newest = max(ready, key=_written)
+    words = f"{shlex.quote(str(newest))}, trained {_when(_written(newest))}"
+    later = [folder for folder in runs if folder not in ready and _written(folder, CONFIG) > _written(newest)]
+    if later:
+        words += (
+            f"; {shlex.quote(str(max(later, key=lambda one: _written(one, CONFIG))))} is newer, and has no weights yet"
+        )
+    click.echo(words, err=True)
+    return newest
+
+
+def _task(folder: Path) -> str | None:
+    try:
+        about = read_json(folder / CONFIG)
+    except RunError:
+        return None
+    return str(about.get("schema", "")).split("/")[0] if isinstance(about, dict) else None
+
+
+def _written(folder: Path, name: str = WEIGHTS) -> float:
+    try:
+        return (folder / name).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _when(seconds: float) -> str:
+    """A time of today as the clock has it, another with its date."""
+    at, today = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if at[:3] == today[:3] else "%Y-%m-%d %H:%M", at)
 
 
 def language_model(run: str | Path) -> Any:

@@ -31,6 +31,11 @@ def separator(documents: Documents, items: str) -> str:
     return _found(_beginning(documents[0])) if len(documents) == 1 else ""
 
 
+def as_setting(separator: str) -> str:
+    """The setting `items` that ends items with this."""
+    return {"": OFF, "\n": LINES}.get(separator, separator)
+
+
 def split(documents: Documents, separator: str, seed: int | None = 0) -> Documents:
     """The items of some texts as documents, in an order drawn by the seed; None: as they stand. Empty ones are left out.
 

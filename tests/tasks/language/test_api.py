@@ -113,7 +113,7 @@ def test_a_run_is_a_folder(trained):
     assert (about["recurra"], about["schema"], about["learned"]) == (
         recurra.__version__,
         "language/2",
-        {"vocabulary": True, "prelude": about["learned"]["prelude"], "items": False},
+        {"vocabulary": True, "prelude": about["learned"]["prelude"], "items": ""},
     )
     assert about["settings"]["training"]["epochs"] == 3
     assert (trained / "loss.png").read_bytes().startswith(b"\x89PNG")

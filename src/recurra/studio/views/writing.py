@@ -60,7 +60,7 @@ class Writers:
         model = self._models.load(run)
         # A model reads as it was trained; and JavaScript, whose numbers have 53 bits, must be able to say the seed.
         own = {"context": settings["context"] or model.config.context}
-        own |= {"stop_at_document_end": settings["stop_at_document_end"] or getattr(model, "items", False)}
+        own |= {"stop_at_document_end": settings["stop_at_document_end"] or bool(getattr(model, "items", ""))}
         own |= {"seed": secrets.randbelow(2**32)} if settings["seed"] is None else {}
         config = GenerationConfig(**settings | own)
         return Text(stream(model, model.vocabulary, prompt, config), config, began)

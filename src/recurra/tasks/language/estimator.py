@@ -106,7 +106,7 @@ class LanguageEstimator(ModelEstimator):
         return f"{data.info['sha256']}-{data.info['train']}"
 
     def learn(self, data: Corpus) -> Text:
-        return Text(data.vocabulary, prelude(data), bool(data.items))
+        return Text(data.vocabulary, prelude(data), data.items)
 
     def network(self, parts: dict[str, Any], learned: Text) -> LanguageModel:
         return LanguageModel(learned.vocabulary, parts["model"], prelude=learned.prelude, items=learned.items)

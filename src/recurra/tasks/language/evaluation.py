@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from recurra.data import DataConfig, build_corpus, text_document
+from recurra.data.items import as_setting
 from recurra.errors import ConfigError
 from recurra.generation import way
 from recurra.tasks.language import scoring
@@ -35,7 +36,8 @@ def evaluate(
     """
     if (source is None) == (text is None):
         raise ConfigError("give evaluate either `source` (paths, or the name of a corpus) or `text`, the text itself")
-    data = DataConfig(validation=0.0, encoding=encoding, invalid=invalid)
+    # A list is read as it was trained.
+    data = DataConfig(validation=0.0, items=as_setting(model.items), encoding=encoding, invalid=invalid)
     source = text_document(text) if text is not None else source
     with tempfile.TemporaryDirectory() as folder:
         corpus = build_corpus(source, Path(folder), data=data, vocabulary=model.vocabulary)

@@ -20,8 +20,8 @@ from recurra.text import Vocabulary
 class LanguageModel(nn.Module):
     """Scores for the next token: `logits, state = model(ids)`; ids (batch, time) → logits (batch, time, tokens).
 
-    vocabulary: what the ids stand for. config: the layers. prelude, items: where writing begins, and whether a sample is one
-    item; see `Text`. `folder` is where it was trained or loaded from, if anywhere; `stored` the precision of the file: "int8"
+    vocabulary: what the ids stand for. config: the layers. prelude, items: where writing begins, and what ends an item of a
+    list; see `Text`. `folder` is where it was trained or loaded from, if anywhere; `stored` the precision of the file: "int8"
     of a quantised run, whose numbers stand here in float32.
     """
 
@@ -31,7 +31,7 @@ class LanguageModel(nn.Module):
         config: LanguageConfig | None = None,
         *,
         prelude: Sequence[int] = (),
-        items: bool = False,
+        items: str = "",
     ):
         super().__init__()
         self.prelude, self.items = tuple(prelude), items
@@ -110,7 +110,7 @@ class LanguageModel(nn.Module):
         return (piece.text for piece in pieces)
 
     def _options(self, length: int, options: dict[str, Any]) -> dict[str, Any]:
-        return {"length": length, "context": self.config.context, "stop_at_document_end": self.items} | options
+        return {"length": length, "context": self.config.context, "stop_at_document_end": bool(self.items)} | options
 
     def explain(self, precision: str | None = None) -> str:
         """Who writes this model's text, the engine or Python, and why: `print(model.explain())`."""

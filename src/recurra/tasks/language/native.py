@@ -47,7 +47,7 @@ class NativeModel:
         return str(generation.way(self, precision))
 
     def _options(self, length: int, options: dict[str, Any]) -> dict[str, Any]:
-        return {"length": length, "context": self.config.context, "stop_at_document_end": self.items} | options
+        return {"length": length, "context": self.config.context, "stop_at_document_end": bool(self.items)} | options
 
 
 def open(name: str | Path) -> NativeModel:

@@ -9,6 +9,7 @@ import numpy as np
 from recurra import tensorfiles
 from recurra.backends.cpu.library import Unavailable
 from recurra.data import Corpus, DataConfig, build_corpus
+from recurra.data.items import as_setting
 from recurra.engine.parts import LayerParts, ModelParts, Whole, quantised
 from recurra.errors import ConfigError, RunError, setting
 from recurra.fitting import folders, saved
@@ -84,7 +85,12 @@ def _held_out(model: native.NativeModel, text: Any) -> np.ndarray | None:
     if text is not None:
         with tempfile.TemporaryDirectory() as place:
             return np.array(
-                build_corpus(text, Path(place), data=DataConfig(validation=0.0), vocabulary=model.vocabulary).ids
+                build_corpus(
+                    text,
+                    Path(place),
+                    data=DataConfig(validation=0.0, items=as_setting(model.items)),
+                    vocabulary=model.vocabulary,
+                ).ids
             )
     return Corpus.open(model.folder).valid if (model.folder / "corpus.json").is_file() else None
 
