@@ -144,6 +144,7 @@ def test_a_wide_beam_finds_the_best_of_all():
         randomise(network(), 2.0),
         [np.array(ids) for ids in ([1, 2, 3], [4, 5], [6], [3, 3], [5, 1, 2, 2])],
     )
+    model.head.bias.data[0] += 4.0  # or hardly any would end
     words = [list(word) for n in range(4) for word in itertools.product(range(1, 5), repeat=n)]
     found = search(model, sources, limit=4, end=0, beam=700, copies=FREE)
     ended = [(source.tolist(), ids) for source, ids in zip(sources, found, strict=True) if len(ids) <= 3]
@@ -270,8 +271,8 @@ def test_it_learns_to_reverse_words_and_looks_at_the_right_letters():
     made = dict.fromkeys(reversed_words(700, longest=5))
     pairs, unseen = list(made)[:600], list(made)[600:]
     plain = {"unit": "character", "dropout": 0.0, "token_dropout": 0.0, "label_smoothing": 0.0, "validation": 0.1}
-    model = Translator(hidden_size=48, embedding_size=24, epochs=12, batch_size=32, lr=1e-2, average=0.9, **plain)
-    assert model.fit(pairs).score(unseen) >= 0.7  # 0.80 when this was written
+    model = Translator(hidden_size=48, embedding_size=24, epochs=15, batch_size=32, lr=1e-2, average=0.9, **plain)
+    assert model.fit(pairs).score(unseen) >= 0.7
     assert model.history[-1]["accuracy"] > 0.5
     right = next(word for word, back in unseen if len(word) == 5 and model.translate([word]) == [back])
     output, matrix, *_ = model.alignment(right)

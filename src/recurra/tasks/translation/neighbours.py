@@ -1,5 +1,6 @@
 """The learned pair whose text is nearest to another one: what a translation memory answers, and a model has to beat."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Neighbours:
     def __init__(self, pairs: Sequence[Pair]):
         self._pairs, counts = list(pairs), [_pieces(text) for text, _ in pairs]
         frequency = Counter(piece for one in counts for piece in one)
-        self._weight = {piece: np.log((1 + len(counts)) / (1 + n)) + 1 for piece, n in frequency.items()}
+        self._weight = {piece: math.log((1 + len(counts)) / (1 + n)) + 1 for piece, n in frequency.items()}
         places: dict[str, list] = {piece: [] for piece in frequency}
         for number, one in enumerate(counts):
             for piece, value in self._weights(one).items():
@@ -63,7 +64,7 @@ class Neighbours:
         return self._pairs[int(total.argmax())]
 
     def _weights(self, counts: Counter[str]) -> dict[str, float]:
-        found = {piece: (1 + np.log(n)) * self._weight[piece] for piece, n in counts.items() if piece in self._weight}
+        found = {piece: (1 + math.log(n)) * self._weight[piece] for piece, n in counts.items() if piece in self._weight}
         length = sum(value * value for value in found.values()) ** 0.5
         return {piece: value / length for piece, value in found.items()}
 
