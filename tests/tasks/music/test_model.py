@@ -138,6 +138,10 @@ def test_at_temperature_0_a_piece_begins_with_a_sound_and_stillness_is_said():
     with pytest.warns(UserWarning, match="for the last 64 of 64 steps that is to hold C#4; a temperature such as 0.8"):
         piece = model.compose(temperature=0)
     assert piece.notes() == [(0, 64, 61)]
+    assert model.compose(temperature=0, length=4).notes() == [(0, 4, 61)], "a chord of a bar is no standstill"
+    model.head.output.bias.data.fill_(-9)[40] = -0.4
+    with pytest.warns(UserWarning, match="for the last 3 of 4 steps that is silence"):
+        model.compose(temperature=0, length=4)
 
 
 def test_at_temperature_0_a_step_is_the_likeliest_chord_and_not_that_of_single_keys():

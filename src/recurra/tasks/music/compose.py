@@ -47,9 +47,10 @@ def _report_stillness(piece: Piece, new: int) -> None:
     """Warn where a piece of the likeliest chords stands still: at its step `new` the new part begins."""
     last = max((at for *times, _ in piece.notes() for at in times if at < len(piece)), default=0)
     still = len(piece) - max(last, new)
-    if still <= max(piece.form.steps(2, "bars"), (len(piece) - new) / 2):
-        return
     held = "+".join(key_name(key) for key in piece.steps()[-1])
+    # A chord may well be held for two bars; silence is no music.
+    if still < max(piece.form.steps(2, "bars") if held else 2, (len(piece) - new) / 2):
+        return
     warnings.warn(
         f"temperature 0 takes the likeliest chord of every step, and for the last {still:,} of {len(piece) - new:,} steps"
         f" that is {f'to hold {held}' if held else 'silence'}; a temperature such as 0.8 draws others too",
