@@ -224,7 +224,7 @@ def test_look_inside_and_hold_a_unit(visit, trained):
     page.select_option("#insideRun", trained[0]["id"])
     page.fill("#insideText", 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3)
     page.click("#btnRead")
-    page.wait_for_selector("#insideBody:not([hidden])")
+    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
     page.wait_for_selector("#coloured .p8, #coloured .n8")
     assert page.locator("#unitList li").count() == 24
     first, colours = page.text_content("#unitName"), page.inner_html("#coloured")
