@@ -378,6 +378,23 @@ def source(path: str | Path, most: int = LARGEST) -> BinaryIO:
 
 
 @contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Drop what a library writes to standard error by itself. It is the whole process's, so for short calls alone."""
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
 def decoding(path: str | Path, kind: str, error: type[RecurraError] = DataError) -> Iterator[None]:
     """Let a library read a file: `with files.decoding(path, "video"): ...`. Its warnings are not shown.
 

@@ -168,6 +168,14 @@ def test_a_pipe_is_read_twice(tmp_path):
     assert document.text() == document.text() == "through a pipe"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="this system has no such device")
+def test_a_device_is_no_text(tmp_path):
+    (tmp_path / "link.txt").symlink_to("/dev/zero")
+    for path in ("/dev/zero", tmp_path / "link.txt"):
+        with pytest.raises(DataError, match=rf"{path} is a device; expected a file, a folder or a pipe"):
+            read_documents(path)
+
+
 def test_a_corpus_is_known_by_name_unless_a_file_has_it(file, monkeypatch):
     monkeypatch.chdir(file("mine", "manual").parent)
     assert read_documents("manual")[0].text() == "mine"

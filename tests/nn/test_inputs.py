@@ -1,5 +1,6 @@
 """Bad input to a layer: one clear error each, with what came, what was expected, and the next move."""
 
+import math
 import re
 
 import pytest
@@ -77,6 +78,27 @@ CASES = {
         DataError,
         "LSTM: `x` holds 1 values that are NaN or infinite, the first at step 2, batch row 1, feature 3. "
         "Fill or drop them; check_finite=False lets them through.",
+    ),
+    "NaN in a state": (
+        lambda: layer()(X, (H, H.index_fill(1, torch.tensor(1), float("nan")))),
+        DataError,
+        "LSTM: `c0` (2, 2, 5) holds 10 values that are NaN or infinite, the first at (0, 1, 0). "
+        "To start from zeros, leave `c0` out; check_finite=False lets them through.",
+    ),
+    "NaN in a state, without gradients": (
+        lambda: torch.no_grad()(layer())(X, (torch.full_like(H, math.inf), H)),
+        DataError,
+        "LSTM: `h0` (2, 2, 5) holds 20 values that are NaN or infinite, the first at (0, 0, 0)",
+    ),
+    "NaN in a list of states": (
+        lambda: Recurrent("gru", 4, [5, 3])(X, [torch.zeros(1, 2, 5), torch.full((1, 2, 3), float("nan"))]),
+        DataError,
+        "Recurrent: `h0[1]` (1, 2, 3) holds 6 values that are NaN or infinite",
+    ),
+    "more units than there can be": (
+        lambda: LSTM(1, 2**63),
+        ConfigError,
+        "hidden_size` is 9223372036854775808; expected a whole number, 1 to 134,217,728",
     ),
     "lengths' shape": (
         lambda: layer()(X, lengths=[1, 2, 3]),

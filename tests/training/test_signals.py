@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,48 @@ def test_a_second_ctrl_c_interrupts_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt) as raised:
         fit(task, config(), tmp_path)
     assert not isinstance(raised.value, Interrupted)
+
+
+def test_a_step_that_never_ends_is_broken_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(signals, "PATIENCE", 0.05)
+    task, real = ToyTask(), ToyTask.loss
+    slow = iter([False, False, True])
+
+    def loss(*arguments):
+        if next(slow):
+            signal.raise_signal(signal.SIGTERM)
+            while True:  # of many short operations, as a step is
+                torch.ones(3).sum()
+        return real(task, *arguments)
+
+    task.loss = loss
+    with pytest.raises(
+        Interrupted, match=r"in the middle of a step, which took more than 0.05 s; what was saved"
+    ) as raised:
+        fit(task, config(), tmp_path)
+    assert raised.value.exit_code == 143
+    assert run(tmp_path)[2]["reason"] == "finished"
+
+
+def test_what_is_saved_is_not_broken_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(signals, "PATIENCE", 0.01)
+    task, real, save = ToyTask(), ToyTask.loss, runs.save
+
+    def loss(*arguments):
+        if task.calls == 6:
+            signal.raise_signal(signal.SIGTERM)
+        return real(task, *arguments)
+
+    def slowly(run):
+        until = time.monotonic() + 0.1
+        while time.monotonic() < until:
+            torch.ones(3).sum()
+        save(run)
+
+    task.loss = loss
+    monkeypatch.setattr(runs, "save", slowly)
+    with pytest.raises(Interrupted, match="stopped at step 7 of 30; everything is saved"):
+        fit(task, config(), tmp_path)
 
 
 def test_it_runs_outside_the_main_thread(tmp_path):

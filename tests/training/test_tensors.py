@@ -66,6 +66,32 @@ def test_weights_of_another_model_are_refused_and_change_nothing(change, words):
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: nn.Sequential(*(nn.Linear(2, 2) for _ in range(10**9))),
+            "has 2 tensors, and .* describe a larger model",
+        ),
+        (lambda: nn.Linear(2, 1 << 24), "has 2 tensors, and the settings beside it describe a larger model"),
+        (lambda: nn.Linear(2**63, 2**63), r"the settings beside it describe no model that can be made \(.*"),
+        (lambda: nn.Embedding(-1, 3), r"the settings beside it describe no model that can be made \(.*negative"),
+    ],
+    ids=["tensors", "numbers", "no number", "negative"],
+)
+def test_a_model_larger_than_its_file_is_refused_before_it_is_made(make, words):
+    before = sum(1 for _ in module_hooks())
+    with pytest.raises(RunError, match=f"file.*{words}"), tensors.no_larger_than({"a": (2, 3), "b": ()}, "file"):
+        make()
+    with tensors.no_larger_than({"a": (2, 3)}, "file"):
+        nn.Linear(3, 2)
+    assert sum(1 for _ in module_hooks()) == before
+
+
+def module_hooks():
+    return nn.modules.module._global_parameter_registration_hooks
+
+
 def test_an_optimisers_state_lies_as_its_parameter_does():
     parameter = torch.nn.Parameter(torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last))
     optimizer, names = torch.optim.AdamW([parameter]), {parameter: "weight"}

@@ -170,8 +170,10 @@ def explain(error: BaseException) -> tuple[int, str]:
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
             return 1, f"error: {place}{error.strerror or error}"
-        case _ if type(error).__name__ in ("MemoryError", "OutOfMemoryError") or "can't allocate memory" in str(error):
-            # The second is PyTorch's on a GPU, and the last its words on the CPU; it may not be imported.
+        case _ if type(error).__name__ in ("MemoryError", "OutOfMemoryError") or any(
+            words in str(error) for words in ("can't allocate memory", "Storage size calculation overflowed")
+        ):
+            # The second is PyTorch's on a GPU, and the last are its words on the CPU; it may not be imported.
             return 1, "error: out of memory; try a smaller --batch-size, --window or --hidden-size"
         case _:
             detail = f"{type(error).__name__}: {error}"

@@ -69,8 +69,10 @@ def _from_path(path: str | os.PathLike, encoding: str, invalid: str) -> Document
         return _folder(path, encoding, invalid)
     if stat.S_ISREG(mode):
         return Documents([file_document(path, encoding, invalid)])
-    try:  # a pipe, say
+    try:
         with path.open("rb") as file:
+            if not stat.S_ISFIFO(mode) and not file.isatty():  # /dev/zero would fill the disk
+                raise DataError(f"{path} is a device; expected a file, a folder or a pipe")
             return Documents([_spooled(str(path), file, encoding, invalid)])
     except OSError as error:
         raise unreadable(str(path), error) from None

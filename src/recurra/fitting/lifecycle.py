@@ -321,6 +321,7 @@ class Lifecycle(ABC):
         state.learned = self.learn(halves)
         state.model = self._network()
         task, beginning = self.task(state.model, halves), self.start(state.model)
+        task.check_memory()
         if first:
             about = {"fingerprint": self.fingerprint(halves)}
             if origin:
@@ -377,7 +378,8 @@ class Lifecycle(ABC):
         """
         folder = folders.find(folder)
         self, _ = cls._opened(folder)
-        self._state.model = folders.seeded(lambda: self.network(self.parts, self._state.learned), 0)
+        with runs.no_larger_than_saved(folder):
+            self._state.model = folders.seeded(lambda: self.network(self.parts, self._state.learned), 0)
         runs.load_weights(self._state.model, folder)
         self._state.model.eval()
         return self
@@ -434,15 +436,18 @@ class Lifecycle(ABC):
             raise RunError(f"{folder} holds a saved model, not a run; there is no training to resume{self.instead}")
         state, training, origin = self._state, self.parts["training"], origin or about.get("sources")
         with distributed.group(running.device(training.device)):
-            self._check()
+            with runs.no_larger_than_saved(folder):
+                self._check()
             halves, mark = self._data_again(data, validation, folder, origin)
             if mark != about["fingerprint"]:
                 raise DataError(f"{folder} was trained on other data; a run is resumed only with the same {self.takes}")
-            state.model = self._network()
+            with runs.no_larger_than_saved(folder):
+                state.model = self._network()
             if (folder / runs.WEIGHTS).exists() and not (folder / runs.STATE).exists():
                 # It was stopped before its first step, and begins with another model's weights.
                 runs.load_weights(state.model, folder)
             task = self.task(state.model, halves)
+            task.check_memory()
             self._train(task, folder, how, list(self.notes(halves, task)), True, origin)
         return self
 

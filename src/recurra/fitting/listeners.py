@@ -143,7 +143,7 @@ def draw(folder: Path) -> Path | None:
     """Draw a run's training and validation loss against its steps, from `metrics.jsonl`: returns loss.png's path."""
     rows = read_metrics(folder)
     series = {
-        "training": [(row["step"], row["loss"]) for row in rows if row["event"] == "train"],
+        "training": [(row["step"], row.get("loss")) for row in rows if row["event"] == "train"],
         "validation": [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
     }
     if not series["training"]:

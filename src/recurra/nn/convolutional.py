@@ -30,7 +30,7 @@ from recurra.nn.frames import (
     read_x,
 )
 from recurra.nn.initialise import check_initialiser, initialise
-from recurra.nn.inputs import can_be_asked, check_finite, read_lengths, read_resets
+from recurra.nn.inputs import can_be_asked, check_finite, check_finite_states, read_lengths, read_resets
 
 WEIGHTS = cells.WEIGHTS[:4]  # there is no projection of frames
 
@@ -49,7 +49,7 @@ class ConvRecurrent(nn.Module):
     bidirectional: also run backward in time; y holds both directions' channels; default False.
     init: initialiser by name, as for Recurrent: "torch" (default), "recommended", "xavier", "orthogonal".
     forget_bias: what the forget gate's bias starts from; None leaves it to `init`, and "recommended" then takes 1.
-    check_finite: refuse an x with NaN or infinity, on the CPU; default True.
+    check_finite: refuse an x or a state with NaN or infinity, on the CPU; default True.
 
     Weights are named as in Recurrent: weight_ih_l0 (gates * hidden, in, *kernel_size), weight_hh_l0, bias_ih_l0 ...
     Raises ConfigError for options that cannot be or would have no effect, CellError for a cell that breaks the rules.
@@ -158,6 +158,8 @@ class ConvRecurrent(nn.Module):
         if self.check_finite and can_be_asked(x):
             check_finite(self._name, x)
         before, ended = read_state(self, state, x, batched), []
+        if self.check_finite and state is not None:
+            check_finite_states(self._name, self.cell.state_names, state)
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:  # whole channels: the pixels of one are too much alike
                 x = x * F.dropout(x.new_ones(1, batch, 1, 1, x.shape[-1]), self.dropout)

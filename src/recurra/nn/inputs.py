@@ -4,7 +4,7 @@ Every message says what came, what was expected, where each number is from, and 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -174,6 +174,22 @@ def check_finite(name: str, x: Tensor) -> None:
             f"{name}: `x` holds {int(wrong.sum())} values that are NaN or infinite, the first at step {step}, batch row {row}, "
             f"{place}. Fill or drop them; check_finite=False lets them through."
         )
+
+
+def check_finite_states(name: str, names: Sequence[str], state: Any) -> None:
+    """The same for the states that a sequence starts from, in the form in which they came. names: the cell's, without the 0."""
+    for word, part in zip(names, [state] if len(names) == 1 else state, strict=True):
+        several = {f"{word}0[{k}]": one for k, one in enumerate(part)} if isinstance(part, tuple | list) else {}
+        for label, tensor in (several or {f"{word}0": part}).items():
+            if not can_be_asked(tensor) or math.isfinite(tensor.detach().sum()):
+                continue
+            wrong = ~torch.isfinite(tensor.detach())
+            if bool(wrong.any()):
+                raise DataError(
+                    f"{name}: `{label}` {tuple(tensor.shape)} holds {int(wrong.sum())} values that are NaN or infinite, the"
+                    f" first at {tuple(wrong.nonzero()[0].tolist())}. To start from zeros, leave `{label}` out;"
+                    " check_finite=False lets them through."
+                )
 
 
 def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device, of: str = "x") -> Tensor | None:

@@ -11,10 +11,13 @@ from recurra.errors import ConfigError, setting
 
 RATES = ("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout")
 
+WIDEST = 1 << 27
+"""Features or units of a layer: the sizes of its weights, in bytes, stay below 2**63."""
+
 
 def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: bool, proj: int) -> Shape:
     """The widths of each layer from the constructor's arguments. Raises ConfigError."""
-    inputs = whole("input_size", inputs)
+    inputs = _width("input_size", inputs)
     listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
     if listed:
         widths = list(hidden)
@@ -27,7 +30,7 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
     else:
         layers = 1 if layers is None else layers
         widths = [hidden] * whole("num_layers", layers)
-    widths = [whole("hidden_size", width) for width in widths]
+    widths = [_width("hidden_size", width) for width in widths]
     proj = whole("proj_size", proj, least=0)
     if proj and not facts(cell).projects:
         why = "has an output that is no state" if cell.output else "reads its output unit by unit"
@@ -38,6 +41,10 @@ def read_shape(cell: Cell, inputs: Any, hidden: Any, layers: int | None, both: b
     outputs = [proj or width for width in widths]
     below = [inputs, *[(1 + both) * width for width in outputs[:-1]]]
     return Shape(tuple(below), tuple(widths), tuple(outputs), 1 + both, listed, len(cell.state_names))
+
+
+def _width(name: str, value: Any) -> int:
+    return whole(name, value, f"a whole number, 1 to {WIDEST:,}", most=WIDEST)
 
 
 def read_zoneout(cell: Cell, zoneout: Any) -> tuple[float, ...]:

@@ -30,6 +30,7 @@ from recurra.nn.inputs import (
     Inputs,
     can_be_asked,
     check_finite,
+    check_finite_states,
     check_ids,
     only_looks_up,
     read_given,
@@ -69,7 +70,7 @@ class Recurrent(nn.Module):
     forget_bias: what the forget gate's bias starts from; None leaves it to `init`, and "recommended" then takes 1.
     learn_initial: learn the states before the first step instead of starting from zeros; default False.
     backend: "auto" (default), or one of `recurra.backends.BACKENDS` by name.
-    check_finite: refuse an x with NaN or infinity, on the CPU; default True.
+    check_finite: refuse an x or a state with NaN or infinity, on the CPU; default True.
 
     Raises ConfigError for options that cannot be or would have no effect, CellError for a cell that breaks the rules.
     """
@@ -420,7 +421,10 @@ class Recurrent(nn.Module):
     def _states_before(self, state: Any, given: Inputs) -> list[list[tuple[Tensor, ...]]]:
         if state is None:
             return [self._initial(layer, given.x.shape[1], given.like) for layer in range(self.num_layers)]
-        return read_states(self._name, state, self.cell, self.shape, given)
+        states = read_states(self._name, state, self.cell, self.shape, given)
+        if self.check_finite:
+            check_finite_states(self._name, self.cell.state_names, state)
+        return states
 
     def _check_trace(self, return_gates: bool) -> None:
         if return_gates and not self.facts.shown:

@@ -59,6 +59,9 @@ class Task(ABC):
         """Measures on held-out data, among them "loss"; empty where none is held out. While training it is to be quick:
         `self.look` says where to end. It calls the model often, because a stop is heeded at each call."""
 
+    def check_memory(self) -> None:  # noqa: B027 (a hook: few tasks have steps that fill a machine)
+        """Raise ConfigError where a step would take more memory than there is (see `footprint`). Called before the first."""
+
     def sample(self, model: nn.Module, seed: int) -> str | None:
         """Something to look at, or None."""
         return None
@@ -109,7 +112,8 @@ def fit(
             if time_of.over(run):  # it was stopped in the evaluation after its last step
                 run.progress.reason, due = "finished", {"evaluate", "sample", "save"}
             else:
-                _step(task, run, model, time_of.done(run))
+                with caught.breakable():
+                    _step(task, run, model, time_of.done(run))
                 due = time_of.due(run, caught, stop)
             if not due:
                 continue

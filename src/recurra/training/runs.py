@@ -5,7 +5,10 @@ state, sums and random state) and, as JSON in its metadata, the progress and the
 the best weights.
 """
 
+import contextlib
 import dataclasses
+import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -15,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra import tensorfiles
+from recurra.config import shown
 from recurra.errors import RunError
 from recurra.training import distributed, optimizers, tensors
 from recurra.training.config import TrainingConfig
@@ -131,11 +135,17 @@ def restore(run: Run) -> None:
     """Bring a run to where `save` left it. RunError, in one line, where the file does not fit this run."""
     path = run.folder / STATE
     content, about = tensorfiles.read(path, SCHEMA[STATE])
-    _check_fits(path, about, run.config)
     try:
+        _check_fits(path, about, run.config)
         _put(run, content, about, str(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} is damaged, or of another version: {error!r} in it is not as expected") from error
+    except RunError:
+        raise
+    # RuntimeError is PyTorch's: of a random state that is none, of shapes that do not fit.
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} is damaged, or of another version: {type(error).__name__}, {words}, in it is not as expected"
+        ) from error
 
 
 def _check_fits(path: Path, about: dict[str, Any], config: TrainingConfig) -> None:
@@ -152,8 +162,23 @@ def _check_fits(path: Path, about: dict[str, Any], config: TrainingConfig) -> No
         )
 
 
+def _progress(written: dict[str, Any]) -> Progress:
+    progress = Progress(**written)
+    for name, kind in typing.get_type_hints(Progress).items():
+        value = getattr(progress, name)
+        kinds = typing.get_args(kind) or (kind,)
+        kinds = (*kinds, int) if float in kinds else kinds
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, kinds)
+            or (isinstance(value, int) and not 0 <= value < 2**63)
+        ):
+            raise ValueError(f"{name} is {shown(value)}")
+    return progress
+
+
 def _put(run: Run, content: dict[str, Tensor], about: dict[str, Any], path: str) -> None:
-    run.progress = Progress(**about["progress"])
+    run.progress = _progress(about["progress"])
     tensors.put_into_module(run.model, _under("model.", content), path)
     tensors.put_into_optimizer(run.optimizer, run.names, _under("optimizer.", content))
     if run.average is not None:
@@ -185,6 +210,16 @@ def write_weights(model: nn.Module, folder: Path, step: int | None, loss: float 
     """Write a model's weights as `model.safetensors`, with the step and the loss they were measured at, if any."""
     about = {"schema": SCHEMA[WEIGHTS], "step": step, "loss": loss}
     tensorfiles.write(folder / WEIGHTS, tensors.of_module(model), about)
+
+
+@contextlib.contextmanager
+def no_larger_than_saved(folder: Path) -> Iterator[None]:
+    """Build a run's model here: RunError, at once, where it is larger than what was saved; any size, where nothing was."""
+    paths = [path for path in (folder / STATE, folder / WEIGHTS) if path.exists()]
+    with contextlib.ExitStack() as stack:
+        if paths:
+            stack.enter_context(tensors.no_larger_than(tensorfiles.header(paths[-1])[0], str(paths[-1])))
+        yield
 
 
 def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Signals that end a process are caught, so that a step is never cut in two: training saves, then ends.
+"""Signals that end a process are caught, so that a step is not cut in two: training saves, then ends. A step that takes very
+long is broken off, and what was saved before it counts.
 
 SIGINT is Ctrl-C, SIGTERM `kill`, SIGHUP a terminal that was closed; batch systems send SIGUSR1, SIGUSR2, SIGXCPU or SIGTERM
 before their time limit.
@@ -7,10 +8,13 @@ before their time limit.
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 
 from recurra.errors import RunError
 
+PATIENCE = 10.0
+"""Seconds that a step may still take after a signal; then it is broken off."""
 CAUGHT = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")  # Windows has the first two
 
 
@@ -22,29 +26,72 @@ class Interrupted(RunError, KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
+class Caught:
+    """What came: `caught()` is the first signal's number, or 0."""
+
+    def __init__(self):
+        self._number, self._until, self._breakable, self._reminded = 0, 0.0, False, False
+
+    def __call__(self) -> int:
+        return self._number
+
+    @contextlib.contextmanager
+    def breakable(self) -> Iterator[None]:
+        """What runs here is broken off by Interrupted where it goes on for longer than PATIENCE after a signal."""
+        self._breakable = True
+        try:
+            yield
+        finally:
+            self._breakable = False
+
+    def _take(self, number: int) -> None:
+        if not self._number:
+            self._number, self._until = number, time.monotonic() + PATIENCE
+            # Python runs handlers between two of its own operations alone, and so the signal comes once more then.
+            self._again = threading.Timer(PATIENCE, self._remind)
+            self._again.daemon = True
+            self._again.start()
+        elif self._breakable and time.monotonic() >= self._until:
+            raise Interrupted(
+                f"stopped in the middle of a step, which took more than {PATIENCE:g} s; what was saved before is intact",
+                number,
+            )
+
+    def _remind(self) -> None:
+        self._reminded = True
+        signal.pthread_kill(threading.main_thread().ident, self._number)
+
+    def _end(self) -> None:
+        if self._number:
+            self._again.cancel()
+
+
 @contextlib.contextmanager
-def noted() -> Iterator[Callable[[], int]]:
+def noted() -> Iterator[Caught]:
     """While open, signals are only noted: `with noted() as caught: ...; if caught(): save()`.
 
-    `caught()` is the first signal's number, or 0. A second Ctrl-C interrupts at once, as ever; other signals may come as often
-    as they like, as SIGXCPU does. What was ignored at the start (`nohup`) stays ignored. Outside the main thread, where Python
-    delivers no signals, nothing is ever caught.
+    A second Ctrl-C interrupts at once, as ever; other signals may come as often as they like, as SIGXCPU does. What was ignored
+    at the start (`nohup`) stays ignored. Outside the main thread, where Python delivers no signals, nothing is ever caught.
     """
-    received: list[int] = []
+    caught, interrupts = Caught(), 0
 
     def handler(number, frame):
-        received.append(number)
-        if received.count(signal.SIGINT) > 1:
+        nonlocal interrupts
+        interrupts += number == signal.SIGINT and not caught._reminded
+        caught._reminded = False
+        if interrupts > 1:
             raise KeyboardInterrupt
+        caught._take(number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: 0
+        yield caught
         return
     numbers = [getattr(signal, name) for name in CAUGHT if hasattr(signal, name)]
     numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
-        yield lambda: received[0] if received else 0
+        yield caught
     finally:
+        caught._end()
         for number, old in before.items():
             signal.signal(number, old)

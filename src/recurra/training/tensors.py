@@ -1,12 +1,16 @@
 """Tensors by name: those of a module, of an optimiser, of a carried state."""
 
+import contextlib
+import math
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from recurra.errors import RunError
+from recurra.errors import ConfigError, RunError
 
 
 def of_module(module: nn.Module) -> dict[str, Tensor]:
@@ -28,6 +32,38 @@ def widened(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if name not in scales
     }
+
+
+@contextlib.contextmanager
+def no_larger_than(shapes: dict[str, tuple[int, ...]], where: str) -> Iterator[None]:
+    """Build a module here whose tensors are to come from a file, `where`, that has these shapes by name.
+
+    RunError for one that is clearly larger, as soon as that shows and before its memory is written to: settings are a few
+    bytes, and may describe what no machine holds. Twice as much is let through, since modules replace parameters while they
+    are made.
+    """
+    thread, seen = threading.get_ident(), set()
+    room = [2 * len(shapes) + 16, 2 * sum(map(math.prod, shapes.values())) + (1 << 20)]
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is None or id(parameter) in seen or threading.get_ident() != thread:
+            return
+        seen.add(id(parameter))
+        room[0] -= 1
+        room[1] -= parameter.numel()
+        if min(room) < 0:
+            raise RunError(f"{where} has {len(shapes)} tensors, and the settings beside it describe a larger model")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    except RunError:
+        raise
+    except (ConfigError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        raise RunError(f"{where}: the settings beside it describe no model that can be made ({words})") from error
+    finally:
+        hook.remove()
 
 
 def put_into_module(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:

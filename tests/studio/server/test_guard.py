@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 
 import pytest
+from helpers.soak import SOAK, count
 from helpers.studio_support import GONE, HOST, call, chunk, client, save_model
 
 from recurra.errors import ConfigError
@@ -301,6 +303,7 @@ def _refuse(*arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_schemathesis_finds_no_fault(tmp_path, monkeypatch):
     import schemathesis
     from hypothesis import HealthCheck, Phase, given, settings, strategies
@@ -321,19 +324,21 @@ def test_schemathesis_finds_no_fault(tmp_path, monkeypatch):
         described.response_schema_conformance,
     ]
     quick = settings(
-        max_examples=12,
+        max_examples=count(12, 250),
         deadline=None,
         database=None,
-        derandomize=True,
+        derandomize=not SOAK,
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
-    tried = {}
+    tried, slowest = {}, []
 
     def try_one(case, there):
         if there and "run" in (case.path_parameters or {}) and case.method != "DELETE":
             case.path_parameters["run"] = "cats"
+        began = time.process_time()
         answer = case.call(base_url=HOST, session=session, app=app)
+        slowest.append(time.process_time() - began)
         tried.setdefault(case.operation.label, set()).add(answer.status_code)
         case.validate_response(answer, checks=wanted)
 
@@ -343,5 +348,7 @@ def test_schemathesis_finds_no_fault(tmp_path, monkeypatch):
             cases = strategies.one_of(*(operation.as_strategy(mode) for mode in GenerationMode))
             quick(given(case=cases, there=strategies.booleans())(try_one))()
     assert len(tried) > 20
+    assert len(slowest) >= count(200, 5000)
+    assert max(slowest) < 5  # seconds of the processor: the machine may be loaded
     # It came past the door, and was also turned away.
     assert set().union(*tried.values()) >= {200, 404, 409, 422}

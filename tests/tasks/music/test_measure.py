@@ -20,6 +20,10 @@ def test_no_step_is_off_by_one():
     model = MusicModel(MusicConfig(cell="gru", hidden_size=8, head="independent", dropout=0.0)).eval()
     keys, lengths = measure.batch([scale(6).roll, scale(4, 40).roll], model.device)
     nats, place = measure.step_nats(model, keys, lengths)
+    for steps in (1, 3, 5):  # in parts, by the state between them
+        parts = list(zip(*measure._in_parts(model, keys, lengths, steps), strict=True))
+        order = torch.argsort(torch.cat(parts[1]), stable=True)
+        assert torch.allclose(torch.cat(parts[0])[order], nats[torch.argsort(place, stable=True)], atol=1e-5)
     assert place.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 5]
     for column, piece in enumerate([scale(6), scale(4, 40)]):
         for step in range(len(piece)):

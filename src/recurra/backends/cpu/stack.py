@@ -91,11 +91,28 @@ class FastPath:
         if record is None or not (shape[0] and shape[1]):
             return None
         if trains:
+            if state is not None and layer.check_finite and not _finite(state):
+                return None
             self.free.append(record)  # it is only read, and the operator calls hooks of the user's
             return None if layer.checkpoint_every else record.train(x, state)
         result = record.run(x, shape, strides, state)
         self.free.append(record)
+        # NaN in a state that came along shows in the output; the general path names it.
+        if result and state is not None and layer.check_finite and not math.isfinite(result[0].sum().item()):
+            return None
         return result
+
+
+def _finite(state: Any) -> bool:
+    parts = state if isinstance(state, tuple | list) else (state,)
+    return all(
+        type(part) is Tensor
+        and part.is_cpu
+        and part.layout is torch.strided
+        and door.is_whole(part)  # a sum of what was freed ends the process
+        and math.isfinite(part.detach().sum().item())
+        for part in parts
+    )
 
 
 def _watched() -> bool:

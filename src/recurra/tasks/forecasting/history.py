@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from recurra import tensorfiles
+from recurra import files, tensorfiles
+from recurra.errors import RecurraError, RunError
 from recurra.fitting.learned import Filed
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.predicting import Carried
@@ -51,18 +52,21 @@ class History(Filed):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        tensors, about = tensorfiles.read(path.with_suffix(_ENDING), _FORMAT)
+        path = path.with_suffix(_ENDING)
+        tensors, about = tensorfiles.read(path, _FORMAT)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        freq = frequency.parse(about["freq"])
-        first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
-        columns = {name: arrays[name] for name in _ARRAYS}
-        panel = Panel(
-            freq=freq,
-            ids=[tuple(one) if isinstance(one, list) else one for one in about["ids"]],
-            first=first,
-            static=about["static"],
-            **columns,
-        )
+        try:
+            freq, ids, static = frequency.parse(about["freq"]), about["ids"], about["static"]
+            if wrong := _misshapen(arrays, len(ids), len(static)):
+                raise ValueError(wrong)
+            if not isinstance(ids, list) or not all(isinstance(row, list) for row in static):
+                raise ValueError("ids and static are no lists")
+            first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
+            columns = {name: arrays[name] for name in _ARRAYS}
+            ids = [tuple(one) if isinstance(one, list) else one for one in ids]
+            panel = Panel(freq=freq, ids=ids, first=first, static=static, **columns)
+        except (RecurraError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"{path} is damaged ({error}). {files.DAMAGED}") from error
         return cls(panel, Scale(arrays["level"], arrays["size"]), Carried(arrays["since"]))
 
     def scales_of(self, panel: Panel, measured: Scale, named: bool) -> Scale:
@@ -85,6 +89,34 @@ class History(Filed):
         _, ours, its = np.intersect1d(mine.stamps(), stamps, return_indices=True)
         both = mine.seen[ours] & panel.seen[a + its]
         return bool(both.any() and np.allclose(mine.y[ours][both], panel.y[a + its][both], rtol=1e-6, atol=0))
+
+
+def _misshapen(arrays: dict[str, np.ndarray], series: int, rows: int) -> str:
+    """What is wrong with the sizes and types of a history's arrays; "" for nothing."""
+    steps, (past, known) = len(arrays["y"]), (arrays[name].shape[-1] for name in ("past", "known"))
+    expected = {
+        "begin": ((series,), "int64"),
+        "offsets": ((series + 1,), "int64"),
+        "first": ((series,), "int64"),
+        "since": ((series,), "int64"),
+        "level": ((series,), "float64"),
+        "size": ((series,), "float64"),
+        "y": ((steps,), "float64"),
+        "seen": ((steps,), "bool"),
+        "past": ((steps, past), "float64"),
+        "known": ((steps, known), "float64"),
+        "wait": ((steps, 1 + past), "int64"),
+        "earlier": ((steps, 1 + past), "float64"),
+    }
+    for name, (shape, kind) in expected.items():
+        if arrays[name].shape != shape or arrays[name].dtype != kind:
+            return f"{name} is {arrays[name].shape} {arrays[name].dtype}; expected {shape} {kind}"
+    offsets = arrays["offsets"]
+    if not series or rows != series or offsets[0] or offsets[-1] != steps or (np.diff(offsets) < 1).any():
+        return f"offsets of {series} series do not part {steps} steps"
+    if (arrays["since"] < 0).any() or (arrays["since"] > np.diff(offsets)).any():
+        return "since is beyond its series"
+    return ""
 
 
 @dataclass(frozen=True)

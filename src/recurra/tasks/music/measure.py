@@ -1,6 +1,6 @@
 """How well a model predicts pieces: nats a step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.sources import PARTS, read
 
 _BATCH = 32
+_STEPS = 1 << 13  # of all pieces in a batch, read at once
 
 
 def evaluate(model: MusicModel, source: Any, part: str = "test") -> dict[str, float]:
@@ -42,9 +43,9 @@ def measure(model: MusicModel, rolls: Sequence[np.ndarray]) -> dict[str, float]:
     with torch.no_grad():
         for start in range(0, len(rolls), _BATCH):
             keys, lengths = batch(rolls[start : start + _BATCH], model.device)
-            nats, rows = step_nats(model, keys, lengths)
-            total += float(nats.double().sum())
-            firsts += float(nats[rows == 0].double().sum())
+            for nats, rows in _in_parts(model, keys, lengths):
+                total += float(nats.double().sum())
+                firsts += float(nats[rows == 0].double().sum())
     model.train(was_training)
     steps = sum(map(len, rolls))
     return {
@@ -63,10 +64,20 @@ def batch(rolls: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, Te
 
 def step_nats(model: torch.nn.Module, keys: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """The nats of every step in a batch, (steps,), and each one's place in its piece, from 0."""
-    silence = torch.zeros_like(keys[:1])
-    hidden, _ = model(torch.cat([silence, keys[:-1]]), None, lengths)
-    time = torch.arange(len(keys), device=keys.device)[:, None].expand(-1, keys.shape[1])
-    there = time < lengths
+    return next(_in_parts(model, keys, lengths, len(keys)))
+
+
+def _in_parts(
+    model: torch.nn.Module, keys: Tensor, lengths: Tensor, steps: int | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The same for some of the steps after the other. steps: how many at once; default so many that memory is bounded."""
     head = getattr(model, "module", model).head  # under DistributedDataParallel
-    before = torch.cat([silence, keys[:-1]])[..., :KEYS] > 0 if keys.shape[-1] > KEYS else None
-    return head.nats(hidden[there], keys[there], None if before is None else before[there]), time[there]
+    steps, state, last = steps or max(1, _STEPS // keys.shape[1]), None, torch.zeros_like(keys[:1])
+    for at in range(0, len(keys), steps):
+        part, left = keys[at : at + steps], (lengths - at).clamp(0, steps)
+        before, last = torch.cat([last, part[:-1]]), part[-1:]
+        hidden, state = model(before, state, left.clamp(max=len(part)))
+        time = torch.arange(len(part), device=keys.device)[:, None].expand(-1, keys.shape[1])
+        there = time < left
+        held = before[there][..., :KEYS] > 0 if keys.shape[-1] > KEYS else None
+        yield head.nats(hidden[there], part[there], held), time[there] + at

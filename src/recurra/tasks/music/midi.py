@@ -20,7 +20,7 @@ from recurra.tasks.music.form import KEYS, LOWEST, Form
 from recurra.tasks.music.piece import Piece
 
 _DRUMS = 9  # channel 10, counted from 0
-_LONGEST = 1_000_000  # steps; more is a damaged file, and would fill the memory
+_LONGEST = 1 << 17  # steps; more is a damaged file, and would take minutes to read
 _ALIKE = 0.03  # of a tempo: beats so near to it are played at it
 
 _BYTES = 1 << 24  # of a file; a symphony has a hundredth of it, and its messages take a hundred times as much in memory
@@ -85,7 +85,7 @@ def read_score(path: str | Path) -> Score:
 
 
 def on_grid(score: Score, steps_per_beat: int) -> Piece:
-    """The notes of a score at steps. DataError where there would be more than a million."""
+    """The notes of a score at steps. DataError where there would be more than 131,072."""
     form = Form(steps_per_beat, **score.form)
     bar, beat = form.steps(1, "bars"), score.ticks_per_beat
     spans = [(*(grid.step_of(tick, beat, steps_per_beat) for tick in note[:2]), note[2]) for note in score.notes]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from recurra import files
-from recurra.errors import DataError, DtypeError, RunError
+from recurra.config import shown
+from recurra.errors import ConfigError, DataError, DtypeError, RunError
 from recurra.tasks.speech.resample import Resampler
 from recurra.tasks.speech.sound import check_rate, read
 
@@ -61,8 +62,11 @@ class Corpus:
             found = _sum(folder / SOUNDS)
             if found != index["sha256"]:
                 raise ValueError("the recordings have changed since")
+            _check_index(index, (folder / SOUNDS).stat().st_size // 2)
             return cls(folder, *(index[name] for name in ("rate", "starts", "texts", "valid", "notes")), found)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except RunError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
             raise RunError(
                 f"the recordings in {folder} are damaged or missing ({error}); restore the folder from a copy, or train again"
             ) from error
@@ -176,6 +180,22 @@ def _at(sound: Any, rate: int, array_rate: int | None, number: int) -> Iterable[
         raise DataError(f"{name(sound, number)}: {error.marked}") from error
 
 
+def _check_index(index: dict[str, Any], samples: int) -> None:
+    """Raise ValueError, or TypeError, where an index does not part so many samples."""
+    starts, texts = index["starts"], index["texts"]
+    check_rate(index["rate"])
+    if (
+        not all(type(start) is int for start in starts)
+        or sorted(starts) != starts
+        or (starts[:1], starts[-1:]) != ([0], [samples])
+    ):
+        raise ValueError(f"its starts do not part {samples:,} samples")
+    if len(texts) != len(starts) - 1 or not all(isinstance(text, str) for text in texts):
+        raise ValueError("its texts are not one for each recording")
+    if type(index["valid"]) is not int or not 0 <= index["valid"] <= len(texts):
+        raise ValueError(f"`valid` is {shown(index['valid'])}")
+
+
 def _sum(path: Path) -> str:
-    with open(path, "rb") as file:
+    with files.opened(path, most=1 << 60) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

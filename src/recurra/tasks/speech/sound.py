@@ -1,5 +1,6 @@
 """Sound → blocks of samples in one channel, from a file of any size or an array; one clear line where that cannot be."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -98,7 +99,7 @@ def _file(path: Path) -> tuple[int, Iterator[np.ndarray]]:
         raise DataError(f"{path} is empty: it has no bytes")
     with files.decoding(path, "sound"):
         try:
-            with for_libraries(path) as name:
+            with for_libraries(path) as name, files.hushed():  # MP3's decoder speaks for itself
                 file, reason = soundfile.SoundFile(name), ""
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats, which say no rate
             file, reason = None, getattr(error, "error_string", "it has no header").strip().rstrip(".")
@@ -166,7 +167,8 @@ def _blocks(path: Path, file: Any, error_type: type) -> Iterator[np.ndarray]:
     done, promised, length = 0, file.frames, BLOCK * 8 // max(8, file.channels)
     with file:
         while True:
-            with files.decoding(path, "sound"):
+            quiet = files.hushed() if file.format == "MP3" else contextlib.nullcontext()
+            with files.decoding(path, "sound"), quiet:
                 try:
                     block = file.read(length, dtype="float32", always_2d=True)
                 except error_type as error:

@@ -37,7 +37,9 @@ class EncoderDecoder(nn.Module):
     def __init__(self, source: int, target: int, config: TranslationConfig):
         super().__init__()
         size, width = config.hidden_size, config.embedding_size
-        shared = {"init": config.init, "dropout": config.dropout if config.num_layers > 1 else 0.0}
+        # What an embedding gives is finite unless the weights are not, and that shows in the loss.
+        shared = {"init": config.init, "check_finite": False}
+        shared["dropout"] = config.dropout if config.num_layers > 1 else 0.0
         self.config = config
         self.source_embedding, self.target_embedding = nn.Embedding(source + 1, width), nn.Embedding(target + 1, width)
         self.encoder = Recurrent(config.cell, width, size // 2, config.num_layers, bidirectional=True, **shared)

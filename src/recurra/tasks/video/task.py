@@ -1,5 +1,7 @@
 """Video as tasks for the training loop: batches of clips, losses, measures."""
 
+import math
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,14 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.data import Batches
+from recurra.errors import setting
 from recurra.tasks.video.clips import Clips
 from recurra.tasks.video.config import ClipsConfig, PredictorConfig
 from recurra.tasks.video.model import ClipClassifier, FrameForecaster
-from recurra.training import Task, distributed
+from recurra.training import Task, distributed, footprint
 
+_SMALL = 1 << 23  # numbers in a batch that fit anywhere
 POINTLESS = 6
 """Evaluations without a better one after which training stops where copying the last frame is no worse."""
-
 READ = 32
 """Clips in a batch where nothing is learned."""
 
@@ -35,8 +38,30 @@ class _VideoTask(Task):
     # Every process has as many clips of a batch (see `Batches`), so the mean of their losses is that of all clips.
     unit = "clips"
 
+    batches: Batches
+
     def sample(self, model: torch.nn.Module, seed: int) -> None:
         return None
+
+    def check_memory(self) -> None:
+        time, height, width, channels = self._largest()
+        clips = max(1, min(self.batches.batch_size, self.batches.count) // distributed.world())
+        shape = (time, clips, channels, height, width)
+        if math.prod(shape) < _SMALL or self.model.device.type != "cpu":
+            return
+        footprint.check(
+            footprint.kept(self._loss_of, shape),
+            f"a batch is {clips} clips of {time} frames of {width}×{height}. Try a smaller {setting('shorter_side')} or"
+            f" {setting('batch_size')}, or fewer {setting('channels')}",
+        )
+
+    @abstractmethod
+    def _largest(self) -> tuple[int, int, int, int]:
+        """Frames, height, width and channels of the largest clip in a batch."""
+
+    @abstractmethod
+    def _loss_of(self, x: Tensor) -> Tensor:
+        """A loss of a batch (time, clips, channels, height, width) that keeps as much as that of training."""
 
 
 class ClipTask(_VideoTask):
@@ -65,6 +90,12 @@ class ClipTask(_VideoTask):
     def loss(self, model: torch.nn.Module, batch, carry) -> tuple[Tensor, None, int]:
         x, lengths, targets = batch
         return _mean_loss(model(x, lengths), targets), None, len(targets)
+
+    def _largest(self) -> tuple[int, int, int, int]:
+        return max(map(len, self.train[0])), *self.train[0][0].shape[1:]
+
+    def _loss_of(self, x: Tensor) -> Tensor:
+        return torch.cat(self.model(x), 1).sum()
 
     def evaluate(self, model: ClipClassifier) -> dict[str, float]:
         if not len(self.valid[0]):
@@ -121,6 +152,14 @@ class FrameTask(_VideoTask):
     def loss(self, model: torch.nn.Module, batch: Tensor, carry) -> tuple[Tensor, None, int]:
         seen, ahead = batch.split([self.config.seen, self.config.ahead])
         return F.mse_loss(model(seen, self.config.ahead), ahead), None, batch.shape[1]
+
+    def _largest(self) -> tuple[int, int, int, int]:
+        height, width, channels = self.train[0].shape[1:]
+        side = self.data.crop
+        return self.frames, min(side or height, height), min(side or width, width), channels
+
+    def _loss_of(self, x: Tensor) -> Tensor:
+        return self.loss(self.model, x, None)[0]
 
     def evaluate(self, model: FrameForecaster) -> dict[str, float]:
         if not self.valid:

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recurra.errors import nearest
 from recurra.tasks.forecasting.series import stamping
 from recurra.tasks.forecasting.series.frequency import Frequency
+
+_BACKENDS = ("pandas", "polars", "pyarrow", "modin", "cudf")  # those of narwhals that hold a frame in memory
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,10 @@ class Form:
     """date, int, datetime and its unit: datetime:ns (us without one), with a time zone datetime:us:UTC, where days of that zone
     are counted datetime:us:Europe/Berlin:days; or text, the unit that it goes down to, what parts day and clock, and the offset
     from UTC behind, if any: text:m:T:+02:00."""
+
+    def __post_init__(self):
+        if self.backend not in _BACKENDS:
+            raise ValueError(f"`backend` is {self.backend!r}; {nearest(self.backend, _BACKENDS)}")
 
     @property
     def zone(self) -> str:
