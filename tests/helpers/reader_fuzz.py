@@ -425,7 +425,8 @@ def fault(code: int, out: str, kind: Kind, seconds: float, grown: int) -> str:
     lines = [line for line in out.splitlines() if line.startswith("recurra: ")]
     if "a fault in Recurra" in out or "Traceback" in out:
         return "a bare exception"
-    if "Warning" in out or (re.search(r"^\[|libmpg123|libsndfile|^warning", out, re.M | re.I) and code):
+    theirs = [line for line in out.splitlines() if "Warning" in line and "recurra" not in line]
+    if theirs or (code and re.search(r"^\[|libmpg123|libsndfile|^warning", out, re.M | re.I)):
         return "words of a library"
     if code not in (0, 1, 2) or (code and len(lines) != 1):
         return f"exit code {code}, {len(lines)} lines"
