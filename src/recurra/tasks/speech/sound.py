@@ -128,7 +128,8 @@ def _contained(path: Path, reason: str) -> tuple[int, Iterator[np.ndarray]]:
 def _gathered(path: Path, pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     waiting, count = [], 0
     for piece in pieces:
-        waiting.append(piece)
+        # In one channel: a damaged file may go on with another number of them.
+        waiting.append(piece.mean(1, dtype=np.float32, keepdims=True))
         count += len(piece)
         if count >= BLOCK:
             yield samples(np.concatenate(waiting), str(path))
