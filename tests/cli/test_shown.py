@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from recurra import models
 from recurra.cli import shown
 from recurra.errors import RunError
 
@@ -36,20 +37,21 @@ def made(folder, schema, age):
     os.utime(folder / "model.safetensors", (1e9 - age, 1e9 - age))
 
 
-def test_the_newest_run_is_of_a_language_model(tmp_path):
-    with pytest.raises(RunError, match=r"there is no language model in .*; train one first: recurra train book.txt"):
-        shown.newest_run(tmp_path)
+def test_the_run_that_is_meant_is_the_newest_language_model(tmp_path, capsys):
+    shipped = models.folders()[0]
+    assert shown.chosen_run("a name", tmp_path) == "a name"
+    assert capsys.readouterr().err == ""
+    assert shown.chosen_run(None, tmp_path) == shipped
     made(tmp_path / "sales-1", '{"schema": "forecasting/1"}', 0)
     made(tmp_path / "damaged", "[", 1)
     made(tmp_path / "other", "[]", 2)
     made(tmp_path / "foreign", '{"schema": 3}', 2)
-    with pytest.raises(
-        RunError, match=r"there is no language model in .* \(the 4 there are of other tasks, or damaged\)"
-    ):
-        shown.newest_run(tmp_path)
+    assert shown.chosen_run(None, tmp_path) == shipped
+    assert capsys.readouterr().err.count("a small one that ships with Recurra") == 2
     made(tmp_path / "old", '{"schema": "language/2"}', 9)
-    made(tmp_path / "book-1", '{"schema": "language/2"}', 5)
-    assert shown.newest_run(tmp_path) == tmp_path / "book-1"
+    made(tmp_path / "book 1", '{"schema": "language/2"}', 5)
+    assert shown.chosen_run(None, tmp_path) == tmp_path / "book 1"
+    assert f"'{tmp_path / 'book 1'}', trained 2001-09-09 " in capsys.readouterr().err
 
 
 def test_a_result_that_cannot_be_written_is_printed(tmp_path, capsys, monkeypatch):
