@@ -231,6 +231,7 @@ def test_restored_for_tools_that_know_torch_alone():
     assert type(recurra.restore(recurra.nn.GRU(2, 3))) is nn.GRU
     refused = {
         "LSTM cannot be made a layer of torch.nn, which has no zoneout": recurra.nn.LSTM(2, 3, zoneout=0.1),
+        "LSTM cannot be made a layer of torch.nn, which has no state_clip": recurra.nn.LSTM(2, 3, state_clip=1.0),
         "RNN cannot be made a layer of torch.nn, which has no nonlinearity": recurra.nn.RNN(
             2, 3, nonlinearity=torch.sin
         ),

@@ -5,6 +5,7 @@ everything that Recurrent offers, from `lengths=` in the call to `heads=` in the
 layers (`mode`, `_flat_weights`, `check_input`, ...) is there too.
 """
 
+import inspect
 import warnings
 from typing import Any
 
@@ -152,17 +153,26 @@ class LSTM(DropIn):
 
 
 TORCH = {RNN: nn.RNN, LSTM: nn.LSTM, GRU: nn.GRU}
-# What Recurra's layers can do besides, off.
-_MORE = dict.fromkeys(
-    ("input_dropout", "output_dropout", "recurrent_dropout", "weight_dropout", "residual", "learn_initial"), 0
-)
-_MORE |= {"variational": False, "zoneout": (), "heads": 1}
+_SHARED = {"bias", "batch_first", "dropout", "bidirectional", "proj_size", "device", "dtype"}
+_INNER = {
+    "init",
+    "forget_bias",
+    "backend",
+    "check_finite",
+    "checkpoint_every",
+}  # where weights start, and how it is computed
+_MORE = {
+    name: parameter.default
+    for name, parameter in inspect.signature(Recurrent).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in _SHARED | _INNER
+}
+"""What Recurra's layers compute besides, and how it is off."""
 
 
 def as_torch(layer: DropIn) -> nn.RNNBase:
     """torch.nn's layer of the same weights. Raises BackendError for a layer with options that torch.nn has not."""
     base = TORCH.get(type(layer))
-    foreign = [name for name, plain in _MORE.items() if getattr(layer, name) != plain]
+    foreign = [name for name, plain in _MORE.items() if (getattr(layer, name) or 0) != (plain or 0)]
     if base is nn.RNN and layer.nonlinearity not in ("tanh", "relu"):
         foreign.append("nonlinearity")
     if base is None or foreign:
