@@ -8,7 +8,7 @@
 Names are loaded when first used, so that `import recurra` stays quick.
 """
 
-from recurra import lazy
+from recurra import lazy, operators
 
 __version__ = "0.1.0"
 
@@ -30,3 +30,5 @@ __all__, __getattr__, __dir__ = lazy.names(
         "training": "",
     },
 )
+
+operators.announce()

@@ -67,12 +67,12 @@ class RecurraError(Exception):
         return self.written(_in_python)
 
 
-class ShapeError(RecurraError, ValueError):
-    """A tensor has the wrong number of dimensions or the wrong size."""
+class ShapeError(RecurraError, ValueError, RuntimeError):
+    """A tensor has the wrong number of dimensions or the wrong size; torch.nn raises a RuntimeError there."""
 
 
-class DtypeError(RecurraError, TypeError):
-    """A tensor, or an argument, has the wrong type."""
+class DtypeError(RecurraError, TypeError, ValueError):
+    """A tensor, or an argument, has the wrong type; torch.nn raises a ValueError there."""
 
 
 class ConfigError(RecurraError, ValueError):

@@ -4,6 +4,8 @@ Slow and always right. It runs every cell with every option, on any device and i
 differentiates it: first and higher derivatives, vmap, torch.func. Everything else is measured against it.
 """
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,6 +23,12 @@ def why_not(call: Call) -> str | None:
 
 def run(call: Call) -> Ran:
     """Run the layer by the cell's equations."""
+    if torch.jit.is_tracing():
+        warnings.warn(
+            f"{call.cell!r} is traced by its equations: the trace is for {int(call.x.shape[0])} steps alone. "
+            "torch.export makes a graph for any number",
+            stacklevel=2,
+        )
     return join([_direction(call, d) for d in range(len(call.weights))])
 
 
@@ -31,9 +39,11 @@ def join(directions: list[Ran]) -> Ran:
 
 
 def _direction(call: Call, d: int) -> Ran:
-    cell, weights, (time, batch, units) = call.cell, call.weights[d], call.sizes
+    cell, weights, (time, _, units) = call.cell, call.weights[d], call.sizes
     names, gates, of_h = cell.state_names, call.facts.x_gates, call.facts.h_gates
-    inputs = _by_step(F.linear(call.x, weights.w_x, weights.b_x), len(gates))
+    # Where there are no steps y is a part of this product: it then has gradients.
+    products = F.linear(call.x, weights.w_x, weights.b_x)
+    inputs = _by_step(products, len(gates))
     options = {name: parts[d] for name, parts in call.options.items()}
     product = _product(weights, len(of_h), *options.get("mask", (None,)), call.heads)
     zones = options.get("zoneout") or options.get("zone_share")
@@ -70,7 +80,7 @@ def _direction(call: Call, d: int) -> Ran:
         old = new
 
     outputs = units if weights.w_r is None else weights.w_r.shape[0]
-    y = torch.stack(ys) if time else call.x.new_zeros(0, batch, outputs)
+    y = torch.stack(ys) if time else products[..., :outputs]
     states = {n: _stack(kept_states, k, y, units) for k, n in enumerate(names)} if call.keep_states else {}
     shown = {n: _stack(kept_gates, n, y, units) for n in call.facts.shown} if call.keep_gates else {}
     return Ran(y, [old], [states], [shown])

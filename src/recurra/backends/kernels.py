@@ -48,6 +48,7 @@ def why_not(call: Call) -> str | None:
         (time == 0 or batch == 0, "PyTorch's kernels refuse an empty sequence or batch"),
         (_in_half(call), "oneDNN has no LSTM in float16 on many processors"),
         (is_transformed(), "torch.func transforms need the equations"),
+        (call.resets is not None and torch.jit.is_tracing(), "a trace would hold the places of these resets"),
     )
     return next((reason for wrong, reason in tests if wrong), None)
 
@@ -114,12 +115,14 @@ def _at_lengths(y: Tensor, after: tuple, before: tuple, steps: Tensor) -> tuple[
 def _kernel(call: Call, x: Tensor, weights: list[Weights], states: list[tuple[Tensor, ...]]) -> Ran:
     function, step = _functions(call.cell)
     projected = weights[0].w_r is not None
-    if x.shape[0] == 1 and x.device.type == "cpu" and not projected:
+    if x.shape[0] == 1 and x.device.type == "cpu" and not (projected or torch.jit.is_tracing()):
         return _step(step, call, x[0], weights, states)
     hx = [torch.stack(s) for s in zip(*states, strict=True)]
     flat = [w for one in weights for w in one[:5] if w is not None]
-    # The flag that follows the dropout rate only lets cuDNN and oneDNN keep what a backward pass needs: also in eval().
-    rest = (weights[0].b_x is not None, 1, 0.0, torch.is_grad_enabled(), len(weights) == 2, False)
+    # The flag that follows the dropout rate only lets cuDNN and oneDNN keep what a backward pass needs: also in eval(). In a
+    # trace it is a constant, and cuDNN alone insists on it.
+    keeps = x.is_cuda if torch.jit.is_tracing() else torch.is_grad_enabled()
+    rest = (weights[0].b_x is not None, 1, 0.0, keeps, len(weights) == 2, False)
     with _quiet() if x.is_cuda or projected else nullcontext():
         y, *last = function(x, hx if len(hx) > 1 else hx[0], flat, *rest)
     ended = [tuple(s[d] for s in last) for d in range(len(weights))]

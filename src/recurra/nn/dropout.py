@@ -6,6 +6,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from recurra.backends.call import is_transformed
 from recurra.backends.options import Options
@@ -26,8 +27,21 @@ def inputs(x: Tensor, rate: float, training: bool, variational: bool) -> Tensor:
     if not rate or not training:
         return x
     if variational:
-        return x * F.dropout(torch.ones_like(x[:1]), rate)
-    return F.dropout(x, rate)
+        return x * F.dropout(_ones(x[:1]), rate)
+    return F.dropout(x, rate) if x.is_contiguous() else x * F.dropout(_ones(x), rate)
+
+
+def _ones(x: Tensor) -> Tensor:
+    """As x, in the order of its dimensions: so random numbers do not depend on how x lies in memory, as in torch.nn."""
+    return torch.ones_like(x, memory_format=torch.contiguous_format)
+
+
+def between(x: Tensor, rate: float, training: bool, variational: bool, packed: PackedSequence | None) -> Tensor:
+    """Dropout of what one layer gives to the next: `inputs`, but of a PackedSequence for its steps alone, as torch.nn draws."""
+    if packed is None or variational or not rate or not training:
+        return inputs(x, rate, training, variational)
+    kept = F.dropout(x.new_ones(len(packed.data), x.shape[-1]), rate)
+    return x * pad_packed_sequence(packed._replace(data=kept))[0]
 
 
 def options(
@@ -45,7 +59,7 @@ def options(
     """
     found: Options = {}
     if recurrent and training:
-        found["mask"] = [(F.dropout(torch.ones_like(direction[0]), recurrent),) for direction in states]
+        found["mask"] = [(F.dropout(_ones(direction[0]), recurrent),) for direction in states]
     if rates and not training:
         found["zone_share"] = [rates for _ in states]
     elif rates:

@@ -153,8 +153,10 @@ def check_x(name: str, x: Any, size: int, batch_first: bool, like: Tensor) -> No
 
 
 def can_be_asked(x: Tensor) -> bool:
-    """Whether the numbers in x can be looked at, and cheaply: not where it stands for others (compiled, fake, under vmap)."""
+    """Whether the numbers in x can be looked at, and cheaply: not where it stands for others (traced, fake, under vmap)."""
     if type(x) not in (Tensor, torch.nn.Parameter) or x.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    if torch._C._len_torch_dispatch_stack() > 0:  # make_fx, a counter of operations: to them a question is an operation
         return False
     return not torch._C._functorch.is_functorch_wrapped_tensor(x)
 

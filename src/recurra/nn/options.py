@@ -81,7 +81,8 @@ def check_options(layer: Any) -> None:
     whole("checkpoint_every", layer.checkpoint_every, least=0)
     _check_heads(layer)
     for name in RATES:
-        check_rate(name, getattr(layer, name))
+        if name != "dropout" or layer.dropout != 1:  # torch.nn takes 1, which lets nothing through to the layer above
+            check_rate(name, getattr(layer, name))
     for name in ("recurrent_dropout", "weight_dropout"):
         if getattr(layer, name) and not layer.facts.h_gates:
             raise ConfigError(

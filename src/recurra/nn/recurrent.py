@@ -8,6 +8,7 @@
 Weights have torch.nn's names and gate order: weight_ih_l0, weight_hh_l0_reverse, ...
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -198,6 +199,20 @@ class Recurrent(nn.Module):
             plain = self._run_fast(x, state, embedding)
             if plain is not None:
                 return plain
+        if isinstance(x, torch.fx.Proxy):
+            options = {"embedding": embedding, "lengths": lengths, "resets": resets, **given}
+            options |= {"return_states": return_states or None, "return_gates": return_gates or None}
+            return self._as_node(x, state, {name: value for name, value in options.items() if value is not None})
+        if not torch.jit.is_tracing():
+            return self._run(x, state, embedding, lengths, resets, return_states, return_gates, given)
+        with warnings.catch_warnings():  # of questions about sizes, of which a trace holds only the answer
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            return self._run(x, state, embedding, lengths, resets, return_states, return_gates, given)
+
+    def _run(
+        self, x: Any, state: Any, embedding, lengths, resets, return_states: bool, return_gates: bool, given: dict
+    ):
+        """What `forward` returns, by the general path."""
         stack, read = self.stack(), self._read(x, embedding, lengths, resets, given)
         states = self._states_before(state, read)
         self._check_trace(return_gates)
@@ -205,7 +220,7 @@ class Recurrent(nn.Module):
         y = drop.inputs(y, self.input_dropout, self.training, self.variational)
         for layer in range(self.num_layers):
             if layer:
-                y = drop.inputs(y, self.dropout, self.training, self.variational)
+                y = drop.between(y, self.dropout, self.training, self.variational, read.packed)
             call = self._call(stack, layer, y, states[layer], read, return_states, return_gates, state is None)
             ran = pieces.run(call, self.backend, self.checkpoint_every)
             y = ran.y + y if self.residual and layer else ran.y
@@ -321,8 +336,8 @@ class Recurrent(nn.Module):
     def stack(self) -> Stack:
         """The layers as they are now, for whatever runs them. Raises ShapeError for a weight that was replaced by another
         shape, or whose storage was freed or shrunk."""
-        # What stands for other tensors (compiled, under vmap) has no storage to look at.
-        looks = not (torch.compiler.is_compiling() or is_transformed())
+        # What stands for other tensors (compiled, traced, under vmap) has no storage to look at.
+        looks = not (torch.compiler.is_compiling() or is_transformed() or torch.jit.is_tracing())
         kept = self._fast.stack(self._parameters) if looks else None
         if kept is not None:
             return kept
@@ -347,11 +362,20 @@ class Recurrent(nn.Module):
             check_storage(weight, name)
         return weight
 
+    def _as_node(self, x: torch.fx.Proxy, state: Any, options: dict[str, Any]) -> torch.fx.Proxy:
+        """The layer as one node of torch.fx.symbolic_trace's graph, which by itself takes torch.nn's layers alone for such."""
+        given = (x,) if state is None else (x, state)
+        return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), given, options)
+
     def _run_fast(self, x: Any, state: Any, embedding: Any) -> tuple[Tensor, Any] | None:
         """What `forward` returns, by the fast path; None where an option stands between the layers and their equations, or
         the call is not plain."""
         if self.training and (
-            self.input_dropout or self.dropout or self.output_dropout or self.recurrent_dropout or self.weight_dropout
+            self.input_dropout
+            or (self.dropout and self.num_layers > 1)
+            or self.output_dropout
+            or self.recurrent_dropout
+            or self.weight_dropout
         ):
             return None
         if self.zoneout or self.state_clip or self.residual or self.learn_initial:

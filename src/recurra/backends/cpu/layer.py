@@ -1,5 +1,7 @@
 """The backend: which calls the compiled kernels run, and from a Call to the operator's arguments and back."""
 
+import sys
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,6 +24,8 @@ def why_not(call: Call) -> str | None:
         return f"its kernels are for the CPU, and x is on {x.device.type}"
     if _dtype(x) not in IO:
         return f"it has no kernels for {str(_dtype(x)).removeprefix('torch.')}"
+    if _is_for_onnx():
+        return "torch.onnx knows no operator of Recurra's"
     if is_transformed():
         return "torch.func transforms need the equations"
     if not torch.compiler.is_compiling() and (operator.is_forward_ad() or torch.jit.is_tracing()):
@@ -42,7 +46,9 @@ def run(call: Call) -> Ran:
         len(call.weights) > 1 or 2 * call.embedding.shape[0] > time * batch or "input" in call.cell.given_names
     ):
         call = call.embedded()  # a table of all products would cost more than the products that are read
-    return _ran(call, operator.layer(work(call), call.kept))
+    ran = _ran(call, operator.layer(work(call), call.kept))
+    kind = _result_type(call)
+    return ran if ran.y.dtype is kind else ran._replace(y=ran.y.to(kind), states=_all_to(ran.states, kind))
 
 
 def _dtype(x: Tensor) -> torch.dtype:
@@ -50,6 +56,16 @@ def _dtype(x: Tensor) -> torch.dtype:
     if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
         return torch.get_autocast_dtype("cpu")
     return x.dtype
+
+
+def _result_type(call: Call) -> torch.dtype:
+    """The type of y and of the states after the last step: under autocast PyTorch's GRU alone keeps that of its state."""
+    x = call.x if call.embedding is None else call.embedding
+    return x.dtype if call.cell.pytorch == "gru" else _dtype(x)
+
+
+def _all_to(states: list[tuple[Tensor, ...]], kind: torch.dtype) -> list[tuple[Tensor, ...]]:
+    return [tuple(part.to(kind) for part in direction) for direction in states]
 
 
 def _trains(call: Call) -> bool:
@@ -65,6 +81,13 @@ def _constant(function):
     compiler is found. It is torch.compiler.assume_constant_result without that one's import of torch._dynamo: a second."""
     function._dynamo_marked_constant = True
     return function
+
+
+@_constant
+def _is_for_onnx() -> bool:
+    """Whether torch.onnx.export runs the layer, by its path over torch.export; the other one traces."""
+    flags = sys.modules.get("torch.onnx._internal.exporter._flags")
+    return flags is not None and flags._is_onnx_exporting
 
 
 @_constant

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.utils.flop_counter import flop_registry
 
 from recurra.backends import options
 from recurra.backends.call import Call, Operands, Weights
@@ -61,6 +62,12 @@ def _is_plain(tensors: list[Tensor | None]) -> bool:
     return torch._C._len_torch_dispatch_stack() == 0 and all(t is None or type(t) in _PLAIN for t in tensors)
 
 
+def _is_batched(gradient: Tensor | None) -> bool:
+    if gradient is None:
+        return False
+    return torch._C._functorch.is_legacy_batchedtensor(gradient) or torch._C._functorch.is_batchedtensor(gradient)
+
+
 def is_forward_ad() -> bool:
     """Whether forward-mode derivatives are being taken."""
     return forward_ad._current_level >= 0
@@ -84,7 +91,8 @@ class _Layer(torch.autograd.Function):
     def backward(ctx, *gradients: Tensor | None):
         *saved, keep = ctx.saved_tensors
         wanted = ctx.needs_input_grad[2:]
-        if torch.is_grad_enabled():  # create_graph=True: the gradient itself is to be differentiated
+        # create_graph=True: the gradient itself is to be differentiated. Or is_grads_batched=True: there are many.
+        if torch.is_grad_enabled() or any(map(_is_batched, gradients)):
             return None, None, *_by_equations(ctx.work.like(saved), gradients, wanted)
         now, packed, form = seen(saved, ctx.base, anew=True), ctx.packed, ctx.work.operands
         if packed is not None and now == ctx.seen:
@@ -174,15 +182,17 @@ def from_arguments(
 
 
 def _by_equations(work: Work, gradients, wanted: list[bool]) -> list[Tensor | None]:
-    """The operands' gradients as the equations give them, with a graph of their own."""
+    """The operands' gradients as the equations give them, with a graph of their own where one is wanted."""
     from recurra.backends import equations
 
-    # Views: where one input was computed from another, its gradient must not flow on into the other here.
-    seen = [None if t is None else t.view_as(t) for t in work.operands.flat()]
-    ran = equations.run(_as_call(work, work.operands.like(seen)))
-    made = [ran.y, *(s for direction in ran.states for s in direction)]
-    made += [s for direction in ran.kept_states for s in direction.values()]
-    pairs = [(r.to(g.dtype), g) for r, g in zip(made, gradients, strict=True) if g is not None]
+    create = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Views: where one input was computed from another, its gradient must not flow on into the other here.
+        seen = [None if t is None else t.view_as(t) for t in work.operands.flat()]
+        ran = equations.run(_as_call(work, work.operands.like(seen)))
+        made = [ran.y, *(s for direction in ran.states for s in direction)]
+        made += [s for direction in ran.kept_states for s in direction.values()]
+        pairs = [(r.to(g.dtype), g) for r, g in zip(made, gradients, strict=True) if g is not None]
     inputs = [t for t, want in zip(seen, wanted, strict=True) if want]
     if not pairs or not inputs:
         return [None] * len(seen)
@@ -191,7 +201,7 @@ def _by_equations(work: Work, gradients, wanted: list[bool]) -> list[Tensor | No
             [r for r, _ in pairs],
             inputs,
             [g for _, g in pairs],
-            create_graph=True,
+            create_graph=create,
             allow_unused=True,
             materialize_grads=True,
         )
@@ -282,6 +292,19 @@ def _op_backward_fake(*given) -> list[Tensor]:
     return [first.new_empty(first.shape), *(t.new_empty(t.shape) for t in rest if t is not None)]
 
 
+def _flops(*given, out_val=None) -> int:
+    """Operations of the matrix products, two a multiplication and addition, as FlopCounterMode counts: what a cell's step does
+    unit by unit does not count, and a table of products was counted where it was made."""
+    work = from_arguments(*given[:_COUNT])
+    time, batch = (work.operands.x if work.tokens is None else work.tokens).shape[:2]
+    matrices = [w for one in work.operands.weights for w in (one.w_x, one.w_h, one.w_r) if w is not None]
+    return 2 * time * batch * sum(w.numel() for w in matrices)
+
+
+def _flops_backward(*given, out_val=None) -> int:
+    return 2 * _flops(*given)  # each product has two on the way back
+
+
 def _op_twice(ctx, *gradients):
     raise BackendError(
         "a compiled layer cannot be differentiated twice. Run it outside torch.compile, or with backend='equations'"
@@ -305,6 +328,7 @@ def _register() -> None:
     torch.library.register_fake("recurra::layer_backward", _op_backward_fake, lib=operators)
     torch.library.register_autograd("recurra::layer", _op_gradient, setup_context=_op_setup, lib=operators)
     torch.library.register_autograd("recurra::layer_backward", _op_twice, lib=operators)
+    flop_registry.update({torch.ops.recurra.layer: _flops, torch.ops.recurra.layer_backward: _flops_backward})
 
 
 _register()

@@ -275,7 +275,7 @@ class _Record:
         for part, shape, size in zip(parts, room.shapes, room.bytes, strict=True):
             if type(part) is not Tensor or part.dtype is not dtype or not part.is_cpu or part.is_neg():
                 return None
-            if part.shape != shape or not part.is_contiguous():
+            if part.layout is not torch.strided or part.is_nested or part.shape != shape or not part.is_contiguous():
                 return None
             if (part.untyped_storage().nbytes() != size or part.storage_offset()) and not door.is_whole(part):
                 return None
