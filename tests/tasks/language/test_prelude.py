@@ -33,6 +33,12 @@ def test_a_prelude_is_a_passage_up_to_a_lines_end(run, tmp_path):
     assert recurra.load(tmp_path / "saved").prelude == writing.open(tmp_path / "saved").prelude == run.prelude
 
 
+def test_it_ends_with_an_empty_line_where_there_is_one(tmp_path):
+    text = "".join(f"a line {k}\n" + "\n" * (k % 10 == 9) for k in range(500))
+    corpus = build_corpus(text_document(text), tmp_path)
+    assert corpus.vocabulary.decode(estimator.prelude(corpus)).endswith("9\n\n")
+
+
 def test_a_text_of_one_line_has_none(tmp_path):
     assert estimator.prelude(build_corpus(text_document("ab" * 500), tmp_path)) == ()
 

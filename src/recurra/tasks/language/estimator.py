@@ -136,14 +136,16 @@ def _power(device: torch.device) -> float:
 
 
 def prelude(corpus: Corpus) -> tuple[int, ...]:
-    """Where writing begins (see `Text.prelude`): the middle of the training text, up to the end of a line; of a list, its first
-    item and the end of it."""
+    """Where writing begins (see `Text.prelude`): the middle of the training text, up to an empty line, or else to the end of a
+    line; of a list, its first item and the end of it."""
     ids, vocabulary = corpus.train, corpus.vocabulary
     if corpus.items:
         first = np.flatnonzero(ids[: 100 * PRELUDE] == vocabulary.eod)
         return tuple(ids[: first[0] + 1].tolist()) if len(first) else ()
     middle = len(ids) // 2
-    ends = np.flatnonzero(line_ends(vocabulary)[ids[middle : middle + 10 * PRELUDE]])
+    part = line_ends(vocabulary)[ids[middle : middle + 10 * PRELUDE]]
+    # After an empty line begins a paragraph, a speech, a heading: what prompts begin with.
+    ends = np.concatenate([np.flatnonzero(part[1:] & part[:-1]) + 1, np.flatnonzero(part)])
     if not len(ends):
         return ()  # a text of one line: nothing of it begins anew
     end = middle + int(ends[0]) + 1
