@@ -144,7 +144,8 @@ def _then_accelerate(make: Callable, kind: type) -> Callable:
 
     def init(self, *args, **kwargs):
         make(self, *args, **kwargs)
-        if type(self) is kind:  # a subclass is not finished yet
+        # A subclass is not finished yet; those without numbers are made by accelerate itself.
+        if type(self) is kind and not self.weight_ih_l0.is_meta:
             recurra.accelerate(self)
 
     return init
