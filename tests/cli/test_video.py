@@ -152,7 +152,7 @@ def test_data_that_has_moved(recurra, tmp_path):
         ("clips --to next.gif", 2, "without --model, DATA is learned from; drop --to"),
         ("clips --model run --epochs 3", 2, "--model uses a run as it was fitted; drop --epochs"),
         ("clips --model run", 1, "there is no run 'run'"),
-        ("--resume run --epochs 3", 2, "--resume continues the run as it is; drop --epochs"),
+        ("--resume run --epochs 3", 1, "there is no run 'run'"),
         ("clips --resume run --labels a.csv", 2, "--resume continues the run as it is; drop DATA, --labels"),
         ("clips --data clips", 2, "without --model, DATA is learned from; drop --data"),
         ("clips --kernel-size 2", 2, "--kernel-size is 2; expected an odd number"),

@@ -14,6 +14,12 @@ def put(folder, name, text):
     return path
 
 
+def without_reading(said: str) -> str:
+    """What a command said, without its first line, which names what it reads."""
+    first, _, rest = said.partition("\n")
+    return rest if first.startswith("reading ") else said
+
+
 def piped(monkeypatch, content):
     """Standard input as a terminal with strict UTF-8 gives it."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8", "strict"))

@@ -71,9 +71,9 @@ def command(text, cells, parameters, preset, out, quiet, as_json, file, **values
     for name, flag in {"cell": "--cells", "hidden_size": "--parameters"}.items():
         if name in values:
             raise click.UsageError(f"--config has {name}, which is chosen here by {flag}; drop it from the file")
-    if "minutes" in values and "epochs" in values:
+    if values.get("minutes") and values.get("epochs"):
         raise click.UsageError("--minutes and --epochs both say how long to train; drop one")
-    if not {"minutes", "epochs"} & set(values):
+    if not (values.get("minutes") or values.get("epochs")):
         values["minutes"] = 2.0
     preset = preset or "compare"
     parts = settings(preset, **values)
