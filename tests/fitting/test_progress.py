@@ -44,13 +44,14 @@ def test_going_on_and_several_processes_are_said():
     [
         ({"minutes": 1.0, "steps": None}, "training for 1 minute: "),
         ({"minutes": 0.1, "steps": None}, "training for 6 seconds: "),
+        ({"minutes": 2.0, "steps": None, "step": 9, "seconds": 75.0}, "resumed at step 9, after 1:15 of 2 minutes: "),
         (
             {"first": 60, "longer": {"epochs": 2, "more_minutes": None}},
-            "training longer, for 40 steps: another cycle",
+            "training a finished run longer: another cycle",
         ),
         (
             {"minutes": 5.0, "steps": None, "longer": {"epochs": 0, "more_minutes": 5.0}},
-            "training longer, for 5 minutes: ",
+            "training a finished run longer: another cycle",
         ),
     ],
 )
@@ -124,3 +125,12 @@ def test_on_a_terminal_an_error_gives_the_cursor_back(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0:00"), (75, "1:15"), (59.6, "1:00"), (3675, "1:01:15")])
 def test_durations_are_a_clock(seconds, words):
     assert progress.duration(seconds) == words
+
+
+def test_a_finished_run_says_how_to_train_it_longer():
+    stream = io.StringIO()
+    tell(progress.display(stream), start(step=100), END | {"reason": "finished"})
+    assert stream.getvalue().splitlines()[-1].startswith("this run is finished; --epochs or --more-minutes")
+    stream = io.StringIO()
+    tell(progress.display(stream), start(step=50), evaluate(100, 1.25), END | {"reason": "finished"})
+    assert stream.getvalue().splitlines()[-1].startswith("finished after 1:01:15")

@@ -103,17 +103,18 @@ class _Lines:
     def __init__(self):
         self.about: Event = {}
         self._began: float | None = None
-        self._explained = False
+        self._explained, self._fresh = False, False
 
     def of(self, event: Event) -> Iterator[str]:
         self.about.update(event)
         about, kind, step = self.about, event["event"], event.get("step")
         if kind == "start":
-            self._began = event["seconds"]
+            self._began, self._fresh = event["seconds"], event["resumed"]
             yield from _started(event)
         if kind == "progress" and self._began is not None and event["seconds"] - self._began >= _PACE:
             self._began = None
             yield from _pace(event, about)
+        self._fresh = self._fresh and kind in ("start", "end")
         if kind == "evaluate":
             parts = [f"epoch {_number(event['epoch'])}", _measures(event), _training(event)]
             yield "  ".join([*parts, _speed(about), *["best"] * event["better"]])
@@ -125,7 +126,9 @@ class _Lines:
                 f"step {event['fell_at']:,}: the loss became infinite or NaN; back to step {step:,}"
                 f" with {event['scale']:g} of the learning rate"
             )
-        if kind == "end":
+        if kind == "end" and self._fresh:
+            yield "this run is finished; --epochs or --more-minutes, for Python epochs= or more_minutes=, trains it longer"
+        elif kind == "end":
             yield _ended(event, about)
 
 
@@ -137,11 +140,11 @@ def _started(event: Event) -> Iterator[str]:
     length = _counted(event["steps"] - event["first"], "step") if event["steps"] else _long(60 * minutes)
     if event["longer"]:
         yield (
-            f"training longer, for {length}: another cycle that begins at half the learning rate of the last one; it is not"
-            " what one longer run would have given"
+            "training a finished run longer: another cycle, from half the learning rate of the last one on; it is not what one"
+            " longer run would have given"
         )
-        length = "this"
-    verb = f"resumed at step {event['step']:,} of" if resumed else "training for"
+    so_far = "" if event["steps"] else f", after {duration(event['seconds'])}"
+    verb = f"resumed at step {event['step']:,}{so_far} of" if resumed else "training for"
     yield f"{verb} {length}: {event['parameters']:,} parameters on {where}"
 
 
