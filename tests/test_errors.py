@@ -128,17 +128,20 @@ def test_every_setting_that_a_message_marks_is_an_option():
 OTHERS = {
     ("cellfacts.py", "cell"),
     ("frames.py", "init"),
+    ("classifier.py", "validation_data"),
+    ("evaluation.py", "text"),
+    ("forecaster.py", "validation_data"),
     ("launch.py", "epochs"),
     ("launch.py", "minutes"),
     ("texts.py", "text"),
     ("manifest.py", "text"),
-    ("measure.py", "text"),
     ("metrics.py", "quantiles"),
     ("moving.py", "speed"),
     ("api.py", "text"),
     ("check.py", "output"),
     ("classifier.py", "labels"),
     ("labels.py", "labels"),
+    ("look.py", "unit"),
 }
 
 

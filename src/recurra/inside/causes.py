@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from recurra.errors import ConfigError, setting
+from recurra.errors import ConfigError
 from recurra.generation.session import evaluating
 from recurra.inside.reading import embedded, encode, recurrent
 from recurra.tasks.language.model import LanguageModel
@@ -40,11 +40,9 @@ def influence(model: LanguageModel, text: str, at: int, *, reach: int = REACH) -
     """
     ids = encode(model, text)
     if not 1 <= at < len(ids):
-        raise ConfigError(
-            f"{setting('at')} is {at}; expected 1 to {len(ids) - 1}: the first token follows from nothing"
-        )
+        raise ConfigError(f"`at` is {at}; expected 1 to {len(ids) - 1}: the first token follows from nothing")
     if reach < 1:
-        raise ConfigError(f"{setting('reach')} is {reach}; expected at least 1")
+        raise ConfigError(f"`reach` is {reach}; expected at least 1")
     context = model.config.context
     first = max(0, at - (min(reach, context) if context else reach))
     layers = recurrent(model)

@@ -35,9 +35,7 @@ def wires(
     check_layer(reading.units, layer)
     last = min(len(reading.losses), model.config.context or len(reading.losses))
     if not 0 <= first < last or (count is not None and count < 1):
-        raise ConfigError(
-            f"{setting('first')} is {first} and {setting('count')} {count}; expected steps from 0 to {last - 1}"
-        )
+        raise ConfigError(f"`first` is {first} and `count` {count}; expected steps from 0 to {last - 1}")
     steps = slice(first, last if count is None else min(last, first + count))
     weights = layers.stack().weights[layer][0]
     weights = weights.like([None if w is None else w.detach().double().cpu() for w in weights.flat()])
@@ -115,9 +113,9 @@ def nudge(
             f"this model reads {setting('context', model.config.context)} tokens anew at each step: it carries no state"
         )
     if not 0 <= at < len(reading.losses):
-        raise ConfigError(f"{setting('at')} is {at}; expected 0 to {len(reading.losses) - 1}, the steps of the text")
+        raise ConfigError(f"`at` is {at}; expected 0 to {len(reading.losses) - 1}, the steps of the text")
     if not np.isfinite(value):
-        raise ConfigError(f"{setting('value')} is {value!r}; expected a number")
+        raise ConfigError(f"`value` is {value!r}; expected a number")
     states = [{name: kept.copy() for name, kept in one.items()} for one in reading.states]
     states[layer][state][at, unit] = value
     ids, layers = encode(model, reading.text), recurrent(model)
