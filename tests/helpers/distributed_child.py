@@ -100,7 +100,9 @@ def translation():
 
     random = np.random.default_rng(0)
     words = ["".join(random.choice(list("abcd"), random.integers(2, 9))) for _ in range(100)]
-    return Translator(**SMALL, embedding_size=8, unit="character"), ([(word, word[::-1]) for word in words],)
+    return Translator(**SMALL, embedding_size=8, unit="character", token_dropout=0.0), (
+        [(word, word[::-1]) for word in words],
+    )
 
 
 def speech():
@@ -109,7 +111,7 @@ def speech():
     from recurra.tasks.speech import Transcriber
     from recurra.tasks.speech.transcriber import Recordings
 
-    plain = {"gain": 0.0, "time_masks": 0, "band_masks": 0, "noise": None, "join": 1}
+    plain = {"gain": 0.0, "low_pass": 0.0, "time_masks": 0, "band_masks": 0, "noise": None, "join": 1}
     return Transcriber(**SETTINGS | SMALL | plain), (Recordings(words(100, seed=0), RATE),)
 
 
@@ -147,10 +149,14 @@ def endless(folder) -> None:
 
 
 def task(name, folder, stop_at) -> None:
-    """Fit in a new folder, or resume the run that it holds. stop_at: stop at this call of `stop`; -1: never."""
+    """Fit in a new folder, or resume the run that it holds. stop_at: stop after this step; -1: never."""
     model, data = TASKS[name]()
-    count = iter(range(1000))
-    how = {"quiet": True, "stop": lambda: next(count) == int(stop_at)}
+    steps = [0]  # as the first process hears of them: what it asks for, all do
+    how = {
+        "quiet": True,
+        "listeners": [lambda event: steps.append(event.get("step", 0))],
+        "stop": lambda: 0 <= int(stop_at) <= steps[-1],
+    }
     if Path(folder).exists():
         type(model).resume(folder, *data, **how)
     else:

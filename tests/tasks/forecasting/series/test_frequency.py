@@ -31,7 +31,7 @@ def test_other_names_and_offsets_of_pandas():
     for offset in (pd.offsets.BusinessHour(), pd.offsets.CustomBusinessDay(holidays=["2024-01-01"])):
         with pytest.raises(ConfigError, match="has no name that a run could keep its days by; take B, or a week"):
             frequency.parse(offset)
-    for wrong in ("-1D", "0D", "W-XXX", "M-"):
+    for wrong in ("-1D", "0D", "W-XXX", "M-", None, "", float("nan")):
         with pytest.raises(ConfigError, match="`freq` is "):
             frequency.parse(wrong)
 

@@ -258,7 +258,10 @@ def week(text: str) -> Frequency | None:
 def _of_offset(offset: Any) -> Frequency:
     """A frequency from an offset, or a duration, of pandas."""
     try:
-        offset = _offset(offset)
+        found = _offset(offset)
+        if found is None:  # pandas' answer to "", to None and to NaT
+            raise ValueError("no step")
+        offset = found
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"{setting('freq')} is {offset!r}; expected a name, a whole number, or an offset of pandas"
