@@ -33,7 +33,7 @@ def test_a_training_whose_output_nobody_reads_is_whole(tmp_path):
     (tmp_path / "t.txt").write_text(TEXT)
     command = [sys.executable, "-m", "recurra", "train", "t.txt", "-o", "run", "--preset", "tiny", "--epochs", "2"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        assert process.stdout.readline().startswith(b"training for")
+        assert process.stdout.readline().startswith(b"reading t.txt")
         process.stdout.close()
         assert process.wait() == 141  # the name of the folder could not be printed
     assert '"reason": "finished"' in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1]

@@ -34,7 +34,7 @@ from recurra.fitting import folders, listeners
 from recurra.training import Interrupted
 
 KINDS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES, "short": -1, "kill": -2}
-TIMES = ("seconds", "tokens_per_second", "left")
+TIMES = ("seconds", "tokens_per_second", "left", "learning")
 SETTINGS = {"epochs": 2, "save_every": 1e-9, "seed": 1}
 
 
@@ -132,7 +132,8 @@ def digest(out: Path) -> str:
     total = hashlib.sha256()
     for name, schema in (("state.safetensors", "state/1"), ("model.safetensors", "model/1")):
         tensors, about = tensorfiles.read(out / name, schema)
-        about.get("progress", {}).pop("seconds", None)
+        for time in ("seconds", "aside"):
+            about.get("progress", {}).pop(time, None)
         total.update(json.dumps(about, sort_keys=True).encode())
         for key in sorted(tensors):
             total.update(key.encode() + tensors[key].contiguous().view(-1).view(torch.uint8).numpy().tobytes())

@@ -391,7 +391,7 @@ NO_EFFECT = {
     ),
     "wide projection": ({"proj_size": 4}, "proj_size=4 must be smaller than hidden_size=4"),
     "init": ({"init": "ortogonal"}, "init is 'ortogonal'; did you mean `orthogonal`"),
-    "size": ({"hidden_size": 0}, "`hidden_size` is 0; expected a whole number, 1 or more"),
+    "size": ({"hidden_size": 0}, "`hidden_size` is 0; expected a whole number, 1 to 134,217,728"),
     "type": ({"hidden_size": 2.5}, "`hidden_size` is 2.5; expected a whole number"),
 }
 

@@ -160,7 +160,7 @@ def test_it_resumes_to_the_same_bits(tmp_path):
         text=TEXT,
         out=tmp_path / "cut",
         listeners=[lambda event: steps.append(event.get("step"))],
-        stop=lambda: steps[-1] >= 5,
+        stop=lambda: bool(steps) and steps[-1] >= 5,
         **TINY,
     )
     cut = language.resume(tmp_path / "cut", quiet=True)

@@ -282,7 +282,7 @@ def test_a_clone_and_a_search_over_parameters():
 def test_it_works_without_scikit_learn():
     code = "import sys; sys.modules['sklearn'] = None; from recurra.tasks.forecasting import Forecaster as F"
     code += "; F(preset='tiny').set_params(lr=1); print(F().get_params()['horizon'])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "24\n"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "None\n"
 
 
 def test_a_second_fit_starts_afresh(tmp_path):
