@@ -137,7 +137,12 @@ def digest(out: Path) -> str:
         total.update(json.dumps(about, sort_keys=True).encode())
         for key in sorted(tensors):
             total.update(key.encode() + tensors[key].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    rows = [{k: v for k, v in row.items() if k not in TIMES} for row in listeners.read_metrics(out)]
+    # A sample that a stop cut short has no text, and decides nothing.
+    rows = [
+        {k: v for k, v in row.items() if k not in TIMES}
+        for row in listeners.read_metrics(out)
+        if row["event"] != "sample"
+    ]
     total.update(json.dumps(rows).encode())
     left = sorted(name for name in os.listdir(out) if name.startswith("."))
     assert not left, f"left behind: {left}"
