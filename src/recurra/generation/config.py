@@ -49,7 +49,7 @@ class GenerationConfig:
     keep_prompt: bool = True
     """Whether the text begins with the prompt."""
     stop_at_document_end: bool = False
-    """Whether to stop where the model ends the document; otherwise it goes on with the next one. A model of items stops."""
+    """Whether to stop where the model ends the document; otherwise it starts the next one. A model of items stops."""
     start: Literal["warm", "zero"] = "warm"
     """Where writing begins: warm = as if it went on from a place of the training text, some hundred characters that the run
     keeps, which are not part of the result; zero = from a zero state, where first characters are poorer."""
