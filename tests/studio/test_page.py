@@ -443,6 +443,7 @@ def test_a_first_visitor_reads_a_text_at_once_and_its_own_text_trains(chromium, 
         wait_for_text(page, "#writeStatus", "characters in")
         assert [run["cell"] for run in browser.ask(address, "runs")["runs"]] == ["lstm"]
         page.click(".views a[href='#compare']")
+        page.wait_for_selector("[id='Delete-packaged.manual-lstm']")  # the view changes after the click
         assert page.locator("#runsTable tbody tr").count() == 4
         assert page.is_disabled("[id='Delete-packaged.manual-lstm']")
         assert page.evaluate("window.seen.shift") < 0.02
