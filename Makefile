@@ -23,6 +23,7 @@ coverage: .venv/ready
 lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python tools/plain_words.py
 
 format: .venv/ready
 	@$(BIN)/ruff check --fix .

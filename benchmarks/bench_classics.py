@@ -3,7 +3,7 @@
     python benchmarks/bench_classics.py                        every row: many hours on two cores
     python benchmarks/bench_classics.py ptb-words              some rows; --list names them
     python benchmarks/bench_classics.py "war-and-peace lstm 1x128" --epochs 4
-    python benchmarks/bench_classics.py ptb-words --runs runs  kept: the same command goes on after a stop
+    python benchmarks/bench_classics.py ptb-words --runs runs  kept: the same command resumes after a stop
 
 Each model is trained on the training part, its best epoch is picked on the validation part, and the test part is read
 once, with the state carried. Texts are read from RECURRA_DATA (default ../shared/data). War and Peace is split
@@ -92,7 +92,7 @@ def _units(cell: str, units: int, layers: int) -> int:
 
 
 def measure(texts: dict[str, str], settings: dict, out: Path) -> tuple[dict, int, float, float]:
-    """Train in a folder, or go on there, then read the test part once: its measures, the parameters, epochs and minutes."""
+    """Train in a folder, or resume there, then read the test part once: its measures, the parameters, epochs and minutes."""
     both = texts["train"] + texts["valid"]
     share = len(texts["valid"]) / len(both)
     if settings.get("unit") == "token":  # the parts are parted by tokens there
@@ -114,7 +114,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help="rows by name or by the start of it; default all")
     parser.add_argument("--list", action="store_true", help="name the rows, and stop")
     parser.add_argument("--epochs", type=int, help="passes over the training part, in place of each row's own")
-    parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and go on with those that are there")
+    parser.add_argument("--runs", type=Path, help="keep the runs in this folder, and resume those that are there")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     chosen = {name: row for name, row in rows().items() if not options.rows or name.startswith(tuple(options.rows))}

@@ -159,7 +159,7 @@ def picture(model: SequenceClassifier, texts: list[str], labels: list[str], path
     figure = Figure(figsize=(11, 0.42 * len(texts) + 0.5), dpi=110)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 110), ylim=(-len(texts), 0.6))
     axes.axis("off")
-    axes.text(1, 0, "written by → said to be, and how surely; the darker a word, the more it counted", fontsize=9)
+    axes.text(1, 0, "written by → recognised as, and how surely; the darker a word, the more it counted", fontsize=9)
     for row, (words, weights) in enumerate(zip(model.tokens(texts), model.step_weights(texts), strict=True), 1):
         y = -row + 0.15
         axes.text(1, y, f"{labels[row - 1]} → {found[row - 1]} {sure[row - 1]:.0%}", fontsize=9, family="monospace")

@@ -279,10 +279,10 @@ def command(report: Report, folder: str) -> None:
     first, processor_time, memory = [], [], []
     for _ in range(5):
         # From a small process: what a process takes counts what its parent had when it was forked.
-        said = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", STARTED, *words], capture_output=True, text=True, check=True
         ).stdout
-        seconds, used, kilobytes = map(float, said.split())
+        seconds, used, kilobytes = map(float, printed.split())
         first.append(seconds)
         processor_time.append(used)
         memory.append(kilobytes / 1024)

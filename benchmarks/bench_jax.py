@@ -3,7 +3,7 @@
     python benchmarks/bench_jax.py            about ten minutes on two cores; needs `pip install 'recurra[bench]'`
     python benchmarks/bench_jax.py --quick
 
-Both sides in one process, in turns, with a rest between them, because threads of either go on spinning for a moment. XLA
+Both sides in one process, in turns, with a rest between them, because threads of either keep spinning for a moment. XLA
 takes its number of threads from the cores that the process may use when it starts; so each number of threads is a
 process of its own, bound to as many cores. Compile times are JAX's, for the training step, and are not in the ratios.
 """

@@ -4,7 +4,7 @@
     python benchmarks/bench_memory.py --markdown results/memory.md   also as a page
 
 Every cell has the same units, layers, batches, learning rate and number of steps; nothing is tuned for one of them. There are
-no published figures for these sizes; what is known of the problems is said in docs/guide/memory.md.
+no published figures for these sizes; docs/guide/memory.md has what is known of the problems.
 """
 
 import sys
@@ -42,7 +42,7 @@ def main() -> int:
         steps=options.steps,
         hidden_size=options.units,
         seed=options.seed,
-        tell=lambda row: print(row, flush=True),
+        report=lambda row: print(row, flush=True),
     )
     minutes = (time.monotonic() - began) / 60
     draw(rows, options.picture)

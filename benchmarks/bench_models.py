@@ -50,7 +50,7 @@ def forecaster(quick: bool) -> list[Case]:
 
     def fit(model) -> np.ndarray:
         torch.manual_seed(0)
-        forecast = NeuralForecast([copy.deepcopy(model)], freq="ME")  # a fit goes on from where the last one ended
+        forecast = NeuralForecast([copy.deepcopy(model)], freq="ME")  # a fit continues from where the last one ended
         forecast.fit(AirPassengersPanel)
         return forecast.predict()[type(model).__name__].to_numpy()
 
@@ -89,9 +89,9 @@ def tagger(quick: bool) -> list[Case]:
         return made
 
     def predict(model) -> np.ndarray:
-        told = sentences()
-        model.eval().predict(told, label_name="told", mini_batch_size=32)
-        return np.array([token.get_label("told").score for sentence in told for token in sentence])
+        labelled = sentences()
+        model.eval().predict(labelled, label_name="label", mini_batch_size=32)
+        return np.array([token.get_label("label").score for sentence in labelled for token in sentence])
 
     def learn(model) -> np.ndarray:
         torch.manual_seed(0)  # its dropout

@@ -1,6 +1,6 @@
 """One layer against oneDNN's primitives themselves: LSTM, linear-before-reset GRU and RNN, training step and forward.
 
-    pip install onednn-devel-cpu-gomp           oneDNN 3.2 with OpenMP: the newest on PyPI that shares PyTorch's threads
+    pip install onednn-devel-cpu-gomp           oneDNN 3.2 with OpenMP: the newest on PyPI with PyTorch's threads
     python benchmarks/bench_onednn.py           about eight minutes on two cores
 
 PyTorch holds a newer oneDNN, but of its recurrent primitives it gives out the LSTM alone. This calls all three through

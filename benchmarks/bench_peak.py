@@ -81,7 +81,7 @@ def shares(found: ctypes.CDLL, report: Report, threads: int, options) -> None:
             report.row(kind, threads, batch, hidden, *shown)
             reached[batch, hidden] = share[OURS]
         where = min(reached, key=reached.get)
-        words = f"{kind} training, {threads} threads: worst share of the peak {100 * reached[where]:.0f} % at batch {where[0]}"
+        words = f"{kind} training, {threads} threads: at worst {100 * reached[where]:.0f} % of the peak, at batch {where[0]}"
         report.target(f"{words}, hidden {where[1]}, wanted {100 * SHARE:.0f} %", reached[where] >= SHARE)
 
 

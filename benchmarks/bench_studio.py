@@ -1,4 +1,4 @@
-"""The studio under load: many readers of text at once, and the page while a training goes on.
+"""The studio under load: many readers of text at once, and the page while a training runs.
 
 python benchmarks/bench_studio.py                      100 readers for a minute, then 15 s of pages beside a training
 python benchmarks/bench_studio.py --quick              10 readers for 5 s
@@ -43,7 +43,7 @@ def studio(runs: Path):
 
 
 def resident(process: subprocess.Popen) -> float:
-    """Memory of a process, in MiB; 0 where the system does not tell."""
+    """Memory of a process, in MiB; 0 where the system does not report it."""
     try:
         pages = int(Path(f"/proc/{process.pid}/statm").read_text("ascii").split()[1])
     except OSError:

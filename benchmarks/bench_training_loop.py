@@ -4,7 +4,7 @@
 
 Both sides take the same steps of the same batches with the same optimiser, clipping and schedule; the bare side is what
 one writes by hand: no display, no numbers, no checkpoint. One step of each in turns, because other work on the machine
-then slows both alike. Ours writes metrics.jsonl, a row a step (a run of more than 200 steps writes fewer). Saving the
+then slows both alike. Ours writes metrics.jsonl, a row per step (a run of more than 200 steps writes fewer). Saving the
 state happens once a minute: its time is measured apart and added in that proportion. Evaluations and samples are left
 out on both sides.
 """

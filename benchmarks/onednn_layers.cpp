@@ -1,7 +1,7 @@
 // One recurrent layer on oneDNN's own primitives, for bench_onednn.py: zero first states, gates in oneDNN's order.
 //   x [time][batch][inputs]   y [time][batch][hidden]   w_x [inputs][gates][hidden]   w_h [hidden][gates][hidden]
 //   b [gates][hidden]; the linear-before-reset GRU has one row more, the candidate's bias inside the reset.
-// Weights are put into the layouts that oneDNN asks for once, at the start; gradients stay in its layout until asked for.
+// Weights are put into the layouts that oneDNN requires once, at the start; gradients stay in its layout until they are read.
 #include <cstring>
 #include <memory>
 #include <unordered_map>
@@ -42,7 +42,7 @@ struct Layer {
 
 memory::desc desc(memory::dims dims, Tag tag) { return {dims, memory::data_type::f32, tag}; }
 
-// Makes the three primitives from one family's types; `begin` is what stands before the layout of x, s is a state's layout.
+// Makes the three primitives from one family's types; `begin` holds the arguments before the layout of x, s is a state's layout.
 template <class Forward, class Backward, class... Begin>
 void make(Layer& l, const memory::desc& x, const memory::desc& y, const memory::desc& s, const memory::desc* w,
           Begin... begin) {

@@ -72,7 +72,7 @@ def paired(
     A short call is repeated until a sample lasts `sample` seconds, so that the clock and the call's start do not matter; one
     longer than a second counts from the first time. There are as many samples as fit into `seconds`, from `least` to `most`.
     Every second round runs backwards, so that no way always comes after the same other one. `pause`: seconds of rest before
-    each sample, for peers whose threads go on waiting in a busy loop after their work, on cores that the next one needs.
+    each sample, for peers whose threads keep waiting in a busy loop after their work, on cores that the next one needs.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
     repeats, spent = {}, 0.0

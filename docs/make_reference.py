@@ -130,20 +130,20 @@ def operations() -> str:
     for row in sorted(ELEMENTWISE.values(), key=lambda row: row.name):
         arguments = "v" if row.arity == 1 else "a, b"
         words = sorted({row.torch.rpartition(".")[2] or row.name, *row.names.split()})
-        told = ", ".join(f"`{word}`" for word in words)
-        lines.append(f"| `{row.name}({arguments})` | {row.says} | {told} | {COSTS[row.cost]} |")
+        table = ", ".join(f"`{word}`" for word in words)
+        lines.append(f"| `{row.name}({arguments})` | {row.says} | {table} | {COSTS[row.cost]} |")
     lines += ["", "Formulas of these:", "", "| function | gives |", "|---|---|"]
     for name in sorted({*expr.__all__} - {*ELEMENTWISE}):
         function = getattr(expr, name)
-        told = inspect.getdoc(function).splitlines()[0]
+        table = inspect.getdoc(function).splitlines()[0]
         form = f"{name}{inspect.signature(function)}".replace("|", "\\|")
-        lines.append(f"| `{form}` | {told} |")
+        lines.append(f"| `{form}` | {table} |")
     return "\n".join(lines) + "\n"
 
 
 def _kept(keep) -> str:
     units, rows = ([f"`{one.name}`" for one in keep if one.per_unit == per_unit] for per_unit in (True, False))
-    more = f", and {len(rows)} numbers a row" if rows else ""
+    more = f", and {len(rows)} numbers per row" if rows else ""
     return f"{', '.join(units)} of each unit and step{more}"
 
 

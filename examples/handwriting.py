@@ -21,7 +21,7 @@ from recurra.nn.mixture import MixtureDensity
 from recurra.training import Task, TrainingConfig, fit
 
 POINTS = 21  # of a letter
-SCALE = 4.0  # brings the pen's ways to a deviation of about 1
+SCALE = 4.0  # brings the pen's ways to a standard deviation of about 1
 
 
 def letter(kind: int, random: np.random.Generator) -> np.ndarray:

@@ -101,7 +101,7 @@ class Backward {
     return (dir_.zoneout && dir_.zoneout[k]) || (dir_.zone_share && dir_.zone_share[k] != 0);
   }
 
-  // A row past its end holds its state, so what the trace of those steps asks for goes to that state.
+  // A row past its end holds its state, so the gradient of those steps' trace goes to that state.
   void padding_trace(long k, long r, T* to) {
     if (!dir_.dtrace_states || !dir_.dtrace_states[k]) return;
     const long width = z_.width(k);
@@ -379,7 +379,7 @@ class Backward {
     }
   }
 
-  // c += aᵀ b, c's rows shared out over the team, each piece with its own share of the room.
+  // c += aᵀ b, c's rows shared out over the team, each piece with room of its own.
   void team_outer(long a0, long m, long b0, long n, long depth, T* c, long stride, bool packed) {
     const long strips = (m + OUTER_ROWS - 1) / OUTER_ROWS;
     const long pieces = double(m) * n * depth < WORTH_SHARING ? 1 : std::min(strips, team_.size());

@@ -17,7 +17,7 @@ FIELD(long, table_rows)
 FIELD(const int64_t*, lengths)        // [B] or null
 FIELD(const uint8_t*, resets)         // [T][B] or null
 FIELD(const void* const*, given)      // for each of GIVEN: element (t, b, u) at t*s[0] + b*s[1] + u*s[2], s its three strides in
-FIELD(const long*, given_strides)     // [GIVEN][3]; s[2] is 1, or 0 for one number a row
+FIELD(const long*, given_strides)     // [GIVEN][3]; s[2] is 1, or 0 for one number per row
 FIELD(void*, y)                       // element (t, b, d*P + p) at t*y_time + b*y_row + d*P + p; zeros past a row's length
 FIELD(long, y_time)
 FIELD(long, y_row)

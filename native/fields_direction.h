@@ -14,7 +14,7 @@ FIELD(void* const*, last)             // after the last step; written
 FIELD(const void*, mask)              // recurrent dropout [B][P], multiplied onto h before W_h, or null
 FIELD(const uint8_t* const*, zoneout) // for each state [T][B][H] (the first [T][B][P]), 1 keeps the old value; null entries or null
 FIELD(const double*, state_clip)      // for each state the largest size after the step and its projection, 0: any; null: none
-FIELD(const double*, zone_share)      // for each state the share that is kept, where zoneout is null; null: none
+FIELD(const double*, zone_share)      // for each state the fraction that is kept, where zoneout is null; null: none
 // on request; each [T][B][H] (the first state [T][B][P]); past a row's length the state it holds there, gates 0
 FIELD(void* const*, trace_states)     // or null
 FIELD(void* const*, trace_gates)      // for each gate the cell shows, or null

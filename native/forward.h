@@ -268,7 +268,7 @@ class Forward {
     }
   }
 
-  // Zoneout: a unit keeps its old value, or in evaluation the expected share of it.
+  // Zoneout: a unit keeps its old value, or in evaluation the expected fraction of it.
   void zone(long s, long first, long count) {
     for (long k = 0; k < z_.S; ++k) {
       const uint8_t* held = dir_.zoneout ? dir_.zoneout[k] : nullptr;
@@ -288,7 +288,7 @@ class Forward {
     }
   }
 
-  // Write out the step: y, and the traces that were asked for.
+  // Write out the step: y, and the requested traces.
   void give(long s, long first, long count) {
     for (long r = first; r < first + count; ++r) {
       const long t = time(r, s), b = part_.row[r];

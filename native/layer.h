@@ -59,7 +59,7 @@ bool run_all(const Call& call, long threads, long count, Work work) {
   return !shared.failed;
 }
 
-constexpr double WORTH_SHARING = RECURRA_SHARE;  // multiply-adds: below, telling the others takes as long as they save
+constexpr double WORTH_SHARING = RECURRA_SHARE;  // multiply-adds: below, waking the others takes as long as they save
 
 // Jobs for the call's threads, `work(i, team)` for every i < count. Threads left over join the jobs' teams, where one step's
 // product, of so many multiply-adds, is worth sharing.

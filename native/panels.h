@@ -185,7 +185,7 @@ struct Byte {
     Floats most{};
     each<float>(n, [&](auto at) __attribute__((always_inline)) { most = maximum(most, abs(load(v, at))); });
     const float top = largest(most);
-    const bool any = !(top <= 1e-30f);  // below: nothing. NaN goes on to the sums
+    const bool any = !(top <= 1e-30f);  // below: nothing. NaN reaches the sums
     const float by = any ? 127.0f / top : 0.0f;
     uint8_t* to = reinterpret_cast<uint8_t*>(room);
     const float magic = 12582912.0f;  // 1.5 * 2^23: its last bits then hold the number

@@ -2,7 +2,7 @@
 
     recurra.nn        layers: LSTM, GRU, RNN (drop-in for torch.nn) and Recurrent, for any cell
     recurra.cells     the cells, one file each
-    recurra.train     a text file → a language model;  recurra.load  opens one again,  recurra.resume  goes on with it
+    recurra.train     a text file → a language model;  recurra.load  opens one again,  recurra.resume  continues its training
     recurra.card      what a layer costs: parameters, operations, memory
 
 Names are loaded when first used, so that `import recurra` stays quick.

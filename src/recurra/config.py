@@ -248,14 +248,14 @@ def whole(
 
 
 def homes(parts: dict[str, type]) -> dict[str, str]:
-    """Each setting's part, for settings in several classes that share no field's name: {"lr": "training", ...}."""
+    """Each setting's part, for settings in several classes without a common field name: {"lr": "training", ...}."""
     return {option.name: part for part, cls in parts.items() for option in options(cls)}
 
 
 def make_parts(parts: dict[str, type], values: dict[str, Any]) -> dict[str, Any]:
     """Settings objects by part, from values without parts: `make_parts(CONFIGS, {"lr": 1e-3})["training"].lr`.
 
-    ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
+    ConfigError for a setting that no part has (with the nearest), or an invalid value.
     """
     home = homes(parts)
     for name in values:

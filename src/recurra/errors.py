@@ -91,7 +91,7 @@ class TraceError(CellError):
 
 
 class BackendError(RecurraError, RuntimeError):
-    """The backend that was asked for cannot run this layer or this call."""
+    """The requested backend cannot run this layer or this call."""
 
 
 class CompileWarning(RuntimeWarning):
@@ -107,7 +107,7 @@ class VocabularyError(RecurraError, ValueError):
 
 
 class RunError(RecurraError, RuntimeError):
-    """A run's folder is damaged, foreign or cannot be written; or a training run cannot go on."""
+    """A run's folder is damaged, foreign or cannot be written; or a training run cannot continue."""
 
 
 class DivergenceError(RunError):

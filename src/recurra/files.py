@@ -410,7 +410,7 @@ def decoding(path: str | Path, kind: str, error: type[RecurraError] = DataError)
     except RecursionError as cause:
         raise error(f"{path} is damaged, or no {kind}: it is nested too deeply") from cause
     except MemoryError as cause:
-        raise error(f"{path} is damaged, or no {kind}: it asks for more memory than there is") from cause
+        raise error(f"{path} is damaged, or no {kind}: it needs more memory than there is") from cause
     except Exception as cause:
         words = " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())
         raise error(f"{path} is damaged, or no {kind}: {words[:200]}") from cause

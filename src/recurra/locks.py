@@ -28,7 +28,7 @@ except ImportError:  # Windows
 
 LOCK = ".lock"
 PROCESS = "training"
-"""What others are told that this process does; a program that trains for another one says so here."""
+"""What others read about this process; a program that trains for another one sets it."""
 WAIT = 1.0
 """Seconds that `held` tries for: `holder` takes the lock itself for a moment, to see whether it is free."""
 _PAUSE = 0.02  # seconds between tries
@@ -131,7 +131,7 @@ def holder(folder: str | Path) -> Holder | None:
     """Who writes a folder now; None where nobody does, or where that is unknown."""
     try:
         handle = os.open(Path(folder) / LOCK, os.O_RDONLY | _FLAGS)
-    except OSError:  # no such file, as a rule; one that may not be read tells nothing
+    except OSError:  # no such file, as a rule; one that may not be read has no owner to show
         return None
     try:
         return None if take(handle, shared=True) is not False else _read(handle)

@@ -1,7 +1,7 @@
 """Recurra's operators for PyTorch by name: `import recurra` is enough to load a graph that holds `recurra::layer`.
 
 `torch.export.load` and whoever else reads a graph looks an operator up as `torch.ops.recurra.layer`. That name loads the module
-which registers it, when it is asked for; PyTorch itself is not loaded for it, since `import recurra` stays quick.
+which registers it, when it is first used; PyTorch itself is not loaded for it, since `import recurra` stays quick.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """Paths that a user names, and what is in a folder: one rule for every command and task.
 
-    expanded      ~ is the home folder, in a shell that did not say so too: `--out=~/runs/a`, out="~/runs/a"
+    expanded      ~ is the home folder, also where the shell did not expand it: `--out=~/runs/a`, out="~/runs/a"
     walk          the files in a folder and below it: linked folders too, hidden ones left out, and what is left out counted
     printable     a name for people and pictures, where its bytes are no text
     for_libraries a path for libraries that read names as UTF-8 only

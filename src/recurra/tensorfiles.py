@@ -20,7 +20,7 @@ from recurra.paths import for_libraries
 if TYPE_CHECKING:
     from torch import Tensor
 
-_KEY = "recurra"  # the one metadata entry: JSON with whatever is not a tensor
+_KEY = "recurra"  # the one metadata entry: JSON with everything that is not a tensor
 
 
 def write(path: Path, tensors: dict[str, "Tensor"], about: dict[str, Any]) -> None:

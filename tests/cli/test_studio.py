@@ -82,7 +82,7 @@ def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
     assert code == 0
     assert "saving what is being trained ..." in said
     assert (
-        f"{run} is saved; it goes on with Continue in the studio, or: recurra train --resume {tmp_path / run}" in said
+        f"{run} is saved; continue it with Continue in the studio, or: recurra train --resume {tmp_path / run}" in said
     )
     assert "Traceback" not in said
     assert "ERROR" not in said

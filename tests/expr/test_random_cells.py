@@ -16,7 +16,7 @@ from recurra.nn import Recurrent
 
 TOGETHER = 25
 """Cells that are compiled in one call."""
-LIMITS = ("two h.of products", "h.of is asked for 4 vectors")
+LIMITS = ("two h.of products", "h.of is used for 4 vectors")
 
 pytestmark = [
     pytest.mark.slow,

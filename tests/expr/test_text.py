@@ -52,8 +52,8 @@ def test_gradient_and_what_is_kept(show):
     code, out, _ = show("lstm", "--gradient")
     assert code == 0
     assert "δ(x.i + h.i) = δi ⊙ i ⊙ (1 - i)\n" in out
-    assert "Kept for the gradient, 5 numbers a unit and step:\n  i\n  f\n  o\n  g\n  tanh(c')\n" in out
-    assert "  mean(x.i + h.i)  (one number a row)\n" in show("layernorm-lstm", "--gradient")[1]
+    assert "Kept for the gradient, 5 numbers per unit and step:\n  i\n  f\n  o\n  g\n  tanh(c')\n" in out
+    assert "  mean(x.i + h.i)  (one number per row)\n" in show("layernorm-lstm", "--gradient")[1]
 
 
 def test_cpp_is_what_is_compiled(show):

@@ -93,7 +93,7 @@ def test_products_that_share_a_gate():
     with pytest.raises(TraceError, match=r"gate `b` is read from two h\.of products"):
         trace(cell(lambda self, x, h, s: s.next(h=h.of(x.a).b + h.of(2 * x.a).b)))
     four = cell(lambda self, x, h, s: s.next(h=h.of(x.a).a + h.of(x.b).b + h.of(x.c).c + h.of(x.d).d), gates="a b c d")
-    with pytest.raises(TraceError, match=r"h\.of is asked for 4 vectors; at most 3"):
+    with pytest.raises(TraceError, match=r"h\.of is used for 4 vectors; at most 3"):
         trace(four)
 
 

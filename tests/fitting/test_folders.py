@@ -93,7 +93,7 @@ def test_a_folder_with_other_files_is_left_as_it_is(tmp_path):
     with pytest.raises(RunError, match=r"notes.txt.*cannot be (made|written): (File exists|Not a directory)"):
         set_up(tmp_path / "notes.txt")
     set_up(tmp_path / "run")
-    with pytest.raises(RunError, match=r"is in use .go on with it by resuming."):
+    with pytest.raises(RunError, match=r"is in use .continue it by resuming."):
         set_up(tmp_path / "run")
 
 
@@ -106,7 +106,7 @@ def test_killed_while_its_files_are_moved_it_is_there_at_the_next_look(tmp_path,
     with pytest.raises(KeyboardInterrupt):
         set_up(tmp_path / "run")
     monkeypatch.undo()
-    with pytest.raises(RunError, match="go on with it by resuming"):
+    with pytest.raises(RunError, match="continue it by resuming"):
         set_up(tmp_path / "run")
     assert folders.find(tmp_path / "run") == tmp_path / "run"
     assert sorted(os.listdir(tmp_path / "run")) == [folders.CONFIG, "first"]

@@ -29,7 +29,7 @@ def test_two_writers_of_one_run(tmp_path, monkeypatch):
         words = rf"run is in use: process {first.pid} \(training\) writes it. Wait until that has ended, or stop it"
         with pytest.raises(RunError, match=words):
             recurra.resume("run", quiet=True)
-        with pytest.raises(RunError, match=r"go on with it by resuming|process"):
+        with pytest.raises(RunError, match=r"continue it by resuming|process"):
             recurra.train(text=TEXT, out="run", quiet=True)
         first.kill()
     assert locks.LOCK in os.listdir("run")

@@ -51,7 +51,7 @@ def test_what_the_kernel_keeps():
     # Of each step x, the five values, and both states: the gradient reads c before the step, W_h multiplies h.
     assert lstm.memory == pytest.approx(1000 * 4 * (16 + 7 * 32), rel=0.02)
     assert lstm.to_dict()["kept"] == list(lstm.kept)
-    assert ["kept", "of", "a", "step,", "numbers", "a", "unit", "5"] in [
+    assert ["kept", "of", "a", "step,", "numbers", "per", "unit", "5"] in [
         line.split() for line in str(lstm).splitlines()
     ]
     assert recurra.card(LSTM(4, 8, backend="equations")).kept == ()

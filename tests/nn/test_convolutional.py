@@ -179,7 +179,7 @@ def test_autocast_and_dropout():
         (dict(hidden=2.5), "`hidden_channels` is 2.5; expected a whole number"),
         (dict(hidden=[2], num_layers=2), "num_layers=2 but hidden_channels lists 1"),
         (dict(num_layers=0), "`num_layers` is 0; expected a whole number"),
-        (dict(dropout=1.0, num_layers=2), "dropout is 1.0; expected a share"),
+        (dict(dropout=1.0, num_layers=2), "dropout is 1.0; expected a fraction"),
         (dict(dropout=0.1), "dropout=0.1 has no effect with one layer"),
         (dict(init="identity"), "init='identity' is for matrices"),
         (dict(init="orthogonl"), "did you mean `orthogonal`?"),

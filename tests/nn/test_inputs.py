@@ -141,7 +141,7 @@ CASES = {
     "list of states": (
         lambda: Recurrent("gru", 4, [5, 3])(X, torch.zeros(2, 2, 5)),
         DtypeError,
-        "`h0` must be a list of 2 tensors, one a layer",
+        "`h0` must be a list of 2 tensors, one per layer",
     ),
 }
 

@@ -372,7 +372,7 @@ NO_EFFECT = {
     "forget without bias": ({"forget_bias": 1.0, "bias": False}, "no effect with bias=False"),
     "recurrent": ({"cell": "mingru", "recurrent_dropout": 0.5}, r"MinGRU\(\) has no recurrent matrix"),
     "weight": ({"cell": "mingru", "weight_dropout": 0.5}, "no recurrent matrix"),
-    "rate": ({"zoneout": 1.0}, "zoneout is 1.0; expected a share from 0 to below 1"),
+    "rate": ({"zoneout": 1.0}, "zoneout is 1.0; expected a fraction from 0 to below 1"),
     "rates": ({"zoneout": (0.1, 0.1, 0.1)}, r"zoneout has 3 rates; LSTM\(\) has 2 states \(h, c\)"),
     "widths": ({"hidden_size": [3, 4], "num_layers": 3}, "num_layers=3 but hidden_size lists 2 widths"),
     "residual widths": ({"hidden_size": [3, 4], "residual": True}, "needs layers of equal width"),

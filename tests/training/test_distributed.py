@@ -61,7 +61,7 @@ def test_two_processes_reach_the_losses_of_one_and_resume(tmp_path):
     torchrun("toy", broken, 1, 0.0)
     assert state(broken)[1]["progress"]["reason"] == "stopped"
     assert 0 < state(broken)[1]["progress"]["step"] < 40
-    with pytest.raises(RunError, match="was trained by 2 processes, and now there are 1; go on with: torchrun"):
+    with pytest.raises(RunError, match="was trained by 2 processes, and now there are 1; resume with: torchrun"):
         fit(ToyTask(dropout=0.0), distributed_child.CONFIG, broken)
     torchrun("toy", broken, -1, 0.0)
     c = state(broken)[0]

@@ -11,7 +11,7 @@ from recurra.training import runs
 
 def test_another_run_in_the_folder_is_refused(tmp_path):
     run(tmp_path)
-    with pytest.raises(RunError, match="was trained with epochs=3, but epochs=4 is asked for now"):
+    with pytest.raises(RunError, match="was trained with epochs=3, but epochs=4 is set now"):
         run(tmp_path, epochs=4)
     task = ToyTask()
     task.model.head = torch.nn.Linear(8, 6)

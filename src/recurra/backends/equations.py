@@ -125,7 +125,7 @@ def _by_head(weights: Weights, gates: int, heads: int, v: Tensor) -> tuple[Tenso
 
 
 def _zone(zone: Tensor | float, t: int, old: Tensor, new: Tensor) -> Tensor:
-    """Zoneout: a random share of units keeps its old value in training, the expected value in evaluation."""
+    """Zoneout: a random fraction of the units keeps its old value in training, the expected value in evaluation."""
     if isinstance(zone, Tensor):
         return torch.where(zone[t], old, new)
     return zone * old + (1 - zone) * new

@@ -1,4 +1,4 @@
-"""The cells: one step each, as equations, one a file. `names()` lists them; `get("lstm")` fetches one."""
+"""The cells: one step each, as equations, a file each. `names()` lists them; `get("lstm")` fetches one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

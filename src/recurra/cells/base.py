@@ -53,7 +53,7 @@ class Cell:
     starts: dict[str, Start] = {}
     """Gates whose biases start from something else than the layer's `init`: name → a `Start`. Of two biases the second is 0."""
     given: str = ""
-    """Names of numbers that each call of a layer gives, one a row or one a unit at each step: `layer(x, dt=gaps)`. The name
+    """Names of numbers that each call of a layer gives, one per row or one per unit at each step: `layer(x, dt=gaps)`. The name
     `input` stands for what the layer reads itself, where that is as wide as its units."""
     output: str = ""
     """A name that `s.next` takes beside the states: the layer's output, where that is no state. Empty: the first state."""

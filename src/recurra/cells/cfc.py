@@ -3,7 +3,7 @@
     f = tanh(a_f)    g = tanh(a_g)    t = σ(a_a · dt + a_b)      with a = W_x x + b_x + W_h h + b_h
     h' = (1 - t) ⊙ f + t ⊙ g
 
-dt: the time since the step before, given at each step: one number a row, or one a unit. Hasani et al. 2022, "Closed-form
+dt: the time since the step before, given at each step: one number per row, or one per unit. Hasani et al. 2022, "Closed-form
 continuous-time neural networks", arXiv:2106.13898, with the sign of time as in the authors' package (in the paper: σ(-a_a dt)).
 Left out: the layers that x and h share before the four heads (their `backbone`).
 """

@@ -1,4 +1,4 @@
-"""What a cell's `step` reads and names, found by running it once on tiny tensors; rules broken are told here."""
+"""What a cell's `step` reads and names, found by running it once on tiny tensors; broken rules are reported here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def facts(cell: Cell) -> Facts:
 
     cell.check_names()
     cell.settings()
-    # Whatever mode the layer is made in: tensors made for inference do not tell whether they were written into.
+    # Whatever mode the layer is made in: tensors made for inference do not record whether they were written into.
     with torch.inference_mode(False), torch.device("cpu"):
         return _found(cell)
 
@@ -114,13 +114,13 @@ def _could_not_run(cell: Cell, error: Exception) -> str:
     if isinstance(error, TypeError) and not place:
         hint = f"step(self, x, h, s{', w' if cell.vectors else ''}{', given' if cell.given else ''})"
         return f"{name}.step could not run; expected {hint}: {error}"
-    told = f"{name}.step could not run for 2 rows and 3 units; it must for any number of both: {place}{error}"
+    problem = f"{name}.step could not run for 2 rows and 3 units; it must for any number of both: {place}{error}"
     if not isinstance(error, RuntimeError | IndexError):
         return f"{name}.step could not run: {place}{type(error).__name__}: {error}"
     rule = read(cell)  # on symbols the same step may say what the rule is
     if isinstance(rule, TraceError) and rule.instead:
-        return f"{told}. {rule.instead[:1].upper()}{rule.instead[1:]}"
-    return f"{told}. A state, a gate and a vector are one number for each hidden unit"
+        return f"{problem}. {rule.instead[:1].upper()}{rule.instead[1:]}"
+    return f"{problem}. A state, a gate and a vector are one number for each hidden unit"
 
 
 class _Spy:

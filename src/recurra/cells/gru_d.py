@@ -5,7 +5,7 @@
     n = tanh(W_n x + b + W_hn (r ⊙ k) + b_h)
     h' = (1 - z) ⊙ k + z ⊙ n
 
-dt: the time since the last measurement, given at each step: one number a row, or one a unit. Che et al. 2018, "Recurrent
+dt: the time since the last measurement, given at each step: one number per row, or one per unit. Che et al. 2018, "Recurrent
 neural networks for multivariate time series with missing values", arXiv:1606.01865. Their masks are features: x is the
 values, filled in, beside the mask, so that W_x holds their W and V. Left out: the decay of inputs towards their mean, which is
 filled in before the layer; and their full matrix on dt is one rate a unit here.

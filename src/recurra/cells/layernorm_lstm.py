@@ -1,7 +1,7 @@
 """LSTM with layer normalisation: each gate, and the cell state on its way out, is normalised over the hidden units.
 
     (i, f, g, o) = N(a) for each gate's own H numbers    with a = W_x x + b_x + W_h h + b_h
-    c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g)                       and  N(a) = gain ⊙ (a - mean) / deviation + shift
+    c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g)                       and  N(a) = gain ⊙ (a - mean) / std + shift
     h' = σ(o) ⊙ tanh(N(c'))
 
 Ba, Kiros & Hinton 2016, arXiv:1607.06450. Conventions differ: here the statistics are each gate's own, over the sum of both

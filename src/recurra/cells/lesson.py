@@ -1,4 +1,4 @@
-"""What a learner is told of a cell, in words; the equations are the cell's own."""
+"""What a learner reads about a cell, in words; the equations are the cell's own."""
 
 from typing import NamedTuple
 

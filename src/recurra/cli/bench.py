@@ -69,7 +69,7 @@ def _names(ctx, parameter, text):
 @click.option("-q", "--quiet", is_flag=True, help="Show the result alone, not each run as it ends.")
 @json_option
 @config_option
-# How long a run lasts is said by the bench's own options.
+# The bench's own options set how long a run lasts.
 @settings_options(
     {"Model": CONFIGS["model"], "Training": CONFIGS["training"]},
     DEFAULTS,
@@ -90,8 +90,8 @@ def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
         if not found:
             raise click.UsageError(f"--{name} is empty; leave it out for the default")
     pictures.check(to)  # not after minutes of training
-    tell = (lambda row: None) if quiet else _tell
-    rows = bench(tasks, cells, lags, steps=steps, tell=tell, **values)
+    report = (lambda row: None) if quiet else _report
+    rows = bench(tasks, cells, lags, steps=steps, report=report, **values)
     # The result first: where the picture fails, it is not lost.
     if as_json:
         click.echo(to_json({"picture": str(to), "rows": [vars(row) for row in rows]}))
@@ -102,7 +102,7 @@ def memory(tasks, cells, lags, steps, to, quiet, as_json, file, **values):
     click.echo(draw(rows, to))
 
 
-def _tell(row) -> None:
+def _report(row) -> None:
     became = "solved at" if row.solved else "not solved in"
     click.echo(
         f"{row.task}, lag {row.lag}, {row.cell}: {became} step {row.step:,}, {row.seconds:.1f} s, error {row.error:.3f}",

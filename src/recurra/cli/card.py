@@ -22,8 +22,8 @@ _SIZE = click.IntRange(min=1)
 @click.option("--input-size", type=_SIZE, default=4, show_default=True, help="Features of the input at each step.")
 @click.option("--hidden-size", type=_SIZE, default=8, show_default=True, help="Units of each layer.")
 @click.option("--num-layers", "--layers", type=_SIZE, default=1, show_default=True, help="Layers, one above the other.")
-@click.option("--batch", type=_SIZE, default=1, show_default=True, help="Rows that the memory is told for.")
-@click.option("--length", type=_SIZE, default=100, show_default=True, help="Steps that the memory is told for.")
+@click.option("--batch", type=_SIZE, default=1, show_default=True, help="Rows for which the memory is given.")
+@click.option("--length", type=_SIZE, default=100, show_default=True, help="Steps for which the memory is given.")
 @json_option
 def command(cell, input_size, hidden_size, num_layers, batch, length, as_json):
     """Show what recurrent layers cost, side by side.
@@ -39,7 +39,7 @@ def command(cell, input_size, hidden_size, num_layers, batch, length, as_json):
     names = cell or ("rnn", "lstm", "gru")
     layers = [nn.Recurrent(name, input_size, hidden_size, num_layers) for name in names]
     cards = [nn.card(layer, batch=batch, time=length) for layer in layers]
-    # By the names they were asked for: `rnn` is a class Elman.
+    # By the names in the command: `rnn` is a class Elman.
     cards = Cards(dataclasses.replace(card, name=name) for card, name in zip(cards, names, strict=True))
     if as_json:
         click.echo(to_json([card.to_dict() for card in cards]))

@@ -22,7 +22,7 @@ from recurra.tasks.classification.config import CONFIGS, DEFAULTS
         "from a folder, a file or a subfolder a class": "recurra classify names/",
         "label others, and see how many are right": "recurra classify GunPoint_TEST.ts --model GunPoint_TRAIN-1",
         "from a pipe": "echo Papadopoulos | recurra classify - --model names-1 --json",
-        "go on with a run that was stopped": "recurra classify --resume runs/names-1",
+        "resume a run that was stopped": "recurra classify --resume runs/names-1",
     },
 )
 @click.option("--text-column", default="text", show_default=True, help="A table's column of texts.")

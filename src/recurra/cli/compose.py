@@ -33,10 +33,10 @@ _SECTIONS = {
         "learn from a folder of MIDI files": "recurra compose songs/",
         "chorales, another cell, ten minutes": "recurra compose chorales.json --cell gru --minutes 10",
         "a new piece of 16 bars": "recurra compose --model songs-1 --to new.mid --length 16 --unit bars",
-        "go on from 8 beats of another": "recurra compose start.mid --model songs-1 --prompt-length 8 --to new.mid",
+        "continue 8 beats of another piece": "recurra compose start.mid --model songs-1 --prompt-length 8 --to new.mid",
         "as sound, four voices, a church organ": "recurra compose --model songs-1 --to new.wav --voices 4 --programme 19",
         "how well it predicts other pieces": "recurra compose more/ --model songs-1 --measure",
-        "go on with a run that was stopped": "recurra compose --resume runs/songs-1",
+        "resume a run that was stopped": "recurra compose --resume runs/songs-1",
     },
 )
 @fitting.to_option(multiple=True, help="Write the new piece: .mid, .wav, .png; may be repeated.")
@@ -51,7 +51,7 @@ _SECTIONS = {
 def command(data, to, soundfont, measure, **values):
     """Train a model on music, and compose with it.
 
-    DATA is MIDI files, folders of them, or a .json or .mat file of piano rolls. With --model it is one piece to go on
+    DATA is MIDI files, folders of them, or a .json or .mat file of piano rolls. With --model it is one piece to continue
     from, or none. Without --to the new piece is printed, the names of its keys step by step.
     """
     if fitting.mode_of(values) != fitting.USE:
@@ -91,10 +91,10 @@ def _measure(run: str, data: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _compose(run: str, data: tuple[Path, ...], to, soundfont, as_json: bool, seed: int | None, plays: dict) -> None:
-    # Before the model is opened, so that a slip is told at once.
+    # Before the model is opened, so that a mistake is reported at once.
     CompositionConfig(**plays)
     if len(data) > 1:
-        raise click.UsageError(f"{len(data)} pieces to go on from; expected one, or none")
+        raise click.UsageError(f"{len(data)} pieces to continue; expected one, or none")
     if soundfont and not any(path.suffix.lower() == ".wav" for path in to):
         raise click.UsageError("--soundfont has no effect without --to new.wav; add that, or drop it")
     from recurra.tasks.music.piece import check_file

@@ -27,7 +27,7 @@ def command(minutes):
     click.echo(f"{sample.text}\n")
     click.secho("What to try next:", bold=True)
     for line, what in {
-        f"recurra generate {quote(str(model.folder))} --prompt 'The ' --temperature 0.8": "let it go on, more boldly",
+        f"recurra generate {quote(str(model.folder))} --prompt 'The ' --temperature 0.8": "let it write more boldly",
         "recurra studio": "this model in the browser: write, watch, look inside",
         "recurra train book.txt": "a text of yours, better settings",
         "recurra train tinyshakespeare --minutes 10": "plays",

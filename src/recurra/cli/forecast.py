@@ -58,7 +58,7 @@ def command(data, preset, to, steps, known, windows, stride, picture, **values):
     ds, y, and covariates; a table with one column of stamps and one of numbers may call them as it likes. It is learned
     from, and the next steps are forecast: as a table on stdout (with -q the run's folder, with --json both), beside the
     naive forecasts, and in the run as forecast.csv and forecast.png. All else goes to stderr. With --model nothing is
-    learned, and DATA is what the forecasts go on from, by default the end of what was learned.
+    learned, and DATA is what the forecasts continue, by default the end of what was learned.
     """
     settings = {"preset": preset or "default"} | fitting.settings_of(values, CONFIGS)
     for name, value in {"windows": windows, "stride": stride, "steps": steps}.items():

@@ -18,7 +18,7 @@ from recurra.terminal import Shown
     cls=Command,
     examples={
         "500 characters from the newest run": "recurra generate",
-        "go on from a beginning, a little bolder": "recurra generate runs/book-1 --prompt 'Once upon' --temperature 1.1",
+        "continue a beginning, a little bolder": "recurra generate runs/book-1 --prompt 'Once upon' --temperature 1.1",
         "three short ones, the same each time": "recurra generate --samples 3 --length 200 --seed 1",
         "up to an empty line": "recurra generate --stop $'\\n\\n'",
         "what is copied from the training text": "recurra generate --memorisation --output sample.txt",
@@ -30,7 +30,7 @@ from recurra.terminal import Shown
     "--prompt",
     "prompts",
     multiple=True,
-    help="What the text goes on from; several times for several texts.  [default: the start of a line or of a document]",
+    help="The text to continue; several times for several texts.  [default: the start of a line or of a document]",
 )
 @click.option(
     "--prompt-file", metavar="FILE", type=Source(), help="The same from a UTF-8 file; - reads standard input."
@@ -55,7 +55,7 @@ def command(run, prompts, prompt_file, output, probabilities, memorisation, as_j
         raise click.UsageError("--prompt and --prompt-file are two ways to give one prompt; drop one")
     if output and probabilities and not as_json:
         raise click.UsageError("--probabilities is no text for a file; add --json, or drop --output")
-    # Before the model is opened, so that a slip is told at once.
+    # Before the model is opened, so that a mistake is reported at once.
     GenerationConfig(**settings)
     from recurra.generation.sampling import generate, seeded
 
@@ -118,7 +118,7 @@ def _texts(samples, output, prompts) -> str:
 
 
 def _items(samples, model, new: list[bool] | None) -> str:
-    """Items as they stand in such a list; those that are new are marked, where `new` says so."""
+    """Items as they stand in such a list; those that are new are marked, where `new` is true."""
     marks = ["  (new)" if fresh else "" for fresh in new or [False] * len(samples)]
     between = "\n" if model.items == "\n" else f"\n{model.items}\n"
     return between.join(sample.text + mark for sample, mark in zip(samples, marks, strict=True)) + "\n"

@@ -90,8 +90,8 @@ def _rows(ranking, by: str) -> list[list[str]]:
     for one in ranking.units:
         follows = dict(one.follows)
         name = by if by in follows else next(iter(follows), None)
-        told = [name, f"{follows[name]:+.2f}", f"{ranking.chance[name]:.2f}"] if name else ["", "", ""]
-        rows.append([str(one.layer), str(one.unit), one.state, f"{one.variance:.4f}", *told])
+        columns = [name, f"{follows[name]:+.2f}", f"{ranking.chance[name]:.2f}"] if name else ["", "", ""]
+        rows.append([str(one.layer), str(one.unit), one.state, f"{one.variance:.4f}", *columns])
     return rows
 
 

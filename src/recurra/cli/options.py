@@ -147,7 +147,7 @@ class Source(click.ParamType):
 
 
 class NewFile(UserPath):
-    """The path of a file to be written, which is refused before any work where it cannot be."""
+    """The path of a file to be written, which is refused before any work where it cannot be written."""
 
     def __init__(self):
         super().__init__(dir_okay=False)

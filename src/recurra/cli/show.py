@@ -61,6 +61,6 @@ def command(cell, forms):
 def _kept(keep) -> str:
     if not keep:
         return "Nothing is kept for the gradient."
-    lines = [f"  {one.name}{'' if one.per_unit else '  (one number a row)'}" for one in keep]
+    lines = [f"  {one.name}{'' if one.per_unit else '  (one number per row)'}" for one in keep]
     count = sum(one.per_unit for one in keep)
-    return f"Kept for the gradient, {count} number{'s' * (count != 1)} a unit and step:\n" + "\n".join(lines)
+    return f"Kept for the gradient, {count} number{'s' * (count != 1)} per unit and step:\n" + "\n".join(lines)

@@ -68,7 +68,7 @@ def command(port, runs, host, allow, browser, **limits):
     given = {name: value for name, value in limits.items() if value is not None}
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     config = StudioConfig(host, port, runs, Limits(**given), allow, token)
-    # Before the slow part, so that a slip is told at once.
+    # Before the slow part, so that a mistake is reported at once.
     with listen(host, port) as socket_:
         serve(config, socket_, browser)
 
@@ -98,7 +98,7 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
     """Serve until Ctrl-C; then everything that is being trained is saved."""
     try:
         import fastapi  # noqa: F401 (the heart of the extra)
-        import plotly  # noqa: F401 (the page's charts; like it, asked for here so that its absence is told in one line)
+        import plotly  # noqa: F401 (the page's charts; like it, imported here so that its absence is reported in one line)
         import uvicorn
     except ImportError as error:
         raise ConfigError(f"the studio needs the package {error.name}: pip install 'recurra[studio]'") from None
@@ -139,5 +139,5 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         Server(settings).run(sockets=[socket_])
     for run in studio.interrupted:
-        words = "it goes on with Continue in the studio, or: recurra train --resume"
+        words = "continue it with Continue in the studio, or: recurra train --resume"
         click.echo(f"{run} is saved; {words} {studio.runs.root / run}", err=True)

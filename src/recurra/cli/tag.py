@@ -16,7 +16,7 @@ from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
         "learn from a file of words and labels": "recurra tag train.conll --crf --character-size 32",
         "label another, and see how much is right": "recurra tag test.conll --model train-1 --to labelled.conll",
         "from a pipe, a word a line": "recurra tag - --model train-1 < words.txt",
-        "go on with a run that was stopped": "recurra tag --resume runs/train-1",
+        "resume a run that was stopped": "recurra tag --resume runs/train-1",
     },
 )
 @fitting.to_option()
@@ -47,8 +47,8 @@ def _compared(y: list[list[str]], found: list[list]) -> str:
     from recurra.tasks.tagging import span_f1, spans
 
     steps = [a == str(b) for row, labels in zip(y, found, strict=True) for a, b in zip(row, labels, strict=True)]
-    said = f"{sum(steps) / len(steps):.2%} of {len(steps):,} labels are right"
-    return said + (f"; F1 of spans {span_f1(y, found):.4f}" if any(map(spans, y)) else "")
+    score = f"{sum(steps) / len(steps):.2%} of {len(steps):,} labels are right"
+    return score + (f"; F1 of spans {span_f1(y, found):.4f}" if any(map(spans, y)) else "")
 
 
 def _estimator():

@@ -18,7 +18,7 @@ _FIT = (fitting.FIT,)
         "a book, the usual settings": "recurra train book.txt",
         "several texts, ten minutes": "recurra train poems/ letters.txt --minutes 10",
         "a corpus by name, another cell": "recurra train tinyshakespeare --cell gru --hidden-size 384",
-        "go on with a run that was stopped": "recurra train --resume runs/book-1",
+        "resume a run that was stopped": "recurra train --resume runs/book-1",
         "learn another text from there": "recurra train letters.txt --init-from runs/book-1 --lr 1e-3",
         "on several processors": "torchrun --nproc-per-node 2 -m recurra train book.txt",
     },

@@ -33,7 +33,7 @@ _PIECE = 0.1  # seconds that are fed at once with --stream
         "with the times of words and symbols": "recurra transcribe a.wav --model runs/train-1 --json",
         "error rates on a table": "recurra transcribe test.csv --model runs/train-1 --beam 8",
         "words as they are spoken": "recurra transcribe --microphone --model runs/train-1",
-        "go on with a run that was stopped": "recurra transcribe --resume runs/train-1",
+        "resume a run that was stopped": "recurra transcribe --resume runs/train-1",
     },
 )
 @fitting.to_option(help="Write the texts to a file: .txt or .tsv, or .json as with --json.")
@@ -45,7 +45,7 @@ def command(sound, to, beam, stream, microphone, **values):
 
     To learn, SOUND is a table (.csv or .tsv) with the columns path and text, or a folder in which each recording has a
     text file of its name beside it; where the text is empty, nothing is said. With --model, SOUND is recordings (WAV, FLAC,
-    MP3, Opus, M4A and others), folders of them, or a table, for which the error rates are told.
+    MP3, Opus, M4A and others), folders of them, or a table, for which the error rates are printed.
     """
     if fitting.mode_of(values) == fitting.USE:
         if not (sound or microphone):

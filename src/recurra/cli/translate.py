@@ -25,7 +25,7 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
         "how near it comes to other pairs": "recurra translate test.tsv --model dates-1",
         "from a pipe, with what was looked at": "echo 5/3/87 | recurra translate - --model dates-1 --json",
         "draw what was looked at": 'recurra translate "3 May 1987" --model dates-1 --draw alignment.png',
-        "go on with a run that was stopped": "recurra translate --resume runs/dates-1",
+        "resume a run that was stopped": "recurra translate --resume runs/dates-1",
     },
 )
 @click.option("--swap", is_flag=True, help="The translation stands first in the pairs.")

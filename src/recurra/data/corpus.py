@@ -71,7 +71,7 @@ class Corpus:
 
     @property
     def valid(self) -> np.ndarray:
-        """The ids kept for validation: a view of the last part; empty where the share is 0 or holds no 2 tokens."""
+        """The ids kept for validation: a view of the last part; empty where the fraction is 0 or holds no 2 tokens."""
         return self.ids[self.info["train"] :]
 
     @property

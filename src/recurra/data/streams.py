@@ -72,7 +72,7 @@ class _Passages:
 class Streams(_Passages):
     """The training text as parallel streams.
 
-    `len(streams)` windows an epoch; `streams.batch(i)` is any one of them, so a run can go on anywhere:
+    `len(streams)` windows an epoch; `streams.batch(i)` is any one of them, so a run can resume anywhere:
     inputs and targets (B, T) int64, resets (B, T) bool, True at the first token of each document, or None without
     `eod`. The last window may be shorter. Row r reads passage r, so the state of row r at window i is that after window
     i - 1; at window 0 it starts anew.
@@ -102,7 +102,7 @@ class Streams(_Passages):
     ):
         super().__init__(ids, batch_size, window, eod, rank, world)
         self.fresh, self.line_ends, self.seed = fresh if line_ends is not None else 0.0, line_ends, seed
-        # Two views on the ids: nothing is copied before a window is asked for.
+        # Two views on the ids: nothing is copied before a window is requested.
         self._inputs = ids[: self.tokens].reshape(self.batch_size, self.length)[self.rows]
         self._targets = ids[1 : self.tokens + 1].reshape(self.batch_size, self.length)[self.rows]
 

@@ -22,7 +22,7 @@ class Windows:
 
     ids: (tokens,) integers.  batch_size: windows, over all processes.  window: tokens; shorter where the text is.
     stride: tokens between the starts of windows.  seed: of the order, which is another one in every epoch.
-    eod: id of the end-of-document token, for the resets.  rank, world: this process' share of the rows of each batch.
+    eod: id of the end-of-document token, for the resets.  rank, world: this process' part of the rows of each batch.
     """
 
     def __init__(

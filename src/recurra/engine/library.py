@@ -1,5 +1,5 @@
 """native/engine.cpp and a cell's step, compiled and loaded. Both are compiled without contraction: an a * b + c that is to be
-one instruction says so, and so one source gives the same numbers everywhere."""
+only where one instruction is written, and so one source gives the same numbers everywhere."""
 
 import ctypes
 import functools
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from recurra.backends.cpu import abi as cpu_abi
 from recurra.backends.cpu import build, cache, library, processor
 from recurra.backends.cpu.build import CompileError
-from recurra.backends.cpu.cache import Unit
+from recurra.backends.cpu.cache import Compilation
 from recurra.backends.cpu.library import HEADERS, Unavailable
 from recurra.backends.cpu.processor import Isa
 from recurra.cells.base import Cell
@@ -43,18 +43,18 @@ class Step(NamedTuple):
 
 
 @functools.cache
-def unit() -> Unit:
+def unit() -> Compilation:
     """native/engine.cpp and what it includes."""
     source = (build.native() / "engine.cpp").read_text("utf-8")
-    return Unit("engine", source, cache.headers(source), FLAGS)
+    return Compilation("engine", source, cache.headers(source), FLAGS)
 
 
-def step_unit(cell: Cell) -> tuple[Unit, Any]:
+def step_unit(cell: Cell) -> tuple[Compilation, Any]:
     """What is compiled for a cell, and what the engine must know of it. Raises CellError if its step cannot be traced."""
     from recurra.expr.compile import inference
 
     generated = inference(cell)
-    return Unit(f"{type(cell).__name__.lower()}-step", generated.source, HEADERS, FLAGS), generated.meta
+    return Compilation(f"{type(cell).__name__.lower()}-step", generated.source, HEADERS, FLAGS), generated.meta
 
 
 def functions() -> Functions:

@@ -1,7 +1,7 @@
 """The functions that cells are written in, and the compiler that reads them.
 
 Elementwise functions, those over the hidden units (layer_norm, rms_norm, softmax), and row_sum, row_mean, row_max, which
-give one number a row: `__all__` names them. On tensors they are PyTorch's own, so a cell's `step` runs as it stands,
+give one number per row: `__all__` names them. On tensors they are PyTorch's own, so a cell's `step` runs as it stands,
 on any device, under autograd, double backward and vmap. On symbols they write the graph down:
 
     ops                       the table of operations, from which most of this is made

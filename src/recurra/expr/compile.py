@@ -25,7 +25,7 @@ class Kept:
     expression: str
     """Its formula."""
     per_unit: bool
-    """One number a hidden unit; else one a batch row."""
+    """One number per hidden unit; else one per batch row."""
 
 
 @dataclass(frozen=True)
@@ -250,17 +250,17 @@ def _source(graph: Graph, gradient: Gradient, meta: Meta, kept: tuple[Kept, ...]
 def _heading(graph: Graph, meta: Meta, kept: tuple[Kept, ...] | None) -> str:
     """The comment on top, and what is included. kept: None for a step without its gradient."""
     module = inspect.getmodule(type(graph.cell))
-    told = inspect.cleandoc(type(graph.cell).__doc__ or "")
+    prose = inspect.cleandoc(type(graph.cell).__doc__ or "")
     if module is not None and module.__name__.startswith("recurra.cells."):
-        told = inspect.cleandoc(module.__doc__ or told)
+        prose = inspect.cleandoc(module.__doc__ or prose)
     lines = [
         f"{meta.name}: one time step{'' if kept is None else ' and its gradient'}, generated from the cell's equations.",
         "",
-        *told.splitlines(),
+        *prose.splitlines(),
     ]
     if kept is not None:
         lines += ["", "Kept for the gradient:" if kept else "Nothing is kept for the gradient."]
-    lines += [f"  {k}  {one.name}{'' if one.per_unit else ' (one a row)'}" for k, one in enumerate(kept or ())]
+    lines += [f"  {k}  {one.name}{'' if one.per_unit else ' (one per row)'}" for k, one in enumerate(kept or ())]
     comment = "\n".join(f"// {line}".rstrip().replace("\\", "/") for line in lines)
     return f'{comment}\n#include "step.h"\n#include "vector.h"\n\nnamespace {{\n\nusing namespace recurra;'
 

@@ -82,7 +82,7 @@ def differentiate(graph: Graph) -> Gradient:
 
 
 def _reach(nodes: list[Node], graph: Graph) -> set[Node]:
-    """The nodes through which a gradient gets to something that is asked for."""
+    """The nodes through which a gradient gets to something that is wanted."""
     reach = set()
     for node in nodes:
         wanted = node.op in ("x", "h", "a", "of", "state", "vector", "given")

@@ -3,7 +3,7 @@
 A node is an operation on other nodes. Its kind says what it varies over, and so what it costs:
 
     unit    a number for each batch row and each hidden unit: (rows, units)
-    row     one number a batch row: what a row operation gives; (rows, 1)
+    row     one number per batch row: what a row operation gives; (rows, 1)
     vector  one number a hidden unit, the same for all rows: a learned vector and what is made of it; (units,)
     const   a number known now
 

@@ -1,12 +1,12 @@
 """What the forward pass keeps for the gradient, and what the gradient computes again.
 
 The backward code may read the states before the step, learned vectors, given numbers, and what was kept. Of the forward
-values that the gradient asks for:
+values that the gradient needs:
 
     costly   exp, log, tanh, sigmoid, erf, ..., row operations; raw products x.g, h.g: kept
     middle   division, square root: computed again if all they need is there already, else kept
-    cheap    + - * min max select: computed again if that takes at most one more number a unit, else kept
-    row      one number a row: kept, since it is 1 / units of the others' size
+    cheap    + - * min max select: computed again if that takes at most one more number per unit, else kept
+    row      one number per row: kept, since it is 1 / units of the others' size
     vectors  what is made of learned vectors alone, and conditions: always computed again
 
 So an LSTM keeps i, f, g, o and tanh(c'); a GRU r, z, n and its h.n; a plain RNN its result.
@@ -22,7 +22,7 @@ from recurra.expr.ops import CHEAP, MIDDLE
 
 @dataclass(frozen=True)
 class Keep:
-    """The forward values that are kept, in slots: one number a unit each, then one a row each."""
+    """The forward values that are kept, in slots: first one number per unit, then one per row."""
 
     units: tuple[Node, ...]
     rows: tuple[Node, ...]

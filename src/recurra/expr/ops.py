@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SOFTPLUS_LIMIT = 20.0
-"""From here on softplus is its argument, as PyTorch has it; the C++ is told so too."""
+"""From here on softplus is its argument, as PyTorch has it; the C++ uses the same limit."""
 _SLOPE_OF_ERF = 2 / math.sqrt(math.pi)
 
 # What a value costs to compute again: the rule of `keep` and the loops of `schedule` go by this.
@@ -31,7 +31,7 @@ class Op:
     arity: int = 1
     cost: str = COSTLY
     ends_loop: str = ""
-    """How its value needs every unit of a row: "one" number a row, or a "scan": one for each unit. Empty: elementwise."""
+    """How its value needs every unit of a row: "one" number per row, or a "scan": one for each unit. Empty: elementwise."""
     boolean: bool = False
     """Gives true or false."""
     commutative: bool = False

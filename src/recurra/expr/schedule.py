@@ -230,7 +230,7 @@ class _Loops:
         elif node not in loop.steps:
             if node in self.places:
                 loop.loads[node] = self.places[node]
-            elif node.row.ends_loop:  # a cumulative sum; what is one number a row has been dealt with
+            elif node.row.ends_loop:  # a cumulative sum; operations with one number per row were handled above
                 loop.loads[node] = self.scratch[node]
             elif node.kind == "vector" and not node.boolean and not _cheap_vector(node):
                 loop.loads[node] = self._once(node)

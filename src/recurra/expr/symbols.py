@@ -268,7 +268,7 @@ class Symbol:
     def _reduce(self, method, name: str, dim, keepdim: bool):
         if not self._is_over_units(dim) or not keepdim:
             raise refuse(
-                f"{name} over other than the hidden units", f"write v.{name}(-1, keepdim=True), which gives one a row"
+                f"{name} over other than the hidden units", f"write v.{name}(-1, keepdim=True), which gives one per row"
             )
         return self._new(method(self._number(self)))
 
@@ -331,7 +331,7 @@ class Symbol:
     __rmatmul__ = __matmul__
 
     def __getattr__(self, name: str):
-        if name.startswith("__"):  # introspection asks for such names and expects a plain answer
+        if name.startswith("__"):  # introspection looks such names up and expects a plain answer
             raise AttributeError(name)
         if name in _CONVERSIONS:
             raise refuse(f"`.{name}`, which changes the type", "leave it out: a step's values have the layer's type")

@@ -1,7 +1,7 @@
 """The graph as formulas that people read: Unicode for a terminal, LaTeX for a page.
 
 A value that the cell names, and one that is used more than once, has a line of its own; the rest is written in place.
-States after the step carry a prime. In a gradient ∂h' is what is given for a new state h', and δv what follows for v.
+States after the step carry a prime. In a gradient ∂h' is the incoming gradient of a new state h', δv the gradient of v.
 """
 
 import math

@@ -9,7 +9,7 @@ from recurra.expr.symbols import Symbol, as_node, place_of
 
 MOST_OFS = 3
 MOST_GATES = 64
-"""Of a cell with `h.of`: which of them a product fills is told to the core in the bits of a long."""
+"""Of a cell with `h.of`: which of them a product fills is passed to the core in the bits of a long."""
 
 
 def trace(cell, names: bool = False) -> Graph:
@@ -46,9 +46,9 @@ def _read(cell, names: bool = False) -> Graph | CellError:
 def _difference(graph: Graph, again: Graph) -> str:
     numbers, others = ([n.value for n in order(g.outputs()) if n.op == "const"] for g in (graph, again))
     pair = next(((a, b) for a, b in zip(numbers, others, strict=False) if repr(a) != repr(b)), None)
-    told = f" ({pair[0]:g}, then {pair[1]:g})" if pair else ""
+    values = f" ({pair[0]:g}, then {pair[1]:g})" if pair else ""
     return (
-        f"two runs of it gave different equations{told}, as a random number or a counter would; a number must be the same "
+        f"two runs of it gave different equations{values}, as a random number or a counter would; a number must be the same "
         "at every step, and what changes is a state"
     )
 
@@ -161,7 +161,7 @@ class _Products:
     def used(self) -> tuple[tuple[Node, ...], tuple[tuple[int, ...], ...]]:
         """The vectors multiplied and their gates, after a check that each gate has one product."""
         if len(self.ofs) > MOST_OFS:
-            raise TraceError(f"h.of is asked for {len(self.ofs)} vectors; at most {MOST_OFS} can be compiled")
+            raise TraceError(f"h.of is used for {len(self.ofs)} vectors; at most {MOST_OFS} can be compiled")
         if self.ofs and len(self.gates) > MOST_GATES:
             raise TraceError(f"it has {len(self.gates)} gates; with h.of at most {MOST_GATES} can be compiled")
         every = [gate for gates in self.read for gate in gates]

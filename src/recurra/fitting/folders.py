@@ -79,7 +79,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
     with folders.saving(folder) as place:
         folders.write_settings(place, ...)
 
-    RunError where the folder holds a training run, is being written, or cannot be.
+    RunError where the folder holds a training run, is being written, or cannot be made.
     """
     folder = expanded(folder)
     refuse_a_run(folder)
@@ -120,7 +120,7 @@ def _refuse_used(folder: Path) -> None:
     used = [name for name in os.listdir(folder) if not files.leftover(name)]
     if used:
         resumable = CONFIG in used or files.WHOLE in used
-        hint = "go on with it by resuming" if resumable else "it has files in it"
+        hint = "continue it by resuming" if resumable else "it has files in it"
         raise RunError(f"the folder {folder} is in use ({hint}); choose a new one with {setting('out')}")
 
 

@@ -29,7 +29,7 @@ _MOST = 1 << 30  # bytes of metrics.jsonl that are read
 def metrics_file(folder: Path) -> Listener:
     """One JSON object a line in `metrics.jsonl`, for each row of numbers, evaluation, sample, fall back and end.
 
-    Where a run goes on, or falls back, the lines after the step it goes on from are dropped: they will come again.
+    Where a run resumes, or falls back, the lines after that step are dropped: they will come again.
     """
     path = folder / METRICS
 

@@ -12,8 +12,8 @@ import torch
 
 from recurra import files, locks
 from recurra.errors import ConfigError, DivergenceError, RunError, setting
-from recurra.fitting import listeners as listening
 from recurra.fitting import progress
+from recurra.fitting.listeners import metrics_file, picture, require_tensorboard, tensorboard
 from recurra.training import Interrupted, Longer, Task, TrainingConfig, distributed, fit
 
 
@@ -44,7 +44,7 @@ def check(parts: dict[str, Any]) -> None:
         if size % processes:
             raise ConfigError(f"{setting('batch_size')} is {size}; expected a multiple of the {processes} processes")
     if parts["training"].tensorboard:
-        listening.require_tensorboard()
+        require_tensorboard()
 
 
 def command(verb: str, folder: Path, data: Iterable[str] = ()) -> str:
@@ -99,9 +99,9 @@ def train(
     quiet: show nothing; None as in `silent`. notes: lines shown first. listeners, stop, longer: as in `fit`, whose result is
     returned.
     """
-    always = [listening.metrics_file(folder), listening.picture(folder)] if again else []
+    always = [metrics_file(folder), picture(folder)] if again else []
     if again and config.tensorboard:
-        always.append(listening.tensorboard(folder))
+        always.append(tensorboard(folder))
     if not silent(quiet) and distributed.rank() == 0:
         always.append(progress.display())
         for note in notes:

@@ -1,4 +1,4 @@
-"""Where a run's data came from, as config.json stores it: nothing that tells its receiver the user's folders.
+"""Where a run's data came from, as config.json stores it: nothing that shows its receiver the user's folders.
 
 A path is relative to the run's folder where the data lies below the folder that holds the run, or below the working
 directory from which it was trained. Of other data the run stores the last part of the name alone.

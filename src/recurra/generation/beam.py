@@ -1,4 +1,4 @@
-"""Beam search: the text that the model finds most likely, as far as a few candidates can tell."""
+"""Beam search: the text that the model finds most likely, as far as a few candidates show."""
 
 import dataclasses
 

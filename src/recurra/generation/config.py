@@ -27,7 +27,7 @@ class GenerationConfig:
     top_p: Annotated[float, Range(above=0, most=1, words="a fraction {}")] = 1.0
     """Draw only among the most likely tokens that together reach this probability; 1 = among all."""
     min_p: Annotated[float, Range(0, 1, words="a fraction, {}")] = 0.0
-    """Leave out tokens less likely than this share of the most likely one; 0 = none."""
+    """Leave out tokens less likely than this fraction of the most likely one; 0 = none."""
     repetition_penalty: Annotated[float, Range(above=0)] = 1.0
     """Makes tokens of the last `repetition_window` less likely, by dividing their score; 1 = off."""
     repetition_window: Annotated[int, Range(1, words="{} tokens", form=10_000)] = 64
@@ -51,7 +51,7 @@ class GenerationConfig:
     stop_at_document_end: bool = False
     """Whether to stop where the model ends the document; otherwise it starts the next one. A model of items stops."""
     start: Literal["warm", "zero"] = "warm"
-    """Where writing begins: warm = as if it went on from a place of the training text, some hundred characters that the run
+    """Where writing begins: warm = as if it continued a place of the training text, some hundred characters that the run
     keeps, which are not part of the result; zero = from a zero state, where first characters are poorer."""
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """What the engine multiplies in: bfloat16 and int8 are faster and a little coarser, and int8 gives the same text on every
@@ -105,7 +105,7 @@ class GenerationConfig:
         return found
 
     def temperature_at(self, progress: float) -> float:
-        """The temperature at a share of the length: 0 at the first token, 1 at the last."""
+        """The temperature at a fraction of the length: 0 at the first token, 1 at the last."""
         try:
             start, _, end = str(self.temperature).partition(":")
             first, last = float(start), float(end or start)

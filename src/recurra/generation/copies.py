@@ -1,4 +1,4 @@
-"""How much of a sample is copied from the training text: the longest span, and the share in copied spans.
+"""How much of a sample is copied from the training text: the longest span, and the fraction in copied spans.
 
 The training ids are read in pieces, so memory stays small whatever their number, and the answer is exact:
 spans are found by rolling hashes and then compared.
@@ -29,7 +29,7 @@ class Memorisation:
     place: int
     """Where it begins in the training text, at its first occurrence."""
     share: float
-    """The share of the sample that lies in copied spans of at least `minimum` tokens."""
+    """The fraction of the sample that lies in copied spans of at least `minimum` tokens."""
     minimum: int
 
 
@@ -66,7 +66,7 @@ class Copy:
 def copied(tokens, ids: np.ndarray, minimum: int = 32) -> list[Copy]:
     """The copied spans of a sample, in order: `copied(sample.tokens, corpus.train)`. Arguments as for `memorisation`.
 
-    Each begins where a window of `minimum` tokens stands in the text, and ends where the text goes on otherwise; spans from
+    Each begins where a window of `minimum` tokens stands in the text, and ends where the text continues otherwise; spans from
     different places may overlap.
     """
     tokens = np.asarray(tokens, np.int64)
@@ -124,7 +124,7 @@ def _places(tokens, starts, ids, length, one=False) -> dict[int, int]:
     members = [[] for _ in wanted]
     for start, which in zip(starts.tolist(), group.tolist(), strict=True):
         members[which].append(start)
-    # Most windows of the text are none of ours: a look-up by the top bits says so for nearly all of them.
+    # Most windows of the text are none of ours: a look-up by the top bits rules nearly all of them out.
     shift = np.uint64(64 - _TABLE_BITS)
     table = np.zeros(2**_TABLE_BITS, bool)
     table[wanted >> shift] = True

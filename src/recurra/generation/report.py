@@ -2,7 +2,7 @@
 
 import dataclasses
 
-# From a share of probability on, a character is drawn in this style: the darker, the less it was expected.
+# From this probability upwards, a character is drawn in this style: the darker, the less it was expected.
 STYLES = {0.5: "", 0.2: "yellow", 0.05: "bright_red", 0.0: "bold white on red"}
 
 

@@ -44,7 +44,7 @@ def top_k(probabilities: np.ndarray, k: int) -> np.ndarray:
 
 
 def top_p(probabilities: np.ndarray, share: float) -> np.ndarray:
-    """Keep the fewest most likely tokens that together reach the share; 1 keeps all."""
+    """Keep the fewest most likely tokens that together reach `top_p`; 1 keeps all."""
     if share >= 1:
         return probabilities
     order = np.argsort(-probabilities, axis=-1, kind="stable")

@@ -23,7 +23,7 @@ def stream(model, vocabulary, prompt: str = "", config: GenerationConfig | None 
 
     model: a LanguageModel, a `recurra.engine.Engine`, or any `model(ids (B, T) int64, state) -> (scores (B, T, V), state)`;
         where the vocabulary has an end-of-document token, also `model(ids, state, resets (B, T) bool)`.
-    prompt: what the text goes on from. Empty: the end of a document where the vocabulary has one, else a
+    prompt: what the text continues. Empty: the end of a document where the vocabulary has one, else a
         newline, else the first token; that start is not part of the text. Before it, the model's `prelude` is read, if it has
         one and `start` is "warm".
     config, options: a GenerationConfig, or its fields by name.

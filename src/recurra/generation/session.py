@@ -20,7 +20,7 @@ class Session:
 
         session = Session(model, eod=vocabulary.eod)
         scores = session.feed(prompt)        # (1, T) ids → (1, V) float64
-        session.select([0, 0, 0])            # go on with three rows
+        session.select([0, 0, 0])            # continue with three rows
         scores = session.feed(tokens)        # (3, 1) ids → (3, V)
 
     Each call runs under inference mode with dropout off, and leaves the model's mode as it was.

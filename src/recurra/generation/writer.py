@@ -1,4 +1,4 @@
-"""Tokens → exactly the text that was asked for: length counted, stop strings found, nothing half decoded."""
+"""Tokens → exactly the requested text: length counted, stop strings found, nothing half decoded."""
 
 import copy
 import dataclasses
@@ -20,7 +20,7 @@ class Piece:
     start: int = 0
     """How many characters of new text came before this token."""
     finish: str | None = None
-    """Why the sample ends with this piece: "length", "stop" or "document end"; None while it goes on."""
+    """Why the sample ends with this piece: "length", "stop" or "document end"; None until then."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Writer:
 
     @property
     def progress(self) -> float:
-        """The share of the length that is done: 0 before the first unit, 1 before the last."""
+        """The fraction of the length that is done: 0 before the first unit, 1 before the last."""
         done = self.tokens if self._by_tokens else self.characters
         return min(1.0, done / max(1, self._length - 1))
 

@@ -66,7 +66,7 @@ def _counting(goes_on: Callable[[str], bool]) -> Callable[[str], Iterator[int]]:
 
 
 def _spans(*patterns: str) -> Callable[[str], np.ndarray]:
-    """True inside of what a pattern's only group matches; what stands behind the group, the closing mark, is outside."""
+    """True inside of what a pattern's only group matches; what follows the group, the closing mark, is outside."""
     every = re.compile("|".join(patterns), re.DOTALL)
 
     def inside(text: str) -> np.ndarray:

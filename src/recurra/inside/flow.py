@@ -101,7 +101,7 @@ def _by_gate(rows: Tensor, gates: tuple[int, ...], units: int) -> dict[int, Tens
 def nudge(
     model: LanguageModel, reading: Reading, at: int, layer: int, unit: int, value: float, state: str | None = None
 ) -> Reading:
-    """The reading as it would go on if one carried number were another: `nudge(model, reading, 7, 0, 17, 1.5, "c")`.
+    """The reading as it would continue if one carried number were another: `nudge(model, reading, 7, 0, 17, 1.5, "c")`.
 
     at: the step, from 0, after which the state is changed, on its way to the next; all before stays. state: default the
     output, the first one. ConfigError for a place that is not there, and for a model with a bounded `context`, which carries

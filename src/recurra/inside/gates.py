@@ -1,4 +1,4 @@
-"""Gates that are shut or wide open: the share of time each unit's gate is saturated.
+"""Gates that are shut or wide open: the fraction of time each unit's gate is saturated.
 
 Karpathy, Johnson & Fei-Fei 2015, "Visualizing and understanding recurrent networks", arXiv:1506.02078.
 """

@@ -35,19 +35,19 @@ class Memory:
     """Positions of the text that the mean is over."""
 
     def reach(self, share: float = 0.01) -> int | None:
-        """The last lag at which the norm is at least a share of that at lag 0; None where that is the last one measured."""
+        """The last lag at which the norm is at least a fraction of that at lag 0; None where that is the last one measured."""
         last = int(np.flatnonzero(self.norms >= share).max())
         return None if last == len(self.norms) - 1 else last
 
     def words(self) -> list[str]:
         """What the numbers say, in sentences."""
         last = len(self.norms) - 1
-        told = []
+        lines = []
         for share in (0.1, 0.01):
             reach = self.reach(share)
             far = f"is still above {share:.0%} at lag {last}, the last one measured"
-            told.append(f"The gradient {far}." if reach is None else f"Past lag {reach} it is below {share:.0%}.")
-        return [f"Mean over {self.positions} positions; lag 0, the token before the predicted one, is 100%.", *told]
+            lines.append(f"The gradient {far}." if reach is None else f"Past lag {reach} it is below {share:.0%}.")
+        return [f"Mean over {self.positions} positions; lag 0, the token before the predicted one, is 100%.", *lines]
 
 
 def memory(model: LanguageModel, text: str, lags: int | None = None, *, positions: int = 256) -> Memory:
@@ -58,7 +58,7 @@ def memory(model: LanguageModel, text: str, lags: int | None = None, *, position
 
     The states before each stretch come from reading the whole text. A model with a bounded `context` sees nothing
     beyond it, and the norm there is 0. DataError for a text that is too short, VocabularyError for an unknown symbol,
-    ConfigError for numbers that cannot be.
+    ConfigError for invalid numbers.
     """
     ids = encode(model, text)
     context = model.config.context

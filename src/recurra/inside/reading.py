@@ -91,7 +91,7 @@ class Reading:
 def read(model: LanguageModel, text: str, *, choices: int = 8) -> Reading:
     """Read a text with a model and keep all that happens: `read(model, "To be").states[0]["h"]` is (5, units).
 
-    text: any length; a layer costs 4 bytes a unit and step for each state and each gate.
+    text: any length; a layer costs 4 bytes per unit and step for each state and each gate.
     choices: how many of the likeliest next tokens are kept at each step; fewer where the vocabulary is smaller.
 
     The state is carried through the text. A model with a bounded `context` starts from zeros at each step and reads

@@ -46,7 +46,7 @@ def accelerate(model: nn.Module) -> Accelerated:
     """Run every torch.nn.RNN, LSTM and GRU inside `model` by Recurra, in place: `print(recurra.accelerate(model))`.
 
     The layers stay the same objects with all that hangs on them, so optimisers, state_dicts, hooks, buffers, tied and
-    parametrised weights and class checks go on working, and the results are the same; subclasses whose forward calls torch.nn's
+    parametrised weights and class checks keep working, and the results are the same; subclasses whose forward calls torch.nn's
     are among them. What cannot be replaced stays, and the report says why. `restore` undoes it.
     """
     report, done = Accelerated(model), {}

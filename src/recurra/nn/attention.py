@@ -98,7 +98,7 @@ class Attention(nn.Module):
         default all of them. What stands past them does not matter; a row without any gives zeros.
 
         Returns context (batch, queries, key_size) and weights (batch, queries, time), each of which sums to 1; those of
-        "multi-head" are the mean over its heads. ShapeError for tensors of another form and lengths that cannot be, DtypeError
+        "multi-head" are the mean over its heads. ShapeError for tensors of another form and invalid lengths, DtypeError
         for tensors of another type or on another device, and for lengths that are no whole numbers.
         """
         return self.read(query, self.remember(states, lengths))

@@ -13,7 +13,7 @@ from recurra.nn.accelerate import accelerated
 from recurra.nn.dropout import undrawn
 from recurra.nn.recurrent import Recurrent
 
-# Operations for one number of an elementwise function: one, but for those that are several in a coat.
+# Operations for one number of an elementwise function: default 1; those listed fuse several.
 OPERATIONS = {"native_layer_norm": 8, "_softmax": 4, "addcmul": 2, "lerp": 3}
 FREE = (
     "view",
@@ -50,7 +50,7 @@ class Card:
     batch: int
     time: int
     kept: tuple[str, ...] = ()
-    """What the compiled kernel keeps of each step for the gradient, one number a unit each; empty where another backend
+    """What the compiled kernel keeps of each step for the gradient, one number per unit each; empty where another backend
     runs the layer."""
 
     @property
@@ -92,7 +92,7 @@ class Cards(list):
         rows.append(["operations a step", *(f"{card.operations:,}" for card in self)])
         rows.append(["state, numbers", *(f"{card.state:,}" for card in self)])
         if any(card.kept for card in self):
-            rows.append(["kept of a step, numbers a unit", *(str(len(c.kept)) if c.kept else "" for c in self)])
+            rows.append(["kept of a step, numbers per unit", *(str(len(c.kept)) if c.kept else "" for c in self)])
         label = f"training memory, batch {self[0].batch}, {self[0].time} steps"
         rows.append([label, *(_bytes(card.memory) for card in self)])
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
@@ -110,7 +110,7 @@ def card(module: nn.Module, *others: nn.Module, batch: int = 1, time: int = 100)
     """What layers cost: `print(recurra.card(RNN(4, 8), LSTM(4, 8), GRU(4, 8)))` is a table side by side.
 
     module, others: recurrent layers, Recurra's or torch.nn's, or models that hold some.
-    batch, time: rows and steps that the memory for training is told for; default 1 and 100.
+    batch, time: rows and steps for which the memory for training is computed; default 1 and 100.
 
     Returns a Card, or Cards for several modules. Raises ConfigError for a module without recurrent layers.
     """
@@ -179,7 +179,7 @@ def _operations(layer: Recurrent) -> int:
 
 def elementwise(cell: Cell) -> int:
     """Elementwise operations of one step for one unit, counted while the cell's `step` runs."""
-    batch, hidden = 1, 64  # wide enough that an operation over the row is told from one number a row
+    batch, hidden = 1, 64  # wide enough that an operation over the row is told from one number per row
     gates, states = cell.gate_names, cell.state_names
 
     def some(names) -> dict:

@@ -45,7 +45,7 @@ class ConvRecurrent(nn.Module):
     num_layers: layers, each reading the one below; default 1, or the length of the list.
     bias: whether there are biases; default True.
     batch_first: x and y are (batch, time, channels, height, width); default False.
-    dropout: share of each layer's output channels dropped before the next layer; default 0.
+    dropout: fraction of each layer's output channels dropped before the next layer; default 0.
     bidirectional: also run backward in time; y holds both directions' channels; default False.
     init: initialiser by name, as for Recurrent: "torch" (default), "recommended", "xavier", "orthogonal".
     forget_bias: what the forget gate's bias starts from; None leaves it to `init`, and "recommended" then takes 1.
@@ -136,7 +136,7 @@ class ConvRecurrent(nn.Module):
 
         x: (time, batch, channels, height, width), (batch, time, ...) with batch_first, or one sequence without batch.
         state: what an earlier call returned; default zeros. A tensor for a cell with one state, else a tuple:
-            (layers * directions, batch, hidden, height, width) each, or a list of one a layer where widths differ.
+            (layers * directions, batch, hidden, height, width) each, or a list with one per layer where widths differ.
         lengths: frames of each row, (batch,), any order, 0 allowed; y is 0 past them, and the state is each row's last.
         resets: bool, (time, batch) or as x is laid out: True drops the state before that frame (a cut, a new clip).
 
@@ -153,7 +153,7 @@ class ConvRecurrent(nn.Module):
         lengths = read_lengths(self._name, lengths, time, batch, batched, x.device)
         resets = read_resets(self._name, resets, time, batch, batched, self.batch_first, x.device)
         active = None if lengths is None else active_steps(lengths, time)[..., None, None]
-        if active is not None:  # what stands in the padding must not matter, not even NaN
+        if active is not None:  # the padding must not matter, not even NaN
             x = torch.where(active, x, 0)
         if self.check_finite and can_be_asked(x):
             check_finite(self._name, x)

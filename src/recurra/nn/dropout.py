@@ -13,7 +13,7 @@ from recurra.backends.options import Options
 
 
 def undrawn(like: Tensor) -> contextlib.AbstractContextManager:
-    """While it lasts, what is drawn on a tensor's device does not count: random numbers go on as if it had not been."""
+    """Restore the random state of a tensor's device on exit, so that draws inside leave later ones unchanged."""
     return torch.random.fork_rng([like.device] if like.is_cuda else [])
 
 

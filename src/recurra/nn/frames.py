@@ -71,7 +71,7 @@ def read_state(layer: Any, state: Any, x: Tensor, batched: bool) -> list[list[tu
         listed = not isinstance(layer.hidden_channels, int)
         if listed and (not isinstance(part, tuple | list) or len(part) != layer.num_layers):
             raise DtypeError(
-                f"{layer._name}: `{name}0` must be a list of {layer.num_layers} tensors, one a layer: widths differ."
+                f"{layer._name}: `{name}0` must be a list of {layer.num_layers} tensors, one per layer: widths differ."
             )
         if listed:
             wants = [(len(both), *row, channels, height, width) for channels in layer._widths]

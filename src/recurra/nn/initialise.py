@@ -52,7 +52,7 @@ INITIALISERS = {
 
 
 def check_initialiser(name: str, cell: Cell, bias: bool, forget_bias: float | None) -> None:
-    """Raise ConfigError where the names or numbers cannot be."""
+    """Raise ConfigError for invalid names or numbers."""
     if name not in INITIALISERS:
         raise ConfigError(f"init is {name!r}; {nearest(name, INITIALISERS)}")
     if forget_bias is not None and not cell.forget:

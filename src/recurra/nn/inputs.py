@@ -243,7 +243,7 @@ def read_resets(
 def read_given(name: str, given: dict[str, Any], cell: Any, inputs: Inputs, batch_first: bool) -> dict[str, Tensor]:
     """What a call gives its cell at each step, checked, by name: (time, batch, 1) or (time, batch, units).
 
-    given: the call's keywords, one number a row, laid out as x without features, or one a unit, with units for features.
+    given: the call's keywords, one number per row, laid out as x without features, or one per unit, with units for features.
     """
     wanted = [word for word in cell.given_names if word != "input"]
     for word in given:
@@ -277,7 +277,7 @@ def read_given(name: str, given: dict[str, Any], cell: Any, inputs: Inputs, batc
             )
         value = value[..., None] if value.dim() == len(lead) else value
         value = value[:, None] if not inputs.batched else value.transpose(0, 1) if batch_first else value
-        if inputs.lengths is not None:  # as x: what stands in the padding must not matter
+        if inputs.lengths is not None:  # as x: the padding must not matter
             steps = torch.arange(time, device=value.device)[:, None] < inputs.lengths
             value = torch.where(steps[..., None], value, 0)
         read[word] = value

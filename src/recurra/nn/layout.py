@@ -1,6 +1,6 @@
 """From a caller's layout of states and outputs to that of the layers' loop, and back.
 
-Outside: one tensor a state, (layers * directions, batch, units), or a list of one a layer where widths differ. Inside: for
+Outside: one tensor per state, (layers * directions, batch, units), or a list, one per layer, where widths differ. Inside: for
 each layer and direction a tuple with the cell's states, (batch, units) each, and outputs (time, batch, features).
 """
 
@@ -47,14 +47,14 @@ def _read_state(name: str, k: int, part: Any, cell: Cell, shape: Shape, given: I
     label, row = f"{cell.state_names[k]}0", tuple(given.x.shape[1:2]) if given.batched else ()
 
     def origin() -> str:
-        said = f"layers={layers} from the model" + (", directions=2 (bidirectional)" if directions == 2 else "")
+        sizes = f"layers={layers} from the model" + (", directions=2 (bidirectional)" if directions == 2 else "")
         layout = "(time, batch, features)" if given.embedding is None else "(time, batch)"
-        return f"{said}, batch={row[0]} from `x` {tuple(given.x.shape)} {layout}" if given.batched else said
+        return f"{sizes}, batch={row[0]} from `x` {tuple(given.x.shape)} {layout}" if given.batched else sizes
 
     widths = [shape.states(layer)[k] for layer in range(layers)]
     if shape.listed:
         if not isinstance(part, list | tuple) or len(part) != layers:
-            raise DtypeError(f"{name}: `{label}` must be a list of {layers} tensors, one a layer: widths differ.")
+            raise DtypeError(f"{name}: `{label}` must be a list of {layers} tensors, one per layer: widths differ.")
         for layer, tensor in enumerate(part):
             want = (directions, *row, widths[layer])
             check_state(name, f"{label}[{layer}]", tensor, want, given.like, origin, given.batched)

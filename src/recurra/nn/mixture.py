@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from recurra.config import whole
 from recurra.errors import ConfigError, ShapeError
 
-# The logarithm of a deviation stays within ±this, so that a component cannot shrink onto a single point.
+# The logarithm of a standard deviation stays within ±this, so that a component cannot shrink onto a single point.
 _LOG_LIMIT = 7.0
 
 
@@ -34,7 +34,7 @@ class MixtureDensity(nn.Module):
         head.nats(hidden, target)       (...), hidden (..., hidden_size), target (..., output_size)
         head.sample(hidden)             (..., output_size)
 
-    input_size: features of what it reads. output_size: D, numbers a point; best scaled to a deviation of about 1.
+    input_size: features of what it reads. output_size: D, numbers per point; best scaled to a standard deviation of about 1.
     components: K, Gaussians. correlated: whether the numbers of a point depend on each other within a component;
     default True. Deviations stay between e⁻⁷ and e⁷. ConfigError for sizes that are not whole numbers from 1 up.
     """
@@ -91,7 +91,7 @@ class MixtureDensity(nn.Module):
     def sample(self, hidden: Tensor, bias: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
         """Draw a point (..., D) after hidden (..., input_size).
 
-        bias: 0 draws as the density is; above, deviations shrink by e⁻ᵇ and likely components become likelier, which
+        bias: 0 draws as the density is; above, standard deviations shrink by e⁻ᵇ and likely components become likelier, which
         makes neater writing (Graves 2013, section 5.4). ConfigError for a bias below 0 or without end.
         """
         if not 0 <= bias < math.inf:

@@ -1,4 +1,4 @@
-"""A recurrent layer's options, checked: what cannot be, and what would have no effect, is an error."""
+"""A recurrent layer's options, checked: an invalid option, or one without effect, is an error."""
 
 import math
 from collections.abc import Sequence
@@ -128,4 +128,4 @@ def _check_heads(layer: Any) -> None:
 def check_rate(name: str, value: Any) -> None:
     """Raise ConfigError for what is no share from 0 to below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(f"{name} is {value!r}; expected a share from 0 to below 1")
+        raise ConfigError(f"{name} is {value!r}; expected a fraction from 0 to below 1")

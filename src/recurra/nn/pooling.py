@@ -37,10 +37,10 @@ class Pooling(nn.Module):
     def forward(self, y: Tensor, lengths: Tensor | Sequence[int] | None = None, return_weights: bool = False):
         """Pool y (time, batch, size), of which row b has lengths[b] steps; default all of them. No steps give zeros.
 
-        return_weights: also each step's share of the result, (batch, time), each row 1 in all; for "max" the share of the
+        return_weights: also each step's weight in the result, (batch, time), each row 1 in all; for "max" the fraction of the
         units that are largest there.
 
-        Returns (batch, size), or `pooled, weights`. ShapeError for a y of another form and lengths that cannot be,
+        Returns (batch, size), or `pooled, weights`. ShapeError for a y of another form and invalid lengths,
         DtypeError for lengths that are no whole numbers.
         """
         if y.ndim != 3 or y.shape[2] != self.size:
@@ -56,7 +56,7 @@ class Pooling(nn.Module):
         pooled, weights = getattr(self, f"_{self.kind}")(y, counts.to(y.device), active)
         return (pooled, weights().squeeze(2).t().to(y.dtype)) if return_weights else pooled
 
-    # Each gives the pooled vectors, and a function for the shares of the steps, (time, batch, 1).
+    # Each gives the pooled vectors, and a function for the weights of the steps, (time, batch, 1).
 
     def _last(self, y: Tensor, counts: Tensor, active: Tensor | None):
         last = y.gather(0, (counts - 1).clamp(min=0)[None].expand(1, -1, self.size))[0]

@@ -51,18 +51,18 @@ class Recurrent(nn.Module):
     num_layers: layers, each reading the one below; default 1, or the length of the list.
     bias: whether there are biases; default True.
     batch_first: x and y are (batch, time, features) instead of (time, batch, features); default False.
-    dropout: share of each layer's output dropped before the next layer; default 0.
+    dropout: fraction of each layer's output dropped before the next layer; default 0.
     bidirectional: also run backward in time; y holds both directions side by side; default False.
     proj_size: width that each step's output is projected to, for cells whose step reads it through W_h only; 0: none.
     residual: add each layer's input to its output, from the second layer on; widths must be equal; default False.
-    input_dropout, output_dropout: share of x, and of y, that is dropped; default 0.
+    input_dropout, output_dropout: fraction of x, and of y, that is dropped; default 0.
     variational: the three dropouts above draw one mask per sequence (Gal & Ghahramani 2016), not one per step.
-    recurrent_dropout: share of h dropped before W_h, one mask per sequence (Gal & Ghahramani 2016, arXiv:1512.05287).
-    zoneout: share of each state that keeps its old value at a step (Krueger et al. 2017, arXiv:1606.01305); one number,
+    recurrent_dropout: fraction of h dropped before W_h, one mask per sequence (Gal & Ghahramani 2016, arXiv:1512.05287).
+    zoneout: fraction of each state that keeps its old value at a step (Krueger et al. 2017, arXiv:1606.01305); one number,
         or one for each state in the cell's order.
     state_clip: largest size of each state's numbers: after a step (and its projection) they are cut to between -c and c, and
         what was cut passes no gradient; one number, or one for each state in the cell's order; default 0: none.
-    weight_dropout: share of W_h dropped, one mask per call (Merity et al. 2017, arXiv:1708.02182).
+    weight_dropout: fraction of W_h dropped, one mask per call (Merity et al. 2017, arXiv:1708.02182).
     heads: cut the units into so many heads; W_h then links only the units of one head, (gates * hidden, hidden / heads);
         default 1.
     checkpoint_every: in training keep only the states every so many steps, and run those steps once more on the way back:
@@ -246,7 +246,7 @@ class Recurrent(nn.Module):
     ) -> Choice:
         """Which backend runs the first layer, and why the others do not: `print(layer.explain(x, lengths=lengths))`.
 
-        Takes what `forward` takes; without x, asks for one batch row of two steps.
+        Takes what `forward` takes; without x, uses one batch row of two steps.
         """
         if x is None:
             x = self.like().new_zeros(2, 1, self.input_size)
@@ -321,7 +321,7 @@ class Recurrent(nn.Module):
         if numbers or self.cell.given:
             given = given._replace(given=read_given(self._name, numbers, self.cell, given, self.batch_first))
         x, active = given.x, None
-        if given.lengths is not None:  # what stands in the padding must not matter, not even NaN
+        if given.lengths is not None:  # the padding must not matter, not even NaN
             active = active_steps(given.lengths, x.shape[0])
             x = torch.where(active if given.embedding is None else active[..., 0], x, 0)
         if given.embedding is not None:

@@ -27,7 +27,7 @@ class Transformer(nn.Module):
     heads: attention heads, a divisor of hidden_size; None takes the most up to 8 that leave 16 units each.
     dropout: share dropped in attention, behind it, and in the feed-forward part. input_dropout, output_dropout: of x and y.
 
-    ConfigError for sizes and shares that cannot be, and where heads do not divide the units. Sizes follow PyTorch: the
+    ConfigError for invalid sizes and fractions, and where heads do not divide the units. Sizes follow PyTorch: the
     feed-forward part is 4 times as wide.
     """
 

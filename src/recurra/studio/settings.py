@@ -50,7 +50,7 @@ class StudioConfig:
     runs: Path = Path("runs")
     """The folder of the runs."""
     limits: Limits = field(default_factory=Limits)
-    """The most that may be asked for."""
+    """The upper limits of a request."""
     allow: tuple[str, ...] = ()
     """Further names that the page may be opened by, as a proxy or a tunnel has them: host names without a port."""
     token: str | None = None
@@ -79,7 +79,7 @@ def is_loopback(host: str) -> bool:
 _NAME = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")
 
 PRESET = "demo"
-"""What the studio trains with where nothing else is said: a minute on two cores."""
+"""What the studio trains with by default: a minute on two cores."""
 
 WITHHELD = ("encoding", "invalid", "tensorboard", "device")
 """Settings that are not the page's: texts are kept as UTF-8, and what else the machine does is its owner's to say."""
@@ -92,7 +92,7 @@ def known() -> dict[str, config.Option]:
 
 
 def training_settings(given: dict[str, Any], minutes: float | None = None) -> tuple[str, dict[str, Any]]:
-    """A preset's name and the settings over it, from what a page asks for. ConfigError where it asks for what cannot be."""
+    """A preset's name and the settings over it, from a page's request. ConfigError where it is invalid."""
     values = dict(given)
     preset = values.pop("preset", None) or PRESET
     if not isinstance(preset, str) or preset not in PRESETS:

@@ -129,7 +129,7 @@ class NewRun(Source):
 
 
 class Continue(Body):
-    """How long to train a finished run on; a stopped one goes on as it began."""
+    """How long to train a finished run on; a stopped one resumes with the settings it began with."""
 
     minutes: Minutes | None = None
     epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -220,7 +220,7 @@ _FAULTS = {
     409: "It cannot be done now: the words say why.",
     413: "Too long.",
     415: "Not JSON.",
-    422: "Something in the request cannot be: the words say what.",
+    422: "Something in the request is invalid: the message names it.",
     429: "Too many at once.",
 }
 FAULTS = {status: {"model": Fault, "description": words} for status, words in _FAULTS.items()}

@@ -1,6 +1,6 @@
 """Numbers at mean 0 and standard deviation 1, computed in float64; what is constant but for rounding stays at 0.
 
-mean, deviation = moments([rows])            (features,) each; a deviation of 0 marks a constant
+mean, deviation = moments([rows])            (features,) each; a standard deviation of 0 marks a constant
 standardised(rows, mean, deviation)          float32; 0 for constants, whatever they become later
 
 A constant has no unit that anything could be measured in: dividing by 1 would depend on the unit it was written in, and
@@ -41,5 +41,5 @@ def moments(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardised(rows: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """(rows - mean) / deviation as float32, rounded only then; 0 where the deviation is."""
+    """(rows - mean) / deviation as float32, rounded only then; 0 where the standard deviation is."""
     return np.where(deviation > 0, (rows - mean) / np.where(deviation > 0, deviation, 1.0), 0.0).astype(np.float32)

@@ -67,7 +67,7 @@ class Words(Vocabulary):
 
 
 class Tokens(Words):
-    """One token for what stands between spaces, as corpora that are tokenised already are written."""
+    """One token for the characters between spaces, as corpora that are tokenised already are written."""
 
     unit = "token"
 

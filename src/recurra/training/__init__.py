@@ -1,6 +1,6 @@
 """The training loop, for any task: schedules, early stopping, checkpoints, exact resume. It knows no text.
 
-    fit(task, config, folder)   train until done; the same call goes on where a stopped run was
+    fit(task, config, folder)   train until done; the same call resumes a stopped run
     Task                        what a task gives the loop
     TrainingConfig              the settings
 

@@ -35,7 +35,7 @@ class Clock:
     """The time spent in a run, the part of it that is over, and its speed without evaluations, samples and saves.
 
     A run ends with its last step, or with its time: then the part that is over is that of the time, and in a process group
-    the first process's clock counts. All of them agree on it every few steps, and go on by the same amount at each step
+    the first process's clock counts. All of them agree on it every few steps, and advance by the same amount at each step
     in between, as their learning rates must be the same.
     """
 

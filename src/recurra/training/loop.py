@@ -23,7 +23,7 @@ from recurra.training.schedule import rate
 
 Listener = Callable[[dict[str, Any]], None]
 
-EPOCHS, STEPS = 8, 2000  # passes over the data unless told otherwise: so many, and at least so many steps
+EPOCHS, STEPS = 8, 2000  # passes over the data by default: so many, and at least so many steps
 LOWER = 0.5  # of the learning rate, in each further cycle of a finished run
 FALLS = 5  # how often a run may fall back to its last good state before it gives up
 
@@ -87,7 +87,7 @@ def fit(
 ) -> dict[str, Any]:
     """Train `task.model` until the run is done, and leave the best weights in it: `fit(task, config, "runs/first")`.
 
-    folder: gets `state.safetensors` and `model.safetensors`. Where it holds a state already, the run goes on from
+    folder: gets `state.safetensors` and `model.safetensors`. Where it holds a state already, the run resumes from
     there, to the same bits as if it had never stopped: on the same machine and number of threads, and on a GPU as far
     as its kernels give the same result twice. Where it ends by the clock (`minutes`), the saved state is restored exactly,
     and the schedule then follows the time that is left. Several processes must see the same folder.
@@ -104,9 +104,9 @@ def fit(
     cannot be written.
     """
     listeners = tuple(listeners) if distributed.rank() == 0 else ()
-    folder, tell = Path(folder), _teller(listeners, task)
-    with signals.noted() as caught, _own_random_state(config.seed), _broken_off(listeners):
-        run, model = _begin(task, config, folder, tell, longer)
+    folder, report = Path(folder), _reporter(listeners, task)
+    with signals.collected() as caught, _own_random_state(config.seed), _broken_off(listeners):
+        run, model = _begin(task, config, folder, report, longer)
         time_of, halts = clock.Clock(run, task.steps), _Halts(caught, stop)
         while not run.progress.reason:
             if time_of.over(run):  # it was stopped in the evaluation after its last step
@@ -119,29 +119,29 @@ def fit(
                 continue
             began, run.progress.seconds = time.monotonic(), time_of.seconds()
             if "progress" in due:
-                tell("progress", run, **_since(task, run, "progress"), **time_of.look(run))
+                report("progress", run, **_since(task, run, "progress"), **time_of.look(run))
             if "train" in due:
-                tell("train", run, **_since(task, run, "train"), lr=run.optimizer.param_groups[0]["lr"])
+                report("train", run, **_since(task, run, "train"), lr=run.optimizer.param_groups[0]["lr"])
             if "evaluate" in due and (measured := _evaluate(task, run, due, halts)):
-                tell("evaluate", run, **measured, tokens_per_second=time_of.mean_speed(), done=time_of.fraction(run))
+                report("evaluate", run, **measured, tokens_per_second=time_of.mean_speed(), done=time_of.fraction(run))
             if "fall" in due:
-                _fall_back(run, tell)
+                _fall_back(run, report)
             if "sample" in due and (text := _quietly(task.sample, run, halts, config.seed + run.progress.step)):
-                tell("sample", run, text=None if isinstance(text, Cut) else text)
+                report("sample", run, text=None if isinstance(text, Cut) else text)
             if (run.progress.reason or "interrupt" in due) and run.progress.best is None:
                 runs.save_weights(run)  # there are none yet, and these are all that was learned
             if "save" in due:
-                _save(run, time_of, tell)
+                _save(run, time_of, report)
             if "interrupt" in due:
-                tell("interrupt", run)
+                report("interrupt", run)
                 raise signals.Interrupted(_stopped(run), caught() or 2)
             time_of.skip(run, due, began)
         outcome = _end(run)
-        tell("end", run, **outcome)
+        report("end", run, **outcome)
     return outcome
 
 
-def _begin(task: Task, config: TrainingConfig, folder: Path, tell, longer: Longer | None) -> tuple[Run, nn.Module]:
+def _begin(task: Task, config: TrainingConfig, folder: Path, report, longer: Longer | None) -> tuple[Run, nn.Module]:
     """A run at its start or where it was left, and the model as this process trains it."""
     by_clock = 60 * (config.minutes or 0.0)
     run = runs.new(task.model, config, folder, 0 if by_clock else planned_steps(config, task.steps), by_clock)
@@ -158,7 +158,7 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, tell, longer: Longe
     task.look = Look(seconds=_seconds_of_a_look(progress), batches=progress.look)
     if progress.reason == "stopped":
         progress.reason = ""
-    tell(
+    report(
         "start",
         run,
         resumed=resumed,
@@ -217,7 +217,7 @@ def _step(task: Task, run: Run, model: nn.Module, done: float) -> None:
     run.optimizer.step()
     run.optimizer.zero_grad()
     run.carry = tensors.map_tree(Tensor.detach, carry)
-    # An infinity or NaN in a sum stays there: one look at the sums, now and then, tells of all steps before it.
+    # An infinity or NaN in a sum stays there: one look at the sums, now and then, shows all steps before it.
     run.totals.add_(torch.stack((loss.detach() * tokens, norm)))
     progress.step += 1
     progress.tokens += tokens * distributed.world()
@@ -329,14 +329,14 @@ def _quietly(look: Callable[..., Any], run: Run, halts: _Halts, *arguments) -> A
         model.train()
 
 
-def _save(run: Run, time_of: clock.Clock, tell) -> None:
-    tell("saving", run)
+def _save(run: Run, time_of: clock.Clock, report) -> None:
+    report("saving", run)
     runs.save(run)
     time_of.restart_saving()
-    tell("save", run)
+    report("save", run)
 
 
-def _fall_back(run: Run, tell) -> None:
+def _fall_back(run: Run, report) -> None:
     """Go back to the last saved state, which was finite, with half the learning rate."""
     step, lr = run.progress.step, run.optimizer.param_groups[0]["lr"]
     runs.restore(run)
@@ -349,7 +349,7 @@ def _fall_back(run: Run, tell) -> None:
             f"{setting('clip')}, and look for wild values in the data"
         )
     runs.save(run)
-    tell("fall", run, fell_at=step, scale=run.progress.scale)
+    report("fall", run, fell_at=step, scale=run.progress.scale)
 
 
 def _stopped(run: Run) -> str:
@@ -388,16 +388,16 @@ def _broken_off(listeners: tuple[Listener, ...]) -> Iterator[None]:
         raise
 
 
-def _teller(listeners: tuple[Listener, ...], task: Task) -> Callable[..., None]:
+def _reporter(listeners: tuple[Listener, ...], task: Task) -> Callable[..., None]:
     """A function that passes an event on to every listener."""
 
-    def tell(event: str, run: Run, **values) -> None:
+    def report(event: str, run: Run, **values) -> None:
         progress = run.progress
         common = {"event": event, "step": progress.step, "epoch": progress.step / task.steps}
         for listener in listeners:
             listener(common | {"seconds": round(progress.seconds, 3)} | values)
 
-    return tell
+    return report
 
 
 def _parallel(run: Run) -> nn.Module:
@@ -413,7 +413,7 @@ def _parallel(run: Run) -> nn.Module:
 
 @contextlib.contextmanager
 def _own_random_state(seed: int) -> Iterator[None]:
-    """Inside, randomness follows from the seed and the rank alone; afterwards the caller's goes on undisturbed."""
+    """Inside, randomness follows from the seed and the rank alone; afterwards the caller's continues undisturbed."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with _preserved_random_state(device):
         torch.manual_seed(seed + distributed.rank())

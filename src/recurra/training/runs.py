@@ -1,4 +1,4 @@
-"""A run in progress: everything that decides its future, so that saving it and going on gives the same bits.
+"""A run in progress: everything that decides its future, so that a saved and resumed run gives the same bits.
 
 `state.safetensors` holds the tensors (model.*, average.*, optimizer.*, and of each process rank.<n>.*: its carried
 state, sums and random state) and, as JSON in its metadata, the progress and the settings. `model.safetensors` holds
@@ -24,7 +24,7 @@ from recurra.training import distributed, optimizers, tensors
 from recurra.training.config import TrainingConfig
 from recurra.training.names import SCHEMA, STATE, WEIGHTS
 
-# Settings that may change when a run goes on: none of them has a say in what is computed.
+# Settings that may change when a run is resumed: none of them has a say in what is computed.
 _FREE = ("save_every", "tensorboard", "device")
 
 
@@ -64,7 +64,7 @@ class Progress:
     falls: int = 0
     """How often the loss became infinite or not a number."""
     reason: str = ""
-    """Why the run ended; empty while it may go on."""
+    """Why the run ended; empty while it may continue."""
 
 
 @dataclass
@@ -152,13 +152,14 @@ def _check_fits(path: Path, about: dict[str, Any], config: TrainingConfig) -> No
     for name, value in dataclasses.asdict(config).items():
         if name not in _FREE and about["config"].get(name) != value:
             raise RunError(
-                f"{path} was trained with {name}={about['config'].get(name)!r}, but {name}={value!r} is asked for now;"
-                " a run goes on only as it began. To train on with other settings, start a new run from its weights."
+                f"{path} was trained with {name}={about['config'].get(name)!r}, but {name}={value!r} is set now;"
+                " a run resumes with the settings it began with. To train on with other settings, start a new run from its"
+                " weights."
             )
     if about["world"] != distributed.world():
         raise RunError(
             f"{path} was trained by {about['world']} processes, and now there are {distributed.world()};"
-            f" go on with: torchrun --nproc-per-node {about['world']} ..."
+            f" resume with: torchrun --nproc-per-node {about['world']} ..."
         )
 
 

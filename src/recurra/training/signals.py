@@ -37,7 +37,7 @@ class Caught:
 
     @contextlib.contextmanager
     def breakable(self) -> Iterator[None]:
-        """What runs here is broken off by Interrupted where it goes on for longer than PATIENCE after a signal."""
+        """What runs here is broken off by Interrupted where it lasts longer than PATIENCE after a signal."""
         self._breakable = True
         try:
             yield
@@ -67,8 +67,8 @@ class Caught:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Caught]:
-    """While open, signals are only noted: `with noted() as caught: ...; if caught(): save()`.
+def collected() -> Iterator[Caught]:
+    """While open, signals are only collected: `with collected() as caught: ...; if caught(): save()`.
 
     A second Ctrl-C interrupts at once, as ever; other signals may come as often as they like, as SIGXCPU does. What was ignored
     at the start (`nohup`) stays ignored. Outside the main thread, where Python delivers no signals, nothing is ever caught.

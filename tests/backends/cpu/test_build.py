@@ -14,14 +14,14 @@ import torch
 from recurra import cells
 from recurra.backends.cpu import build, cache, library, processor
 from recurra.backends.cpu.build import CompileError
-from recurra.backends.cpu.cache import Unit
+from recurra.backends.cpu.cache import Compilation
 from recurra.errors import BackendError, CompileWarning
 from recurra.nn import LSTM
 
 needs_compiler = pytest.mark.skipif(
     not any(shutil.which(name) for name in build.NAMES), reason="there is no C++ compiler here"
 )
-TINY = Unit("tiny", 'extern "C" __attribute__((visibility("default"))) int answer() { return 42; }\n', ())
+TINY = Compilation("tiny", 'extern "C" __attribute__((visibility("default"))) int answer() { return 42; }\n', ())
 PLAIN = processor.Isa("plain", (), frozenset())
 
 
@@ -112,7 +112,7 @@ def test_the_key_follows_source_and_headers(tmp_path, monkeypatch):
 
     def key(source, *headers):
         cache._key.cache_clear()
-        return Unit("x", source, headers).key
+        return Compilation("x", source, headers).key
 
     keys = [key("int x;"), key("int y;"), key("int x;", "a.h")]
     (tmp_path / "a.h").write_text("int b;")
@@ -137,7 +137,7 @@ def test_another_compiler_or_other_flags_have_a_folder_of_their_own(here, monkey
 def test_two_processes_at_once(here):
     code = f"""
 from recurra.backends.cpu import cache, processor
-unit = cache.Unit("tiny", {TINY.source!r}, ())
+unit = cache.Compilation("tiny", {TINY.source!r}, ())
 print(cache.fetch(unit, processor.Isa("plain", (), frozenset())))
 """
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -184,7 +184,7 @@ def test_code_that_lacks_a_symbol_has_no_kernel(here):
 def test_a_killed_build_does_no_harm(here, tmp_path, monkeypatch):
     code = f"""
 from recurra.backends.cpu import cache, processor
-cache.fetch(cache.Unit("tiny", {TINY.source!r}, ()), processor.Isa("plain", (), frozenset()))
+cache.fetch(cache.Compilation("tiny", {TINY.source!r}, ()), processor.Isa("plain", (), frozenset()))
 """
     real = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     slow = script(tmp_path, f'if [ -e {tmp_path}/go ]; then exec {real} "$@"; fi; exec sleep 60')

@@ -60,6 +60,6 @@ def test_trainings_that_cannot_be(api, body, status, words):
 
 def test_only_what_trains_is_stopped_or_goes_on(api):
     assert api.post("/api/runs/cats/stop").json()["detail"] == "`cats` is not being trained"
-    assert "has no checkpoint to go on from" in api.post("/api/runs/cats/continue").json()["detail"]
+    assert "has no checkpoint to resume from" in api.post("/api/runs/cats/continue").json()["detail"]
     assert api.post("/api/runs/no-such/stop").status_code == 404
     assert api.post("/api/runs/no-such/continue").status_code == 404

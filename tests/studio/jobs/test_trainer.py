@@ -161,7 +161,7 @@ def test_stop_keeps_and_continue_goes_on(api):
     assert len(api.post(f"/api/runs/{run}/generate", json={"length": 10}).json()["text"]) == 10
     refused = api.post(f"/api/runs/{run}/continue", json={"epochs": 3})
     assert refused.status_code == 422
-    assert "goes on as it began" in refused.json()["detail"]
+    assert "resumes with the settings it began with" in refused.json()["detail"]
     assert api.post(f"/api/runs/{run}/continue").status_code == 200
     going = wait(api, run, "training")
     assert going["id"] == run

@@ -238,7 +238,7 @@ def test_any_short_text_trains(tmp_path, text):
 
 
 def test_a_folder_in_use_is_refused(trained, tmp_path):
-    with pytest.raises(RunError, match=r"is in use \(go on with it by resuming\); choose a new one"):
+    with pytest.raises(RunError, match=r"is in use \(continue it by resuming\); choose a new one"):
         train(text=TEXT, out=trained, **TINY)
     (tmp_path / "letter").write_text("dear")
     with pytest.raises(RunError, match=r"is in use \(it has files in it\); choose a new one"):

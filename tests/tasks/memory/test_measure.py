@@ -153,7 +153,7 @@ def test_parity_needs_a_state_that_mixes():
 def test_rows_come_in_order_and_as_they_are_ready():
     told = []
     options = dict(steps=2, hidden_size=4, batch_size=2, held_out=4)
-    rows = bench(["parity", "copy"], ["rnn", "lstm"], [3, 4], tell=told.append, **options)
+    rows = bench(["parity", "copy"], ["rnn", "lstm"], [3, 4], report=told.append, **options)
     assert rows == told
     names = [(row.task, row.lag, row.cell) for row in rows]
     assert names == [(a, b, c) for a in ("parity", "copy") for b in (3, 4) for c in ("rnn", "lstm")]

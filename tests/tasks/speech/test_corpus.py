@@ -35,7 +35,7 @@ def test_recordings_that_cannot_be_read_are_left_out_and_counted(tmp_path):
         assert np.array_equal(found.sound(number), soundfile.read(path, dtype="float32")[0]), (
             "nothing of a bad one is left"
         )
-    assert corpus.Corpus.open(tmp_path).notes == found.notes
+    assert corpus.SpeechCorpus.open(tmp_path).notes == found.notes
     with pytest.raises(
         DataError, match=r"none of the 3 recordings to learn from can be read, first: .*nan\.wav holds NaN"
     ):

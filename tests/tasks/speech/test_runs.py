@@ -14,7 +14,7 @@ from recurra.errors import ConfigError, DataError, DtypeError, NotFittedError, R
 from recurra.tasks import speech
 from recurra.tasks.speech import Transcriber
 from recurra.tasks.speech.config import CONFIGS, settings
-from recurra.tasks.speech.corpus import Corpus
+from recurra.tasks.speech.corpus import SpeechCorpus
 from recurra.tasks.speech.model import SpeechModel
 from recurra.tasks.speech.task import SpeechTask
 from recurra.training import Interrupted
@@ -35,7 +35,7 @@ def run(tmp_path_factory):
 
 
 def test_every_batch_follows_from_its_place_alone(run):
-    corpus, fitted = Corpus.open(run), Transcriber.load(run)
+    corpus, fitted = SpeechCorpus.open(run), Transcriber.load(run)
 
     def batches(seed):
         task = SpeechTask(fitted.model, fitted.vocabulary, corpus, fitted.parts["data"], seed)

@@ -17,7 +17,7 @@ from recurra.errors import ConfigError, DataError, DtypeError, NotFittedError, R
 from recurra.nn.attention import Memory
 from recurra.tasks.translation import Translator, dates, read_pairs, reversed_words, scores, translator
 from recurra.tasks.translation.config import PairsConfig, TranslationConfig
-from recurra.tasks.translation.model import EncoderDecoder, Going
+from recurra.tasks.translation.model import Decoding, EncoderDecoder
 from recurra.tasks.translation.neighbours import Neighbours
 from recurra.tasks.translation.search import copies_in, search
 from recurra.tasks.translation.task import IGNORED, Languages, TranslationTask, together
@@ -177,7 +177,7 @@ class Looping(torch.nn.Module):
             self.scores[token, 0] = 5.0
 
     def encode(self, source, lengths):
-        return Memory(torch.zeros(len(source), 1, 1), torch.zeros(len(source), 1, 1), None), Going(
+        return Memory(torch.zeros(len(source), 1, 1), torch.zeros(len(source), 1, 1), None), Decoding(
             torch.zeros(1, len(source), 1), None
         )
 

@@ -69,10 +69,10 @@ def _find(asked: str, path: str) -> Compiler:
 def version(found: Compiler) -> str:
     """What the compiler says of itself, one line."""
     try:
-        said = subprocess.run([*found.command, "--version"], capture_output=True, text=True, timeout=20, check=False)
+        answer = subprocess.run([*found.command, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not answer: {error}"
-    return (said.stdout.splitlines() or ["says nothing of its version"])[0]
+    return (answer.stdout.splitlines() or ["version unknown"])[0]
 
 
 def command(found: Compiler, isa: Isa, source: Path, out: Path, more: tuple[str, ...] = ()) -> list[str]:

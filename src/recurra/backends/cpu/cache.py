@@ -36,7 +36,7 @@ SECONDS = 3600
 _threads = threading.Lock()
 
 
-class Unit(NamedTuple):
+class Compilation(NamedTuple):
     """Something to compile: the core, or a cell."""
 
     name: str
@@ -51,10 +51,10 @@ class Unit(NamedTuple):
 
 
 @functools.cache
-def _key(unit: Unit) -> str:
+def _key(unit: Compilation) -> str:
     digest = hashlib.sha256(" ".join([VERSION.decode(), *unit.flags]).encode())
     for part in (unit.source, *(f"{h}\n{(build.native() / h).read_text('utf-8')}" for h in unit.headers)):
-        code = re.sub("//.*", "", part)  # a comment may tell a function's address, another one in each process
+        code = re.sub("//.*", "", part)  # a comment may hold a function's address, another one in each process
         digest.update(f"{len(code)}\n{code}".encode())
     return digest.hexdigest()[:16]
 
@@ -69,7 +69,7 @@ def headers(source: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def file_name(unit: Unit, isa: Isa) -> str:
+def file_name(unit: Compilation, isa: Isa) -> str:
     return f"{unit.name}-{unit.key}-{isa.name}.so"
 
 
@@ -94,12 +94,12 @@ def folder() -> Path:
     return paths.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "recurra"
 
 
-def find(unit: Unit, isa: Isa) -> Path | None:
+def find(unit: Compilation, isa: Isa) -> Path | None:
     """The compiled file, if it is somewhere, whole, and of nobody else."""
     return next(found(unit, isa), None)
 
 
-def found(unit: Unit, isa: Isa) -> Iterator[Path]:
+def found(unit: Compilation, isa: Isa) -> Iterator[Path]:
     """The compiled file, wherever it is whole and of nobody else."""
     name = file_name(unit, isa)
     return (place / name for place in _places() if _is_mine(place / name))
@@ -111,7 +111,7 @@ def _is_mine(path: Path) -> bool:
     return is_whole(path) and not trust.objection(path, code)
 
 
-def fetch(unit: Unit, isa: Isa, again: bool = False) -> Path:
+def fetch(unit: Compilation, isa: Isa, again: bool = False) -> Path:
     """The compiled file, found or compiled now. again: compile even if there is one. Raises CompileError."""
     found = None if again else find(unit, isa)
     if found is not None:
@@ -125,7 +125,7 @@ def fetch(unit: Unit, isa: Isa, again: bool = False) -> Path:
     return target
 
 
-def make(unit: Unit, isa: Isa, target: Path) -> None:
+def make(unit: Compilation, isa: Isa, target: Path) -> None:
     """Compile into `target`, which is there whole at the end, whatever stood there. Raises CompileError."""
     _sweep(target.parent)
     try:

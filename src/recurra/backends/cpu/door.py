@@ -62,7 +62,7 @@ def extent(tensor: Tensor) -> int:
 
 def dense(tensor: Tensor, label: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The tensor as the core reads it: itself, or a copy that is dense and of this type."""
-    if (  # written out: this is asked for every tensor of every call
+    if (  # written out: this runs for every tensor of every call
         tensor.dtype is dtype
         and tensor.shape == shape
         and tensor.is_cpu

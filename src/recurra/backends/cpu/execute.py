@@ -193,9 +193,9 @@ def empty_dx(packed: Structures, x: Tensor) -> Tensor:
 def keep_bytes(work: Work, size: Sizes, made: Made):
     """An upper bound of the bytes that a call keeps, as a formula: time and batch may be symbols.
 
-    What is kept is so much for each step and row, so much for each row, and padding; the core is asked for the first two.
+    What is kept is so much for each step and row, so much for each row, and padding; the core returns the first two.
     """
-    # A layer's widths are fixed; int() says so where they are symbols too.
+    # A layer's widths are fixed; int() raises where they are symbols too.
     widths = int(size.inputs), int(size.units), int(size.outputs), int(size.heads)
     looked_at = (*(["w_r"] if work.operands.weights[0].w_r is not None else []), *work.options)
     each, rows = _keep_rates(work.cell, work.io, looked_at, *widths)

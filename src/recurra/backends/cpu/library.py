@@ -1,6 +1,6 @@
 """A cell and the core, compiled and loaded: `made(cell)`, once a process for each cell.
 
-Raises Unavailable where that cannot be: the cell's step cannot be traced, there is no compiler, it failed. The first three
+Raises Unavailable where there is no kernel: the cell's step cannot be traced, there is no compiler, it failed. The first three
 kinds come with one warning each, since the cell then runs slower than it could; why a cell has no kernel is kept and
 not tried again.
 """
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from recurra.backends.cpu import abi, build, cache, processor
 from recurra.backends.cpu.build import CompileError
-from recurra.backends.cpu.cache import Unit
+from recurra.backends.cpu.cache import Compilation
 from recurra.backends.cpu.processor import Isa
 from recurra.cells.base import Cell
 from recurra.errors import BackendError, CellError, CompileWarning
@@ -74,7 +74,7 @@ class Made(NamedTuple):
 
 
 def made(cell: Cell) -> Made:
-    """The cell's kernel, found or compiled now. Raises Unavailable, and BackendError for a RECURRA_ISA that cannot be."""
+    """The cell's kernel, found or compiled now. Raises Unavailable, and BackendError for an invalid RECURRA_ISA."""
     read = equations(cell)
     at = (str(read) if isinstance(read, CellError) else read.key), processor.chosen().name
     found = _made.get(at)
@@ -118,19 +118,19 @@ def by_key(key: str) -> Made:
     return found
 
 
-def unit(cell: Cell) -> tuple[Unit, Any]:
+def unit(cell: Cell) -> tuple[Compilation, Any]:
     """What is compiled for a cell, and what the core must know of it. Raises CellError if its step cannot be traced."""
     from recurra.expr.compile import generate
 
     generated = generate(cell)
-    return Unit(type(cell).__name__.lower(), generated.source, HEADERS), generated.meta
+    return Compilation(type(cell).__name__.lower(), generated.source, HEADERS), generated.meta
 
 
 @functools.cache
-def core_unit() -> Unit:
+def core_unit() -> Compilation:
     """The core: native/core.cpp and what it includes."""
     source = (build.native() / "core.cpp").read_text("utf-8")
-    return Unit("core", source, cache.headers(source))
+    return Compilation("core", source, cache.headers(source))
 
 
 def _make(cell: Cell, isa: Isa) -> "Made | Unavailable":
@@ -175,7 +175,7 @@ def check_layout(core: str, ours: str) -> None:
         )
 
 
-def load(what: Unit, isa: Isa, symbols: Iterable[str]) -> CDLL:
+def load(what: Compilation, isa: Isa, symbols: Iterable[str]) -> CDLL:
     """Compile if need be, and load. What does not load although it is whole (another system's), or lacks one of the symbols,
     is compiled again, once."""
     symbols, tried = tuple(symbols), False

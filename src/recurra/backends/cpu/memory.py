@@ -1,6 +1,6 @@
 """Memory for what the gradient needs, used again from call to call.
 
-A training step keeps some tens of megabytes, and asks for the same again in the next. Fresh from the system, such memory
+A training step keeps some tens of megabytes, and needs the same again in the next. Fresh from the system, such memory
 costs more than what is written to it: 46 MB took 20 ms of page faults beside 34 ms of work. So blocks that are no longer
 in use are handed out again; one that nobody asked for in a while goes back.
 """
@@ -23,7 +23,7 @@ _requests = 0
 
 
 def room(size: int) -> Tensor:
-    """(size,) uint8, not cleared; its memory is used again once the tensor and all that share it are gone."""
+    """(size,) uint8, not cleared; its memory is used again once the tensor and all its views are gone."""
     global _requests
     if size < SMALL or size > LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
         return torch.empty(size, dtype=torch.uint8, device="cpu")
@@ -46,7 +46,7 @@ def _is_free(entry: list) -> bool:
 
 
 def _new(size: int) -> mmap.mmap:
-    # Private: a forked child that goes on training must not write into its parent's numbers.
+    # Private: a forked child that continues to train must not write into its parent's numbers.
     block = mmap.mmap(-1, -(-size // _PAGE) * _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         block.madvise(mmap.MADV_HUGEPAGE)

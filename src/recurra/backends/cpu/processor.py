@@ -59,7 +59,7 @@ def supported() -> tuple[Isa, ...]:
 
 @functools.cache
 def chosen() -> Isa:
-    """The instruction set in use: RECURRA_ISA, or the best that runs here. Raises BackendError for one that cannot be."""
+    """The instruction set in use: RECURRA_ISA, or the best that runs here. Raises BackendError for an invalid one."""
     can = {isa.name: isa for isa in supported()}
     asked = os.environ.get(VARIABLE, "")
     if not asked:
@@ -86,8 +86,8 @@ def _darwin() -> set[str]:
     """What an Intel Mac says of its processor, in Linux's words. Untested here: nobody's machine was at hand."""
     keys = ("machdep.cpu.features", "machdep.cpu.leaf7_features")
     try:
-        said = subprocess.run(["sysctl", "-n", *keys], capture_output=True, text=True, timeout=5, check=False).stdout
+        words = subprocess.run(["sysctl", "-n", *keys], capture_output=True, text=True, timeout=5, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return set()
     names = {"avx1.0": "avx"}
-    return {names.get(word, word) for word in said.lower().split()}
+    return {names.get(word, word) for word in words.lower().split()}

@@ -183,7 +183,7 @@ class Structures:
     ) -> int:
         """The address of an array of addresses, one for each state; null where a state is None."""
         size, pointers = self.size, []
-        width = size.outputs  # of the first; the others have one number a unit
+        width = size.outputs  # of the first; the others have one number per unit
         for state, name in zip(states, names, strict=True):
             label = name + end
             pointers.append(None if state is None else self.pointer(state, label, (*lead, size.batch, width)))

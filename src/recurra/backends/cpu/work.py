@@ -147,7 +147,7 @@ class Sizes(NamedTuple):
 
 
 def sizes(work: Work, made: Made) -> Sizes:
-    """The sizes of a call; the weights tell the units, the projection, the heads."""
+    """The sizes of a call; units, projection and heads follow from the weights."""
     x, tokens, one = work.operands.x, work.tokens, work.operands.weights[0]
     time, batch = (x if tokens is None else tokens).shape[:2]
     inputs = x.shape[-1]

@@ -45,7 +45,7 @@ class Comparisons:
         chosen = sizes(names, documents, min(body.parameters, self._parameters), parts)
         with self._lock:
             if self._waiting:
-                raise Refused(409, "another comparison goes on; stop it first")
+                raise Refused(409, "another comparison is running; stop it first")
             group = self._new_id()
             rows = []
             for cell, units in chosen.items():

@@ -57,10 +57,11 @@ class Launcher:
         if found["state"] == "finished":
             return self._train_on(found, record, body)
         if not can_resume(folder):
-            raise Refused(409, f"`{run}` has no checkpoint to go on from; start a new run, with this one as `parent`")
+            raise Refused(409, f"`{run}` has no checkpoint to resume from; start a new run, with this one as `parent`")
         if body.minutes or body.epochs:
             raise Refused(
-                422, f"`{run}` goes on as it began: leave out `minutes` and `epochs`, which were fixed at its start"
+                422,
+                f"`{run}` resumes with the settings it began with: leave out `minutes` and `epochs`",
             )
         record |= {"title": found["title"], "created": found["created"]}
         with self._lock:

@@ -101,7 +101,7 @@ class Trainer:
         return job.done.wait(wait)
 
     def close(self) -> list[str]:
-        """Stop all trainings, so that each can go on later; their ids."""
+        """Stop all trainings, so that each can resume later; their ids."""
         with self._lock:
             self._closed, jobs = True, list(self.jobs.values())
         for job in jobs:
@@ -193,7 +193,7 @@ class Trainer:
             self._hub.publish(job.run, kind, _POINTS[kind](event))
 
     def _note(self, job: Job) -> None:
-        """Keep what is known of a run. Where the disk is full, the training itself will say so."""
+        """Keep what is known of a run. Where the disk is full, the training itself reports it."""
         try:
             self._runs.place(job.run).mkdir(exist_ok=True)
             self._runs.write_record(job.run, **job.going.record | {"error": job.error})

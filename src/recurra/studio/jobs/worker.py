@@ -30,19 +30,19 @@ def main() -> int:
         os.nice(10)  # the page comes first
     job, stopping = json.loads(sys.stdin.readline()), threading.Event()
     threading.Thread(target=_wait_for_stop, args=(stopping,), daemon=True).start()
-    tell = _teller(events, stopping)
+    send = _sender(events, stopping)
     locks.PROCESS = "training in the studio"
     try:
         for file in job["cells"]:
             runpy.run_path(file, run_name=Path(file).stem)
         with alone(job.get("lock"), stopping) as is_alone:
             if is_alone:
-                _JOBS[job["do"]](job, tell, stopping)
+                _JOBS[job["do"]](job, send, stopping)
     except (RecurraError, MemoryError) as error:
-        tell({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
+        send({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
         return 1
     except Exception as error:
-        tell({"event": "error", "detail": f"{type(error).__name__}: {error}"})
+        send({"event": "error", "detail": f"{type(error).__name__}: {error}"})
         raise
     return 0
 
@@ -71,8 +71,8 @@ def _wait_for_stop(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _teller(events: TextIO, stopping: threading.Event):
-    def tell(event: dict[str, Any]) -> None:
+def _sender(events: TextIO, stopping: threading.Event):
+    def send(event: dict[str, Any]) -> None:
         if event["event"] in _SILENT:
             return
         try:
@@ -81,26 +81,26 @@ def _teller(events: TextIO, stopping: threading.Event):
             # Nobody listens any more.
             stopping.set()
 
-    return tell
+    return send
 
 
-def _train(job: dict[str, Any], tell, stopping: threading.Event) -> None:
+def _train(job: dict[str, Any], send, stopping: threading.Event) -> None:
     from recurra.tasks import language
 
-    common = {"quiet": True, "listeners": [tell], "stop": stopping.is_set}
+    common = {"quiet": True, "listeners": [send], "stop": stopping.is_set}
     language.train(job["source"], job["out"], job["preset"], init_from=job["parent"], **common, **job["settings"])
 
 
-def _resume(job: dict[str, Any], tell, stopping: threading.Event) -> None:
+def _resume(job: dict[str, Any], send, stopping: threading.Event) -> None:
     from recurra.tasks import language
 
-    language.resume(job["out"], quiet=True, listeners=[tell], stop=stopping.is_set)
+    language.resume(job["out"], quiet=True, listeners=[send], stop=stopping.is_set)
 
 
-def _measure(job: dict[str, Any], tell, stopping: threading.Event) -> None:
+def _measure(job: dict[str, Any], send, stopping: threading.Event) -> None:
     from recurra.studio.jobs.measure import measure
 
-    tell({"event": "measured", "speed": measure(job["cell"])})
+    send({"event": "measured", "speed": measure(job["cell"])})
 
 
 _JOBS = {"train": _train, "resume": _resume, "measure": _measure}

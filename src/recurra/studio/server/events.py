@@ -42,7 +42,7 @@ async def follow(
             if name not in seen or data["step"] > seen[name]:
                 yield event(name, data)
         if alive():
-            return  # it goes on, but not here: the page comes back for a snapshot
+            return  # it continues, but not here: the page comes back for a snapshot
         while not queue.empty():
             item = queue.get_nowait()
             if item is not None:

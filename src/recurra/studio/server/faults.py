@@ -32,7 +32,7 @@ def install(app: FastAPI) -> None:
 
 
 def _recurra(request: Request, error: RecurraError) -> Response:
-    # What a run's folder does not allow is a conflict with its state; all else is a value that cannot be.
+    # What a run's folder does not allow is a conflict with its state; all else is an invalid value.
     return answer(409 if isinstance(error, RunError | BackendError) else 422, str(error))
 
 

@@ -138,7 +138,7 @@ class Guard:
         if _port(host) != str(self.config.port or server[1]):
             return False
         if self.config.token and self.config.host in ("0.0.0.0", "::"):
-            # It listens at every name this machine has, and only the token tells who may ask.
+            # It listens at every name this machine has, and only the token decides who may ask.
             return bool(name)
         return not is_loopback(self.config.host) and name.strip("[]") == self.config.host.strip("[]").lower()
 

@@ -87,7 +87,7 @@ def runs(runs: Runs, launcher: Launcher, trainer: Trainer, hub: Hub) -> APIRoute
 
     @router.post("", status_code=201)
     def new_run(body: shapes.NewRun) -> shapes.Run:
-        """Start a training; refused (409) while another one goes on."""
+        """Start a training; refused (409) while another one is running."""
         return launcher.new(body)
 
     @router.get("/{run}")
@@ -208,7 +208,7 @@ def comparisons(comparisons: Comparisons) -> APIRouter:
 
     @router.post("/{comparison}/stop")
     def stop_comparison(comparison: ComparisonID) -> shapes.Comparison:
-        """Stop the training that goes on and begin no other."""
+        """Stop the running training and begin no other."""
         return comparisons.stop(comparison)
 
     return router

@@ -1,4 +1,4 @@
-"""What a page has to know before it asks for anything: the version, the machine, the cells, the forms, the corpora."""
+"""What a page has to know before its first request: the version, the machine, the cells, the forms, the corpora."""
 
 import inspect
 import os
@@ -19,7 +19,7 @@ from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
 
 def about(limits: Limits, threads: int) -> dict[str, Any]:
-    """All of it, as GET /api/about tells it. threads: those that training takes."""
+    """All of it, as GET /api/about returns it. threads: those that training takes."""
     return {
         "version": recurra.__version__,
         "machine": {"cores": os.cpu_count(), "threads": threads, "name": _processor()},

@@ -107,7 +107,7 @@ def _sentences(text: dict[str, int], steps: int | None, epoch: int, unmeasured: 
     if text["characters"] < _SHORT:
         yield f"{text['characters']:,} characters are few: the model will learn much of them by heart."
     if unmeasured:
-        when = "it is measured when no training goes on" if busy else "ask again in a moment"
+        when = "it is measured when no training is running" if busy else "ask again in a moment"
         yield f"How fast this machine trains the cell is not known yet; {when}."
 
 

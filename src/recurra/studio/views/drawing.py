@@ -33,7 +33,7 @@ def drawing(cell: Cell) -> dict[str, Any]:
 
 
 def _symbols(line: str, found: Wiring):
-    """A line in pieces: names that have a part, and what stands between them."""
+    """A line in pieces: names that have a part, and the text between them."""
     end = 0
     for match in _WORD.finditer(line):
         part = _part(match[0], found)

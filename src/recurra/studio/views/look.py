@@ -249,7 +249,7 @@ def _next(reading: Reading) -> list[list[list[Any]]]:
 
 
 def _follows(unit: inside.Unit, asked: str | None = None) -> list[dict[str, Any]]:
-    """What a unit follows, the strongest first; before it the feature that was asked for."""
+    """What a unit follows, the strongest first; before it the requested feature."""
     follows = sorted(unit.follows, key=lambda pair: pair[0] != asked)  # stable: the rest stays in order
     return [{"feature": name, "r": _plain(r)} for name, r in follows]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from recurra.studio.shapes import Body
 
 TEXT, LAGS, SAMPLE, CLAMPS, UNITS, STEPS = 5000, 300, 2000, 64, 1000, 400
-"""The most that may be asked for: characters, lags, characters written under a clamp, units held, units listed, steps of a
+"""The upper limits of a request: characters, lags, characters written under a clamp, units held, units listed, steps of a
 cell's drawing."""
 
 Index = Annotated[int, Field(ge=0, le=10**6)]
@@ -135,7 +135,7 @@ class Follows(BaseModel):
 
 
 class RankedUnit(BaseModel):
-    """A unit and the three features that it follows best; first the one that was asked for."""
+    """A unit and the three features that it follows best; first the requested one."""
 
     layer: int
     unit: int
@@ -183,7 +183,7 @@ class GatesAnswer(BaseModel):
     units: list[int]
     values: list[list[float]]
     saturates: bool
-    """Whether the gate stays between 0 and 1; otherwise the shares are null."""
+    """Whether the gate stays between 0 and 1; otherwise the fractions are null."""
     left_saturated: list[float] | None
     right_saturated: list[float] | None
 
@@ -272,7 +272,7 @@ class CopiedSpan(BaseModel):
     start: int
     end: int
     source: str
-    """The place in the training text, with what stands around it."""
+    """The place in the training text, with the text around it."""
 
 
 class CopiesAnswer(BaseModel):

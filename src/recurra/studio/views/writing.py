@@ -31,7 +31,7 @@ class Writers:
         self._pool = ThreadPoolExecutor(threads, "writer")
 
     async def begin(self, run: str, prompt: str, settings: dict[str, Any]) -> "Text":
-        """A text that is ready to be written; whatever is wrong is raised here, before the first piece.
+        """A text that is ready to be written; any error is raised here, before the first piece.
 
         Refused: 422 for a text or a prompt that is too long, 429 where too many are being written. ConfigError and
         VocabularyError for other settings and prompts that are invalid.

@@ -92,7 +92,7 @@ class ForecastConfig:
     samples: Count = 200
     """Paths drawn per series in recursive mode."""
     scaling: Literal["window", "series", "none"] = "window"
-    """What values are measured in: mean and deviation of the window read, of the training part of the series, or as is."""
+    """The unit of values: mean and standard deviation of the window read, of the training part of the series, or as is."""
     log: bool = False
     """Model the logarithm: for positive series whose swings grow with their level."""
     season: Count | None = None
@@ -155,7 +155,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """The three parts' settings from a preset and what overrides it: `settings("tiny", horizon=12)["model"].horizon`.
 
-    Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
+    Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or an invalid value.
     """
     if preset not in PRESETS:
         raise ConfigError(f"{setting('preset')} is {preset!r}; {config.nearest(preset, PRESETS)}")

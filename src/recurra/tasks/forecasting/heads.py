@@ -70,7 +70,7 @@ class Quantiles:
 
 
 class Gaussian:
-    """Mean and deviation of a normal distribution."""
+    """Mean and standard deviation of a normal distribution."""
 
     def __init__(self, config: ForecastConfig):
         self.start = torch.tensor([0.0, -1.0])
@@ -94,7 +94,7 @@ class _Distribution:
     """A distribution of torch.distributions, whose quantiles, which those have not, are SciPy's."""
 
     def __init__(self, config: ForecastConfig):
-        _stats()  # told now, not after the training
+        _stats()  # raises now, not after the training
 
     def loss(self, found: Any, target: Tensor) -> Tensor:
         return -self.distribution(found).log_prob(target)

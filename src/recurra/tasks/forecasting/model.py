@@ -20,7 +20,7 @@ _CONTEXT = 8  # numbers that direct mode keeps of the state for each step ahead
 class ForecastModel(nn.Module):
     """`params = model(window)`: the head's parameters for each step, (H, B, ...).
 
-    config: with season, lags and input_size resolved. past, known, static: numbers a step, or a series, of each kind.
+    config: with season, lags and input_size resolved. past, known, static: numbers per step, or per series, of each kind.
     """
 
     def __init__(self, config: ForecastConfig, past: int, known: int, static: int):
@@ -58,7 +58,7 @@ class ForecastModel(nn.Module):
         return self.mix.device
 
     def forward(self, window: Window):
-        """Forecast what a window asks for: direct mode its H steps, recursive mode every step that it reads."""
+        """Forecast a window's horizon: direct mode its H steps, recursive mode every step that it reads."""
         hidden, _ = self.layers(window.read)
         return self.decode(hidden[-1] if self.direct else hidden, window.near, window.known, window.static, window.size)
 

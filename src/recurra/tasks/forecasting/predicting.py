@@ -17,7 +17,7 @@ _SERIES, _ROWS = 512, 16384  # at once: series read, paths drawn
 
 @contextlib.contextmanager
 def inference(seed: int = 0) -> Iterator[None]:
-    """No gradients, and randomness that follows from the seed; the caller's goes on undisturbed."""
+    """No gradients, and randomness that follows from the seed; the caller's continues undisturbed."""
     with torch.no_grad(), torch.random.fork_rng([]):
         torch.manual_seed(seed)
         yield
@@ -92,7 +92,7 @@ def forecast(
     """Point forecast and quantiles, (B, steps, 1 + quantiles), as the series have them.
 
     windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: states and scales
-    to go on from; default is reading the `input_size` steps before each cut.
+    to continue from; default is reading the `input_size` steps before each cut.
     """
     recursive = model.config.mode == "recursive"
     size = max(_ROWS // model.config.samples, 1) if recursive else _SERIES

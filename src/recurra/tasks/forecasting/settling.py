@@ -11,7 +11,7 @@ from recurra.tasks.forecasting.series.panel import Panel
 from recurra.tasks.forecasting.series.windows import Covariates
 
 _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
-_LONGEST = 512  # most steps that are read unless `input_size` asks for more
+_LONGEST = 512  # most steps that are read unless `input_size` is larger
 
 
 # Steps that are usual for units: two days, two weeks, a quarter, a year; of others a season.

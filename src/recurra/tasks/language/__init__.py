@@ -1,4 +1,4 @@
-"""Language models: a text → a model that goes on writing it.
+"""Language models: a text → a model that continues it.
 
     model = train("book.txt")           a run in runs/book-1
     model = load("runs/book-1")         the same again, later

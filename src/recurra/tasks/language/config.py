@@ -155,7 +155,7 @@ def settings(preset: str = "default", **overrides) -> dict[str, Any]:
     """The four parts' settings from a preset and what overrides it: `settings("tiny", epochs=2)["training"].epochs`.
 
     Epochs take the place of a preset's minutes, and the other way round.
-    Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or a value that cannot be.
+    Raises ConfigError for an unknown preset, a setting that no part has (with the nearest), or an invalid value.
     """
     if preset not in PRESETS:
         raise ConfigError(f"{setting('preset')} is {preset!r}; {config.nearest(preset, PRESETS)}")

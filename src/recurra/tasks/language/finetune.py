@@ -9,7 +9,7 @@ import torch
 from recurra.data import Document
 from recurra.errors import ConfigError, VocabularyError, setting
 from recurra.fitting import folders
-from recurra.tasks.language import config as settings_of
+from recurra.tasks.language import config
 from recurra.tasks.language.config import CONFIGS, SCHEMA
 from recurra.tasks.language.model import LanguageModel
 from recurra.text import TextConfig, Vocabulary
@@ -32,12 +32,12 @@ def settings(parent: LanguageModel, preset: str, overrides: dict[str, Any]) -> d
     if parent.reads:  # a transformer: it has a place for each token of its context, and not one more
         _refuse_others(overrides, {name: layers[name] for name in ("cell", "context")})
         overrides = {"cell": parent.config.cell, "context": parent.reads, "window": parent.reads} | overrides
-    parts = settings_of.settings(preset, **{name: value for name, value in overrides.items() if name not in text})
+    parts = config.settings(preset, **{name: value for name, value in overrides.items() if name not in text})
     # What generation reads follows from how the model is trained now.
     layers["context"] = parts["model"].context
     layers |= {name: overrides[name] for name in _FREE if name in overrides}
     _refuse_others(overrides, layers | text)
-    return parts | {"text": TextConfig(**text), "model": settings_of.LanguageConfig(**layers)}
+    return parts | {"text": TextConfig(**text), "model": config.LanguageConfig(**layers)}
 
 
 def _text(parent: LanguageModel) -> dict[str, Any]:

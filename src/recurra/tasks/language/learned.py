@@ -12,6 +12,6 @@ class Text:
     vocabulary: Vocabulary
     prelude: tuple[int, ...] = ()
     """Tokens of the training text, up to the beginning of a line or of an item: a text that is read first, so that writing
-    begins as if it went on from there. From the zero state, of which training shows little, first characters are poor."""
+    begins as if it continued from there. From the zero state, of which training shows little, first characters are poor."""
     items: str = ""
     """What ends an item, where the text is a list, of which a sample is one item: "\\n", or the separator line."""

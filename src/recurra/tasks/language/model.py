@@ -64,7 +64,7 @@ class LanguageModel(nn.Module):
     def forward(
         self, ids: Tensor, state: Any = None, resets: Tensor | None = None, last: bool = False
     ) -> tuple[Tensor, Any]:
-        """Scores of every next token, and the state to go on with: `logits, state = model(ids, state)`.
+        """Scores of every next token, and the state to continue with: `logits, state = model(ids, state)`.
 
         ids: (batch, time) int64. state: what an earlier call returned; default zeros. resets: (batch, time) bool, True
         where a new document starts. last: score only the last step, so that logits are (batch, 1, tokens).

@@ -66,7 +66,7 @@ def open(name: str | Path) -> NativeModel:
     step = library.step(cell)
     text = learned.read(Text, about.get("learned", {}), folder)
     if (folder / names.STATE).exists() and not (folder / names.WEIGHTS).exists():
-        raise Unavailable("it has no best weights yet")  # the loader for PyTorch has the words for it
+        raise Unavailable("it has no best weights yet")  # the loader for PyTorch raises the error message
     path = folder / names.WEIGHTS
     arrays, _ = tensorfiles.arrays(path, names.SCHEMA[names.WEIGHTS])
     return NativeModel(text, config, _parts(_Weights(arrays, path), config, len(text.vocabulary), step), folder)

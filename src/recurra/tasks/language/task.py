@@ -78,7 +78,7 @@ class LanguageTask(Task):
         try:
             return model.generate("", seed=seed, **SAMPLE)
         except RunError:
-            return None  # its scores are not finite; the loss will tell, and the run goes back
+            return None  # its scores are not finite; the loss will show it, and the run falls back
 
     def measures(self, loss: float) -> dict[str, float]:
         found = measures(loss, self.units_per_token) if math.isfinite(loss) else {}

@@ -48,16 +48,16 @@ def bench(
     *,
     steps: int | None = None,
     minutes: float | None = None,
-    tell: Callable[[Row], None] = lambda row: None,
+    report: Callable[[Row], None] = lambda row: None,
     **values,
 ) -> list[Row]:
     """Train each cell at each problem and lag: `bench(["adding"], ["rnn", "lstm"], [30])`, rows in that order.
 
     tasks: names of PROBLEMS; default all. cells: names of cells, and "transformer". lags: steps to remember over.
-    steps, minutes: the most that one of these runs may take; default 1,500 steps. tell: called with each row as it is ready.
+    steps, minutes: the most that one of these runs may take; default 1,500 steps. report: called with each row as it is ready.
     values: any field of MemoryConfig and TrainingConfig, such as hidden_size, lr or seed.
 
-    ConfigError for names and settings that cannot be, CellError for an unknown cell.
+    ConfigError for invalid names and settings, CellError for an unknown cell.
     """
     tasks, cells, lags = (
         _listed(name, given)
@@ -87,7 +87,7 @@ def bench(
     rows = []
     for one in runs:
         rows.append(_run(*one, steps or STEPS, parts))
-        tell(rows[-1])
+        report(rows[-1])
     return rows
 
 

@@ -67,7 +67,7 @@ def selective_copy(random: np.random.Generator, batch: int, lag: int) -> Made:
 
 
 def _recalled(seen: np.ndarray, symbols: np.ndarray) -> Made:
-    """What was seen, then a mark at each step where a symbol is to be told, in their order. Blank and mark are symbols too."""
+    """What was seen, then a mark at each step where a symbol is to be named, in their order. Blank and mark are symbols too."""
     marks = np.full(symbols.shape, ALPHABET + 1)
     ids = np.concatenate([seen, marks])
     targets = np.concatenate([np.zeros_like(seen), symbols])
@@ -120,7 +120,7 @@ PROBLEMS: dict[str, Problem] = {
     "brackets": Problem(KINDS + 1, KINDS, 2, 0, brackets, 1 - 1 / KINDS),
     "induction": Problem(ALPHABET, ALPHABET, 2, 2, induction, 1 - 1 / (ALPHABET - 1)),
 }
-"""The problems by name. Errors are mean squared ones where the answer is a number, else the share of wrong answers."""
+"""The problems by name. Errors are mean squared ones where the answer is a number, else the fraction of wrong answers."""
 
 
 def check_lag(name: str, lag: int) -> None:

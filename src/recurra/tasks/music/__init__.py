@@ -1,4 +1,4 @@
-"""Music: pieces as steps of sounding keys → a model that goes on composing them.
+"""Music: pieces as steps of sounding keys → a model that composes more of them.
 
     model = train("songs/")                                  a folder of MIDI files; a run in runs/songs-1
     piece = model.compose("start.mid", length=16, unit="bars", seed=1)

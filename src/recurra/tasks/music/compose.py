@@ -17,7 +17,7 @@ from recurra.tasks.music.config import CompositionConfig
 from recurra.tasks.music.form import KEYS, key_name
 from recurra.tasks.music.piece import Piece
 
-# Steps drawn side by side, and how often anew, until one has as many keys as asked for.
+# Steps drawn side by side, and how often anew, until one has as many keys as requested.
 _DRAWS, _TRIES = 32, 8
 # Chords drawn to find the likeliest one: it is among them if its probability is a few hundredths.
 _CHORDS = 128
@@ -32,12 +32,12 @@ def compose(model: nn.Module, prompt: Piece | str | Path | None, seed: int | Non
     seed = whole("seed", seed, "a whole number from 0 up", 0, 2**63 - 1)
     start = _read(model, prompt, config)
     form = start.form if start is not None else model.form
-    told = {name: getattr(config, name) for name in ("tempo", "programme") if getattr(config, name) is not None}
+    overrides = {name: getattr(config, name) for name in ("tempo", "programme") if getattr(config, name) is not None}
     steps = form.steps(config.length, config.unit)
     read = np.zeros((0, model.width), bool) if start is None else start.rows(model.strikes)
     rows = np.concatenate([read, _draw(model, read, steps, config, seed)])
     kept = 0 if config.keep_prompt else len(read)
-    piece = Piece.from_rows(rows, replace(form, **told), f"composed-{seed}").part(kept)
+    piece = Piece.from_rows(rows, replace(form, **overrides), f"composed-{seed}").part(kept)
     if config.temperature == 0:
         _report_stillness(piece, len(piece) - steps)
     return piece

@@ -80,7 +80,7 @@ class CompositionConfig:
     min_voices: Annotated[int, Range(0, 88, words="{} keys")] = 0
     """Fewest keys that sound together."""
     prompt_length: Annotated[int, Range(0)] = 0
-    """How much of the prompt's beginning is gone on from, counted by `unit`; 0 = all of it."""
+    """How much of the prompt's beginning is continued, counted by `unit`; 0 = all of it."""
     keep_prompt: bool = True
     """Whether the piece begins with the prompt."""
     tempo: Annotated[float | None, Range(4, 1000, words="{} beats a minute")] = None
@@ -108,7 +108,7 @@ DEFAULTS: dict[str, Any] = {"lr": 8e-3, "weight_decay": 0.05}
 def settings(**overrides) -> dict[str, Any]:
     """The three parts' settings: `settings(cell="gru", epochs=20)["training"].epochs`.
 
-    Raises ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
+    Raises ConfigError for a setting that no part has (with the nearest), or an invalid value.
     """
     values = with_lengths(DEFAULTS, overrides)
     if values.get("head") == "independent" and "chord_size" in overrides:

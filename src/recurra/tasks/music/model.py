@@ -30,7 +30,7 @@ class Music:
 class MusicModel(nn.Module):
     """What comes next: `hidden, state = model(keys)`, then `model.head.nats(hidden, next_keys)`.
 
-    config: the layers. form: what the steps stand for; pieces are composed in it. strikes: whether it tells a key that is
+    config: the layers. form: what the steps stand for; pieces are composed in it. strikes: whether it sets apart a key that is
     struck again from one that is held: then a row has 176 columns, the keys that sound and those of them that are struck again.
     `folder` is where it was trained or loaded from, if anywhere.
     """
@@ -65,7 +65,7 @@ class MusicModel(nn.Module):
     def forward(self, keys: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Read steps: keys (time, batch, 88 or 176) of zeros and ones → hidden (time, batch, hidden), and the state after them.
 
-        The hidden row of a step tells of the next one; before the first, a step of silence is read. state: what an
+        The hidden row of a step predicts the next one; before the first, a step of silence is read. state: what an
         earlier call returned; default zeros. lengths: (batch,) steps of each. ShapeError for keys of another form.
         """
         if keys.ndim != 3 or keys.shape[-1] != self.width:
@@ -73,9 +73,9 @@ class MusicModel(nn.Module):
         return self.layers(keys, state, lengths=lengths)
 
     def compose(self, prompt: Piece | str | Path | None = None, *, seed: int | None = None, **options) -> Piece:
-        """Compose: `model.compose(length=16, unit="bars", seed=1)`, or go on from a MIDI file, `model.compose("a.mid")`.
+        """Compose: `model.compose(length=16, unit="bars", seed=1)`, or continue a MIDI file, `model.compose("a.mid")`.
 
-        prompt: what to go on from, a Piece or a MIDI file; default a beginning of its own. seed: the same one gives the
+        prompt: the piece to continue, a Piece or a MIDI file; default a beginning of its own. seed: the same one gives the
         same piece. options: the fields of `CompositionConfig`. Returns a Piece; `.save("new.mid")` writes it.
         """
         from recurra.tasks.music.compose import compose

@@ -36,8 +36,8 @@ def write_wav(piece: Any, path: str | Path, soundfont: str | Path | None = None)
             done = subprocess.run(command, capture_output=True, text=True, errors="replace")
             # Some of its versions end with 0 after an error.
             if done.returncode or not part.is_file() or not part.stat().st_size:
-                said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
-                raise RunError(f"fluidsynth could not write {path}: {said[-1]}")
+                words = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
+                raise RunError(f"fluidsynth could not write {path}: {words[-1]}")
 
 
 def player(soundfont: str | Path | None = None) -> tuple[str, Path]:

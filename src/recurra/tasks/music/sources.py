@@ -65,7 +65,7 @@ def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0
     source: a path, a Piece, a piano roll, what a .json file holds as a dict, or a list of those.
     steps_per_beat: the grid of MIDI files, default the coarsest that the notes of all of them lie on (see `read_midi`); of
     other sources, what a step stands for, default 1. validation: the fraction held out where the files have no split.
-    DataError for a file that cannot be read; in a folder it is left out, and said.
+    DataError for a file that cannot be read; in a folder it is left out, and reported.
     """
     sources = list(source) if _several(source) else [source]
     entries: list[_Entry] = []
@@ -81,7 +81,7 @@ def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0
             left_out = f"left out {len(folder.failed)} of {folder.files} files in {folder.path}"
             notes.append(f"{left_out}, first: {folder.failed[0]}")
     if not any(parts.values()):
-        raise DataError("there is no piece in what was given")
+        raise DataError("there is no piece in the data")
     split = any(parts[part] for part in PARTS[1:])
     for piece in (piece for pieces in parts.values() for piece in pieces):
         if len(piece) < 2:
@@ -101,7 +101,7 @@ def read_piece(path: str | Path, steps_per_beat: int) -> tuple[Piece, list[str]]
     DataError for a folder, which has no first one.
     """
     if Path(path).is_dir():
-        raise DataError(f"{path} is a folder; expected one piece to go on from, such as a MIDI file in it")
+        raise DataError(f"{path} is a folder; expected one piece to continue, such as a MIDI file in it")
     found = read(path, steps_per_beat)
     return found.parts[_first(found.parts)][0], found.notes
 

@@ -1,4 +1,4 @@
-"""Speech recognition: recordings and their texts → a model that writes down what is said.
+"""Speech recognition: recordings and their texts → a model that writes down what they say.
 
     model = Transcriber().fit([("a.wav", "one two"), ("b.flac", "three")])
     model.transcribe("c.wav")                    "two three"

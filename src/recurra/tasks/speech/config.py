@@ -105,6 +105,6 @@ DEFAULTS = {"lr": 1e-2, "weight_decay": 0.02, "average": 0.99, "monitor": "wer"}
 def settings(**overrides) -> dict[str, Any]:
     """The three parts' settings from the defaults and what overrides them: `settings(epochs=2)["training"].epochs`.
 
-    Raises ConfigError for a setting that no part has (with the nearest), or a value that cannot be.
+    Raises ConfigError for a setting that no part has (with the nearest), or an invalid value.
     """
     return config.make_parts(CONFIGS, with_lengths(DEFAULTS, overrides))

@@ -3,7 +3,7 @@
     sounds.i16    the samples of all recordings, one after the other, 16 bits each
     sounds.json   where each begins, what is said in it, which are for validation, and the sum of the file
 
-So a run can go on where its recordings are gone, or were arrays.
+So a run can resume where its recordings are gone, or were arrays.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ HIGHEST = 16_000  # samples a second, where the rate is left to the recordings
 Example = tuple[Any, str]
 
 
-class Corpus:
+class SpeechCorpus:
     """Recordings by number: `corpus.sound(3)` is (samples,) float32, `corpus.texts[3]` what is said in it.
 
     rate: samples a second. train, valid: the numbers of the recordings for each. notes: lines on what was left out and what
@@ -55,7 +55,7 @@ class Corpus:
         return self._samples[self.starts[number] : self.starts[number + 1]].astype(np.float32) / np.float32(2**15)
 
     @classmethod
-    def open(cls, folder: Path) -> "Corpus":
+    def open(cls, folder: Path) -> "SpeechCorpus":
         """The recordings that `build` wrote. RunError where the files are damaged or missing."""
         try:
             index = files.read_json(folder / INDEX)
@@ -79,11 +79,11 @@ def build(
     rate: int,
     array_rate: int | None = None,
     report: Callable[[float], None] | None = None,
-) -> Corpus:
+) -> SpeechCorpus:
     """Bring all recordings to one rate, in a run's folder.
 
     train, valid: (file or array, text). rate: samples a second; 0 = the lowest that comes, at most 16,000.
-    array_rate: samples a second of arrays. report: called with the share that is done.
+    array_rate: samples a second of arrays. report: called with the fraction that is done.
 
     A recording that cannot be read is left out, and counted in the notes. Where nothing is said its text is empty.
     Raises DataError where none can be read.
@@ -126,7 +126,7 @@ def build(
     index = {"rate": rate, "valid": sum(number >= len(train) for number in kept), "sha256": _sum(folder / SOUNDS)}
     index |= {"starts": starts, "texts": texts, "notes": notes}
     files.write(folder / INDEX, files.to_json(index))
-    return Corpus(folder, rate, starts, texts, index["valid"], notes, index["sha256"])
+    return SpeechCorpus(folder, rate, starts, texts, index["valid"], notes, index["sha256"])
 
 
 def _notes(failed: dict[int, str], narrow: list[str], count: int, rate: int) -> list[str]:

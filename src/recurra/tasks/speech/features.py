@@ -62,14 +62,14 @@ def tail(rate: int) -> np.ndarray:
 
 
 def standardised(frames: np.ndarray, heard: int) -> np.ndarray:
-    """Each band brought to mean 0 and deviation 1 over the frames that were heard, the first so many of them.
+    """Each band brought to mean 0 and standard deviation 1 over the frames that were heard, the first so many of them.
 
-    The silent tail may lie far below all of them; nothing goes below FLOOR deviations.
+    The silent tail may lie far below all of them; nothing goes below FLOOR standard deviations.
     """
     if not heard:
         return np.zeros_like(frames)
-    mean, deviation = frames[:heard].mean(0, dtype=np.float64), frames[:heard].std(0, dtype=np.float64)
-    return np.maximum((frames - mean) / np.maximum(deviation, 1e-3), FLOOR).astype(np.float32)
+    mean, std = frames[:heard].mean(0, dtype=np.float64), frames[:heard].std(0, dtype=np.float64)
+    return np.maximum((frames - mean) / np.maximum(std, 1e-3), FLOOR).astype(np.float32)
 
 
 def count(samples: int, rate: int) -> int:

@@ -7,7 +7,7 @@
     m_t = E + b + n / (n + PRIOR) · clip(M - E - b, ±WIDEST)
     y_t = x_t - m_(t + AHEAD)                             or the last one's: a word's beginning has the level of its rest
 
-b is how the bands lie to the level in all that was learned from; as the sound goes on, its own mean takes the place of that.
+b is how the bands lie to the level in all that was learned from; as the sound continues, its own mean takes the place of that.
 Twice the amplitude adds the same to x, e, E and M, so y stays as it is, from the first frame on. What is silent counts for
 nothing, however long, and is not made louder: nothing below SOFTEST is. Kaldi's online cepstral mean normalisation is such a
 mean too, over a window, with all frames alike and from a mean that knows one level.

@@ -7,7 +7,7 @@ import numpy as np
 from recurra.errors import ConfigError, ShapeError
 
 ZEROS = 16  # zero crossings of the sinc on each side: more make the edge of the band steeper
-ROLLOFF = 0.94  # the band that is kept, as a share of what the lower rate can hold
+ROLLOFF = 0.94  # the band that is kept, as a fraction of what the lower rate can hold
 _AT_ONCE = 1 << 14  # outputs; each looks at a hundred inputs or so
 
 

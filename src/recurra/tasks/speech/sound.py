@@ -1,4 +1,4 @@
-"""Sound → blocks of samples in one channel, from a file of any size or an array; one clear line where that cannot be."""
+"""Sound → blocks of samples in one channel, from a file of any size or an array; one clear line where there is none."""
 
 import contextlib
 import importlib
@@ -128,7 +128,7 @@ def _contained(path: Path, reason: str) -> tuple[int, Iterator[np.ndarray]]:
 def _gathered(path: Path, pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     waiting, count = [], 0
     for piece in pieces:
-        # In one channel: a damaged file may go on with another number of them.
+        # In one channel: a damaged file may continue with another number of them.
         waiting.append(piece.mean(1, dtype=np.float32, keepdims=True))
         count += len(piece)
         if count >= BLOCK:
@@ -144,7 +144,7 @@ def _check_rate(path: Path, rate: int) -> None:
 
 
 def _check_length(path: Path, file: Any) -> None:
-    # libsndfile reads what is there of a file that was cut off, and only notes it, each format in words of its own.
+    # libsndfile reads what is there of a file that was cut off, and only logs it, each format in words of its own.
     sizes = re.search(r"^ *(?:data|SSND|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.M)
     promised, there = map(int, sizes.groups()) if sizes else (0, 0)
     seconds = file.frames / file.samplerate

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from recurra.data import Batches, pad
 from recurra.tasks.speech import mix
 from recurra.tasks.speech.config import SpeechConfig, SpeechDataConfig
-from recurra.tasks.speech.corpus import Corpus
+from recurra.tasks.speech.corpus import SpeechCorpus
 from recurra.tasks.speech.decode import BLANK, Transcript, decoder, spikes
 from recurra.tasks.speech.features import count, frames_of, spans, standardised, tail
 from recurra.tasks.speech.levels import Levels
@@ -20,7 +20,7 @@ from recurra.tasks.speech.words import encode
 from recurra.text import Vocabulary
 from recurra.training import Task, distributed
 
-STATISTICS = 1800  # seconds of sound that the bands' means and deviations are measured on
+STATISTICS = 1800  # seconds of sound that the bands' means and standard deviations are measured on
 ALONE = 2  # epochs before one more recording is joined
 SILENT = -12.0  # nats below a band's mean, 52 dB: what lies lower is a pause
 _SHOWN = 3  # validation texts that a sample shows
@@ -52,7 +52,7 @@ class SpeechTask(Task):
     unit = "recordings"
 
     def __init__(
-        self, model: SpeechModel, vocabulary: Vocabulary, corpus: Corpus, data: SpeechDataConfig, seed: int = 1
+        self, model: SpeechModel, vocabulary: Vocabulary, corpus: SpeechCorpus, data: SpeechDataConfig, seed: int = 1
     ):
         self.model, self.vocabulary, self.corpus, self.data, self.seed = model, vocabulary, corpus, data, seed
         self.ids = [encode(vocabulary, text) for text in corpus.texts]
@@ -115,8 +115,8 @@ class SpeechTask(Task):
         sounds = frames > SILENT
         number = np.maximum(sounds.sum(0), 1)
         mean = (frames * sounds).sum(0) / number
-        deviation = np.sqrt(((frames - mean) ** 2 * sounds).sum(0) / number)
-        self.model.deviation.copy_(torch.from_numpy(np.maximum(deviation, 1e-3)))
+        std = np.sqrt(((frames - mean) ** 2 * sounds).sum(0) / number)
+        self.model.deviation.copy_(torch.from_numpy(np.maximum(std, 1e-3)))
 
     def _example(self, number: int, others: np.ndarray, epoch: int) -> tuple[np.ndarray, list[int]]:
         """One recording's normalised frames, and the numbers of the recordings in it; blanked out in places while learning."""

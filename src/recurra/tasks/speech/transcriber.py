@@ -16,7 +16,7 @@ from recurra.fitting.split import fingerprint, held_out
 from recurra.tasks.speech import corpus as recordings
 from recurra.tasks.speech import words
 from recurra.tasks.speech.config import CONFIGS, DEFAULTS, SCHEMA
-from recurra.tasks.speech.corpus import Corpus, Example, pairs
+from recurra.tasks.speech.corpus import Example, SpeechCorpus, pairs
 from recurra.tasks.speech.decode import Transcript, decoder, spikes
 from recurra.tasks.speech.features import LogMel, standardised, tail
 from recurra.tasks.speech.levels import Levels
@@ -103,22 +103,22 @@ class Transcriber(StoringEstimator):
         with self.reading("reading the recordings") as report:
             recordings.build(folder, examples, list(validation), self.parts["model"].rate, rate, report)
 
-    def stored(self, folder: Path) -> Corpus:
-        return Corpus.open(folder)
+    def stored(self, folder: Path) -> SpeechCorpus:
+        return SpeechCorpus.open(folder)
 
-    def fingerprint(self, data: Corpus) -> str:
+    def fingerprint(self, data: SpeechCorpus) -> str:
         return fingerprint(data.sha256, data.starts, data.texts, len(data.valid))
 
-    def settle(self, data: Corpus) -> dict[str, Any]:
+    def settle(self, data: SpeechCorpus) -> dict[str, Any]:
         return self.parts | {"model": dataclasses.replace(self.parts["model"], rate=data.rate)}
 
-    def learn(self, data: Corpus) -> Symbols:
+    def learn(self, data: SpeechCorpus) -> Symbols:
         return Symbols(words.learn(data.texts, self.parts["model"].unit, self.parts["data"].join > 1))
 
     def network(self, parts: dict[str, Any], learned: Symbols) -> SpeechModel:
         return SpeechModel(len(learned.vocabulary), parts["model"])
 
-    def task(self, model: SpeechModel, data: Corpus) -> SpeechTask:
+    def task(self, model: SpeechModel, data: SpeechCorpus) -> SpeechTask:
         config = self.parts["model"]
         task = SpeechTask(model, self.vocabulary, data, self.parts["data"], self.parts["training"].seed)
         if not len(task.train):
@@ -130,7 +130,7 @@ class Transcriber(StoringEstimator):
             task.measure_bands()
         return task
 
-    def notes(self, data: Corpus, task: SpeechTask) -> list[str]:
+    def notes(self, data: SpeechCorpus, task: SpeechTask) -> list[str]:
         left, minutes = task.left_out, data.lengths.sum() / data.rate / 60
         notes = [
             f"{len(task.train):,} recordings and {len(task.valid):,} for validation, {minutes:.1f} minutes in all,"

@@ -11,7 +11,7 @@ _MARKS = ("B", *_ON, *_ENDS)
 def spans(labels: Iterable[str]) -> set[tuple[str, int, int]]:
     """Kind, start and end of each span: `spans(["B-PER", "I-PER", "O"])` → {("PER", 0, 2)}; the end is not in it.
 
-    B- begins a span, I- goes on with one of its kind, or begins one where there is none (CoNLL-2000's reading). Where ends
+    B- begins a span, I- continues one of its kind, or begins one where there is none (CoNLL-2000's reading). Where ends
     are marked too, M- is another I-, E- and L- the last of a span, S- and U- all of one. Anything else is outside.
     """
     found, kind, start = set(), None, 0

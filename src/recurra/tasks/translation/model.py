@@ -10,15 +10,15 @@ from recurra.nn.attention import Attention, Memory
 from recurra.tasks.translation.config import TranslationConfig
 
 
-class Going(NamedTuple):
+class Decoding(NamedTuple):
     """Where a decoder is: its layers' states, and what its last step saw, (batch, hidden), if that is fed back."""
 
     state: Any
     fed: Tensor | None
 
-    def select(self, rows: Tensor) -> "Going":
+    def select(self, rows: Tensor) -> "Decoding":
         """The same for some rows, (n,), in the order given, repeats allowed."""
-        return Going(select_state(self.state, rows), None if self.fed is None else self.fed[rows])
+        return Decoding(select_state(self.state, rows), None if self.fed is None else self.fed[rows])
 
 
 class EncoderDecoder(nn.Module):
@@ -66,7 +66,7 @@ class EncoderDecoder(nn.Module):
         chance = torch.rand(ids.shape, dtype=torch.float32, device=ids.device)
         return torch.where(chance < self.config.token_dropout, table.num_embeddings - 1, ids)
 
-    def encode(self, source: Tensor, lengths: Tensor) -> tuple[Memory, Going]:
+    def encode(self, source: Tensor, lengths: Tensor) -> tuple[Memory, Decoding]:
         """What there is to look at, and where the decoder starts; source (batch, time) ids, of which lengths[b] count."""
         states, last = self.encoder(source.t(), lengths=lengths, embedding=self.source_embedding)
         # (layers * 2, batch, half) → (layers, batch, size)
@@ -76,15 +76,15 @@ class EncoderDecoder(nn.Module):
             fed = states.new_zeros(len(source), self.config.hidden_size)
         states = states.transpose(0, 1)
         if self.attention is None:
-            return Memory(states[:, :0], states[:, :0], None), Going(state, fed)
-        return self.attention.remember(states, lengths), Going(state, fed)
+            return Memory(states[:, :0], states[:, :0], None), Decoding(state, fed)
+        return self.attention.remember(states, lengths), Decoding(state, fed)
 
-    def decode(self, tokens: Tensor, memory: Memory, going: Going) -> tuple[Tensor, Tensor, Going]:
+    def decode(self, tokens: Tensor, memory: Memory, going: Decoding) -> tuple[Tensor, Tensor, Decoding]:
         """Go on by tokens (batch, steps): scores (batch, steps, target), weights (batch, steps, time), where it then is."""
         if going.fed is None:
             y, state = self.decoder(tokens.t(), going.state, embedding=self.target_embedding)
             seen, weights = self._look(y.transpose(0, 1), memory)
-            return self.head(self.dropout(seen)), weights, Going(state, None)
+            return self.head(self.dropout(seen)), weights, Decoding(state, None)
         state, last, steps = going.state, going.fed, []
         for x in self.target_embedding(tokens).unbind(1):
             y, state = self.decoder(torch.cat([x, last], 1)[None], state)
@@ -92,7 +92,7 @@ class EncoderDecoder(nn.Module):
             last = seen[:, 0]
             steps.append((seen, weights))
         seen, weights = (torch.cat(part, 1) for part in zip(*steps, strict=True))
-        return self.head(self.dropout(seen)), weights, Going(state, last)
+        return self.head(self.dropout(seen)), weights, Decoding(state, last)
 
     def _look(self, y: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         if self.attention is None:

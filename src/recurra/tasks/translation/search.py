@@ -1,4 +1,4 @@
-"""Beam search: the translation that the model finds most likely, as far as a few candidates can tell; one is greedy."""
+"""Beam search: the translation that the model finds most likely, as far as a few candidates show; one is greedy."""
 
 import re
 from collections.abc import Sequence

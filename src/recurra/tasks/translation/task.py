@@ -113,7 +113,7 @@ class TranslationTask(Task):
         return total / distributed.mean_of((targets != IGNORED).sum()), None, len(source)
 
     def evaluate(self, model: EncoderDecoder) -> dict[str, float]:
-        """Nats a token, and the share of translations that come out exactly."""
+        """Nats a token, and the fraction of translations that come out exactly."""
         if not self.valid:
             return {}
         nats, tokens, exact = 0.0, 0, 0

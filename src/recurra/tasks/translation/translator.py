@@ -64,7 +64,7 @@ class Translator(Estimator):
         beam: candidates searched with at a time; 1 takes the likeliest token at each step. length_penalty: they are compared by
         their log-probability divided by their length to this power; less than 1 prefers shorter ones. Symbols that were not
         learned are read as one unknown symbol. A translation is at most twice as long as any that was learned from; of one that
-        is cut there, a warning tells. DataError, DtypeError and ConfigError for texts and settings that are invalid.
+        is cut there, with a warning. DataError, DtypeError and ConfigError for texts and settings that are invalid.
         """
         return [self.learned.write(found) for _, found in self._found(texts, beam, length_penalty)]
 

@@ -39,7 +39,7 @@ class Seen:
 
 
 class VideoEstimator(Estimator):
-    """An estimator of clips. What `read_files` gives holds paths: how their frames are read is said by the settings."""
+    """An estimator of clips. What `read_files` gives holds paths: the settings say how their frames are read."""
 
     command = "video"
     Learned = Seen

@@ -52,7 +52,7 @@ class PredictorConfig:
     seen: Count = 10
     """Frames that a prediction is made from."""
     ahead: Count = 10
-    """Frames that are predicted while training; afterwards as many as are asked for."""
+    """Frames that are predicted while training; afterwards as many as requested."""
     patch: Count = 4
     """Side, in pixels, of the squares a frame is cut into; each is one pixel of the first recurrent layer. 1 = no cutting."""
     kernel_size: Count = 3

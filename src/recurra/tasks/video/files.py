@@ -183,7 +183,7 @@ def _read_video(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
             raise DataError(f"{path} has no pictures in it; expected a video")
         if cut := per_clip.missing(path):
             raise DataError(
-                f"{path} is cut off: it has {cut[0]:,} of the {cut[1]:,} bytes that it tells of; copy it again, or keep"
+                f"{path} is cut off: it has {cut[0]:,} of the {cut[1]:,} bytes that its head promises; copy it again, or keep"
                 f" what there is: ffmpeg -i {path.name} -c copy rest{path.suffix}"
             )
         stream = container.streams.video[0]
@@ -196,7 +196,7 @@ def _read_video(path: Path, config: ClipsConfig, check) -> Iterator[np.ndarray]:
             if number % config.every == 0:
                 width, height = _smaller(frame.width, frame.height, config)
                 frame = frame.reformat(width, height, "gray" if config.grey else "rgb24")
-                pixels, turn = frame.to_ndarray(), getattr(frame, "rotation", 0)  # an old PyAV tells none
+                pixels, turn = frame.to_ndarray(), getattr(frame, "rotation", 0)  # an old PyAV has none
                 pixels = pixels[..., None] if pixels.ndim == 2 else pixels
                 yield pixels if turn % 90 else np.ascontiguousarray(np.rot90(pixels, turn // 90))
 
@@ -241,7 +241,7 @@ def _read_array(path: Path, config: ClipsConfig) -> np.ndarray:
         if start != b"\x93NUMPY":
             raise _no_array(path, "it does not begin as such files do. Write one with numpy.save")
         shape, _, dtype = _array_header(path, file)
-        if dtype.hasobject:  # NumPy's words would tell to load objects, which can run code
+        if dtype.hasobject:  # NumPy's message would advise to load objects, which can run code
             raise _no_array(path, "it holds Python objects; expected numbers")
         needed = math.prod(shape) * dtype.itemsize
         if needed > path.stat().st_size - file.tell():

@@ -21,9 +21,9 @@ def mse(predicted: Any, true: Any) -> float:
 def ssim(predicted: Any, true: Any) -> float:
     """The mean structural similarity of frames: 1 where they are equal, about 0 where they have nothing in common.
 
-    predicted, true: (..., height, width), grey, from 0 to 1 or uint8. Windows are Gaussian, 11 pixels wide with a deviation of
-    1.5, and lie wholly in the frame. ShapeError for frames smaller than that. Wang et al. 2004, "Image quality assessment:
-    from error visibility to structural similarity".
+    predicted, true: (..., height, width), grey, from 0 to 1 or uint8. Windows are Gaussian, 11 pixels wide with a standard
+    deviation of 1.5, and lie wholly in the frame. ShapeError for frames smaller than that. Wang et al. 2004, "Image quality
+    assessment: from error visibility to structural similarity".
     """
     x, y = _pair(predicted, true)
     if min(x.shape[-2:]) < SIDE:

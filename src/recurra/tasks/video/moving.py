@@ -42,7 +42,7 @@ def moving_digits(
     eight directions of HEADINGS, in place of any angle. pairs: (count, digits) which images to take; default random ones.
 
     ShapeError where the images are not smaller than the canvas or pairs are of others, DtypeError where they are not uint8,
-    ConfigError for numbers that cannot be.
+    ConfigError for invalid numbers.
     """
     images = np.asarray(images)
     if images.ndim != 3 or not len(images) or max(images.shape[1:]) >= size:

@@ -9,7 +9,7 @@ STREAMED = 0x7FFFFFFF
 
 
 def missing(path: Path) -> tuple[int, int] | None:
-    """The bytes that there are and those that its container tells of, where these are more: AVI, Matroska, WebM, MP4, MOV.
+    """The bytes that there are and those that its container promises, where these are more: AVI, Matroska, WebM, MP4, MOV.
 
     None for a whole file, for another container, and where the size is left open, as while recording.
     """
@@ -17,13 +17,13 @@ def missing(path: Path) -> tuple[int, int] | None:
     with open(path, "rb") as file:
         start = file.read(12)
         if start[:4] == b"RIFF":
-            told = _riff(start)
+            promised = _riff(start)
         elif start[:4] == EBML:
             file.seek(4)
-            told = _matroska(file)
+            promised = _matroska(file)
         else:
-            told = _boxes(file, there) if start[4:8] in MP4 else 0
-    return (there, told) if told > there else None
+            promised = _boxes(file, there) if start[4:8] in MP4 else 0
+    return (there, promised) if promised > there else None
 
 
 def _riff(start: bytes) -> int:

@@ -12,7 +12,7 @@ export class Refused extends Error {
 function connected(yes) {
   const line = $("connection");
   line.hidden = yes;
-  if (!yes) line.textContent = "No connection to the studio. Trying again … (Is `recurra studio` still running? Training goes on without this page.)";
+  if (!yes) line.textContent = "No connection to the studio. Trying again … (Is `recurra studio` still running? Training continues without this page.)";
 }
 
 async function request(path, options = {}) {

@@ -1,4 +1,4 @@
-// A cell drawn from its wiring, with numbers: a module of its own, which asks for nothing but numbers by the parts' names.
+// A cell drawn from its wiring, with numbers: a module of its own, which needs nothing but numbers by the parts' names.
 //
 //   const picture = drawCell(host, drawing, { pick: (name) => … });
 //   picture.show({ f: 0.93, c: -0.2, … }, { f: 1, c: 2.4, … });   the numbers, and the size that fills a wire

@@ -26,7 +26,7 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
   const given = remember.get(name, {});
   const inputs = new Map();
   const made = { values, set, changed: () => {} };
-  const said = calm(() => made.changed(), 150);
+  const changed = calm(() => made.changed(), 150);
 
   function values() {
     const found = {};
@@ -59,7 +59,7 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
         if (value !== first) all[key] = value;
       }
       remember.set(name, all);
-      said();
+      changed();
     });
     const help = h("span", { class: "help", id: `${id}-help` }, field.help);
     input.setAttribute("aria-describedby", help.id);

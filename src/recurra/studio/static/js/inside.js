@@ -81,7 +81,7 @@ async function firstNow() {
   await readNow();
 }
 
-// One reading at a time: what is asked of a model must fit what that model read.
+// One reading at a time: a question about a model must fit what that model read.
 let line = Promise.resolve();
 const read = () => (line = line.then(readNow));
 

@@ -23,7 +23,7 @@ const STEPS = [
     words: "At each step h goes through the same weights and through tanh again. What an early letter left in it is multiplied each time, and mostly shrinks. The bars show how much a prediction hangs on a letter so many steps back.",
     task: "Read off after how many letters less than a hundredth is left.",
     make: (box) => far(box, ["rnn"]),
-    question: "Why can the network not learn what stands a hundred letters apart?",
+    question: "Why can the network not learn what depends on a letter a hundred places back?",
     answer: "What it learns from is this same quantity, the gradient. Where nothing of it is left, nothing says in which direction to change a weight.",
   },
   {
@@ -92,7 +92,7 @@ const STEPS = [
   },
 ];
 
-let shown = -1; // the step that stands there
+let shown = -1; // the step that is shown
 let turn = 0; // what belongs to a step that was left is dropped
 
 export function mount() {
@@ -246,15 +246,15 @@ function directions(box) {
 function dropout(box) {
   const rate = h("input", { type: "range", min: "0", max: "0.9", step: "0.1", "aria-label": "Part that is left out" });
   rate.value = "0.5";
-  const said = h("output", {});
+  const words = h("output", {});
   const units = Array.from({ length: 24 }, () => h("i", {}));
   const draw = () => {
     for (const unit of units) unit.classList.toggle("out", Math.random() < Number(rate.value));
     const out = units.filter((unit) => unit.classList.contains("out")).length;
-    said.textContent = `${out} of ${units.length} are out; the others are multiplied by ${(1 / (1 - Number(rate.value))).toFixed(2)}, so that the sum stays the same on average`;
+    words.textContent = `${out} of ${units.length} are out; the others are multiplied by ${(1 / (1 - Number(rate.value))).toFixed(2)}, so that the sum stays the same on average`;
   };
   rate.addEventListener("input", draw);
-  box.replaceChildren(h("div", { class: "dropout" }, units), h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Next step of training"), h("label", { class: "boldness" }, "none", rate, "most")), said);
+  box.replaceChildren(h("div", { class: "dropout" }, units), h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Next step of training"), h("label", { class: "boldness" }, "none", rate, "most")), words);
   draw();
 }
 
@@ -269,7 +269,7 @@ async function writing(box) {
   // Up to the end of a word: there the most can follow.
   let text = (await textOf(run)).slice(0, 90);
   text = text.slice(0, text.lastIndexOf(" ") + 1) || text;
-  const said = h("p", { class: "lesson-text", "aria-live": "polite" });
+  const words = h("p", { class: "lesson-text", "aria-live": "polite" });
   const bars = h("ol", { class: "next" });
   const bold = h("input", { type: "range", min: "0", max: "2", step: "0.05", "aria-label": "Boldness" });
   bold.value = "0.8";
@@ -290,7 +290,7 @@ async function writing(box) {
       }),
     );
   const read = async () => {
-    said.replaceChildren(text.slice(0, -1), h("b", {}, text.slice(-1)));
+    words.replaceChildren(text.slice(0, -1), h("b", {}, text.slice(-1)));
     chances = (await api.post(api.run(run.id, "/inside/read"), { text })).next.at(-1);
     show();
   };
@@ -301,6 +301,6 @@ async function writing(box) {
     await read();
   };
   bold.addEventListener("input", show);
-  box.replaceChildren(about(run), said, h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Draw a letter"), h("label", { class: "boldness" }, "careful", bold, "bold")), bars, h("p", { class: "muted" }, "The eight likeliest letters; the rest is left out here."));
+  box.replaceChildren(about(run), words, h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Draw a letter"), h("label", { class: "boldness" }, "careful", bold, "bold")), bars, h("p", { class: "muted" }, "The eight likeliest letters; the rest is left out here."));
   await read();
 }

@@ -1,4 +1,4 @@
-// What was written, letter by letter: a click shows which earlier letters mattered and what else could have come; what stands
+// What was written, letter by letter: a click shows which earlier letters mattered and what else could have come; what occurs
 // word for word in the training text is shaded.
 import * as api from "./api.js";
 import { $, h, say } from "./ui.js";

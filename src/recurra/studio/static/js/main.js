@@ -10,7 +10,7 @@ import * as write from "./write.js";
 const VIEWS = { write, inside, compare, learn };
 
 // Enter that confirms a word of an input method (Chinese, Japanese, Korean) belongs to that word, in every box and dialog. Safari
-// sends it after the composition's end, where only the key code tells.
+// sends it after the composition's end, where only the key code shows it.
 addEventListener(
   "keydown",
   (event) => {

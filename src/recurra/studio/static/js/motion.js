@@ -8,7 +8,7 @@ import { $, bits, calm, cellTitle, h, say } from "./ui.js";
 const STEPS = 200; // letters that are followed
 const BEAT = 900; // milliseconds a letter
 const AROUND = 14; // letters shown to either side
-let shows = []; // one a cell: { run, unit, layer, picture, drawing, values, sizes, plain }
+let shows = []; // one per cell: { run, unit, layer, picture, drawing, values, sizes, plain }
 let at = 0;
 let timer = 0;
 let changed = null; // { part, value }: the number of the first cell that was changed, and before which letter
@@ -106,20 +106,20 @@ function go(place) {
     const here = Object.fromEntries(Object.entries(one.values).map(([name, kept]) => [name, kept[at]]));
     one.picture.show(here, one.sizes, `“${visible(text[at])}”`);
   }
-  if (shows[0]) told(shows[0], text);
+  if (shows[0]) announce(shows[0], text);
   emit("letter", at);
 }
 
 /** One sentence on what the step did, from its own numbers; and what it expects next. */
-function told(one, text) {
+function announce(one, text) {
   const value = (name) => one.values[name]?.[at];
-  const said = one.drawing.parts
+  const effect = one.drawing.parts
     .filter(({ valve }) => valve)
     .map(({ name }) => `${name} is ${Math.round(100 * value(name))} % open`)
     .join(", ");
   const carried = one.drawing.parts.filter(({ kind }) => kind === "new").map(({ args, name }) => ({ name, before: value(name.slice(0, -1)), after: value(name), args }));
   const moved = carried.map(({ name, before, after }) => `${name.slice(0, -1)} ${before === undefined ? "becomes" : `goes from ${before.toFixed(2)} to`} ${after.toFixed(2)}`).join(", ");
-  say($("cellSaid"), `It reads “${visible(text[at])}”: ${said ? `${said}; ` : ""}${moved}.`);
+  say($("cellSaid"), `It reads “${visible(text[at])}”: ${effect ? `${effect}; ` : ""}${moved}.`);
   const came = text[at + 1];
   $("cellNext")?.replaceChildren(
     ...one.next[at].slice(0, 5).map(([symbol, chance]) => {

@@ -8,7 +8,7 @@ const IN_BOX = 400_000; // characters that a text box still scrolls well with
 /** id: where the server has it; corpus: by name; dirty: typed since it was sent; whole: the box holds all of it. */
 export const text = { id: null, name: null, characters: 0, whole: true, corpus: null, dirty: false };
 
-/** Wire the controls. What changes is told by the event `source`. */
+/** Wire the controls. Changes are announced by the event `source`. */
 export function mount() {
   choices($("selSource"), [["", "Your own text"], ...state.about.corpora.filter((c) => c.here).map((c) => [c.name, `Corpus: ${c.name}`])]);
   $("txtInput").addEventListener("input", typed);

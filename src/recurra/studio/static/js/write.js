@@ -15,7 +15,7 @@ let model;
 let sampling;
 let offered = false; // the model was put there because it is the newest, not because somebody chose it
 let writing = null; // the abort controller of the text that is being written
-let pressed = ""; // what is said to who presses Generate while it trains
+let pressed = ""; // the message for a press of Generate while it trains
 let ready = false; // Generate was pressed: write as soon as the training ends
 
 export async function mount() {
@@ -52,7 +52,7 @@ export async function mount() {
   await again();
 }
 
-/** After a reload: the text, the run, and the training that went on meanwhile. */
+/** After a reload: the text, the run, and the training that ran meanwhile. */
 async function again() {
   const last = remember.get("run");
   const live = state.runs.find((run) => busy(run) && !run.group);
@@ -102,7 +102,7 @@ async function taken() {
 // tries: the machine's speed is measured when it is first asked for, so a first answer may lack it.
 const card = calm(async (tries = 0) => {
   const settings = model.values();
-  // With nothing to learn from, the card tells of the model that writes.
+  // With nothing to learn from, the card describes the model that writes.
   if (!given() && able(state.run)) {
     const run = state.run;
     $("cardLine").textContent = architecture(run);
@@ -179,7 +179,7 @@ async function begin({ parent = null }) {
   }
 }
 
-/** Show a run that trains; write when it is done, if that is what was asked for. */
+/** Show a run that trains; write when it is done, if writing was requested. */
 async function follow(run, wanted = true) {
   ready = wanted;
   pressed = "";
@@ -206,7 +206,7 @@ function ended(run) {
   refresh();
   if (run.state === "failed") return say($("writeStatus"), `Training failed: ${run.error ?? "no reason was given"}. What was saved before is kept.`, true);
   if (run.state === "finished" && ready) return write();
-  say($("writeStatus"), run.state === "stopped" ? `Stopped at ${percent(run.progress)}. What was learned is kept: Generate writes with it, Continue goes on.` : "Trained. Press Generate.");
+  say($("writeStatus"), run.state === "stopped" ? `Stopped at ${percent(run.progress)}. What was learned is kept: Generate writes with it, Continue trains on.` : "Trained. Press Generate.");
 }
 
 async function attempt(work, words, before) {

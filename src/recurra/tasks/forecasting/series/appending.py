@@ -1,4 +1,4 @@
-"""New rows behind a history: that they follow it is checked, and a gap between is filled or said."""
+"""New rows behind a history: that they follow it is checked, and a gap between is filled or reported."""
 
 import dataclasses
 

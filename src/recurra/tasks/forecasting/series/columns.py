@@ -1,4 +1,4 @@
-"""Columns of a user's frame → arrays: names of series, stamps, numbers. Whatever is wrong with one is said here.
+"""Columns of a user's frame → arrays: names of series, stamps, numbers. Invalid columns are reported here.
 
 The columns of a CSV file come as the texts that stand in it (`as_text`), since what they are follows from their use: `001` and
 `1.10` are names in one column and numbers in another.

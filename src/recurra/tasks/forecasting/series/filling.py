@@ -1,4 +1,4 @@
-"""Missing values of a panel: filled as the settings say, so that no forecast sees past its cutoff, or said."""
+"""Missing values of a panel: filled as the settings say, so that no forecast sees past its cutoff, or reported."""
 
 import dataclasses
 

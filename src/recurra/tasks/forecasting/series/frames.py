@@ -1,4 +1,4 @@
-"""Frames → series and back: `panel, form = read(frame, config)`. Whatever is wrong with a frame is said here."""
+"""Frames → series and back: `panel, form = read(frame, config)`. Invalid frames are reported here."""
 
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,7 @@ def _no_duplicates(ids, codes, stamps, config: SeriesConfig) -> None:
 
 
 def _places(freq: Frequency, first: np.ndarray, series, ids, config: SeriesConfig) -> list[np.ndarray]:
-    """The step of each stamp, counted from the first stamp of its series in `first`; irregular and missing ones are said."""
+    """The step of each stamp, counted from the first stamp of its series in `first`; gaps and irregular ones are reported."""
     found = []
     for name, start, stamps in zip(ids, first, series, strict=True):
         places, off = freq.positions(stamps, start)

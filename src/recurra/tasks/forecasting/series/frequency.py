@@ -4,7 +4,7 @@ steps = parse("MS")                  a name as pandas has it, one of its offsets
 steps.positions(stamps, first)       months since `first`, and where a stamp is off the grid
 steps.stamps(first, positions)
 
-Four kinds: whole numbers; steps of one length; months, whose day is that of `first` as far as a month has it (pandas goes on
+Four kinds: whole numbers; steps of one length; months, whose day is that of `first` as far as a month has it (pandas continues
 from the day that it was cut to); and days of a calendar, which are pandas' own.
 """
 
