@@ -6,7 +6,6 @@ Each row: the pattern, and what to write instead. A line that quotes one of them
 """
 
 import re
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -40,14 +39,11 @@ KINDS = {".py", ".md", ".h", ".cpp", ".js", ".html", ".css"}
 
 
 def files() -> list[Path]:
-    """What git tracks in these rooms; the reference is made from the code, results stay as they were printed."""
-    listing = subprocess.run(["git", "-C", HERE, "ls-files", *ROOMS], capture_output=True, text=True, check=True)
-    paths = [
-        HERE / name
-        for name in listing.stdout.splitlines()
-        if not name.startswith(("docs/reference/", "benchmarks/results/"))
-    ]
-    return [path for path in paths if path.suffix in KINDS and path.is_file() and path != ITSELF]
+    """The files of these rooms; the reference is made from the code, results stay as they were printed."""
+    made = (HERE / "docs/reference", HERE / "benchmarks/results", ITSELF)
+    rooms = [HERE / room for room in ROOMS]
+    paths = [path for room in rooms for path in ([room] if room.is_file() else sorted(room.rglob("*")))]
+    return [path for path in paths if path.suffix in KINDS and not any(path.is_relative_to(one) for one in made)]
 
 
 def places(paths: list[Path]):
