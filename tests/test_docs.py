@@ -44,6 +44,13 @@ def test_every_guide_page_is_in_the_map():
     assert not [page.name for page in (ROOT / "docs/guide").glob("*.md") if f"guide/{page.name}" not in index]
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/guide").glob("*.md")), ids=lambda page: page.stem)
+def test_a_guide_page_begins_with_a_question_and_ends_with_the_next_step(page):
+    first, *_, last = page.read_text(encoding="utf-8").split("\n", 1)[1].strip().split("\n\n")
+    assert re.fullmatch(r"\*[^*]+[.?]\*", first), "a newcomer's question, in italics, under the title"
+    assert last.startswith("Next: "), "the last paragraph names the next page"
+
+
 @pytest.mark.parametrize("name", [f"recurra {command}" for command in COMMANDS])
 def test_the_guide_speaks_of_every_command(name):
     guide = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs/guide").glob("*.md"))
