@@ -25,6 +25,9 @@ import make_reference  # noqa: E402 (the script lies beside the pages, not in th
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+UNLISTED = {"build", "dist", "runs", "__pycache__"}  # made here, not kept
+
+
 @pytest.mark.parametrize("name", make_reference.PAGES)
 def test_reference_is_up_to_date(name):
     written = (make_reference.FOLDER / name).read_text(encoding="utf-8")
@@ -120,9 +123,17 @@ def test_what_a_new_cell_needs_is_derived_or_stands_in_contributings_list(capsys
         check()
 
 
+def test_the_readmes_tree_is_the_tree_on_disk():
+    block = (ROOT / "README.md").read_text(encoding="utf-8").split("## The tree")[1].split("```")[1]
+    listed = [line.split()[0] for line in block.strip().splitlines()]
+    packages = [f"src/recurra/{path.parent.name}" for path in (ROOT / "src/recurra").glob("*/__init__.py")]
+    rooms = [p.name for p in ROOT.iterdir() if p.is_dir() and p.name not in UNLISTED and not p.name.startswith(".")]
+    assert sorted(listed) == sorted(packages + [room for room in rooms if room != "src"])
+
+
 def test_the_readmes_code_runs():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    train, layers, cell = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    layers, train, cell = re.findall(r"```python\n(.*?)```", text, flags=re.S)
     names = {"x": torch.randn(5, 3, 64), "lengths": [5, 0, 2]}
     exec(layers, names)  # noqa: S102 (our own page)
     assert names["y"].shape == (5, 3, 256)
