@@ -390,3 +390,8 @@ def test_what_a_user_names_is_found_under_the_home_folder(tmp_path, monkeypatch)
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(RunError, match="could not be written"):
         files.write(tmp_path / "no" / "x", "text")
+
+
+def test_an_output_holds_names_of_any_bytes_and_damaged_characters_as_escapes(tmp_path):
+    files.write_output(tmp_path / "out.csv", "caf\udce9,\ud800")
+    assert (tmp_path / "out.csv").read_bytes() == b"caf\xe9,\\ud800"

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from recurra import locks
 from recurra.errors import ConfigError, DataError, RecurraError, RunError, advice
 from recurra.paths import LONE, expanded
+from recurra.terminal import LOSSLESS
 
 MOST = 1 << 28
 """Bytes that a text or JSON file of a run may have: vocabularies of millions of words have a tenth of it."""
@@ -165,9 +166,10 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 def write_output(path: Path, content: bytes | str) -> None:
-    """Put `content` in a file that the user has named, as `replacing_output` does; names of files in it as their bytes are."""
+    """Put `content` in a file that the user has named, as `replacing_output` does; names of files in it as their bytes are,
+    other half surrogates as \\ud800."""
     with replacing_output(path) as part:
-        part.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+        part.write_bytes(content.encode("utf-8", LOSSLESS) if isinstance(content, str) else content)
 
 
 def flush_folder(folder: Path) -> None:

@@ -10,6 +10,9 @@ import os
 import re
 from typing import Any, TextIO
 
+LOSSLESS = "recurra.lossless"
+"""The error handler of encodings for all that is written for users: a file's name as its bytes, else an escape."""
+
 
 def lossless(stream: TextIO) -> None:
     """Let a stream of the process lose no character: `lossless(sys.stdout)`.
@@ -18,7 +21,7 @@ def lossless(stream: TextIO) -> None:
     with \\u2192 for what that has not. A file's name of other bytes comes out as those bytes.
     """
     if hasattr(stream, "reconfigure"):
-        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="recurra.lossless")
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=LOSSLESS)
 
 
 def _lossless(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -30,7 +33,7 @@ def _lossless(error: UnicodeError) -> tuple[str | bytes, int]:
     return codecs.backslashreplace_errors(error)
 
 
-codecs.register_error("recurra.lossless", _lossless)
+codecs.register_error(LOSSLESS, _lossless)
 
 
 class Steady:

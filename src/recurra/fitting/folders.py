@@ -213,7 +213,7 @@ def read_settings(
     try:
         written = about.pop("settings")
         parts = {part: config.make(cls, written[part]) for part, cls in classes.items() if part in written}
-    except (ConfigError, KeyError, TypeError) as error:
+    except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(
             f"{path}, written by Recurra {about.get('recurra', '?')}, does not fit version {recurra.__version__}: {error}"
         ) from error

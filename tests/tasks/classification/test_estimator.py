@@ -400,6 +400,7 @@ def test_sequences_of_another_kind_than_those_fitted_on(fitted):
         ({"class_weight": "even"}, ConfigError, "`class_weight` is 'even'; expected one of: balanced"),
         ({"class_weight": {7: 1.0}}, ConfigError, "`class_weight` names 7; expected one of: 0, 1"),
         ({"class_weight": {1: -1.0}}, ConfigError, "`class_weight` of 1 is -1.0; expected a number, 0 or more"),
+        ({"class_weight": [(1, 2.0), (3,)]}, ConfigError, "expected pairs of a label and its weight"),
         ({"class_weight": {1: "2"}}, ConfigError, "`class_weight` of 1 is '2'; expected a number, 0 or more"),
         ({"class_weight": {1: float("inf")}}, ConfigError, "`class_weight` of 1 is inf; expected a number, 0 or more"),
         ({"class_weight": {0: 0, 1: 0}}, ConfigError, "`class_weight` is 0 for every class; nothing could be learned"),

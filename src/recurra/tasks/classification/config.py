@@ -28,7 +28,9 @@ class ClassifierConfig:
 
 def _pairs(weights: Any) -> tuple[tuple[Any, float], ...]:
     """Weights by label as pairs: JSON has no keys but texts."""
-    pairs = weights.items() if isinstance(weights, Mapping) else map(tuple, weights)
+    pairs = list(weights.items()) if isinstance(weights, Mapping) else weights
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        raise ConfigError(f"{setting('class_weight')} is {weights!r}; expected pairs of a label and its weight")
     return tuple((_plain(label), _weight(label, weight)) for label, weight in pairs)
 
 
