@@ -240,25 +240,23 @@ static long guarded(Work work) {
   }
 }
 
+// A function for the call's type of numbers. The browser's module has one.
+#if defined(RECURRA_FLOAT32_ONLY)
+#define BY_TYPE(function) recurra::function<recurra::Single>(*call)
+#else
+#define BY_TYPE(function)                                                    \
+  (call->io == recurra::F32   ? recurra::function<recurra::Single>(*call)    \
+   : call->io == recurra::F64 ? recurra::function<recurra::Double>(*call)    \
+                              : recurra::function<recurra::Half>(*call))
+#endif
+
 extern "C" {
-__attribute__((visibility("default"))) long recurra_keep_bytes(const Call* call) {
-  return call->io == recurra::F32   ? recurra::keep_bytes<recurra::Single>(*call)
-         : call->io == recurra::F64 ? recurra::keep_bytes<recurra::Double>(*call)
-                                    : recurra::keep_bytes<recurra::Half>(*call);
-}
+__attribute__((visibility("default"))) long recurra_keep_bytes(const Call* call) { return BY_TYPE(keep_bytes); }
 __attribute__((visibility("default"))) long recurra_forward(const Call* call) {
-  return guarded([&] {
-    return call->io == recurra::F32   ? recurra::forward<recurra::Single>(*call)
-           : call->io == recurra::F64 ? recurra::forward<recurra::Double>(*call)
-                                      : recurra::forward<recurra::Half>(*call);
-  });
+  return guarded([&] { return BY_TYPE(forward); });
 }
 __attribute__((visibility("default"))) long recurra_backward(const Call* call) {
-  return guarded([&] {
-    return call->io == recurra::F32   ? recurra::backward<recurra::Single>(*call)
-           : call->io == recurra::F64 ? recurra::backward<recurra::Double>(*call)
-                                      : recurra::backward<recurra::Half>(*call);
-  });
+  return guarded([&] { return BY_TYPE(backward); });
 }
 // Every field of the structures, "Call.time long 16 8;" and so on, so that the caller can see that it lays them out the same way.
 __attribute__((visibility("default"))) const char* recurra_layout() {

@@ -434,6 +434,9 @@ long Engine<K>::run(Row* rows, long count, long threads) const {
       failed = true;
     }
   };
+#if defined(__wasm__)  // a browser's module has one thread
+  loop();
+#else
   std::vector<std::thread> others;
   try {
     for (long t = 1; t < threads; ++t) others.emplace_back(loop);
@@ -441,6 +444,7 @@ long Engine<K>::run(Row* rows, long count, long threads) const {
   }
   loop();
   for (std::thread& other : others) other.join();
+#endif
   return failed;
 }
 

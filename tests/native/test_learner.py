@@ -6,29 +6,17 @@ import numpy as np
 import pytest
 import torch
 from helpers import native_learner
+from helpers.cells_for_page import Leaky
 from torch import nn
 from torch.nn import functional as F
 
 from recurra import cells
-from recurra.cells import Cell
-from recurra.expr import sigmoid, tanh
 from recurra.tasks.language import LanguageModel
 from recurra.tasks.language.config import LanguageConfig
 from recurra.text import build_vocabulary
 from recurra.training import TrainingConfig, optimizers, tensors
 
 TEXT = "".join(f"{n} green bottle{'s' * (n > 1)} hanging on the wall, und {n * n} grüne.\n" for n in range(60, 0, -1))
-
-
-class Leaky(Cell):
-    """A cell of a user's own, with a learned vector."""
-
-    gates = "f n"
-    vectors = {"peep": 0.5}
-
-    def step(self, x, h, s, w):
-        f = sigmoid(x.f + h.f)
-        return s.next(h=f * s.h + (1 - f) * tanh(x.n + h.n + w.peep * s.h))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from recurra.terminal import lossless, steady
 COMMANDS = (
     *("train", "generate", "evaluate", "look", "compare", "runs", "studio"),
     *(task.command for task in TASKS if task.command != "train"),
-    *("quantize", "card", "show", "bench", "corpora", "doctor", "demo"),
+    *("quantize", "page", "card", "show", "bench", "corpora", "doctor", "demo"),
 )
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -62,7 +62,7 @@ def quantise(run: str | Path, out: str | Path | None = None, text: Any = None, m
             f"({before:.4f} to {after:.4f} nats a token), more than {setting('most', most)} percent; keep float32, try "
             "bfloat16 when it writes, or allow more"
         )
-    tensors = _tensors(quantised(model.parts))
+    tensors = tensors_of(quantised(model.parts))
     with folders.saving(folder) as place:
         tensorfiles.write_arrays(place / WEIGHTS, tensors, {"schema": FORMATS[WEIGHTS], "precision": "int8"})
         saved.write(place, SCHEMA, {"model": model.config}, Text(model.vocabulary, model.prelude, model.items))
@@ -95,7 +95,7 @@ def _held_out(model: native.NativeModel, text: Any) -> np.ndarray | None:
     return Corpus.open(model.folder).valid if (model.folder / "corpus.json").is_file() else None
 
 
-def _tensors(parts: ModelParts) -> dict[str, np.ndarray]:
+def tensors_of(parts: ModelParts) -> dict[str, np.ndarray]:
     """The arrays of a model by the names of a LanguageModel's weights; a matrix in int8 has its scales beside it."""
     named: dict[str, np.ndarray | Whole | None] = {"embedding.weight": parts.embedding, "head.bias": parts.head_bias}
     if parts.head is not parts.embedding:

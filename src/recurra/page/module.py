@@ -1,0 +1,177 @@
+"""The page's module: the learner, the engine and some cells as WebAssembly, one file for a browser or Node.
+
+The same sources as on a processor (native/, and each cell's generated code), compiled by the C++ compiler in the package
+`ziglang` for 128-bit vectors and one thread. The engine and the core are each a namespace of their own there, since they are
+linked into one file. What was made is kept in the cache of compiled kernels.
+"""
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from recurra import files
+from recurra.backends.cpu import abi, build, cache, trust
+from recurra.cells.base import Cell
+from recurra.errors import CellError, ConfigError
+from recurra.expr.compile import generate, inference
+
+STANDARD = ("lstm", "gru", "rnn")
+"""The cells of an empty page, in the order of its list."""
+TARGET = ("-target", "wasm32-wasi", "-msimd128")
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+    "-w",
+    "-DRECURRA_FLOAT32_ONLY",
+)
+WRITER = ("-Drecurra=recurra_writer",)
+"""The engine's namespace."""
+LINK = ("-mexec-model=reactor", "-Wl,--gc-sections", "-Wl,--strip-all")
+EXPORTS = (
+    *("malloc", "free", "recurra_web_cell"),
+    *(f"recurra_learner_{name}" for name in ("state", "step", "measure", "layout")),
+    *(f"recurra_engine_{name}" for name in ("open", "close", "state", "start", "run", "layout")),
+)
+SECONDS = 300
+
+
+def packaged() -> Path:
+    """The standard module of an installed package; it need not exist."""
+    return Path(__file__).parent / "lib" / "standard.wasm"
+
+
+def module(cells: Sequence[Cell]) -> bytes:
+    """The module with these cells: from the package, from the cache, or compiled now, which takes some ten seconds.
+
+    ConfigError where there is no compiler or a cell cannot be compiled.
+    """
+    sources = _sources(cells)
+    key = _key(sources)
+    ready = packaged()
+    if ready.is_file() and ready.with_suffix(".key").read_text() == key:
+        return ready.read_bytes()
+    place = _place(key)
+    if place is not None and place.is_file() and not trust.objection(place):
+        return place.read_bytes()
+    content = compile(sources)
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.write(place, content)
+    return content
+
+
+def compiler() -> list[str]:
+    """The command of the compiler for browsers. ConfigError where it is not installed."""
+    if importlib.util.find_spec("ziglang") is None:
+        raise ConfigError(
+            "a page is compiled by ziglang, which is not installed: pip install '.[web]' (from a clone), or pip install ziglang"
+        )
+    return [sys.executable, "-m", "ziglang", "c++"]
+
+
+def _sources(cells: Sequence[Cell]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Every source file of a module, by name, with its flags."""
+    sources = {
+        "core.cpp": ((build.native() / "core.cpp").read_text("utf-8"), ()),
+        "learner.cpp": ((build.native() / "learner.cpp").read_text("utf-8"), ()),
+        "engine.cpp": ((build.native() / "engine.cpp").read_text("utf-8"), WRITER),
+    }
+    declared, learned, written = [], [], []
+    for index, cell in enumerate(cells):
+        word = f"cell{index}"
+        try:
+            trained, stepped = generate(cell), inference(cell)
+        except CellError as error:
+            raise ConfigError(
+                f"{type(cell).__name__} cannot be compiled for a page: {str(error).splitlines()[0]}"
+            ) from error
+        named = (f"-DRECURRA_NAME(name)={word}_##name",)
+        sources[f"{word}.cpp"] = (trained.source, named)
+        sources[f"{word}_step.cpp"] = (stepped.source, (*named, *WRITER))
+        functions = {
+            way: [f"{word}_{way}_{stage}_f32" for stage in range(trained.meta.fields[f"{way}_stages"])]
+            for way in ("forward", "backward")
+        }
+        steps = {
+            "forward": [f"{word}_step_{stage}" for stage in range(stepped.meta.fields["forward_stages"])],
+            "backward": [],
+        }
+        declared += [
+            f"void {name}(const Step<float>*);" for group in (*functions.values(), steps["forward"]) for name in group
+        ]
+        learned.append(_initialiser(trained.meta.fields, functions))
+        written.append(_initialiser(stepped.meta.fields, steps))
+    lines = ['extern "C" {', *declared, "}"]
+    lines += ["static const Cell<float> learned[] = {", ",\n".join(learned), "};"]
+    lines += ["static const Cell<float> written[] = {", ",\n".join(written), "};"]
+    web = (build.native() / "web.cpp").read_text("utf-8")
+    sources["web.cpp"] = (web.replace('#include "cells.inc"', "\n".join(lines)), ())
+    return sources
+
+
+def _initialiser(fields: dict, functions: dict[str, list[str]]) -> str:
+    """A Cell<float> as C++ writes it, its fields in their order."""
+    values = []
+    for name in abi.Cell.spelled:
+        value = functions.get(name, fields.get(name))
+        values.append("{" + ", ".join(map(str, value)) + "}" if isinstance(value, list | tuple) else str(value))
+    return "{" + ", ".join(values) + "}"
+
+
+def _key(sources: dict[str, tuple[str, tuple[str, ...]]]) -> str:
+    digest = hashlib.sha256(" ".join([*TARGET, *FLAGS, *LINK, *EXPORTS]).encode())
+    for name, (text, flags) in sorted(sources.items()):
+        headers = [(build.native() / one).read_text("utf-8") for one in cache.headers(text)]
+        digest.update("\n".join([name, *flags, text, *headers]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _place(key: str) -> Path | None:
+    """Where the module lies in the user's cache; None where that is no place for it."""
+    try:
+        place = Path(os.path.realpath(cache.folder())) / "web" / f"{key}.wasm"
+    except cache.NoFolderError:
+        return None
+    return None if cache.problem() or trust.objection(place.parent) else place
+
+
+def compile(sources: dict[str, tuple[str, tuple[str, ...]]]) -> bytes:
+    """Compile and link. ConfigError with the compiler's first complaint."""
+    command = compiler()
+    with tempfile.TemporaryDirectory(prefix="recurra-web-") as name:
+        folder = Path(name)
+        for file, (text, _) in sources.items():
+            (folder / file).write_text(text, "utf-8")
+        includes = [f"-I{folder}", f"-I{build.native()}"]
+
+        def make(file: str) -> Path:
+            target = (folder / file).with_suffix(".o")
+            _run([*command, *TARGET, *FLAGS, *sources[file][1], *includes, "-c", str(folder / file), "-o", str(target)])
+            return target
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            objects = [*threads.map(make, sources)]
+        exports = [f"-Wl,--export={symbol}" for symbol in EXPORTS]
+        _run([*command, *TARGET, *LINK, *exports, *map(str, objects), "-o", str(folder / "module.wasm")])
+        return (folder / "module.wasm").read_bytes()
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"the compiler for pages did not run: {error}") from error
+    if done.returncode:
+        lines = (
+            [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["no words"]
+        )
+        raise ConfigError(f"the compiler for pages failed: {lines[0]}")

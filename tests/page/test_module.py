@@ -1,0 +1,151 @@
+"""The browser's module: the losses of Python, the text of the command, sizes, and what happens without its compiler."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers import browser, page
+from helpers.cells_for_page import Leaky
+from torch import nn
+from torch.nn import functional as F
+
+import recurra
+from recurra import cells
+from recurra.errors import ConfigError
+from recurra.page import module
+from recurra.tasks.language import LanguageModel
+from recurra.tasks.language.config import LanguageConfig
+from recurra.text import build_vocabulary
+from recurra.training import TrainingConfig, optimizers, tensors
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())]
+
+TEXT = "".join(f"{n} green bottle{'s' * (n > 1)} hanging on the wall, und {n * n} grüne.\n" for n in range(60, 0, -1))
+CELLS = ["lstm", "gru", "rnn", "layernorm-lstm", "mingru", "leaky"]
+LEARN = """([config, vocabulary, tensors, options, batches, cell]) => {
+  const model = { config, vocabulary, tensors: unpacked(tensors) };
+  const learner = new R.learner.Learner(native, model, facts[cell], options);
+  const losses = batches.map(([inputs, targets, batch, time, anew, rate]) =>
+    learner.step({ inputs, targets, batch, time, anew }, rate));
+  learner.free();
+  return losses;
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def tab(chromium, tmp_path_factory):
+    with cells.registered():
+        cells.register("leaky", Leaky)
+        yield page.loaded(chromium, tmp_path_factory.mktemp("page"), {name: cells.get(name) for name in CELLS})
+
+
+def windows(ids: np.ndarray, batch: int, time: int):
+    length = (len(ids) - 1) // batch
+    inputs, targets = (ids[k : batch * length + k].reshape(batch, length) for k in (0, 1))
+    for first in range(0, length, time):
+        yield first == 0, inputs[:, first : first + time], targets[:, first : first + time]
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit"),
+    [(20, 1e-4), pytest.param(200, 1e-2, marks=pytest.mark.soak)],
+)
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_losses_are_those_of_python(tab, cell, steps, limit):
+    torch.manual_seed(1)
+    vocabulary = build_vocabulary([TEXT])
+    sizes = {"embedding_size": 12, "hidden_size": 20, "num_layers": 2}
+    model = LanguageModel(vocabulary, LanguageConfig(cell=cell, dropout=0.0, input_dropout=0.0, **sizes))
+    config = TrainingConfig(lr=1e-2, clip=0.5, weight_decay=0.1, average=0.0, beta2=0.99)
+    weights, optimizer, carry = page.tensors(model), optimizers.make(model, config), None
+    ids = vocabulary.encode(TEXT).astype(np.int64)
+    places = [window for _ in range(99) for window in windows(ids, 6, 16)][:steps]
+    rates = [config.lr * (0.5 + 0.5 * math.cos(k / steps)) for k in range(steps)]
+    expected = []
+    for (anew, inputs, targets), rate in zip(places, rates, strict=True):
+        optimizers.set_rate(optimizer, rate)
+        logits, carry = model(torch.from_numpy(np.ascontiguousarray(inputs)), None if anew else carry)
+        carry = tensors.map_tree(torch.Tensor.detach, carry)
+        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(np.ascontiguousarray(targets)).flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimizer.step()
+        expected.append(float(loss.detach()))
+    batches = [
+        [inputs.ravel().tolist(), targets.ravel().tolist(), *inputs.shape, bool(anew), rate]
+        for (anew, inputs, targets), rate in zip(places, rates, strict=True)
+    ]
+    options = {"beta1": config.beta1, "beta2": config.beta2, "weight_decay": 0.1, "clip": 0.5, "average": 0}
+    words = json.loads(vocabulary.to_json())
+    found = tab.evaluate(LEARN, [{"cell": cell, **sizes}, words, weights, options, batches, cell])
+    assert np.abs(np.array(found) - expected).max() < limit
+    assert found[-1] < found[0] - 0.1
+
+
+WRITE = """([config, vocabulary, tensors, cell, prompt, options, precision]) => {
+  const writer = new R.writer.Writer(native, { config, vocabulary, tensors: unpacked(tensors) }, facts[cell], precision);
+  const { ids } = R.model.encode(vocabulary, prompt);
+  const text = [...writer.write(ids, options)].flat().map((id) => vocabulary.symbols[id]).join("");
+  writer.free();
+  return text;
+}"""
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_in_int8_a_seed_gives_the_text_of_the_command(tab, cell):
+    torch.manual_seed(5)
+    vocabulary = build_vocabulary([TEXT])
+    sizes = {"embedding_size": 16, "hidden_size": 24, "num_layers": 2}
+    model = LanguageModel(vocabulary, LanguageConfig(cell=cell, dropout=0.0, input_dropout=0.0, **sizes)).eval()
+    words = json.loads(vocabulary.to_json())
+    for seed, settings in enumerate(
+        [{"temperature": 1.0}, {"temperature": 0.7, "top_k": 9}, {"top_p": 0.8, "min_p": 0.02}]
+    ):
+        expected = model.generate("12 g", length=300, seed=seed, keep_prompt=False, precision="int8", **settings)
+        options = {"length": 300, "seed": seed, **settings}
+        found = tab.evaluate(
+            WRITE, [{"cell": cell, **sizes}, words, page.tensors(model), cell, "12 g", options, "int8"]
+        )
+        assert found == expected
+
+
+def test_the_recipe_is_pythons_but_for_dropout(tab):
+    from recurra.tasks.language.recipe import recipe
+
+    for tokens in (2_000, 30_000, 300_000, 2_000_000):
+        for minutes in (0.2, 1.0, 10.0):
+            expected, _ = recipe(tokens, minutes, 0.3, {})
+            found = tab.evaluate("([tokens, minutes]) => R.recipe.recipe(tokens, minutes)", [tokens, minutes])
+            for name in ("hidden_size", "embedding_size", "batch_size", "lr", "warmup"):
+                assert found[name] == expected[name], (tokens, minutes, name)
+            assert found["epochs"] == (expected.get("epochs") or 0)
+
+
+def test_the_standard_module_is_small():
+    assert len(module.module([cells.get(name) for name in module.STANDARD])) < 420_000
+
+
+def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"ziglang, which is not installed: pip install '\.\[web\]'"):
+        module.compile({})
+
+
+def test_a_cell_that_cannot_be_compiled_is_named():
+    class Odd(recurra.cells.Cell):
+        gates = "n"
+
+        def step(self, x, h, s):
+            return s.next(h=torch.linalg.norm(x.n + h.n) + s.h)
+
+    with pytest.raises(ConfigError, match="Odd cannot be compiled for a page"):
+        module.module([Odd()])
