@@ -15,6 +15,7 @@ from pathlib import Path
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 INSIDE = "recurra/backends/cpu/lib"
+PAGE = "recurra/page/lib"
 
 
 class CustomBuildHook(BuildHookInterface):
@@ -36,7 +37,7 @@ class CustomBuildHook(BuildHookInterface):
         finally:
             sys.path.remove(str(root / "src"))
         for file in files:
-            build_data["force_include"][str(file)] = f"{INSIDE}/{file.name}"
+            build_data["force_include"][str(file)] = f"{INSIDE if file.suffix == '.so' else PAGE}/{file.name}"
         if files:
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
@@ -76,4 +77,16 @@ class CustomBuildHook(BuildHookInterface):
             wrong = [message for message in threads.map(make, jobs) if message]
         for message in wrong:  # such as an instruction set that an old compiler does not know
             self.app.display_warning(f"not in this wheel: {message}")
-        return sorted(folder.glob("*.so"))
+        return [*sorted(folder.glob("*.so")), *self.module(folder)]
+
+    def module(self, folder: Path) -> list[Path]:
+        """The module of a page with the standard cells, and its key; nothing where its compiler is not installed."""
+        from recurra import cells
+        from recurra.errors import ConfigError
+        from recurra.page import module
+
+        try:
+            return module.write([cells.get(name) for name in module.STANDARD], folder)
+        except ConfigError as error:
+            self.app.display_warning(f"not in this wheel: {error}")
+            return []

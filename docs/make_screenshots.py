@@ -1,4 +1,4 @@
-"""The pictures of the studio: `python docs/make_screenshots.py` trains the models they show and takes them.
+"""The pictures of the studio and of the page: `python docs/make_screenshots.py` trains the models they show and takes them.
 
 It takes some seven minutes, nearly all of it training; with --runs FOLDER it shows, and adds to, models that are there.
 """
@@ -9,9 +9,12 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from pydoc_data.topics import topics
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import browser
+from helpers import browser
+
+from recurra.page import document
 
 PICTURES = Path(__file__).parent / "pictures"
 # One for prose, and a pair for the cell view: source code shows best what units follow.
@@ -35,6 +38,7 @@ def main() -> None:
                 there[title] = browser.train(address, 1200, title=title, **body)
                 print(f"{title}: {there[title]['bits_per_character']:.3f} bits a character")
         with browser.chromium() as chromium:
+            show_page(chromium, Path(folder))
             for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 390, "light")):
                 size = {"width": width, "height": 844 if width < 500 else 960}
                 context = chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
@@ -50,6 +54,23 @@ def main() -> None:
                     visit.check()
                     page.close()
                 context.close()
+
+
+def show_page(chromium, folder: Path) -> None:
+    """The page that learns in the browser, after a minute with Python's manual."""
+    file = folder / "page.html"
+    file.write_text(document.document(document.standard()), "utf-8")
+    text = "\n\n".join(topics.values())[:150_000]
+    for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 390, "light")):
+        context = chromium.new_context(viewport={"width": width, "height": 960}, color_scheme=scheme, offline=True)
+        page = context.new_page()
+        page.goto(file.as_uri())
+        page.evaluate("(text) => { const box = document.getElementById('txtInput'); box.value = text; }", text)
+        page.locator("#txtInput").dispatch_event("input")
+        page.click("#btnGenerate")
+        page.locator("#status", has_text="characters in").wait_for(timeout=120_000)
+        take(page, f"page-{name}.png", 1360)
+        context.close()
 
 
 def take(page, name: str, most: int, top: float = 0) -> None:

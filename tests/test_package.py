@@ -64,6 +64,7 @@ ORDER = [
     "tasks",
     "inside",
     "studio",
+    "page",
 ]
 
 

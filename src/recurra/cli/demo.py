@@ -28,6 +28,7 @@ def command(minutes):
     click.secho("What to try next:", bold=True)
     for line, what in {
         f"recurra generate {quote(str(model.folder))} --prompt 'The ' --temperature 0.8": "let it write more boldly",
+        f"recurra page {quote(str(model.folder))} --to page.html": "one file that writes and learns in a browser",
         "recurra studio": "this model in the browser: write, watch, look inside",
         "recurra train book.txt": "a text of yours, better settings",
         "recurra train tinyshakespeare --minutes 10": "plays",

@@ -11,7 +11,18 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.shown import json_option, table, to_json
 
-_PACKAGES = ("torch", "numpy", "safetensors", "tokenizers", "click", "rich", "pooch", "matplotlib", "tensorboard")
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "safetensors",
+    "tokenizers",
+    "click",
+    "rich",
+    "pooch",
+    "matplotlib",
+    "tensorboard",
+    "ziglang",
+)
 # What the kernels for recurrent layers ask of a processor, as Linux calls it.
 _FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve", "bf16")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")

@@ -59,7 +59,8 @@ def document(
 def facts(name: str, cell: Cell, index: int) -> dict[str, Any]:
     """What the page must know of a cell: see static/model.js."""
     meta = generate(cell).meta
-    starts = {gate: start for gate, start in cell.starts.items() if isinstance(start, int | float)}
+    forget = {cell.forget: 1.0} if cell.forget in meta.x_gates else {}
+    starts = forget | {gate: start for gate, start in cell.starts.items() if isinstance(start, int | float)}
     return {
         "name": name,
         "title": cell.lesson.title if cell.lesson else name,

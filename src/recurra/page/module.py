@@ -69,6 +69,16 @@ def module(cells: Sequence[Cell]) -> bytes:
     return content
 
 
+def write(cells: Sequence[Cell], folder: Path) -> list[Path]:
+    """The standard module as a package holds it: the file and the key of its sources."""
+    sources = _sources(cells)
+    file = folder / packaged().name
+    file.write_bytes(compile(sources))
+    key = file.with_suffix(".key")
+    key.write_text(_key(sources))
+    return [file, key]
+
+
 def compiler() -> list[str]:
     """The command of the compiler for browsers. ConfigError where it is not installed."""
     if importlib.util.find_spec("ziglang") is None:

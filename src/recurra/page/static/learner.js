@@ -110,7 +110,7 @@ export class Learner {
     return native.get("Lesson", this.lesson, "loss");
   }
 
-  /** Inputs row by row, targets step by step, as the module reads them; 64 bits a token. */
+  /** Inputs row by row, targets step by step, as the module reads them: 64 bits each. */
   #place(inputs, targets, batch, time) {
     const size = batch * time;
     if (size > this.window.size) {

@@ -6,7 +6,7 @@
 //   train  {text, minutes, epochs}              trains the model there is; `train` after `open` trains on
 //   stop   {}                                   ends a training or a text, after the step under way
 //   write  {prompt, length, temperature, top_k, top_p, min_p, seed, precision}
-//   save   {}                                   asks for the model as it is
+//   save   {}                                   the page wants the model as it is
 //
 // and from it:
 //
@@ -89,7 +89,7 @@ export class Work {
     if (ids.length < LEAST) throw new Error(`${ids.length} characters that this model knows are too few to learn from`);
     const plan = { ...(epochs ? { epochs } : {}), minutes: minutes ?? 1, ...rest };
     const training = new Training(this.native, this.model, this.#factsOf(), ids, plan);
-    let told = 0;
+    let shown = 0;
     let sampled = 0;
     let valid = null;
     try {
@@ -104,8 +104,8 @@ export class Work {
           }
         } while (!training.reason && performance.now() < until && !this.stopping);
         if (this.stopping) training.reason ||= "stopped";
-        if (performance.now() - told >= TICK || training.reason) {
-          told = performance.now();
+        if (performance.now() - shown >= TICK || training.reason) {
+          shown = performance.now();
           this.send({ type: "progress", ...this.#progress(training, valid) });
         }
         await breath();
