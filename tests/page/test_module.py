@@ -1,18 +1,25 @@
-"""The browser's module: the losses of Python, the text of the command, sizes, and what happens without its compiler."""
+"""The page's module in Chromium, Node and Firefox: the losses of Python, the text of the command, what the command packed; its
+size, and what happens without its compiler."""
 
+import contextlib
 import json
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import browser, page
+from helpers import browser, page, page_hosts
 from helpers.cells_for_page import Leaky
+from helpers.engine_models import language_model
 from torch import nn
 from torch.nn import functional as F
 
 import recurra
 from recurra import cells
+from recurra.engine import Engine
+from recurra.engine.models import parts_of
 from recurra.errors import ConfigError
 from recurra.page import module
 from recurra.tasks.language import LanguageModel
@@ -20,8 +27,9 @@ from recurra.tasks.language.config import LanguageConfig
 from recurra.text import build_vocabulary
 from recurra.training import TrainingConfig, optimizers, tensors
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())]
+pytestmark = pytest.mark.slow
 
+COMPRESS = Path(__file__).parents[2] / "examples" / "compress.py"
 TEXT = "".join(f"{n} green bottle{'s' * (n > 1)} hanging on the wall, und {n * n} grüne.\n" for n in range(60, 0, -1))
 CELLS = ["lstm", "gru", "rnn", "layernorm-lstm", "mingru", "leaky"]
 LEARN = """([config, vocabulary, tensors, options, batches, cell]) => {
@@ -34,17 +42,25 @@ LEARN = """([config, vocabulary, tensors, options, batches, cell]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as chromium:
-        yield chromium
+HOSTS = {
+    "chromium": browser.missing(),
+    "node": "" if page_hosts.node_program() else "no node here, and no Playwright that brings one",
+}
 
 
-@pytest.fixture(scope="module")
-def tab(chromium, tmp_path_factory):
-    with cells.registered():
+@pytest.fixture(scope="module", params=HOSTS)
+def tab(request, tmp_path_factory):
+    """The modules in a host, with the cells of this file."""
+    if HOSTS[request.param]:
+        pytest.skip(HOSTS[request.param])
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(cells.registered())
         cells.register("leaky", Leaky)
-        yield page.loaded(chromium, tmp_path_factory.mktemp("page"), {name: cells.get(name) for name in CELLS})
+        folder, mine = tmp_path_factory.mktemp("page"), {name: cells.get(name) for name in CELLS}
+        if request.param == "node":
+            yield page.load(stack.enter_context(page_hosts.node(folder)), mine)
+        else:
+            yield page.loaded(stack.enter_context(browser.chromium()), folder, mine)
 
 
 def windows(ids: np.ndarray, batch: int, time: int):
@@ -54,12 +70,8 @@ def windows(ids: np.ndarray, batch: int, time: int):
         yield first == 0, inputs[:, first : first + time], targets[:, first : first + time]
 
 
-@pytest.mark.parametrize(
-    ("steps", "limit"),
-    [(20, 1e-4), pytest.param(200, 1e-2, marks=pytest.mark.soak)],
-)
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_losses_are_those_of_python(tab, cell, steps, limit):
+def lesson(cell: str, steps: int) -> tuple[list, np.ndarray]:
+    """The argument of LEARN, and the losses of Python."""
     torch.manual_seed(1)
     vocabulary = build_vocabulary([TEXT])
     sizes = {"embedding_size": 12, "hidden_size": 20, "num_layers": 2}
@@ -86,7 +98,17 @@ def test_the_losses_are_those_of_python(tab, cell, steps, limit):
     ]
     options = {"beta1": config.beta1, "beta2": config.beta2, "weight_decay": 0.1, "clip": 0.5, "average": 0}
     words = json.loads(vocabulary.to_json())
-    found = tab.evaluate(LEARN, [{"cell": cell, **sizes}, words, weights, options, batches, cell])
+    return [{"cell": cell, **sizes}, words, weights, options, batches, cell], np.array(expected)
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit"),
+    [(20, 1e-4), pytest.param(200, 1e-2, marks=pytest.mark.soak)],
+)
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_losses_are_those_of_python(tab, cell, steps, limit):
+    argument, expected = lesson(cell, steps)
+    found = tab.evaluate(LEARN, argument)
     assert np.abs(np.array(found) - expected).max() < limit
     assert found[-1] < found[0] - 0.1
 
@@ -118,6 +140,58 @@ def test_in_int8_a_seed_gives_the_text_of_the_command(tab, cell):
         assert found == expected
 
 
+FIREFOX = f"""async ([code, facts, lesson]) => {{
+  window.native = await R.native.Native.load(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
+  window.facts = facts;
+  window.unpacked = {page.UNPACKED};
+  return ({LEARN})(lesson);
+}}"""
+
+
+@pytest.mark.skipif(not page_hosts.firefox_program(), reason="no firefox here: apt-get install firefox-esr")
+def test_firefox_learns_the_same(tmp_path):
+    argument, expected = lesson("lstm", 20)
+    code, facts = page.code_and_facts({"lstm": cells.get("lstm")})
+    found = page_hosts.firefox(tmp_path, FIREFOX, [code, facts, argument])
+    assert np.abs(np.array(found) - expected).max() < 1e-4
+
+
+SCORES = """([config, vocabulary, tensors, cell, passages]) => {
+  const writer = new R.writer.Writer(native, { config, vocabulary, tensors: unpacked(tensors) }, facts[cell], "int8");
+  const row = () => {
+    const state = native.room(4 * writer.states);
+    native.functions.recurra_engine_start(writer.engine, state);
+    return native.make("Row", {
+      state, given: native.room(8), given_count: 1, previous: -1, eod: -1, never: -1, logits: native.room(4 * writer.tokens),
+    });
+  };
+  const rows = Array.from({ length: passages }, row);
+  window.scores = (tokens) => tokens.map((token, k) => {
+    native.longs(native.get("Row", rows[k], "given"), 1)[0] = BigInt(token);
+    if (native.functions.recurra_engine_run(writer.engine, rows[k], 1, 1)) throw new Error("no memory");
+    return [...native.floats(native.get("Row", rows[k], "logits"), writer.tokens)];
+  });
+}"""
+
+
+@pytest.mark.parametrize("cell", ["lstm", "layernorm-lstm"])
+def test_what_the_command_packed_unpacks_here(tab, cell, monkeypatch):
+    """examples/compress.py: one bit of one score that differs, and the rest of the text is noise."""
+    compress = runpy.run_path(str(COMPRESS))
+    monkeypatch.setitem(compress["cut"].__globals__, "PASSAGE", 100)
+    model = language_model(cell, build_vocabulary([TEXT]), hidden_size=33, num_layers=2)
+    engine, ids = Engine(parts_of(model), "int8"), model.vocabulary.encode(TEXT[:250])
+    packed = compress["pack"](ids, 0, lambda n: compress["by_engine"](engine, n))
+    config = {"cell": cell, "embedding_size": 13, "hidden_size": 33, "num_layers": 2}
+
+    def here(passages: int):
+        words = json.loads(model.vocabulary.to_json())
+        tab.evaluate(SCORES, [config, words, page.tensors(model), cell, passages])
+        return lambda tokens: np.array(tab.evaluate("(tokens) => scores(tokens)", tokens.tolist()), np.float32)
+
+    assert compress["unpack"](packed, 0, here).tolist() == ids.tolist()
+
+
 def test_the_recipe_is_pythons_but_for_dropout(tab):
     from recurra.tasks.language.recipe import recipe
 
@@ -131,7 +205,7 @@ def test_the_recipe_is_pythons_but_for_dropout(tab):
 
 
 def test_the_standard_module_is_small():
-    assert len(module.module([cells.get(name) for name in module.STANDARD])) < 420_000
+    assert len(module.module([cells.get(name) for name in module.STANDARD])) < 400_000
 
 
 def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):

@@ -21,11 +21,13 @@
 import { begin, encode, numbers, shapes, vocabularyOf } from "./model.js";
 import { Native } from "./native.js";
 import { recipe } from "./recipe.js";
-import { LEAST, Training } from "./training.js";
+import { LEAST, Training, trainingPart } from "./training.js";
 import { Writer } from "./writer.js";
 
 const TICK = 250; // milliseconds between two messages of progress
-const TURN = 40; // milliseconds of work between two looks for messages
+const TURN = 10; // milliseconds of work between two looks for messages, or a step
+
+const turns = new MessageChannel();
 
 /** What answers the messages. send: takes one message. */
 export class Work {
@@ -77,7 +79,7 @@ export class Work {
     const vocabulary = vocabularyOf(text);
     const { ids } = encode(vocabulary, text);
     if (ids.length < LEAST) throw new Error(`${ids.length} characters are too few to learn from; paste some hundred, better some thousand`);
-    const plan = recipe(ids.length, settings.minutes ?? 1, undefined, settings.hidden_size ? { hidden_size: settings.hidden_size } : {});
+    const plan = recipe(trainingPart(ids).length, settings.minutes ?? 1, undefined, settings.hidden_size ? { hidden_size: settings.hidden_size } : {});
     const config = { cell: settings.cell ?? "lstm", embedding_size: plan.embedding_size, hidden_size: plan.hidden_size, num_layers: settings.num_layers ?? 1 };
     this.seed = seed;
     this.#use({ config, vocabulary, tensors: begin(config, this.#factsOf(config.cell), vocabulary.symbols.length, seed) });
@@ -196,9 +198,12 @@ function prelude(ids, vocabulary) {
   return [...ids.subarray(Math.max(0, end - 400), end)];
 }
 
-/** Let messages that wait come in. */
+/** Let messages that wait come in. A message to oneself: a timer would wait 4 milliseconds each time. */
 function breath() {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => {
+    turns.port1.onmessage = resolve;
+    turns.port2.postMessage(null);
+  });
 }
 
 if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope) {
