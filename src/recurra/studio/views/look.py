@@ -14,13 +14,13 @@ from pydantic import BaseModel
 
 from recurra import inside
 from recurra.errors import ConfigError
+from recurra.inside.described import drawing
 from recurra.inside.gates import OPEN, SHUT, squashed
 from recurra.inside.reading import Reading
 from recurra.studio.refusal import Refused
 from recurra.studio.store.models import Models
 from recurra.studio.views import letters
 from recurra.studio.views import look_shapes as shapes
-from recurra.studio.views.drawing import drawing
 from recurra.tasks.language import LanguageModel
 
 WORK = 2 * 10**11
