@@ -68,8 +68,14 @@ def show_page(chromium, folder: Path) -> None:
         page.evaluate("(text) => { const box = document.getElementById('txtInput'); box.value = text; }", text)
         page.locator("#txtInput").dispatch_event("input")
         page.click("#btnGenerate")
-        page.locator("#status", has_text="characters in").wait_for(timeout=120_000)
+        page.locator("#status", has_text="characters in").wait_for(timeout=180_000)
         take(page, f"page-{name}.png", 1360)
+        page.click("#navPlay")
+        page.locator(".play-check", has_text="Elman RNN").locator("input").check()
+        page.click("#btnPlayRun")
+        page.wait_for_timeout(8000)
+        page.click("#btnPlayRun")
+        take(page, f"playground-{name}.png", 1360)
         context.close()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from recurra.page import document, module
 
 STATIC = document.STATIC
-MODULES = ("native", "model", "learner", "writer", "recipe", "training", "worker", "files", "graph")
+MODULES = ("native", "model", "learner", "writer", "recipe", "training", "worker", "files", "graph", "problems")
 
 
 def script(folder: Path) -> str:

@@ -5,6 +5,7 @@ in the order in which they need each other. The module and the model are packed 
 """
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import html
@@ -16,12 +17,14 @@ from typing import Any
 
 import recurra
 from recurra.cells.base import Cell
+from recurra.errors import ConfigError, TraceError
 from recurra.expr.compile import generate
 from recurra.page import module
+from recurra.page.equations import equations
 
 STATIC = Path(__file__).parent / "static"
 STUDIO = Path(__file__).parents[1] / "studio" / "static"
-STYLES = (STUDIO / "css/base.css", STUDIO / "css/parts.css", STATIC / "page.css")
+STYLES = (STUDIO / "css/base.css", STUDIO / "css/parts.css", STUDIO / "css/cell.css", STATIC / "page.css")
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\}|\* as (\w+)) from "([^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (async function|function|class|const|let) ([\w$]+)", re.MULTILINE)
 
@@ -48,6 +51,7 @@ def document(
         "STYLE": style,
         "MODULE": packed(code),
         "FACTS": embedded(json.dumps(about)),
+        "EQUATIONS": packed(json.dumps(_drawn(cells)).encode()),
         "MODEL": packed(json.dumps(files).encode()) if files else "",
         "WORKER": embedded(worker),
         "SCRIPT": script,
@@ -71,6 +75,15 @@ def facts(name: str, cell: Cell, index: int) -> dict[str, Any]:
         "vectors": {one: start if isinstance(start, int | float) else 0.0 for one, start in cell.vectors.items()},
         "bias": [[meta.x_gates.index(gate), start] for gate, start in starts.items() if gate in meta.x_gates],
     }
+
+
+def _drawn(cells: dict[str, Cell]) -> dict[str, Any]:
+    """The equations of the cells that can be drawn, by name."""
+    found = {}
+    for name, cell in cells.items():
+        with contextlib.suppress(ConfigError, TraceError):  # such a cell writes and learns here, and is not drawn
+            found[name] = {"title": cell.lesson.title if cell.lesson else name} | equations(cell)
+    return found
 
 
 def packed(content: bytes) -> str:

@@ -1,8 +1,11 @@
 // The page: the text, the buttons, the result, the curve. All that takes time is in the worker.
 import { $, count, duration, h, plural } from "../../studio/static/js/ui.js";
 import { filesOf, modelOf, unzip, zip } from "./files.js";
+import { mount as mountInside } from "./inside.js";
+import { mount as mountPlayground } from "./playground.js";
 
 const LEAST = 200;
+const views = { inside: null, playground: null, equations: {}, wanted: "" };
 const state = { busy: "", ready: false, model: false, trained: "", waiting: null, history: [], written: 0, version: "" };
 let worker;
 
@@ -31,6 +34,9 @@ async function start() {
   worker.onerror = (event) => fail(event.message || "The page's worker did not start");
   const module = await unpacked("module");
   send({ type: "load", module, facts: facts.cells }, [module.buffer]);
+  views.equations = JSON.parse(new TextDecoder().decode(await unpacked("equations")));
+  views.inside = mountInside(views.equations);
+  turn();
   const given = await unpacked("model");
   if (given) {
     const files = JSON.parse(new TextDecoder().decode(given));
@@ -82,11 +88,18 @@ const answers = {
     if ($("outResult").scrollHeight - $("outResult").scrollTop - $("outResult").clientHeight < 64) $("outResult").scrollTop = $("outResult").scrollHeight;
     if (!done) return;
     busy("");
+    views.wanted = "inside";
+    send({ type: "save" });
     const seconds = (performance.now() - state.began) / 1000;
     const unknown = left.length ? ` It does not know ${left.slice(0, 5).join(" ")}, and left that out.` : "";
     say(`${plural(state.written, "character")} in ${seconds < 1 ? `${Math.round(1000 * seconds)} ms` : duration(seconds)}.${unknown}`);
   },
   async model({ model }) {
+    if (views.wanted === "inside") {
+      views.wanted = "";
+      views.inside.show(model, $("outResult").textContent);
+      return;
+    }
     const name = "recurra-model";
     const link = h("a", { href: URL.createObjectURL(zip(name, filesOf(model, state.version))), download: `${name}.zip` });
     document.body.append(link);
@@ -97,6 +110,17 @@ const answers = {
   },
   error: ({ message }) => fail(message),
 };
+
+/** The view that the address names. */
+function turn() {
+  const play = location.hash === "#play";
+  $("view-write").hidden = play;
+  $("view-play").hidden = !play;
+  for (const [link, here] of [["navWrite", !play], ["navPlay", play]]) here ? $(link).setAttribute("aria-current", "page") : $(link).removeAttribute("aria-current");
+  if (play) views.playground ??= mountPlayground($("view-play"), views.equations);
+  else views.playground?.leave();
+  views.inside?.stop();
+}
 
 function fail(words) {
   busy("");
@@ -219,7 +243,8 @@ function describe() {
 $("btnGenerate").addEventListener("click", generate);
 $("btnStop").addEventListener("click", stop);
 $("btnLearn").addEventListener("click", () => begin(() => {}));
-$("btnSave").addEventListener("click", () => send({ type: "save" }));
+$("btnSave").addEventListener("click", () => ((views.wanted = ""), send({ type: "save" })));
+addEventListener("hashchange", turn);
 $("btnOpen").addEventListener("click", () => $("inpFile").click());
 $("inpFile").addEventListener("change", () => opened([...$("inpFile").files]).then(() => ($("inpFile").value = "")));
 $("txtInput").addEventListener("input", describe);

@@ -1,7 +1,7 @@
 // The playground: cells of a few units, drawn with their gates, learn small problems while one looks. Everything is worked out
 // here, by the cells' own equations (graph.js); some milliseconds of learning a frame, so that the page answers at once.
 import { drawCell } from "../../studio/static/js/cell.js";
-import { $, count, h } from "../../studio/static/js/ui.js";
+import { $, h, plural } from "../../studio/static/js/ui.js";
 import { Adam, Equations } from "./graph.js";
 import { random } from "./model.js";
 import { PROBLEMS, Task } from "./problems.js";
@@ -85,6 +85,7 @@ export function mount(host, equations) {
     one.picture = drawCell(drawn, drawing, { title: `${title}: one step` });
     one.curve = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     one.curve.setAttribute("viewBox", "0 0 200 60");
+    one.curve.setAttribute("preserveAspectRatio", "none");
     one.curve.setAttribute("class", "play-curve");
     one.curve.setAttribute("role", "img");
     one.curve.setAttribute("aria-label", `${title}: loss by update`);
@@ -155,13 +156,18 @@ export function mount(host, equations) {
       one.task.cell.clear();
       one.task.back(example, one.judged, new Float64Array(one.task.head.length), new Float64Array(one.task.bias.length));
       const names = equations[one.name].drawing.parts.map(({ name }) => name).filter((name) => name !== "x");
-      const read = (step, name) => (name in one.task.cell.written.parts ? (state.backward ? step.gradient(name) : step.value(name))[state.unit] : undefined);
+      const { parts } = one.task.cell.written;
+      // A gradient has no unit of its own: each is shown as a part of the largest in this example.
+      const largest = Math.max(1e-300, ...(state.backward ? one.judged.steps.flatMap((step) => names.map((name) => (name in parts ? Math.abs(step.gradient(name)[state.unit]) : 0))) : [1]));
+      const read = (step, name) => (name in parts ? (state.backward ? step.gradient(name)[state.unit] / largest : step.value(name)[state.unit]) : undefined);
       const sizes = Object.fromEntries(names.map((name) => [name, Math.max(1e-9, ...one.judged.steps.map((step) => Math.abs(read(step, name) ?? 0)))]));
       const valves = new Set(equations[one.name].drawing.parts.filter(({ valve }) => valve).map(({ name }) => name));
       for (const name of valves) if (!state.backward) sizes[name] = 1;
       one.picture.show(Object.fromEntries(names.map((name) => [name, read(one.judged.steps[at], name)])), sizes, classes ? letters[example.shown[at]] : example.inputs[at][0].toFixed(2));
       curve(one);
-      one.words.textContent = `${one.updates ? `after ${count(one.updates)} updates, loss ${one.losses.slice(-20).reduce((a, b) => a + b, 0) / Math.min(20, one.losses.length) < 0.005 ? "below 0.005" : (one.losses.slice(-20).reduce((a, b) => a + b, 0) / Math.min(20, one.losses.length)).toFixed(3)}` : "has not learned yet"}${answer(one, at)}`;
+      const recent = one.losses.slice(-20);
+      const loss = recent.reduce((a, b) => a + b, 0) / (recent.length || 1);
+      one.words.textContent = `${one.updates ? `after ${plural(one.updates, "update")}, loss ${loss < 0.005 ? "below 0.005" : loss.toFixed(3)}` : "has not learned yet"}${answer(one, at)}`;
     }
     text.replaceChildren(...example.inputs.map((row, t) => h("span", { class: t === at ? "now" : "" }, classes ? letters[example.shown[t]] : row[0].toFixed(1), example.targets[t] === null ? null : h("small", {}, classes ? name(example.targets[t]) : example.targets[t].toFixed(1)))));
     text.setAttribute("aria-label", `Step ${at + 1} of ${example.inputs.length}`);

@@ -11,7 +11,8 @@ export const PROBLEMS = {
     inputs: 5,
     classes: 3,
     letters: "ABC·?",
-    make(uniform, length) {
+    make(uniform, longest) {
+      const length = 4 + pick(uniform, longest - 3);
       const first = pick(uniform, 3);
       const read = [first, ...Array.from({ length: length - 2 }, () => 3), 4];
       // Noise: now and then another letter, which is to be ignored.
