@@ -126,6 +126,7 @@ export function mount(host, equations) {
   function stop() {
     state.running = false;
     run.textContent = "Learn";
+    status.textContent = "";
     cancelAnimationFrame(frame);
   }
 
