@@ -1,6 +1,7 @@
 """`recurra compose`: training, composing, measuring, and what is refused."""
 
 import json
+import re
 
 import click
 import pytest
@@ -51,10 +52,12 @@ def compose(home, capsys, monkeypatch):
 def test_it_trains_and_prints_the_folder(compose, home):
     assert compose("songs", *FAST, "--out", "here") == "here\n"
     assert compose.err == ""
-    assert json.loads(compose("songs/0.mid", "songs/1.mid", *FAST, "--out", "two", "--json")) == {"run": "two"}
+    assert json.loads(compose("songs/0.mid", "songs/1.mid", *FAST, "--out", "two", "--json"))["run"] == "two"
     compose("songs", *FAST[:-1], "--cell", "gru", "--head", "independent", "--out", "there", fails=2)
     assert "--chord-size has no effect with --head independent" in compose.err
     compose("--resume", "here")
+    assert "validation (used to choose the weights): nats " in compose.err
+    assert re.search(r"^(right|wrong): \S+, .* → ", compose.err, re.M), "of a piece that was held out"
     assert "Use it:  recurra compose --model here --to new.mid" in compose.err
 
 

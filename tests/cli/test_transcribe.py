@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -56,12 +57,15 @@ def transcribe(home, capsys, monkeypatch):
     return run
 
 
-def test_learning_prints_the_folder_and_says_what_to_do_next(transcribe):
+def test_learning_prints_the_folder_and_says_what_to_do_next(transcribe, home):
     out = transcribe("words.csv", *FLAGS, "--epochs", 1, "--out", "here")
     assert out == "here\n"
     assert "recordings/s" in transcribe.err
     assert "54 recordings and 6 for validation" in transcribe.err
-    assert "Use it:  recurra transcribe a.wav --model here" in transcribe.err
+    assert "validation (used to choose the weights): WER " in transcribe.err
+    assert re.search(r"^(right|wrong): [\d.]+ s → '.*'", transcribe.err, re.M), "what is heard in a recording held out"
+    told = re.search(r"^Use it:  recurra transcribe (\S+) --model here$", transcribe.err, re.M)[1]
+    assert (home / told).is_file(), "a file that is there"
     assert transcribe("--resume", "here", "-q") == "here\n"
 
 

@@ -21,7 +21,7 @@ from click.core import ParameterSource
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, Source, UserPath, config_option, given, settings_options, spare
 from recurra.cli.shown import deliver, to_json
-from recurra.terminal import steady
+from recurra.terminal import steady, visible
 
 FIT, USE, RESUME = "fit", "use", "resume"
 _WHY = {
@@ -236,12 +236,18 @@ def speaks() -> bool:
 
 
 def goodbye(fitted: Any, values: dict[str, Any]) -> None:
-    """The run's folder, and the command that uses it."""
+    """The run's folder on stdout; how good it is, some examples, and the command that uses it on stderr."""
     if not speaks():
         return
-    click.echo(to_json({"run": str(fitted.folder)}) if values["as_json"] else fitted.folder)
+    if values["quiet"] and not values["as_json"]:
+        click.echo(fitted.folder)
+        return
+    report = fitted.report()
+    about = {"run": str(fitted.folder), "validation": report.score}
+    click.echo(to_json(about) if values["as_json"] else fitted.folder)
     if not values["quiet"]:
-        click.echo(f"Use it:  {fitted.report().next}", err=True)
+        for line in [*report.lines(), f"Use it:  {report.next}"]:
+            click.echo(visible(line), err=True)
 
 
 def run(

@@ -6,12 +6,12 @@ as they stand in `Lifecycle`. config.json is written last; from then on the fold
 
 import contextlib
 import inspect
-import shlex
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar, NamedTuple, Self
 
 from torch import nn
@@ -19,6 +19,7 @@ from torch import nn
 from recurra.config import homes, make_parts
 from recurra.errors import ConfigError, DataError, RunError, nearest, not_fitted
 from recurra.fitting import cellfacts, folders, learned, listeners, running, saved, sources
+from recurra.fitting.report import Report, score_of
 from recurra.fitting.split import Halves, fingerprint
 from recurra.paths import named
 from recurra.training import Longer, Task, distributed, runs
@@ -58,15 +59,8 @@ class State:
     stop: Callable[[], bool] | None = None
     examples: Any = None
     """Some of the held-out data, for `report`."""
-
-
-class Report(NamedTuple):
-    """How good a fitted model is, in the words of its task, for the end of a command."""
-
-    score: dict[str, float]
-    examples: list[str]
-    next: str
-    """The command that uses the model; FOLDER stands for the one to save it in, where none was kept."""
+    paths: list[str] = field(default_factory=list)
+    """The files that it is fitted on, if any."""
 
 
 class Lifecycle(ABC):
@@ -157,24 +151,22 @@ class Lifecycle(ABC):
     def report(self) -> Report:
         """How good the fitted model is, some examples, and the command that uses it."""
         best = next((row for row in reversed(self.history) if row.get("better")), {})
-        score = {name: value for name, value in best.items() if name in ("validation_loss", *self._measures(best))}
-        return Report(score, [], f"recurra {self.command} DATA --model {shlex.quote(str(self.folder or 'FOLDER'))}")
+        return Report(score_of(best), self.examples(), self.next())
 
-    @staticmethod
-    def _measures(row: dict) -> list[str]:
-        plain = {
-            "event",
-            "step",
-            "epoch",
-            "seconds",
-            "loss",
-            "training_loss",
-            "best",
-            "better",
-            "done",
-            "tokens_per_second",
-        }
-        return [name for name, value in row.items() if name not in plain and isinstance(value, float)]
+    def examples(self) -> list[str]:
+        """Lines of held-out examples that were kept by `task`, some right and some wrong; none for a model that was loaded."""
+        return []
+
+    def next(self) -> str:
+        """The command that uses the model, on a file that is there."""
+        return f"recurra {self.command} {quote(self._source() or 'DATA')} --model {self._named()}"
+
+    def _source(self) -> str | None:
+        """The first of the files that the model was fitted on; None where they are not there, or it was data in memory."""
+        return next(iter(sources.present(self._fitted().paths, self.folder)), None)
+
+    def _named(self) -> str:
+        return quote(str(self.folder or "FOLDER"))
 
     @staticmethod
     @abstractmethod
@@ -340,7 +332,7 @@ class Lifecycle(ABC):
 
     def _train(self, task: Task, folder: Path, how: How, notes: list[str], kept: bool, origin: dict | None) -> None:
         state, training = self._state, self.parts["training"]
-        state.folder = folder if kept else None
+        state.folder, state.paths = folder if kept else None, list((origin or {}).get("paths", ()))
 
         def remember(event: dict) -> None:
             if event["event"] == "evaluate":

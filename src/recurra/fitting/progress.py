@@ -10,7 +10,7 @@ from recurra.terminal import Steady, visible
 Event = dict[str, Any]
 
 # What is shown of the measures: a short name and the decimals.
-_SHOWN = {
+MEASURES = {
     "loss": ("loss", 3),
     "nats": ("nats", 3),
     "bits_per_character": ("bits/char", 3),
@@ -25,7 +25,7 @@ _SMOOTH = 0.9  # decay of the live numbers, per update
 _PACE = 2.0  # seconds of training after which the time it will take is reported
 _FEW = 100  # steps of a run, below which it learns little
 _NATS = (
-    "(nats: how much the model is surprised by a character of text that it does not learn from; lower is better, and one less"
+    "(nats: how much the model is surprised by a {} that it does not learn from; lower is better, and one less"
     " means 2.7 times fewer candidates)"
 )
 
@@ -80,7 +80,7 @@ def _live(stream: TextIO) -> Callable[[Event], None]:
             bar.add_task("starting", total=1.0, completed=0.0, more="")
             bar.start()
         elif kind == "progress":
-            for name in _SHOWN.keys() & event.keys():
+            for name in MEASURES.keys() & event.keys():
                 smooth[name] = _SMOOTH * smooth.get(name, event[name]) + (1 - _SMOOTH) * event[name]
             # What is cut off first on a narrow terminal comes last.
             more = f"{duration(event['left'])} left  {_measures(smooth)}  {_speed(about)}"
@@ -120,7 +120,7 @@ class _Lines:
             yield "  ".join([*parts, _speed(about), *["best"] * event["better"]])
             if "nats" in event and not self._explained:
                 self._explained = True
-                yield _NATS
+                yield _NATS.format("step of music" if about["unit"] == "steps" else "character of text")
         if kind == "fall":
             yield (
                 f"step {event['fell_at']:,}: the loss became infinite or NaN; back to step {step:,}"
@@ -184,12 +184,14 @@ def _best(event: Event, about: Event) -> str:
 
 def _digits(name: str, digits: int, event: Event) -> int:
     """Decimals: a squared error of pixels is shown with as many as the one of copies that it is compared with."""
-    return _SHOWN["copying"][1] if name == "loss" and "copying" in event else digits
+    return MEASURES["copying"][1] if name == "loss" and "copying" in event else digits
 
 
 def _measures(event: Event) -> str:
     # Where the task has nats, they are what its loss is.
-    shown = {name: form for name, form in _SHOWN.items() if name in event and not (name == "loss" and "nats" in event)}
+    shown = {
+        name: form for name, form in MEASURES.items() if name in event and not (name == "loss" and "nats" in event)
+    }
     parts = [f"{short} {event[name]:.{_digits(name, digits, event)}f}" for name, (short, digits) in shown.items()]
     if parts and "characters" in event:
         parts[0] += f" on {event['characters']:,} characters"

@@ -50,3 +50,9 @@ def _found(path: str, folder: Path, command: str) -> str:
         f"{folder} was trained on {Path(path).name}, which is not where it was; name it:"
         f" recurra {command} --resume {folder} --data PATH"
     )
+
+
+def present(paths: Iterable[str], folder: Path | None) -> list[str]:
+    """Of paths, stored or as the user named them, those that are there, as they can be opened from here."""
+    places = [[*([folder / path] if folder else []), Path(path)] for path in paths if path != STDIN]
+    return [os.path.normpath(next(filter(os.path.exists, pair))) for pair in places if any(map(os.path.exists, pair))]

@@ -141,7 +141,7 @@ def test_the_report_shows_what_is_right_and_what_is_wrong(tmp_path):
     assert len(examples) == 3
     assert all(line in ("right: good film → yes", "right: good → yes", "right: bad film → no", "right: bad → no")
                for line in examples)  # fmt: skip
-    wrong = model.examples(Labelled(["bad"], np.array(["yes"])))
+    wrong = model.judged(Labelled(["bad"], np.array(["yes"])))
     assert wrong == ["wrong: bad → no; it is yes"]
     assert SequenceClassifier.load(tmp_path / "run").report().examples == []
     tagger = SequenceTagger(**TINY).fit([["a", "b"], ["b", "a"]] * 20, [["x", "y"], ["y", "x"]] * 20)

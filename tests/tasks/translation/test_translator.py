@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import re
+import shlex
 
 import click
 import numpy as np
@@ -629,3 +630,15 @@ def test_an_empty_file(recurra, tmp_path):
     put(tmp_path, "empty.tsv", "\n")
     recurra("empty.tsv", fails=1)
     assert "empty.tsv is empty; expected a text, a tab and its translation on each line" in recurra.err
+
+
+def test_the_report_shows_pairs_and_a_command_that_can_be_pasted():
+    report = Translator(**TINY).fit(PAIRS).report()
+    assert len(report.examples) in range(1, 7)
+    assert all(line.startswith(("right: ", "wrong: ")) and " → " in line for line in report.examples)
+    text = shlex.split(report.next)
+    assert text[:2] == ["recurra", "translate"]
+    assert text[2] in dict(PAIRS), "a text of the pairs"
+    assert Translator(**TINY | {"validation": 0}).fit(PAIRS).report().lines() == [
+        "nothing was held out, so that there is no score"
+    ]

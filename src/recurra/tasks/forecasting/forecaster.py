@@ -1,7 +1,6 @@
 """Forecaster: fit, predict, cross-validate, update, plot, save and load, on frames."""
 
 import dataclasses
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +10,8 @@ import numpy as np
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, setting
 from recurra.fitting.estimator import Estimator
-from recurra.fitting.lifecycle import Report
 from recurra.fitting.parameters import Parameters
+from recurra.fitting.report import Report
 from recurra.fitting.split import Halves, fingerprint
 from recurra.tasks.forecasting import predicting, settling, tables
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, settings
@@ -155,11 +154,7 @@ class Forecaster(Parameters, Estimator):
     def report(self) -> Report:
         """The sMAPE of the last steps that were held out, a horizon of each series, beside that of the naive forecasts."""
         facts, steps = self.learned, self.parts["model"].horizon
-        usual = (
-            super()
-            .report()
-            ._replace(next=f"recurra {self.command} --model {shlex.quote(str(self.folder or 'FOLDER'))}")
-        )
+        usual = super().report()
         panel = facts.history.panel
         have = np.flatnonzero(panel.lengths > steps)
         if not self.parts["series"].validation or not len(have):
@@ -171,6 +166,9 @@ class Forecaster(Parameters, Estimator):
         made = tables.forecasts(self.parts, facts.form, panel, series, cuts, values, truth=True)
         score = tables.smapes(self.parts, made)
         return usual._replace(score=score)
+
+    def next(self) -> str:
+        return f"recurra {self.command} --model {self._named()}"
 
     # Forecasts
 

@@ -1,7 +1,6 @@
 """A text → a language model: what is its own in the lifecycle of a run."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,6 @@ from recurra.data import Corpus, Document, as_items, build_corpus, gather
 from recurra.errors import ConfigError, setting
 from recurra.fitting import running
 from recurra.fitting.estimator import ModelEstimator
-from recurra.fitting.lifecycle import Report
 from recurra.tasks.language import finetune
 from recurra.tasks.language.config import CONFIGS, SCHEMA, TRANSFORMER, settings
 from recurra.tasks.language.evaluation import evaluate
@@ -126,8 +124,8 @@ class LanguageEstimator(ModelEstimator):
         """Minus the nats a character on other text: more is better. `recurra.tasks.language.evaluate` gives all measures."""
         return -evaluate(self.model, source)["nats"]
 
-    def report(self) -> Report:
-        return super().report()._replace(next=f"recurra generate {quote(str(self.folder))}")
+    def next(self) -> str:
+        return f"recurra generate {self._named()}"
 
 
 def _power(device: torch.device) -> float:

@@ -1,19 +1,19 @@
 """Pieces → a music model: what is its own in the lifecycle of a run."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import torch
 
 from recurra.errors import DataError
 from recurra.fitting.estimator import ModelEstimator
-from recurra.fitting.lifecycle import Report
+from recurra.fitting.report import SHOWN, compared, shortened, spread
 from recurra.fitting.split import fingerprint
 from recurra.tasks.music.config import CONFIGS, DEFAULTS, SCHEMA, settings
 from recurra.tasks.music.corpus import read_pieces, write_pieces
 from recurra.tasks.music.measure import evaluate
 from recurra.tasks.music.model import Music, MusicModel
+from recurra.tasks.music.piece import Piece
 from recurra.tasks.music.sources import Pieces, read
 from recurra.tasks.music.task import MusicTask
 
@@ -60,6 +60,7 @@ class MusicEstimator(ModelEstimator):
         return MusicModel(parts["model"], learned.form, learned.strikes)
 
     def task(self, model: MusicModel, data: Pieces) -> MusicTask:
+        self._state.examples = [data.parts["valid"][n] for n in spread(len(data.parts["valid"]), 2 * SHOWN)]
         return MusicTask(model, data.parts, self.parts["data"], self.parts["training"].seed)
 
     def notes(self, data: Pieces, task: MusicTask) -> list[str]:
@@ -69,5 +70,22 @@ class MusicEstimator(ModelEstimator):
         """Minus the nats a step on other pieces: more is better. `recurra.tasks.music.evaluate` gives all measures."""
         return -evaluate(self.model, source)["nats"]
 
-    def report(self) -> Report:
-        return super().report()._replace(next=f"recurra compose --model {quote(str(self.folder))} --to new.mid")
+    def examples(self) -> list[str]:
+        """Of pieces held out: the first change behind the middle, and what the model takes for the likeliest step there."""
+        rows = []
+        for piece in self._fitted().examples or []:
+            at = next((n for n in range(len(piece) // 2, len(piece)) if n and changes(piece, n)), None)
+            if at is not None:
+                found = self.model.compose(
+                    piece.cut(at), seed=0, length=1, unit="steps", temperature=0.0, keep_prompt=False
+                )
+                rows.append((f"{piece.name}, {piece.part(max(0, at - 3), at).chords()}", found, piece.part(at, at + 1)))
+        return compared((shortened(given, 80), found.chords(), wanted.chords()) for given, found, wanted in rows)
+
+    def next(self) -> str:
+        return f"recurra compose --model {self._named()} --to new.mid"
+
+
+def changes(piece: Piece, at: int) -> bool:
+    """Whether other keys sound at a step than before it, or one is struck again."""
+    return bool((piece.roll[at] != piece.roll[at - 1]).any() or piece.struck[at].any())

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, setting
+from recurra.fitting.report import SHOWN
 from recurra.fitting.split import Halves
 from recurra.tasks.regression import config
 from recurra.tasks.regression.files import read_files
@@ -71,7 +72,7 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
         y = self._scores(X) * self.learned.deviations + self.learned.means
         return y[:, 0] if self.learned.single else y
 
-    def examples(self, data: Labelled, most: int = 3) -> list[str]:
+    def judged(self, data: Labelled, most: int = SHOWN) -> list[str]:
         """Lines of held-out sequences: those that are closest to their targets, and those that are farthest."""
         y = self.predict(data.X)
         off = standardised(np.abs(y - data.y).reshape(len(y), -1), 0.0, self.learned.deviations)

@@ -11,8 +11,9 @@ import torch
 
 from recurra.errors import DataError
 from recurra.fitting.estimator import Estimator
-from recurra.fitting.lifecycle import How, Listener, Report, longer
+from recurra.fitting.lifecycle import How, Listener, longer
 from recurra.fitting.parameters import Parameters
+from recurra.fitting.report import compared
 from recurra.fitting.split import Halves, fingerprint, held_out
 from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.encoder import Encoder
@@ -99,19 +100,18 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         unknown = None if learned.vocabulary is None else learned.vocabulary.unk
         return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more)
 
-    def report(self) -> Report:
-        examples = self._fitted().examples
-        lines = self.examples(examples) if examples is not None and len(examples.X) else []
-        return super().report()._replace(examples=lines)
+    def examples(self) -> list[str]:
+        kept = self._fitted().examples
+        return self.judged(kept) if kept is not None and len(kept.X) else []
 
-    def examples(self, data: Labelled, most: int = 3) -> list[str]:
+    def judged(self, data: Labelled) -> list[str]:
         """Lines of held-out sequences: some that are right, some that are wrong."""
+        found = zip(data.X, self.predict(data.X), data.y, strict=True)
         right, wrong = [], []
-        for x, want, found in zip(data.X, data.y, self.predict(data.X), strict=True):
-            same = np.array_equal(want, found)
-            line = f"{shown(x)} → {shown(found)}" + ("" if same else f"; it is {shown(want)}")
-            (right if same else wrong).append(line)
-        return [*(f"right: {line}" for line in right[:most]), *(f"wrong: {line}" for line in wrong[:most])]
+        for x, got, want in found:
+            same = np.array_equal(want, got)
+            (right if same else wrong).append((shown(x), shown(got), shown(want)))
+        return compared([*right, *wrong])
 
     # scikit-learn's interface
 

@@ -3,15 +3,16 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 
 from recurra.errors import DataError, setting
+from recurra.fitting import sources
 from recurra.fitting.estimator import StoringEstimator
-from recurra.fitting.lifecycle import How, Report
+from recurra.fitting.lifecycle import How
+from recurra.fitting.report import compared, shortened, spread
 from recurra.fitting.split import fingerprint, held_out
 from recurra.tasks.speech import corpus as recordings
 from recurra.tasks.speech import words
@@ -28,6 +29,9 @@ from recurra.tasks.speech.sound import need, read
 from recurra.tasks.speech.stream import Stream, report_narrow, step_times
 from recurra.tasks.speech.task import SpeechTask
 from recurra.text import Vocabulary
+
+SOME = 12
+"""Held-out recordings that are kept for `report`."""
 
 
 class Recordings(NamedTuple):
@@ -128,6 +132,8 @@ class Transcriber(StoringEstimator):
             )
         if config.normalise == "running":
             task.measure_bands()
+        held = task.valid[spread(len(task.valid), SOME)].tolist()
+        self._state.examples = [(data.sound(n), data.rate, data.texts[n]) for n in held]
         return task
 
     def notes(self, data: SpeechCorpus, task: SpeechTask) -> list[str]:
@@ -144,8 +150,16 @@ class Transcriber(StoringEstimator):
             )
         return notes
 
-    def report(self) -> Report:
-        return super().report()._replace(next=f"recurra transcribe a.wav --model {quote(str(self.folder))}")
+    def examples(self) -> list[str]:
+        heard = [
+            (f"{len(sound) / rate:.1f} s", self.transcribe(sound, rate=rate), text)
+            for sound, rate, text in self._fitted().examples or []
+        ]
+        return compared((given, repr(shortened(a)), repr(shortened(b))) for given, a, b in heard)
+
+    def _source(self) -> str | None:
+        lists = sources.present(self._fitted().paths, self.folder)
+        return next((str(sound) for path in lists for sound, _ in read_manifest(path)), None)
 
     # What a fitted one does
 

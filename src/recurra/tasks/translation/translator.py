@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, setting
 from recurra.fitting.estimator import Estimator
+from recurra.fitting.report import compared, shortened
 from recurra.fitting.split import Halves
 from recurra.tasks.translation import scores
 from recurra.tasks.translation.alignment import Alignment
@@ -23,6 +25,13 @@ from recurra.tasks.translation.task import Languages, TranslationTask
 from recurra.text import Vocabulary
 
 _BEAMS, _PENALTY = 64, 10.0  # more candidates, or a higher power, are a slip
+
+SOME = 24
+"""Held-out pairs that are kept for `report`."""
+
+
+class TranslationCut(UserWarning):
+    """A translation that reached the longest that is written."""
 
 
 class Translator(Estimator):
@@ -56,7 +65,20 @@ class Translator(Estimator):
 
     def task(self, model: EncoderDecoder, data: Halves) -> TranslationTask:
         size, seed = self.parts["data"].batch_size, self.parts["training"].seed
+        self._state.examples = data.valid[:SOME]
         return TranslationTask(model, self.learned, data.train, data.valid, size, seed)
+
+    def examples(self) -> list[str]:
+        pairs = self._fitted().examples or []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TranslationCut)
+            found = self.translate([text for text, _ in pairs]) if pairs else []
+        return compared((shortened(a), shortened(f), shortened(b)) for (a, b), f in zip(pairs, found, strict=True))
+
+    def next(self) -> str:
+        pairs = self._fitted().examples or [("TEXT", "")]
+        # A short one, as it has to be pasted.
+        return f"recurra translate {quote(min((text for text, _ in pairs), key=len))} --model {self._named()}"
 
     def translate(self, texts: Iterable[str], *, beam: int = 4, length_penalty: float = 1.0) -> list[str]:
         """The translation of each text: `translate(["3 May 1987"])` → ["1987-05-03"].
@@ -81,6 +103,7 @@ class Translator(Estimator):
             warnings.warn(
                 f"{len(cut)} of {len(found)} translations are cut, the first of {short(texts[cut[0]])}: at most"
                 f" {learned.limit:,} tokens are written, twice as many as any pair has. Translate long texts by sentences",
+                TranslationCut,
                 stacklevel=3,
             )
         return list(zip(ids, found, strict=True))

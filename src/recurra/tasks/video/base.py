@@ -13,6 +13,9 @@ from recurra.tasks.video.clips import Clips, coloured, named, read_clips
 from recurra.tasks.video.config import ClipsConfig
 from recurra.tasks.video.model import Frame
 
+SOME = 12
+"""Held-out clips that are kept for `report`."""
+
 
 class Examples(NamedTuple):
     """What a user fits on, read."""

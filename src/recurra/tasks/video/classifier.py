@@ -9,10 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from recurra.errors import ConfigError, DataError, ShapeError, setting
-from recurra.fitting.lifecycle import How, Listener, Report, longer
+from recurra.fitting.lifecycle import How, Listener, longer
+from recurra.fitting.report import compared, spread
 from recurra.fitting.split import Halves
 from recurra.tasks.video import config
-from recurra.tasks.video.base import Examples, Seen, VideoEstimator, origin
+from recurra.tasks.video.base import SOME, Examples, Seen, VideoEstimator, origin
 from recurra.tasks.video.clips import named, read_clips
 from recurra.tasks.video.labels import check_labels, read_labels
 from recurra.tasks.video.model import ClipClassifier, Frame
@@ -131,6 +132,7 @@ class VideoClassifier(VideoEstimator):
         if data.separate:
             valid = self._like_fitted(data.valid.clips, data.valid.names)
             data = data._replace(valid=data.valid._replace(clips=valid))
+        self._state.examples = data.valid.take(spread(len(data.valid.clips), SOME))
         train, valid = ((half.clips, self._targets(half.labels)) for half in (data.train, data.valid))
         return ClipTask(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
 
@@ -148,8 +150,13 @@ class VideoClassifier(VideoEstimator):
             raise DataError(f"the label {error} of `validation_data` is not among those of `labels`") from None
         return np.array(numbers, np.int64).reshape(-1, len(known))
 
-    def report(self) -> Report:
-        return super().report()._replace(next=f"recurra video CLIP --model {self.folder}")
+    def examples(self) -> list[str]:
+        kept = self._fitted().examples
+        if kept is None or not kept.clips:
+            return []
+        found = self.predict(kept.clips).reshape(len(kept.clips), -1)
+        rows = zip(kept.names, found.tolist(), kept.labels, strict=True)
+        return compared((name, ", ".join(map(str, a)), ", ".join(map(str, b))) for name, a, b in rows)
 
     # What a fitted one does
 

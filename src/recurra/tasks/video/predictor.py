@@ -8,10 +8,11 @@ import numpy as np
 
 from recurra.config import whole
 from recurra.errors import DataError, setting
-from recurra.fitting.lifecycle import How, Listener, Report
+from recurra.fitting.lifecycle import How, Listener
+from recurra.fitting.report import SHOWN, spread
 from recurra.fitting.split import Halves
 from recurra.tasks.video import config
-from recurra.tasks.video.base import Examples, Seen, VideoEstimator, origin
+from recurra.tasks.video.base import SOME, Examples, Seen, VideoEstimator, origin
 from recurra.tasks.video.clips import Clips, named, read_clips
 from recurra.tasks.video.measure import SIDE, mse, ssim
 from recurra.tasks.video.model import Frame, FrameForecaster
@@ -86,13 +87,26 @@ class FramePredictor(VideoEstimator):
             valid = data.valid._replace(clips=self._coloured(data.valid.clips))
             self._colours_fit(valid.clips, valid.names)
             data = data._replace(valid=valid)
-        parts = self.parts
+        parts, some = self.parts, spread(len(data.valid.clips), SOME)
+        self._state.examples = data.valid.take(some)
         return FrameTask(
             model, data.train.clips, data.valid.clips, parts["model"], parts["data"], parts["training"].seed
         )
 
-    def report(self) -> Report:
-        return super().report()._replace(next=f"recurra video CLIP --model {self.folder} --to next.gif")
+    def examples(self) -> list[str]:
+        """Of clips held out: those whose next frames are closer than copies of the last one, then those where they are not."""
+        kept = self._fitted().examples
+        wanted, _ = self._wanted(self.parts["model"].ahead)
+        lines: dict[bool, list[str]] = {True: [], False: []}
+        for clip, name in zip(*(kept[:2] if kept else ((), ())), strict=True):
+            found = self.evaluate([clip[:wanted]])
+            closer = found["mse"] < found["copy_mse"]
+            kind = "closer than copying" if closer else "no closer than copying"
+            lines[closer].append(f"{kind}: {name}, squared error {found['mse']:.5f}, of copies {found['copy_mse']:.5f}")
+        return [*lines[True][:SHOWN], *lines[False][:SHOWN]]
+
+    def next(self) -> str:
+        return f"{super().next()} --to next.gif"
 
     # What a fitted one does
 
