@@ -40,7 +40,7 @@ def score_of(row: dict[str, Any]) -> dict[str, float]:
 
 
 def compared(rows: Iterable[tuple[str, str, str]], most: int = SHOWN) -> list[str]:
-    """Lines of examples, each what was given, what the model made of it, and what is right: those that are right first."""
+    """Lines of examples, each an input, what the model made of it, and what is right: those that are right first."""
     right, wrong = [], []
     for given, found, wanted in rows:
         if found == wanted:
