@@ -77,16 +77,15 @@ class CustomBuildHook(BuildHookInterface):
             wrong = [message for message in threads.map(make, jobs) if message]
         for message in wrong:  # such as an instruction set that an old compiler does not know
             self.app.display_warning(f"not in this wheel: {message}")
-        return [*sorted(folder.glob("*.so")), *self.module(folder)]
+        return [*sorted(folder.glob("*.so")), *self.modules(folder)]
 
-    def module(self, folder: Path) -> list[Path]:
-        """The module of a page with the standard cells, and its key; nothing where its compiler is not installed."""
-        from recurra import cells
+    def modules(self, folder: Path) -> list[Path]:
+        """The pages' modules of built-in cells, and their keys; nothing where their compiler is not installed."""
         from recurra.errors import ConfigError
         from recurra.page import module
 
         try:
-            return module.write([cells.get(name) for name in module.STANDARD], folder)
+            return module.write(folder)
         except ConfigError as error:
             self.app.display_warning(f"not in this wheel: {error}")
             return []

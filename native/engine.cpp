@@ -488,8 +488,10 @@ __attribute__((visibility("default"))) void* recurra_engine_open(const recurra::
     Opened* made;
     if (model->precision == recurra::INT8)
       made = new recurra::Engine<recurra::Byte>(*model);
+#if !defined(RECURRA_FLOAT32_ONLY)  // a browser's module has no bfloat16
     else if (model->precision == recurra::BFLOAT16)
       made = new recurra::Engine<recurra::Brain>(*model);
+#endif
     else
       made = new recurra::Engine<recurra::Single>(*model);
     return made;

@@ -5,6 +5,7 @@
 // some rows at a time, so that a large vocabulary takes no more memory than a small one.
 #include "learner.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -165,9 +166,14 @@ class Pass {
     double sum = 0;
     for (long first = 0; first < N_; first += ROWS_AT_ONCE) {
       const long n = std::min(ROWS_AT_ONCE, N_ - first);
+      const int64_t* targets = s_.targets + first;
+      if (std::all_of(targets, targets + n, [](int64_t target) { return target < 0; })) {  // windows that predict one token
+        if (dy) memset(dy + first * H, 0, n * H * sizeof(float));
+        continue;
+      }
       const auto from = rows_of<const float>(y + first * H, n, H);
       product<Single>(from.data(), n, head, to.data(), Start::Bias, at(l_.head_bias));
-      for (long r = 0; r < n; ++r) sum += judge(to[r], s_.targets[first + r], float(each));
+      for (long r = 0; r < n; ++r) sum += judge(to[r], targets[r], float(each));
       if (!dy) continue;
       const auto dto = rows_of(dy + first * H, n, H);
       product<Single>(to.data(), n, back, dto.data(), Start::Zero);

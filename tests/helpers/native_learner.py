@@ -17,12 +17,12 @@ Structure = abi.structure("Learner")
 Lesson = abi.structure("Lesson", double=c_double)
 
 
-def compiled(folder: Path) -> ctypes.CDLL:
+def compiled(folder: Path, optimised: tuple[str, ...] = ("-O2", "-march=native")) -> ctypes.CDLL:
     """The learner with the core, as a shared library."""
     source, to = folder / "both.cpp", folder / "learner.so"
     source.write_text('#include "core.cpp"\n#include "learner.cpp"\n', "utf-8")
-    flags = ["-std=c++17", "-O2", "-Wall", "-Wno-psabi", "-Wno-unknown-pragmas", "-fPIC", "-shared", "-pthread"]
-    command = [*build.compiler().command, *flags, "-march=native", f"-I{NATIVE}", str(source), "-o", str(to)]
+    flags = ["-std=c++17", *optimised, "-Wall", "-Wno-psabi", "-Wno-unknown-pragmas", "-fPIC", "-shared", "-pthread"]
+    command = [*build.compiler().command, *flags, f"-I{NATIVE}", str(source), "-o", str(to)]
     subprocess.run(command, check=True)
     made = ctypes.CDLL(str(to))
     made.recurra_learner_layout.restype = ctypes.c_char_p

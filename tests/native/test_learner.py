@@ -108,3 +108,22 @@ def test_a_measure_learns_nothing_and_a_place_without_a_target_does_not_count(na
         float(expected.detach()), abs=1e-5
     )
     assert (learner.values == before).all()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "mingru"])
+def test_windows_that_predict_their_last_token_teach_what_python_learns(native, cell):
+    torch.manual_seed(2)
+    vocabulary = build_vocabulary([TEXT])
+    sizes = {"embedding_size": 12, "hidden_size": 20, "dropout": 0.0, "input_dropout": 0.0}
+    model = LanguageModel(vocabulary, LanguageConfig(cell=cell, **sizes))
+    learner = native_learner.Learner(model, native, WEIGHTED)
+    _, inputs, targets = next(windows(vocabulary.encode(TEXT).astype(np.int64), 7, 90))
+    targets = np.where(np.arange(90) == 89, targets, -1)
+    ours = learner.step(inputs, targets, anew=True, rate=1e-2)
+    logits, _ = model(torch.from_numpy(np.ascontiguousarray(inputs)), last=True)
+    loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets[:, -1].copy()))
+    loss.backward()
+    assert ours == pytest.approx(float(loss.detach()), abs=1e-5)
+    for name, found in learner.gradients().items():
+        expected = model.get_parameter(name).grad.numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6, err_msg=name)

@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from helpers.cells_for_page import Leaky
 
 from recurra import cells
 from recurra.page import document, module
@@ -64,13 +65,38 @@ def test_nothing_embedded_can_end_its_element():
     assert document.embedded("a</script><!--b") == "a<\\/script><\\!--b"
 
 
-def test_a_wheels_module_is_taken_while_its_sources_are_these(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "compile", lambda sources: b"made now")
-    monkeypatch.setattr(module, "packaged", lambda: tmp_path / "standard.wasm")
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A package's folder of modules, written by a compiler that only counts."""
+    monkeypatch.setattr(module, "compile", lambda sources, folder: f"made of {len(sources)} files".encode())
+    monkeypatch.setattr(module, "packaged", lambda: tmp_path)
     monkeypatch.setattr(module, "_place", lambda key: None)
+    module.write(tmp_path)
+    return tmp_path
+
+
+def test_a_wheels_module_is_taken_while_its_sources_are_these(wheel):
     kinds = [cells.get(name) for name in module.STANDARD]
-    module.write(kinds, tmp_path)
-    (tmp_path / "standard.wasm").write_bytes(b"of the wheel")
+    (wheel / "standard.wasm").write_bytes(b"of the wheel")
     assert module.module(kinds) == b"of the wheel"
-    (tmp_path / "standard.key").write_text("other")
-    assert module.module(kinds) == b"made now"
+    (wheel / "standard.key").write_text("other")
+    assert module.module(kinds) == b"made of 10 files"
+
+
+def test_a_wheel_serves_every_built_in_cell_and_no_other(wheel):
+    (wheel / "all.wasm").write_bytes(b"all")
+    standard = document.standard()
+    assert module.enclosing(standard) == standard
+    mine = {"janet": cells.get("janet")} | standard
+    held = module.enclosing(mine)
+    assert set(held) == set(cells.built_in())
+    assert module.module([*held.values()]) == b"all"
+    page = document.document(mine)
+    assert gzip.decompress(base64.b64decode(part(page, "module"))) == b"all"
+    found = json.loads(part(page, "facts"))["cells"]
+    assert list(found) == list(mine)
+    assert found["janet"]["index"] == list(held).index("janet")
+    foreign = {"janet": Leaky()} | standard  # a cell of a user's own, by a name that is taken
+    assert module.enclosing(foreign) == foreign
+    (wheel / "all.wasm").unlink()
+    assert module.enclosing(mine) == mine

@@ -140,6 +140,17 @@ def test_in_int8_a_seed_gives_the_text_of_the_command(tab, cell):
         assert found == expected
 
 
+@pytest.mark.soak
+@pytest.mark.skipif(bool(HOSTS["node"]), reason=HOSTS["node"])
+def test_a_wheels_module_of_all_cells_learns_with_each(tmp_path):
+    every = module.kinds()["all"]
+    with page_hosts.node(tmp_path) as node:
+        page.load(node, every)
+        for cell in every:
+            argument, expected = lesson(cell, 20)
+            np.testing.assert_allclose(node.evaluate(LEARN, argument), expected, atol=1e-4, err_msg=cell)
+
+
 FIREFOX = f"""async ([code, facts, lesson]) => {{
   window.native = await R.native.Native.load(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
   window.facts = facts;
@@ -208,10 +219,10 @@ def test_the_standard_module_is_small():
     assert len(module.module([cells.get(name) for name in module.STANDARD])) < 400_000
 
 
-def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
+def test_without_the_compiler_one_line_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"ziglang, which is not installed: pip install '\.\[web\]'"):
-        module.compile({})
+        module.compile({}, tmp_path)
 
 
 def test_a_cell_that_cannot_be_compiled_is_named():

@@ -36,13 +36,14 @@ def document(
 
     ConfigError where a cell cannot be compiled, or there is no compiler for browsers.
     """
-    code = module.module(list(cells.values()))
+    held = module.enclosing(cells)
+    code, places = module.module(list(held.values())), list(held)
     files = {name: base64.b64encode(content).decode() for name, content in (model or {}).items()}
     worker, script = bundle(STATIC / "worker.js"), bundle(STATIC / "page.js")
     style = "\n".join(path.read_text("utf-8") for path in STYLES)
     about = {
         "version": recurra.__version__,
-        "cells": {name: facts(name, cell, at) for at, (name, cell) in enumerate(cells.items())},
+        "cells": {name: facts(name, cell, places.index(name)) for name, cell in cells.items()},
     }
     parts = {
         "POLICY": policy(script, style),

@@ -2,7 +2,8 @@
 
 The same sources as on a processor (native/, and each cell's generated code), compiled by the C++ compiler in the package
 `ziglang` for 128-bit vectors and one thread. The engine and the core are each a namespace of their own there, since they are
-linked into one file. What was made is kept in the cache of compiled kernels.
+linked into one file. What was made is kept in the cache of compiled kernels. A package holds two modules ready: of the standard
+cells, and of all built-in ones, for a run of another of these.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from recurra import cells as registry
 from recurra import files
 from recurra.backends.cpu import abi, build, cache, trust
 from recurra.cells.base import Cell
@@ -45,8 +47,25 @@ SECONDS = 300
 
 
 def packaged() -> Path:
-    """The standard module of an installed package; it need not exist."""
-    return Path(__file__).parent / "lib" / "standard.wasm"
+    """The folder of an installed package's modules; it need not exist."""
+    return Path(__file__).parent / "lib"
+
+
+def kinds() -> dict[str, dict[str, Cell]]:
+    """The modules that a package holds: their names, and the cells of each by name, in order."""
+    built_in = registry.built_in()
+    standard = {name: built_in[name] for name in STANDARD}
+    return {"standard": standard, "all": standard | built_in}
+
+
+def enclosing(cells: dict[str, Cell]) -> dict[str, Cell]:
+    """The cells of the module for a page with these, by name: these, or all built-in ones if only those are ready."""
+    every = kinds()["all"]
+    here = [every[name] for name in cells if name in every]
+    mine = _sources([*cells.values()])
+    if mine == _sources(here) and not _ready(mine) and _ready(_sources([*every.values()])):
+        return every
+    return cells
 
 
 def module(cells: Sequence[Cell]) -> bytes:
@@ -55,28 +74,40 @@ def module(cells: Sequence[Cell]) -> bytes:
     ConfigError where there is no compiler or a cell cannot be compiled.
     """
     sources = _sources(cells)
-    key = _key(sources)
-    ready = packaged()
-    if ready.is_file() and ready.with_suffix(".key").read_text() == key:
+    if ready := _ready(sources):
         return ready.read_bytes()
-    place = _place(key)
+    place = _place(_key(sources))
     if place is not None and place.is_file() and not trust.objection(place):
         return place.read_bytes()
-    content = compile(sources)
+    with tempfile.TemporaryDirectory(prefix="recurra-web-") as name:
+        content = compile(sources, Path(name))
     if place is not None:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         files.write(place, content)
     return content
 
 
-def write(cells: Sequence[Cell], folder: Path) -> list[Path]:
-    """The standard module as a package holds it: the file and the key of its sources."""
-    sources = _sources(cells)
-    file = folder / packaged().name
-    file.write_bytes(compile(sources))
-    key = file.with_suffix(".key")
-    key.write_text(_key(sources))
-    return [file, key]
+def _ready(sources: dict[str, tuple[str, tuple[str, ...]]]) -> Path | None:
+    """The package's module of these sources, if it has one."""
+    key = _key(sources)
+    for kind in kinds():
+        file = packaged() / f"{kind}.wasm"
+        if file.is_file() and file.with_suffix(".key").read_text() == key:
+            return file
+    return None
+
+
+def write(folder: Path) -> list[Path]:
+    """The modules as a package holds them: each a file, and the key of its sources."""
+    made = []
+    with tempfile.TemporaryDirectory(prefix="recurra-web-") as name:
+        for kind, cells in kinds().items():
+            sources = _sources([*cells.values()])
+            file, key = folder / f"{kind}.wasm", folder / f"{kind}.key"
+            file.write_bytes(compile(sources, Path(name)))
+            key.write_text(_key(sources))
+            made += [file, key]
+    return made
 
 
 def compiler() -> list[str]:
@@ -154,25 +185,25 @@ def _place(key: str) -> Path | None:
     return None if cache.problem() or trust.objection(place.parent) else place
 
 
-def compile(sources: dict[str, tuple[str, tuple[str, ...]]]) -> bytes:
-    """Compile and link. ConfigError with the compiler's first complaint."""
+def compile(sources: dict[str, tuple[str, tuple[str, ...]]], folder: Path) -> bytes:
+    """Compile and link in a folder; objects made there before are used. ConfigError with the compiler's first complaint."""
     command = compiler()
-    with tempfile.TemporaryDirectory(prefix="recurra-web-") as name:
-        folder = Path(name)
-        for file, (text, _) in sources.items():
-            (folder / file).write_text(text, "utf-8")
-        includes = [f"-I{folder}", f"-I{build.native()}"]
+    includes = [f"-I{folder}", f"-I{build.native()}"]
 
-        def make(file: str) -> Path:
-            target = (folder / file).with_suffix(".o")
-            _run([*command, *TARGET, *FLAGS, *sources[file][1], *includes, "-c", str(folder / file), "-o", str(target)])
-            return target
+    def make(file: str) -> Path:
+        text, flags = sources[file]
+        digest = hashlib.sha256("\n".join([*flags, text]).encode()).hexdigest()[:16]
+        source, target = folder / f"{digest}.cpp", folder / f"{digest}.o"
+        if not target.exists():
+            source.write_text(text, "utf-8")
+            _run([*command, *TARGET, *FLAGS, *flags, *includes, "-c", str(source), "-o", str(target)])
+        return target
 
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            objects = [*threads.map(make, sources)]
-        exports = [f"-Wl,--export={symbol}" for symbol in EXPORTS]
-        _run([*command, *TARGET, *LINK, *exports, *map(str, objects), "-o", str(folder / "module.wasm")])
-        return (folder / "module.wasm").read_bytes()
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        objects = [*threads.map(make, sources)]
+    exports = [f"-Wl,--export={symbol}" for symbol in EXPORTS]
+    _run([*command, *TARGET, *LINK, *exports, *map(str, objects), "-o", str(folder / "module.wasm")])
+    return (folder / "module.wasm").read_bytes()
 
 
 def _run(command: list[str]) -> None:
