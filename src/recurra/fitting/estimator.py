@@ -88,14 +88,14 @@ class StoringEstimator(Lifecycle):
 
 
 class ModelEstimator(StoringEstimator):
-    """A task whose users hold the network itself, a module that knows its `folder`; it can be saved with its layers alone."""
+    """A task whose users hold the network itself, a module with its `folder` and `history`; it can be saved by itself."""
 
     need = ("model",)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         self = super().load(folder)
-        self.model.folder = self.folder
+        self.model.folder, self.model.history = self.folder, self.history
         return self
 
     @classmethod
@@ -110,4 +110,4 @@ class ModelEstimator(StoringEstimator):
 
     def _train(self, *arguments: Any) -> None:
         super()._train(*arguments)
-        self.model.folder = self.folder
+        self.model.folder, self.model.history = self.folder, self.history

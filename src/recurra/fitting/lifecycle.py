@@ -19,6 +19,7 @@ from torch import nn
 from recurra.config import homes, make_parts
 from recurra.errors import ConfigError, DataError, RunError, nearest, not_fitted
 from recurra.fitting import cellfacts, folders, learned, listeners, running, saved, sources
+from recurra.fitting.history import History
 from recurra.fitting.report import Report, score_of
 from recurra.fitting.split import Halves, fingerprint
 from recurra.paths import named
@@ -54,7 +55,7 @@ class State:
     learned: Any = None
     model: nn.Module | None = None
     folder: Path | None = None
-    history: list[dict] = field(default_factory=list)
+    history: History = field(default_factory=History)
     quiet: bool | None = True
     stop: Callable[[], bool] | None = None
     examples: Any = None
@@ -201,7 +202,7 @@ class Lifecycle(ABC):
         return self._fitted().folder
 
     @property
-    def history(self) -> list[dict]:
+    def history(self) -> History:
         """The evaluations, in order: step, epoch, losses, measures. NotFittedError before `fit`."""
         return self._fitted().history
 
@@ -450,7 +451,7 @@ class Lifecycle(ABC):
         cellfacts.compare(about.get("cell"), parts, folder)
         left = about.get("open", {})
         self = cls._with(folders.as_set(parts, left, folder))
-        self._state = State(parts, left, folder=folder, history=listeners.evaluations(folder))
+        self._state = State(parts, left, folder=folder, history=History(listeners.evaluations(folder)))
         self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
         return self, about
 

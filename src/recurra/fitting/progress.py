@@ -30,10 +30,13 @@ _NATS = (
 )
 
 
-def display(stream: TextIO | None = None) -> Callable[[Event], None]:
-    """A listener that shows a run: loss and measures, speed, time left, and samples as they come."""
+def display(stream: TextIO | None = None, samples: bool = False) -> Callable[[Event], None]:
+    """A listener that shows a run: loss and measures, speed, time left, and samples as they come.
+
+    samples: show those off a terminal too, as in a notebook.
+    """
     stream = Steady(stream or sys.stderr)
-    return _live(stream) if stream.isatty() else _plain(stream)
+    return _live(stream) if stream.isatty() else _plain(stream, samples)
 
 
 @contextlib.contextmanager
@@ -55,10 +58,16 @@ def say(note: str) -> None:
     print(note, file=Steady(sys.stderr), flush=True)
 
 
-def _plain(stream: TextIO) -> Callable[[Event], None]:
+def _plain(stream: TextIO, samples: bool = False) -> Callable[[Event], None]:
     lines = _Lines()
 
     def listen(event: Event) -> None:
+        if samples and event["event"] == "sample" and event["text"]:
+            print(
+                f"after {_counted(event['step'], 'step')}:\n{visible(_shortened(event['text']))}",
+                file=stream,
+                flush=True,
+            )
         for line in lines.of(event):
             print(line, file=stream, flush=True)
 

@@ -12,9 +12,11 @@ import torch
 
 from recurra import files, locks
 from recurra.errors import ConfigError, DivergenceError, RunError, setting
-from recurra.fitting import progress
+from recurra.fitting import notebook, progress
 from recurra.fitting.listeners import metrics_file, picture, require_tensorboard, tensorboard
-from recurra.training import Interrupted, Longer, Task, TrainingConfig, distributed, fit
+from recurra.training import Interrupted, Longer, Task, TrainingConfig, distributed, fit, runs
+
+INTERRUPTED = 130  # the exit code after Ctrl-C
 
 
 def device(name: str) -> torch.device:
@@ -58,7 +60,7 @@ def command(verb: str, folder: Path, data: Iterable[str] = ()) -> str:
 
 def silent(quiet: bool | None) -> bool:
     """Whether nothing is shown: as `quiet` says, and where it is None, anywhere but on a terminal and in a notebook."""
-    return not (sys.stderr.isatty() or _in_notebook()) if quiet is None else quiet
+    return not (sys.stderr.isatty() or notebook.inside()) if quiet is None else quiet
 
 
 @contextlib.contextmanager
@@ -75,11 +77,6 @@ def reading(title: str, quiet: bool | None, stop: Callable[[], bool] | None) -> 
         yield report
 
 
-def _in_notebook() -> bool:
-    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
-    return bool(shell) and hasattr(shell, "kernel")
-
-
 def train(
     task: Task,
     config: TrainingConfig,
@@ -91,25 +88,31 @@ def train(
     listeners: Iterable[Callable[[dict], None]] = (),
     stop: Callable[[], bool] | None = None,
     longer: Longer | None = None,
-) -> dict[str, Any]:
+) -> None:
     """Train `task.model`, on the device it is on, until done; the best weights are left in it.
 
     folder: as in `recurra.training.fit`; it also gets metrics.jsonl and loss.png. again: the command or call that resumes
     the run, for the message after Ctrl-C. None: the folder is temporary, so no metrics or plots are written to it.
-    quiet: show nothing; None as in `silent`. notes: lines shown first. listeners, stop, longer: as in `fit`, whose result is
-    returned.
+    quiet: show nothing; None as in `silent`. notes: lines shown first. listeners, stop, longer: as in `fit`. In a
+    notebook Ctrl-C, its stop button, ends the training and keeps the model so far.
     """
     always = [metrics_file(folder), picture(folder)] if again else []
     if again and config.tensorboard:
         always.append(tensorboard(folder))
     if not silent(quiet) and distributed.rank() == 0:
-        always.append(progress.display())
+        always.append(progress.display(samples=notebook.inside()))
+        always += [notebook.curve()] if notebook.inside() else []
         for note in notes:
             progress.say(note)
     try:
         with _only_writer(folder) if again else contextlib.nullcontext():
-            return fit(task, config, folder, listeners=[*always, *listeners], stop=stop, longer=longer)
+            fit(task, config, folder, listeners=[*always, *listeners], stop=stop, longer=longer)
     except Interrupted as error:
+        if notebook.inside() and error.exit_code == INTERRUPTED and (folder / runs.WEIGHTS).exists():
+            # The stop button of a notebook: whoever presses it wants the model so far, not an error.
+            runs.load_weights(task.model, folder)
+            progress.say(f"{error.marked}. The model so far is kept{f'; continue with: {again}' if again else ''}")
+            return
         kept = f"{error.marked}. Continue with: {again}"
         gone = f"stopped, and nothing is kept; with {setting('out')} a stopped fit can be resumed"
         raise Interrupted(kept if again else gone, error.exit_code - 128) from None

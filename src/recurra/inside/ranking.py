@@ -10,6 +10,8 @@ from recurra.errors import ConfigError, setting
 from recurra.inside.features import FEATURES, Feature, columns
 from recurra.inside.reading import Reading, check_layer, check_state
 
+ROWS = 20
+"""Units that a notebook shows."""
 # The features are compared with the text turned round by so many eighths.
 _TURNS = range(1, 8)
 
@@ -38,6 +40,18 @@ class Ranking:
     """For each feature the largest |r| of any unit with the feature at the wrong places; believe what is well above."""
     left_out: tuple[str, ...]
     """Features that are the same all through the text, so that nothing can follow them."""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the first units, what each follows, and what chance gives."""
+        from recurra.inside.shaded import table
+
+        rows = []
+        for one in self.units[:ROWS]:
+            feature, r = one.follows[0] if one.follows else ("", None)
+            numbers = ["", ""] if r is None else [f"{r:+.2f}", f"{self.chance[feature]:.2f}"]
+            rows.append([str(one.layer), str(one.unit), one.state, f"{one.variance:.3f}", feature, *numbers])
+        left = f"{len(self.units) - ROWS:,} more units" if len(self.units) > ROWS else ""
+        return table(["layer", "unit", "state", "variance", "follows", "r", "r by chance"], rows, left)
 
 
 def rank(

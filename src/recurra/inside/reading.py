@@ -59,6 +59,12 @@ class Reading:
         layers = [array for layer in (*self.states, *self.gates) for array in layer.values()]
         return sum(array.nbytes for array in (self.losses, self.ids, self.chances, *layers))
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text, each token shaded by its loss, and the number beside it under the pointer."""
+        from recurra.inside.shaded import page
+
+        return page(self.characters, self.losses)
+
     def unit(self, layer: int, unit: int, state: str | None = None) -> np.ndarray:
         """One unit's value at every step, (T,): `reading.unit(0, 17, "c")`. state: default the output, the first one.
 

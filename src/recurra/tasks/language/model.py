@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from recurra import generation
 from recurra.errors import DtypeError, ShapeError, VocabularyError
 from recurra.fitting import saved
+from recurra.fitting.history import History
 from recurra.nn import Recurrent, Transformer
 from recurra.nn.precision import coarse
 from recurra.tasks.language.config import SCHEMA, TRANSFORMER, LanguageConfig
@@ -21,8 +22,8 @@ class LanguageModel(nn.Module):
     """Scores for the next token: `logits, state = model(ids)`; ids (batch, time) → logits (batch, time, tokens).
 
     vocabulary: what the ids stand for. config: the layers. prelude, items: where writing begins, and what ends an item of a
-    list; see `Text`. `folder` is where it was trained or loaded from, if anywhere; `stored` the precision of the file: "int8"
-    of a quantised run, whose numbers stand here in float32.
+    list; see `Text`. `history` has its evaluations, `folder` is where it was trained or loaded from, if anywhere; `stored` the
+    precision of the file: "int8" of a quantised run, whose numbers stand here in float32.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class LanguageModel(nn.Module):
         config = config or LanguageConfig()
         self.vocabulary, self.config = vocabulary, config
         self.folder: Path | None = None
+        self.history = History()
         self.stored = "float32"
         self.embedding = nn.Embedding(len(vocabulary), config.embedding_size)
         self.layers = _layers(config)

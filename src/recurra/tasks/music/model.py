@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from recurra import cells
 from recurra.errors import ShapeError
 from recurra.fitting import saved
+from recurra.fitting.history import History
 from recurra.nn import Recurrent
 from recurra.tasks.music.chord import HEADS
 from recurra.tasks.music.config import SCHEMA, MusicConfig
@@ -32,7 +33,7 @@ class MusicModel(nn.Module):
 
     config: the layers. form: what the steps stand for; pieces are composed in it. strikes: whether it sets apart a key that is
     struck again from one that is held: then a row has 176 columns, the keys that sound and those of them that are struck again.
-    `folder` is where it was trained or loaded from, if anywhere.
+    `history` has its evaluations. `folder` is where it was trained or loaded from, if anywhere.
     """
 
     def __init__(self, config: MusicConfig | None = None, form: Form | None = None, strikes: bool = False):
@@ -41,6 +42,7 @@ class MusicModel(nn.Module):
         self.config, self.form, self.strikes = config, form or Form(), strikes
         self.width = 2 * KEYS if strikes else KEYS
         self.folder: Path | None = None
+        self.history = History()
         self.layers = Recurrent(
             config.cell,
             self.width,
