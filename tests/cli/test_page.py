@@ -5,6 +5,7 @@ import json
 import pytest
 
 from recurra import models
+from recurra.errors import ConfigError
 from recurra.page import module
 from recurra.tasks.language import train
 
@@ -12,6 +13,7 @@ from recurra.tasks.language import train
 @pytest.fixture(autouse=True)
 def fixed(monkeypatch):
     monkeypatch.setattr(module, "module", lambda cells: b"wasm")
+    monkeypatch.setattr(module, "compiler", list)
 
 
 def test_an_empty_page_and_one_with_a_model(recurra, tmp_path):
@@ -52,3 +54,23 @@ def test_wrong_use_is_one_line(recurra, tmp_path):
         code, out, err = recurra(*arguments)
         assert code in (1, 2)
         assert words in err
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_before_it_compiles_it_says_how_long(recurra, tmp_path, monkeypatch, made):
+    monkeypatch.setattr(module, "is_made", lambda cells: made)
+    code, out, err = recurra("page", "--to", tmp_path / "a.html")
+    assert code == 0
+    assert err.startswith("Compiling for browsers, once: ten seconds") is not made
+
+
+def test_without_the_compiler_it_is_one_line(recurra, tmp_path, monkeypatch):
+    def none():
+        raise ConfigError("a page is compiled by ziglang, which is not installed")
+
+    monkeypatch.setattr(module, "is_made", lambda cells: False)
+    monkeypatch.setattr(module, "compiler", none)
+    code, out, err = recurra("page", "--to", tmp_path / "a.html")
+    assert code != 0
+    assert err.startswith("recurra: error: a page is compiled by ziglang, which is not installed")
+    assert not (tmp_path / "a.html").exists()

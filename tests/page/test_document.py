@@ -79,8 +79,12 @@ def test_a_wheels_module_is_taken_while_its_sources_are_these(wheel):
     kinds = [cells.get(name) for name in module.STANDARD]
     (wheel / "standard.wasm").write_bytes(b"of the wheel")
     assert module.module(kinds) == b"of the wheel"
+    assert module.is_made(document.standard())
     (wheel / "standard.key").write_text("other")
     assert module.module(kinds) == b"made of 10 files"
+    assert module.is_made(document.standard())  # the one of all cells has them too
+    (wheel / "all.key").write_text("other")
+    assert not module.is_made(document.standard())
 
 
 def test_a_wheel_serves_every_built_in_cell_and_no_other(wheel):

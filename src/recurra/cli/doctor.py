@@ -120,14 +120,21 @@ def _devices() -> dict:
 
 
 def _compiler() -> dict:
-    """The C++ compiler that a cell of one's own would be compiled with."""
+    """The compilers: C++ for a cell of one's own, and the one for `recurra page`."""
     from recurra.backends.cpu import build
+    from recurra.errors import ConfigError
+    from recurra.page import document, module
 
     try:
         found = build.compiler()
+        own = {"c++": " ".join(found.command), "version": build.version(found)}
     except build.CompileError as error:
-        return {"c++": f"none: {error}; a cell of your own then runs by its equations"}
-    return {"c++": " ".join(found.command), "version": build.version(found)}
+        own = {"c++": f"none: {error}; a cell of your own then runs by its equations"}
+    ready = "; an empty page is ready" if module.is_made(document.standard()) else ""
+    try:
+        return own | {"pages": " ".join(module.compiler()) + ready}
+    except ConfigError as error:
+        return own | {"pages": f"none: {error}{ready}"}
 
 
 def _kernels() -> dict:

@@ -37,7 +37,7 @@ def command(run, to, precision, as_json):
     trains it further on what is pasted. Without it the page is empty, and learns with an LSTM, a GRU or an RNN.
     """
     from recurra import files
-    from recurra.page import document
+    from recurra.page import document, module
     from recurra.page.contents import contents
 
     model, cells, title = None, document.standard(), "Recurra: write like this"
@@ -47,6 +47,11 @@ def command(run, to, precision, as_json):
         title = f"Recurra: {Path(run).name}"
     elif precision != "float32":
         raise click.UsageError("--precision is of a RUN's model; name one, or drop it")
+    if not module.is_made(cells):
+        module.compiler()  # or the line that says how to install it
+        click.echo(
+            "Compiling for browsers, once: ten seconds; a minute if it is the compiler's first time ...", err=True
+        )
     files.write_output(to, document.document(cells, model, title))
     size = to.stat().st_size
     if as_json:

@@ -69,22 +69,33 @@ def enclosing(cells: dict[str, Cell]) -> dict[str, Cell]:
 
 
 def module(cells: Sequence[Cell]) -> bytes:
-    """The module with these cells: from the package, from the cache, or compiled now, which takes some ten seconds.
+    """The module with these cells: from the package, from the cache, or compiled now: ten seconds, a minute at the first time.
 
     ConfigError where there is no compiler or a cell cannot be compiled.
     """
     sources = _sources(cells)
-    if ready := _ready(sources):
-        return ready.read_bytes()
-    place = _place(_key(sources))
-    if place is not None and place.is_file() and not trust.objection(place):
-        return place.read_bytes()
+    if made := _made(sources):
+        return made.read_bytes()
     with tempfile.TemporaryDirectory(prefix="recurra-web-") as name:
         content = compile(sources, Path(name))
+    place = _place(_key(sources))
     if place is not None:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         files.write(place, content)
     return content
+
+
+def is_made(cells: dict[str, Cell]) -> bool:
+    """Whether a page with these cells, by name, needs no compiling."""
+    return _made(_sources([*enclosing(cells).values()])) is not None
+
+
+def _made(sources: dict[str, tuple[str, tuple[str, ...]]]) -> Path | None:
+    """The package's module of these sources, or the cache's."""
+    if ready := _ready(sources):
+        return ready
+    place = _place(_key(sources))
+    return place if place is not None and place.is_file() and not trust.objection(place) else None
 
 
 def _ready(sources: dict[str, tuple[str, tuple[str, ...]]]) -> Path | None:
