@@ -139,7 +139,7 @@ def build_corpus(
     report = _Report(progress, passes * sum(d.size for d in documents))
     if vocabulary is None:
         chunks = chain.from_iterable(report.watch(d.chunks()) for d in documents) if passes == 2 else ()
-        vocabulary = build_vocabulary(chunks, text, several)
+        vocabulary = build_vocabulary(chunks, text, several, report.again)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # All three are on the disk before the first one gets its name: a full disk leaves an older corpus whole.
@@ -251,13 +251,18 @@ class _Report:
     def __init__(self, progress: Callable[[float], None] | None, total: int):
         self.characters, self._done, self._progress, self._total = 0, 0, progress, max(total, 1)
 
+    def again(self) -> None:
+        """Report once more what is done, so that whoever wants to stop can."""
+        if self._progress:
+            self._progress(min(self._done / self._total, 1.0))
+
     def watch(self, chunks: Iterable[str], count: bool = False) -> Iterator[str]:
         for chunk in chunks:
             yield chunk
             self.characters += len(chunk) * count
             if self._progress:
                 self._done += len(chunk.encode())
-                self._progress(min(self._done / self._total, 1.0))
+                self.again()
 
 
 @contextmanager

@@ -6,7 +6,8 @@ Sennrich, Haddow & Birch 2016; on bytes after Radford et al. 2019. The learning 
 
 import json
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from recurra.text.pieces import Place, whole_words
 from recurra.text.vocabulary import EOD, Vocabulary, utf8
 
+_OFTEN = 0.2  # seconds
 CACHE = 1 << 17
 """Words whose ids are remembered: most of a text is words that came before."""
 
@@ -56,8 +58,12 @@ class BytePairs(Vocabulary):
         return {**super()._fields(), "symbols": None, "tokenizer": json.loads(self.tokenizer.to_str())}
 
 
-def learn(pieces: Iterable[str], size: int, min_count: int):
-    """A `tokenizers.Tokenizer` of at most `size` tokens, learned from the pieces as they come."""
+def learn(pieces: Iterable[str], size: int, min_count: int, waiting: Callable[[], None] | None = None):
+    """A `tokenizers.Tokenizer` of at most `size` tokens, learned from the pieces as they come.
+
+    waiting: called several times a second meanwhile, since merging takes minutes for a large text and heeds no signal; what
+    it raises is raised here, and so is Ctrl-C.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -65,8 +71,28 @@ def learn(pieces: Iterable[str], size: int, min_count: int):
     trainer = trainers.BpeTrainer(
         vocab_size=size, min_frequency=min_count, show_progress=False, initial_alphabet=list(_BYTES)
     )
-    tokenizer.train_from_iterator(pieces, trainer)
+    _beside(lambda: tokenizer.train_from_iterator(pieces, trainer), waiting)
     return tokenizer
+
+
+def _beside(work: Callable[[], None], waiting: Callable[[], None] | None) -> None:
+    """Do the work in a thread that is left alone where the wait for it is broken off; what it raises is raised here."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # raised again where it was called
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="byte pairs", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_OFTEN)
+        if waiting and thread.is_alive():
+            waiting()
+    if raised:
+        raise raised[0]
 
 
 def read(fields: dict):

@@ -1,7 +1,7 @@
 """From a text to its vocabulary, and from a vocabulary's JSON back to it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from recurra.config import nearest
 from recurra.errors import DataError, RunError, setting
@@ -20,7 +20,12 @@ WORDS = 10_000
 """Different words that a text is taken to have before it is read."""
 
 
-def build_vocabulary(chunks: Iterable[str], config: TextConfig | None = None, documents: bool = False) -> Vocabulary:
+def build_vocabulary(
+    chunks: Iterable[str],
+    config: TextConfig | None = None,
+    documents: bool = False,
+    waiting: Callable[[], None] | None = None,
+) -> Vocabulary:
     """The vocabulary of a text that comes in chunks; memory does not grow with the text.
 
     `documents` adds the end-of-document token. The ids of characters and words: special tokens, byte tokens,
@@ -36,7 +41,7 @@ def build_vocabulary(chunks: Iterable[str], config: TextConfig | None = None, do
     if config.nfc:
         pieces = map(composed, pieces)
     if config.unit == "bpe":
-        tokenizer = bpe.learn(pieces, (config.vocabulary_size or BYTE_PAIRS) - documents, config.min_count)
+        tokenizer = bpe.learn(pieces, (config.vocabulary_size or BYTE_PAIRS) - documents, config.min_count, waiting)
         return bpe.BytePairs(tokenizer, eod=tokenizer.get_vocab_size() if documents else None, nfc=config.nfc)
     return _counted(pieces, config, documents)
 
