@@ -46,8 +46,9 @@ def draw(parts: dict[str, Any], panel: Panel | None, forecasts: Any, path=None, 
         _series(axes, panel, name, stamps, content, parts, history)
         title = " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
         axes.set_title(title, loc="left", fontsize=10, parse_math=False)
-        if k == 0:
-            axes.legend(loc="upper left", fontsize=8, ncols=3)
+    # Beside the axes: inside, it would lie on the peaks of one series or another.
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", fontsize=8, ncols=len(labels))
     if path is not None:
         pictures.write(figure, path)
     return figure
@@ -57,6 +58,7 @@ def _series(
     axes, panel: Panel | None, name, stamps: np.ndarray, content: dict[str, np.ndarray], parts, history
 ) -> None:
     alone = panel is not None and len(panel.ids) == 1
+    one = None
     if panel is not None and (alone or name in panel.ids):
         one = panel.select([0 if alone else panel.ids.index(name)])
         one = one.tail(history or 3 * parts["model"].horizon)
@@ -68,17 +70,37 @@ def _series(
     cuts = content.get("cutoff", np.zeros(len(stamps)))
     for k, cut in enumerate(np.unique(cuts)):
         rows = cuts == cut
+        last, value = _last(one, stamps[rows][0])
+        when = np.concatenate([last, stamps[rows]])
         # A line of one point is none.
-        single = {"marker": "."} if np.count_nonzero(rows) == 1 else {}
+        single = {"marker": ".", "markevery": [-1]} if np.count_nonzero(rows) == 1 else {}
         if truth is not None:
-            axes.plot(stamps[rows], truth[rows], color="0.25", lw=1, **single)
+            axes.plot(when, np.concatenate([value, truth[rows]]), color="0.25", lw=1, **single)
         for column, color, width, style in _LINES:
             label = None if k else column.replace("_", " ")
-            axes.plot(stamps[rows], content[column][rows], color=color, lw=width, ls=style, label=label, **single)
+            values = np.concatenate([value, content[column][rows]])
+            axes.plot(when, values, color=color, lw=width, ls=style, label=label, **single)
         bands = quantile_names(parts)
         for low, high in zip(bands[: len(bands) // 2], bands[::-1], strict=False):
-            draw = axes.vlines if single else axes.fill_between
-            look = {"color": "tab:blue", "alpha": 0.2, "lw": 4 if single else 0}
-            label = None if k else f"{low[1:]} to {high[1:]}"
-            draw(stamps[rows], content[low][rows], content[high][rows], label=label, **look)
+            look = {"color": "tab:blue", "alpha": 0.2, "label": None if k else f"{low[1:]} to {high[1:]}"}
+            if single:
+                axes.vlines(stamps[rows], content[low][rows], content[high][rows], lw=4, **look)
+            else:
+                ends = (np.concatenate([value, content[end][rows]]) for end in (low, high))
+                axes.fill_between(when, *ends, lw=0, **look)
+    if axes.dataLim.y0 >= 0 > axes.get_ylim()[0]:
+        # What is never negative, as a count, gets no room below zero.
+        axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
+
+
+def _last(history: Panel | None, first: np.datetime64 | int) -> tuple[np.ndarray, np.ndarray]:
+    """Stamp and value of the newest value before the first forecast, (1,) each, so that its lines begin there.
+
+    Both are empty where the history does not reach that far.
+    """
+    place = -1 if history is None else int(history.places_of(0, np.array([first]))[0][0]) - 1
+    if history is None or not 0 <= place < len(history.y) or not history.seen[: place + 1].any():
+        return np.zeros(0, np.asarray(first).dtype), np.zeros(0)
+    newest = np.flatnonzero(history.seen[: place + 1])[-1:]
+    return history.stamps()[newest], history.y[newest]
