@@ -3,6 +3,8 @@
 import base64
 from pathlib import Path
 
+import pytest
+
 from recurra.page import document, module
 
 STATIC = document.STATIC
@@ -31,8 +33,14 @@ def loaded(chromium, folder: Path, cells: dict):
     return load(page, cells)
 
 
+def need_compiler() -> None:
+    """Skip where no module can be compiled."""
+    pytest.importorskip("ziglang", reason="the compiler for pages is not installed: pip install '.[web]'")
+
+
 def code_and_facts(cells: dict) -> tuple[str, dict]:
-    """The module with these cells, in base64, and what the page knows of them."""
+    """The module with these cells, in base64, and what the page knows of them; skips where it cannot be compiled."""
+    need_compiler()
     code = base64.b64encode(module.module(list(cells.values()))).decode()
     return code, {name: document.facts(name, cell, at) for at, (name, cell) in enumerate(cells.items())}
 

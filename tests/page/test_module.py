@@ -21,7 +21,7 @@ from recurra import cells
 from recurra.engine import Engine
 from recurra.engine.models import parts_of
 from recurra.errors import ConfigError
-from recurra.page import module
+from recurra.page import document, module
 from recurra.tasks.language import LanguageModel
 from recurra.tasks.language.config import LanguageConfig
 from recurra.text import build_vocabulary
@@ -162,7 +162,7 @@ FIREFOX = f"""async ([code, facts, lesson]) => {{
 @pytest.mark.skipif(not page_hosts.firefox_program(), reason="no firefox here: apt-get install firefox-esr")
 def test_firefox_learns_the_same(tmp_path):
     argument, expected = lesson("lstm", 20)
-    code, facts = page.code_and_facts({"lstm": cells.get("lstm")})
+    code, facts = page.code_and_facts(document.standard())
     found = page_hosts.firefox(tmp_path, FIREFOX, [code, facts, argument])
     assert np.abs(np.array(found) - expected).max() < 1e-4
 
@@ -216,6 +216,7 @@ def test_the_recipe_is_pythons_but_for_dropout(tab):
 
 
 def test_the_standard_module_is_small():
+    page.need_compiler()
     assert len(module.module([cells.get(name) for name in module.STANDARD])) < 400_000
 
 

@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 from helpers import browser
+from helpers import page as modules
 
 import recurra
 from recurra import models
@@ -36,6 +37,7 @@ def chromium():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """An empty page, and one with the model that ships with Recurra, in int8."""
+    modules.need_compiler()
     folder = tmp_path_factory.mktemp("pages and ä")
     (folder / "empty.html").write_text(document.document(document.standard()), "utf-8")
     files, _, _ = contents(models.folders()[0], "int8")

@@ -7,9 +7,10 @@ import pytest
 import torch
 from helpers import page, page_hosts
 
-from recurra import cells, data
+from recurra import data
 from recurra.data.corpus import split
 from recurra.data.streams import IGNORE, Evaluation, Streams
+from recurra.page import document
 from recurra.tasks.language import LanguageModel
 from recurra.tasks.language.config import LanguageConfig
 from recurra.tasks.language.task import LanguageTask
@@ -84,8 +85,7 @@ def test_the_held_out_part_is_pythons(node):
 @pytest.mark.slow
 def test_a_whole_training_is_that_of_python(node, tmp_path):
     """Each step's loss, each look's, the end and the best weights: `training.fit` on the same text from the same weights."""
-    pytest.importorskip("ziglang", reason="the module's compiler is not installed: pip install '.[web]'")
-    page.load(node, {"lstm": cells.get("lstm")})
+    page.load(node, document.standard())
     sizes = {"embedding_size": 12, "hidden_size": 20, "num_layers": 1}
     corpus = data.build_corpus(data.text_document(TEXT), tmp_path / "corpus", data=data.DataConfig(items="off"))
     model = LanguageModel(

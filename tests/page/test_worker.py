@@ -3,7 +3,7 @@
 import pytest
 from helpers import page, page_hosts
 
-from recurra import cells
+from recurra.page import document
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,7 +44,7 @@ WRITE = """async (message) => {
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     with page_hosts.node(tmp_path_factory.mktemp("node")) as tab:
-        assert tab.evaluate(START, [*page.code_and_facts({"lstm": cells.get("lstm")}), TEXT]) == ["ready", "opened"]
+        assert tab.evaluate(START, [*page.code_and_facts(document.standard()), TEXT]) == ["ready", "opened"]
         yield tab
 
 
@@ -70,7 +70,7 @@ def test_a_text_comes_in_pieces_and_names_what_the_model_does_not_know(node):
     [
         ({"type": "train", "text": "ab"}, "2 characters that this model knows are too few to learn from"),
         ({"type": "new", "text": "abc"}, "3 characters are too few to learn from; paste some hundred"),
-        ({"type": "new", "text": TEXT, "settings": {"cell": "gru"}}, "This page has no cell “gru”: it has lstm"),
+        ({"type": "new", "text": TEXT, "settings": {"cell": "mgu"}}, "This page has no cell “mgu”: it has lstm, gru, rnn"),
         (
             {"type": "open", "model": {"config": {"cell": "lstm", "embedding_size": 2, "hidden_size": 3, "num_layers": 1},
                                        "vocabulary": {"symbols": ["a"]}, "tensors": {}}},
