@@ -7,3 +7,4 @@ FIELD(long, w_h)                   // [G*H][H]
 FIELD(long, b_x)                   // [X*H]
 FIELD(long, b_h)                   // [G*H]
 LIST(long, vectors, MOST_VECTORS)  // each [H]
+FIELD(long, residual)              // 1: what it reads is added to what it puts out; as wide. Not for the first layer

@@ -67,8 +67,10 @@ class Pass {
     begin();
     float* y = nullptr;
     for (long j = 0; j < l_.layers; ++j) {
-      y = open(j, y);
+      const float* below = y;
+      y = open(j, below);
       if (recurra_forward(&calls_[j])) return 1;
+      if (l_.layer[j].residual) y = sum(y, below, N_ * l_.layer[j].units);  // the core keeps its own
     }
     const long H = l_.layer[l_.layers - 1].units;
     float* dy = learns_ ? room_.floats(N_ * H) : nullptr;
@@ -76,8 +78,10 @@ class Pass {
     keep_state();
     if (!learns_) return 0;
     for (long j = l_.layers; j-- > 0;) {
+      const float* above = dy;
       dy = close(j, dy);
       if (recurra_backward(&calls_[j])) return 1;
+      if (l_.layer[j].residual) dy = sum(dy, above, N_ * l_.layer[j].units);
     }
     table_gradient();
     update();
@@ -93,6 +97,12 @@ class Pass {
   float* at(long place) const { return place < 0 ? nullptr : l_.parameters + place; }
   float* gradient(long place) const { return place < 0 ? nullptr : l_.gradients + place; }
   static const Cell<float>& cell_of(const LearnerLayer& layer) { return *static_cast<const Cell<float>*>(layer.cell); }
+
+  float* sum(const float* a, const float* b, long n) {
+    float* both = room_.floats(n);
+    for (long i = 0; i < n; ++i) both[i] = a[i] + b[i];
+    return both;
+  }
 
   // The table of input products of the first layer, and which targets count.
   void begin() {

@@ -54,6 +54,7 @@ class Learner:
             layer.cell = made.addresses[abi.F32]
             layer.inputs = model.config.hidden_size if k else model.config.embedding_size
             layer.units = model.config.hidden_size
+            layer.residual = bool(model.config.residual and k)
             for field, name in (("w_x", "weight_ih"), ("w_h", "weight_hh"), ("b_x", "bias_ih"), ("b_h", "bias_hh")):
                 setattr(layer, field, place(name))
             for index, name in enumerate(made.cell.vectors):

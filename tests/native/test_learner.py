@@ -36,7 +36,7 @@ CELLS = ["rnn", "lstm", "gru", "layernorm-lstm", "mingru", "leaky"]
 WEIGHTED = TrainingConfig(lr=1e-2, clip=0.5, weight_decay=0.1, average=0.99, beta2=0.99)
 
 
-def taught(cell: str, native, config: TrainingConfig, steps: int, layers: int = 1, resets: bool = False):
+def taught(cell: str, native, config: TrainingConfig, steps: int, layers: int = 1, resets: bool = False, **more):
     """The losses of Python's step and of the native one from the same weights and windows, and both models."""
     torch.manual_seed(3)
     with cells.registered():
@@ -44,7 +44,7 @@ def taught(cell: str, native, config: TrainingConfig, steps: int, layers: int = 
             cells.register("leaky", Leaky)
         vocabulary = build_vocabulary([TEXT])
         sizes = {"embedding_size": 12, "hidden_size": 20, "num_layers": layers, "dropout": 0.0, "input_dropout": 0.0}
-        model = LanguageModel(vocabulary, LanguageConfig(cell=cell, **sizes))
+        model = LanguageModel(vocabulary, LanguageConfig(cell=cell, **sizes, **more))
         learner = native_learner.Learner(model, native, config)
         optimizer, mean = optimizers.make(model, config), optimizers.averaged(model)
         ids, pairs, carry = vocabulary.encode(TEXT).astype(np.int64), [], None
@@ -83,6 +83,14 @@ def test_twenty_steps_are_those_of_the_training_loop(native, cell, resets):
     values = torch.cat([p.flatten() for p in mean.parameters()])
     np.testing.assert_allclose(learner.average, values, atol=2e-3)
     assert pairs[-1, 0] < pairs[0, 0] - 0.2
+
+
+@pytest.mark.parametrize("cell", ["lstm", "mingru"])
+def test_layers_whose_input_is_added_to_their_output_learn_the_same(native, cell):
+    pairs, *_ = taught(cell, native, WEIGHTED, 20, layers=3, residual=True)
+    np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], atol=1e-4)
+    plain, *_ = taught(cell, native, WEIGHTED, 1, layers=3)
+    assert abs(plain[0, 1] - pairs[0, 1]) > 1e-3
 
 
 @pytest.mark.slow

@@ -70,11 +70,11 @@ def windows(ids: np.ndarray, batch: int, time: int):
         yield first == 0, inputs[:, first : first + time], targets[:, first : first + time]
 
 
-def lesson(cell: str, steps: int) -> tuple[list, np.ndarray]:
+def lesson(cell: str, steps: int, **more) -> tuple[list, np.ndarray]:
     """The argument of LEARN, and the losses of Python."""
     torch.manual_seed(1)
     vocabulary = build_vocabulary([TEXT])
-    sizes = {"embedding_size": 12, "hidden_size": 20, "num_layers": 2}
+    sizes = {"embedding_size": 12, "hidden_size": 20, "num_layers": 2} | more
     model = LanguageModel(vocabulary, LanguageConfig(cell=cell, dropout=0.0, input_dropout=0.0, **sizes))
     config = TrainingConfig(lr=1e-2, clip=0.5, weight_decay=0.1, average=0.0, beta2=0.99)
     weights, optimizer, carry = page.tensors(model), optimizers.make(model, config), None
@@ -138,6 +138,11 @@ def test_in_int8_a_seed_gives_the_text_of_the_command(tab, cell):
             WRITE, [{"cell": cell, **sizes}, words, page.tensors(model), cell, "12 g", options, "int8"]
         )
         assert found == expected
+
+
+def test_layers_whose_input_is_added_to_their_output_learn_the_same(tab):
+    argument, expected = lesson("gru", 20, residual=True)
+    assert np.abs(np.array(tab.evaluate(LEARN, argument)) - expected).max() < 1e-4
 
 
 @pytest.mark.soak

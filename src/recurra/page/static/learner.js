@@ -64,6 +64,7 @@ export class Learner {
         b_x: place("bias_ih"),
         b_h: place("bias_hh"),
         vectors: Object.keys(facts.vectors).map(place),
+        residual: config.residual && k ? 1 : 0,
       });
     }
     return at;
