@@ -45,7 +45,7 @@ def rows(driver, *arguments, **environment) -> list[dict]:
 @pytest.mark.sampled
 def test_any_file_operation_may_fail(library, tmp_path, capsys):
     # In one process: what it imports takes longer than a task's faults.
-    cases = rows("fault_driver", tmp_path, ",".join(TASKS), count(2, 0), LD_PRELOAD=str(library))
+    cases = rows("fault_driver", tmp_path, ",".join(TASKS), count(1, 0), LD_PRELOAD=str(library))
     counts = Counter((case["task"], case["case"], case["of"]) for case in cases)
     assert {(task, case) for task, case, _ in counts} == {(t, c) for t in TASKS for c in ("train", "resume", "save")}
     with capsys.disabled():

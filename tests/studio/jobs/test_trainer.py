@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from helpers.soak import count
 from helpers.studio_support import LONG, TEXT, TINY, client, events, save_model, send, start, wait
 
 from recurra.cli import frame
@@ -284,6 +285,7 @@ def test_a_stubborn_trainer_is_killed_at_the_end(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_memory_does_not_grow(tmp_path):
     save_model(tmp_path / "cats", units=64)
     with client(tmp_path) as api:
@@ -298,12 +300,13 @@ def test_memory_does_not_grow(tmp_path):
                 run = start(api, TINY | {"epochs": 1, "hidden_size": 4}, text)
                 wait(api, run, "finished")
 
-        generate(20)
-        train(2)
+        generate(10)
+        train(1)
         before, threads = _objects(), threading.active_count()
-        generate(100)
-        train(10)
-        assert _objects() - before < 1000  # some dozens a run are what its description is made of
+        runs = count(3, 10)
+        generate(10 * runs)
+        train(runs)
+        assert _objects() - before < 100 * runs  # some dozens a run are what its description is made of
         assert threading.active_count() <= threads + 2
         assert not api.app.state.studio.hub._listeners
 

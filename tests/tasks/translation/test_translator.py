@@ -1,4 +1,4 @@
-"""Translating: the model against its own steps, the search, learning, resuming, files, the command, bad input."""
+"""Translating: batches, learning, resuming, files, the command, bad input."""
 
 import datetime
 import io
@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 import torch
 from helpers.support import assert_close, randomise
+from helpers.translators import network
 
 from recurra.cli import frame, translate
 from recurra.errors import ConfigError, DataError, DtypeError, NotFittedError, RunError
-from recurra.nn.attention import Memory
 from recurra.tasks.translation import Translator, dates, read_pairs, reversed_words, scores, translator
-from recurra.tasks.translation.config import PairsConfig, TranslationConfig
-from recurra.tasks.translation.model import Decoding, EncoderDecoder
+from recurra.tasks.translation.config import PairsConfig
 from recurra.tasks.translation.neighbours import Neighbours
-from recurra.tasks.translation.search import copies_in, search
+from recurra.tasks.translation.search import search
 from recurra.tasks.translation.task import IGNORED, Languages, TranslationTask, together
 from recurra.tasks.translation.toys import spellings_of
 from recurra.training import clock
@@ -31,192 +30,6 @@ PAIRS = reversed_words(60, longest=4)
 TINY = dict(
     hidden_size=12, embedding_size=8, epochs=2, batch_size=16, average=0.0, unit="character", monitor="validation"
 )
-KINDS = ["additive", "dot", "general", "multi-head"]
-
-
-def network(attention="general", cell="lstm", feeding=False, layers=1, target=5):
-    config = TranslationConfig(
-        cell,
-        embedding_size=4,
-        hidden_size=8,
-        num_layers=layers,
-        attention=attention,
-        input_feeding=feeding,
-        dropout=0.0,
-    )
-    return randomise(EncoderDecoder(7, target, config)).eval()
-
-
-# The model
-
-
-@pytest.mark.parametrize("feeding", [False, True])
-@pytest.mark.parametrize("attention", KINDS)
-def test_the_decoder_goes_step_by_step_as_at_once(attention, feeding):
-    model = network(attention, feeding=feeding, layers=2)
-    source, lengths = torch.tensor([[1, 2, 3, 4], [6, 5, 0, 0]]), torch.tensor([4, 2])
-    tokens = torch.tensor([[0, 1, 2], [0, 4, 3]])
-    whole, weights, _ = model.decode(tokens, *model.encode(source, lengths))
-    memory, going = model.encode(source, lengths)
-    steps = []
-    for token in tokens.unbind(1):
-        logits, looked, going = model.decode(token[:, None], memory, going)
-        steps.append((logits, looked))
-    assert_close([torch.cat(part, 1) for part in zip(*steps, strict=True)], [whole, weights], 1e-5)
-    assert weights[1, :, 2:].eq(0).all()
-
-
-@pytest.mark.parametrize("cell", ["rnn", "gru", "mingru", "peephole-lstm"])
-def test_padding_changes_nothing(cell):
-    model = network(cell=cell)
-    tokens = torch.tensor([[0, 4, 3]])
-    alone = model(torch.tensor([[6, 5]]), torch.tensor([2]), tokens)
-    beside = model(torch.tensor([[1, 2, 3, 4], [6, 5, 3, 3]]), torch.tensor([4, 2]), tokens.repeat(2, 1))
-    assert_close(beside[1:], alone, 1e-5)
-
-
-def test_the_decoder_starts_from_both_ends_of_the_text():
-    model = network()
-    source, lengths = torch.tensor([[1, 2, 3]]), torch.tensor([3])
-    states, (h, c) = model.encoder(source.t(), embedding=model.source_embedding)
-    _, going = model.encode(source, lengths)
-    assert torch.equal(going.state[0], torch.cat([states[-1, :, :4], states[0, :, 4:]], 1)[None])
-    assert torch.equal(going.state[1][0], torch.cat([c[0], c[1]], 1))
-
-
-def test_input_feeding_tells_the_next_step():
-    fed, plain = network(feeding=True), network()
-    assert fed.decoder.input_size == plain.decoder.input_size + 8
-    fed.load_state_dict(
-        plain.state_dict() | {"decoder.weight_ih_l0": torch.cat([plain.decoder.weight_ih_l0, torch.zeros(32, 8)], 1)}
-    )
-    given = torch.tensor([[1, 2, 3]]), torch.tensor([3]), torch.tensor([[0, 1, 2]])
-    assert_close(fed(*given), plain(*given), 1e-5)  # what is fed has no weight
-    with torch.no_grad():
-        fed.decoder.weight_ih_l0[:, 4:] = 0.5
-    assert_close(fed(*given)[:, 0], plain(*given)[:, 0], 1e-5)
-    assert not torch.allclose(fed(*given)[:, 1], plain(*given)[:, 1])
-
-
-def test_without_attention_the_start_is_all_that_is_known_of_the_text():
-    model = network("none")
-    tokens = torch.tensor([[0, 1, 2]])
-    memory, going = model.encode(torch.tensor([[1, 2, 3]]), torch.tensor([3]))
-    whole, weights, _ = model.decode(tokens, memory, going)
-    assert weights.shape == (1, 3, 0)
-    y, _ = model.decoder(tokens.t(), going.state, embedding=model.target_embedding)
-    assert_close(
-        whole, model.head(torch.tanh(y.transpose(0, 1) @ model.together.weight.t() + model.together.bias)), 1e-5
-    )
-    first = [model.decode(tokens[:, :1], memory, going)]
-    for step in (1, 2):
-        first.append(model.decode(tokens[:, step : step + 1], memory, first[-1][2]))
-    assert_close(torch.cat([logits for logits, _, _ in first], 1), whole, 1e-5)
-
-
-def test_a_translator_without_attention_learns_and_looks_at_nothing(tmp_path):
-    model = Translator(attention="none", **TINY).fit(PAIRS)
-    model.save(tmp_path / "kept")
-    found = Translator.load(tmp_path / "kept").alignment("abc", beam=3)
-    assert found.output == model.translate(["abc"], beam=3)[0]
-    assert found.matrix.shape == (len(found.target), 0)
-    with pytest.raises(ConfigError, match="a model with attention='none' looks at nothing"):
-        found.draw(tmp_path / "a.png")
-    with pytest.raises(ConfigError, match="`input_feeding` has no effect with attention='none'"):
-        Translator(attention="none", input_feeding=True).fit(PAIRS)
-
-
-# The search
-
-
-FREE = [100] * 200  # a model of random weights repeats itself
-
-
-def chance(model, source, tokens, end=0):
-    given = torch.tensor([[end, *tokens]])
-    chances = model(torch.tensor([source]), torch.tensor([len(source)]), given).log_softmax(2)[0]
-    return chances[range(len(tokens) + 1), [*tokens, end]].sum().item()
-
-
-@pytest.mark.slow
-def test_a_wide_beam_finds_the_best_of_all():
-    # Large weights, or what came before would hardly matter.
-    model, sources = (
-        randomise(network(), 2.0),
-        [np.array(ids) for ids in ([1, 2, 3], [4, 5], [6], [3, 3], [5, 1, 2, 2])],
-    )
-    model.head.bias.data[0] += 4.0  # or hardly any would end
-    words = [list(word) for n in range(4) for word in itertools.product(range(1, 5), repeat=n)]
-    found = search(model, sources, limit=4, end=0, beam=700, copies=FREE)
-    ended = [(source.tolist(), ids) for source, ids in zip(sources, found, strict=True) if len(ids) <= 3]
-    assert len(ended) >= 3  # others are likelier still with more tokens
-    for source, ids in ended:
-        assert ids == max(words, key=lambda word: chance(model, source, word) / (len(word) + 1))
-
-
-def test_one_candidate_is_the_likeliest_token_each_time():
-    model, sources = network(), [np.array([1, 2, 3, 3, 2]), np.array([4]), np.array([2, 6])]
-    found = search(model, sources, limit=6, end=0, copies=FREE)
-    for source, ids in zip(sources, found, strict=True):
-        given = [0]
-        while len(given) < 8:
-            logits = model(torch.as_tensor(source)[None], torch.tensor([len(source)]), torch.tensor([given]))
-            given.append(int(logits[0, -1].argmax()))
-        assert ids == [*given[1:], 0][: given[1:].index(0) if 0 in given[1:] else 6]
-
-
-class Looping(torch.nn.Module):
-    """A model that always goes on with the token behind the last one, in a circle of some tokens, and never ends."""
-
-    def __init__(self, circle, size=6):
-        super().__init__()
-        self.config, self.device = TranslationConfig(), torch.device("cpu")
-        after = dict(zip([0, *circle], [*circle, circle[0]], strict=True))
-        self.scores = torch.zeros(size, size)
-        for token, following in after.items():
-            self.scores[token, following] = 9.0
-            self.scores[token, 0] = 5.0
-
-    def encode(self, source, lengths):
-        return Memory(torch.zeros(len(source), 1, 1), torch.zeros(len(source), 1, 1), None), Decoding(
-            torch.zeros(1, len(source), 1), None
-        )
-
-    def decode(self, tokens, memory, going):
-        return self.scores[tokens], torch.zeros(*tokens.shape, 1), going
-
-
-@pytest.mark.parametrize("beam", [1, 3])
-def test_loops_are_not_written(beam):
-    """As 202 28-28-28-28 ...: a part may follow itself once, a single token three times, or as often as in the text."""
-    text = [np.array([1])]
-    assert search(Looping([1, 2, 3]), text, limit=30, end=0, beam=beam)[0][:6] == [1, 2, 3, 1, 2, 3]
-    for circle in ([1, 2, 3], [2, 4], [1]):
-        found = search(Looping(circle), text, limit=30, end=0, beam=beam)[0]
-        assert len(found) < 3 * max(len(circle), 2), found
-        more = search(Looping(circle), text, limit=30, end=0, beam=beam, copies=[5])[0]
-        assert more[: 5 * len(circle)] == circle * 5
-        assert len(more) < 6 * len(circle)
-    assert [copies_in(text) for text in ("abc", "wait .....", "28-28-28-", "")] == [2, 5, 3, 2]
-
-
-def test_a_length_penalty_chooses_among_lengths():
-    model, text = Looping([1]), [np.array([1])]
-    model.scores = torch.full((4, 4), 1e-6)
-    # At the start nothing more, or 1, then 2, then 3, then the end.
-    for token, following, part in [(0, 0, 0.45), (0, 1, 0.55), (1, 2, 0.8), (2, 3, 0.8), (3, 0, 0.8)]:
-        model.scores[token, following] = part
-        model.scores[token, 1] += 0.2 * (token > 0)
-    model.scores.log_()
-    found = [search(model, text, limit=9, end=0, beam=4, length_penalty=power)[0] for power in (0.0, 1.0)]
-    assert found == [[], [1, 2, 3]]
-
-
-def test_a_token_that_must_not_be_written_is_not():
-    sources = [np.array([k]) for k in range(1, 7)]
-    free = search(network(), sources, limit=5, end=0)
-    never = next(ids for ids in free if ids)[0]
-    assert not any(never in ids for ids in search(network(), sources, limit=5, end=0, never=never))
 
 
 # The task
@@ -241,7 +54,9 @@ def test_exact_means_what_the_search_finds():
     model = randomise(network(target=6), 2.0)  # with smaller weights it would say the same of every text
     languages = Languages.learn([("abcde", "xyzw")], LETTERS)
     texts, unk = ["".join(letters) for letters in itertools.product("abcde", repeat=3)], languages.target.unk
-    found = search(model, [languages.source.encode(a).astype("int64") for a in texts], limit=8, end=0, copies=FREE)
+    found = search(
+        model, [languages.source.encode(a).astype("int64") for a in texts], limit=8, end=0, copies=[100] * 200
+    )
     ended = {
         a: languages.target.decode(ids)
         for a, ids in zip(texts, found, strict=True)
