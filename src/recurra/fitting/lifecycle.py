@@ -119,6 +119,10 @@ class Lifecycle(ABC):
         """What the model needs to know of the data, an object of `Learned`."""
         return self.Learned()
 
+    def finish(self, data: Halves) -> Any:
+        """What is learned, once the model is trained: `learned` with what only a trained model shows."""
+        return self.learned
+
     @abstractmethod
     def network(self, parts: dict[str, Any], learned: Any) -> nn.Module:
         """A new network. Its weights follow from the seed, as it is built under it."""
@@ -289,6 +293,7 @@ class Lifecycle(ABC):
                 distributed.wait()
                 halves, task = self._moved(halves, task, folder)
                 self._train(task, folder, how, [*notes, *self.notes(halves, task)], kept, origin)
+                self._finish(halves, folder if kept else None)
         finally:
             if not ready:
                 self._state = before
@@ -343,6 +348,14 @@ class Lifecycle(ABC):
         options = {"again": again, "quiet": how.quiet, "notes": notes, "stop": how.stop, "longer": how.longer}
         running.train(task, training, folder, listeners=[remember, *how.listeners], **options)
         state.model.eval()
+
+    def _finish(self, data: Halves, folder: Path | None) -> None:
+        state, found = self._state, self.finish(data)
+        if found is state.learned:
+            return
+        state.learned = found
+        if folder is not None and distributed.rank() == 0:
+            saved.learned_again(folder, found)
 
     def _again(self, folder: Path, origin: dict | None) -> str:
         """The command, or the call, that resumes the run. origin: the files that it was made from, None for data in memory."""
@@ -442,6 +455,7 @@ class Lifecycle(ABC):
             task = self.task(state.model, halves)
             task.check_memory()
             self._train(task, folder, how, list(self.notes(halves, task)), True, origin)
+            self._finish(halves, folder)
         return self
 
     @classmethod

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recurra import files
 from recurra.fitting import cellfacts, folders, learned
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ def save(
     with folders.saving(Path(folder)) as place:
         runs.write_weights(model, place, step=None, loss=None)
         write(place, schema, parts, knowledge, **about)
+
+
+def learned_again(folder: Path, knowledge: Any) -> None:
+    """Write what was learned into a run's config.json anew, all else as it was."""
+    about = files.read_json(folder / folders.CONFIG)
+    content = about | {"learned": learned.write(knowledge, folder)}
+    files.write(folder / folders.CONFIG, files.to_json(content, indent=2) + "\n")
 
 
 def write(folder: Path, schema: str, parts: dict[str, Any], knowledge: Any, **about: Any) -> None:

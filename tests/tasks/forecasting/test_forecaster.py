@@ -367,7 +367,9 @@ def test_the_history_is_there_before_the_settings(tmp_path, monkeypatch):
 
     monkeypatch.setattr(folders, "write_settings", settings_last)
     Forecaster(**TINY).fit(waves(60), out=tmp_path / "run", quiet=True)
-    assert there == [{"history.safetensors"}]
+    assert there
+    assert all(names == {"history.safetensors"} or "model.safetensors" in names for names in there)
+    assert there[0] == {"history.safetensors"}
 
     def full(*arguments):
         raise RunError("history.safetensors cannot be written")

@@ -59,7 +59,7 @@ def test_logarithms_too_where_zeros_are_filled_in():
 
 def test_what_does_not_move_is_forecast_as_it_is():
     found = Forecaster(season=6, freq=1, **TINY).fit(PANELS["one that never moves among others"], quiet=True).predict()
-    for name, level, width in (("c", 7.1, 0.1), ("d", 0.0, 0.02)):
+    for name, level, width in (("c", 7.1, 0.1), ("d", 0.0, 0.04)):
         part = found.filter(pl.col("unique_id") == name)
         assert np.allclose(part["forecast"], level, atol=width)
         assert (part["q0.9"] - part["q0.1"]).max() < width

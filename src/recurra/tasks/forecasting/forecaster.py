@@ -13,16 +13,18 @@ from recurra.fitting.estimator import Estimator
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.report import Report
 from recurra.fitting.split import Halves, fingerprint
-from recurra.tasks.forecasting import predicting, settling, tables
+from recurra.tasks.forecasting import calibration, predicting, settling, tables
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, settings
 from recurra.tasks.forecasting.heads import HEADS
 from recurra.tasks.forecasting.history import Facts, facts_of, kept
 from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.recipe import recipe
 from recurra.tasks.forecasting.series import appending, calendar, frames, frequency
 from recurra.tasks.forecasting.series.frequency import shown
 from recurra.tasks.forecasting.series.panel import Form, Panel, Series
 from recurra.tasks.forecasting.series.windows import Scale, SeriesWindows
-from recurra.tasks.forecasting.task import ForecastTask
+from recurra.tasks.forecasting.task import ForecastTask, held_windows
+from recurra.training import distributed
 
 
 class Forecaster(Parameters, Estimator):
@@ -73,6 +75,7 @@ class Forecaster(Parameters, Estimator):
         hidden_size: int | None = None,
         num_layers: int = 1,
         dropout: float = 0.0,
+        conformal: bool = True,
         decoder_size: int | None = None,
         epochs: int | None = None,
         minutes: float | None = None,
@@ -132,8 +135,51 @@ class Forecaster(Parameters, Estimator):
     def fingerprint(self, data: Halves) -> str:
         return fingerprint(data.train.panel)
 
+    def recipe(self, data: Halves, minutes: float | None) -> tuple[dict[str, Any], str]:
+        if self.preset != "default":
+            return {}, ""
+        panel, parts = data.train.panel, settling.settled(self.parts, data.train.panel)
+        held, horizon = parts["series"].validation, parts["model"].horizon
+        windows = int(np.maximum(panel.lengths - held - horizon - parts["model"].input_size + 1, 0).sum())
+        found, why = recipe(panel, windows, held)
+        if minutes and "epochs" in found:
+            del found["epochs"]
+        return found, why
+
     def settle(self, data: Halves) -> dict[str, Any]:
         return settling.settled(self.parts, data.train.panel)
+
+    def finish(self, data: Halves) -> Facts:
+        """The facts with what the calibration found; as they were where there is nothing to calibrate by."""
+        parts, model = self.parts, self.model
+        if not parts["model"].conformal or not calibration.fits(model):
+            return self.learned
+        if parts["series"].validation:
+            windows = self._windows(data.train.panel)
+            off = calibration.errors(model, windows, *held_windows(data.train.panel.lengths, parts))
+        else:
+            off = self._errors_without_the_end(data.train)
+        found = None if off is None else calibration.shifts(off, parts["model"].quantiles)
+        return dataclasses.replace(self.learned, shifts=found)
+
+    def _errors_without_the_end(self, series: Series) -> np.ndarray | None:
+        """Errors on the last horizons of a short panel, of a model that was fitted without them."""
+        horizon, panel = self.parts["model"].horizon, series.panel
+        windows = min(3, int(panel.lengths.min()) // horizon - 3)
+        if windows < 1 or distributed.world() > 1:
+            return None
+        first = panel.lengths - horizon * windows
+        before = panel.cut(first)
+        if (np.bincount(before.owners, before.seen, len(panel.ids)) == 0).any():
+            return None
+        # By the settings in force, so that a run that is resumed finds the same.
+        settings = {name: value for part in self.parts.values() for name, value in vars(part).items()}
+        other = type(self)(**settings | {"conformal": False, "validation": 0, "tensorboard": False})
+        other.fit(Series(before, series.form), quiet=True)
+        owners = np.repeat(np.arange(len(panel.ids)), windows)
+        cuts = (first[:, None] + horizon * np.arange(windows)).reshape(-1)
+        seen = other._windows(panel, other._scales_for(before, panel, series.form))
+        return calibration.errors(other.model, seen, owners, cuts)
 
     def learn(self, data: Halves) -> Facts:
         return facts_of(*data.train, self.parts)
@@ -142,7 +188,7 @@ class Forecaster(Parameters, Estimator):
         series, covariates = parts["series"], learned.covariates
         circles = 2 * len(calendar.names(frequency.parse(series.freq))) if series.calendar else 0
         known = len(covariates.known) + circles
-        return ForecastModel(parts["model"], len(covariates.past), known, covariates.static_size)
+        return ForecastModel(parts["model"], len(covariates.past), known, covariates.static_size, learned.seasonal)
 
     def task(self, model: ForecastModel, data: Halves) -> ForecastTask:
         series, windows = self.parts["series"], self._windows(data.train.panel)
@@ -162,7 +208,7 @@ class Forecaster(Parameters, Estimator):
         panel = panel.select(have)
         scales = Scale(*(part[have] for part in facts.history.scales))
         series, cuts = np.arange(len(have)), panel.lengths - steps
-        values = predicting.forecast(self.model, self._windows(panel, scales), series, cuts, steps, seed=0)
+        values = predicting.forecast(self.model, self._windows(panel, scales), series, cuts, steps, 0, facts=facts)
         made = tables.forecasts(self.parts, facts.form, panel, series, cuts, values, truth=True)
         score = tables.smapes(self.parts, made)
         return usual._replace(score=score)
@@ -193,7 +239,7 @@ class Forecaster(Parameters, Estimator):
         if carried is not None:
             self._carry()
             start = carried.state, carried.scale(windows, cuts)
-        values = predicting.forecast(self.model, windows, series, cuts, steps, seed, start)
+        values = predicting.forecast(self.model, windows, series, cuts, steps, seed, start, facts)
         return tables.forecasts(self.parts, form, panel, series, cuts, values)
 
     def cross_validate(
@@ -230,7 +276,7 @@ class Forecaster(Parameters, Estimator):
         series = np.repeat(np.arange(len(panel.ids)), windows)
         cuts = (first[:, None] + step * np.arange(windows)).reshape(-1)
         seen = model._windows(panel, model._scales_for(before, panel, form))
-        values = predicting.forecast(model.model, seen, series, cuts, steps, seed)
+        values = predicting.forecast(model.model, seen, series, cuts, steps, seed, facts=model.learned)
         return tables.forecasts(model.parts, form, panel, series, cuts, values, truth=True)
 
     def score(self, cv: Any, frame: Any) -> Any:

@@ -144,6 +144,10 @@ class Counts(_Distribution):
     def sample(self, found: Any) -> Tensor:
         return super().sample(found) / found[2]
 
+    def mean(self, found: Any) -> Tensor:
+        """On the window's scale, as everything else."""
+        return found[0] / found[2]
+
 
 HEADS = {"quantiles": Quantiles, "gaussian": Gaussian, "student-t": Student, "negative-binomial": Counts, "mean": Mean}
 

@@ -12,6 +12,7 @@ from recurra.errors import RecurraError, RunError
 from recurra.fitting.learned import Filed
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.predicting import Carried
+from recurra.tasks.forecasting.recipe import seasonal
 from recurra.tasks.forecasting.series import frequency
 from recurra.tasks.forecasting.series.panel import Form, Panel
 from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, Sizes, describe
@@ -127,6 +128,12 @@ class Facts:
     covariates: Covariates
     sizes: Sizes
     history: History
+    shifts: np.ndarray | None = None
+    """(horizon, quantiles) what calibration adds to each quantile, in the windows' units; None: nothing."""
+    seasonal: bool = True
+    """The value a season before is the better first guess than the last one: where the network starts from."""
+    nonnegative: bool = False
+    """No value that was learned from is below 0, and so no forecast is."""
 
 
 def facts_of(panel: Panel, form: Form, parts: dict[str, Any]) -> Facts:
@@ -135,7 +142,15 @@ def facts_of(panel: Panel, form: Form, parts: dict[str, Any]) -> Facts:
     train = panel.lengths - series.validation
     covariates = describe(panel.cut(np.maximum(train, 0)))
     windows = SeriesWindows(panel.cut(np.maximum(train, 1)), model, covariates, series.calendar)
-    return Facts(form, covariates, windows.sizes, History.of(panel, windows.scales, model))
+    known = panel.y[panel.seen]
+    return Facts(
+        form,
+        covariates,
+        windows.sizes,
+        History.of(panel, windows.scales, model),
+        seasonal=seasonal(panel, series.validation, model.horizon, model.season),
+        nonnegative=bool(len(known) and known.min() >= 0),
+    )
 
 
 def kept(model: ForecastConfig) -> int:

@@ -21,9 +21,10 @@ class ForecastModel(nn.Module):
     """`params = model(window)`: the head's parameters for each step, (H, B, ...).
 
     config: with season, lags and input_size resolved. past, known, static: numbers per step, or per series, of each kind.
+    seasonal: start from the value a season before, not from the last one.
     """
 
-    def __init__(self, config: ForecastConfig, past: int, known: int, static: int):
+    def __init__(self, config: ForecastConfig, past: int, known: int, static: int, seasonal: bool = True):
         super().__init__()
         self.config, self.head = config, HEADS[config.head](config)
         self.layers = Recurrent(
@@ -50,7 +51,7 @@ class ForecastModel(nn.Module):
         with torch.no_grad():
             self.decoder[-1].bias.copy_(self.head.start)
         mix = torch.zeros(config.horizon if self.direct else 1, 1, near)
-        mix[..., 1 + config.lags.index(config.season) if config.season in config.lags else 0] = 1.0
+        mix[..., 1 + config.lags.index(config.season) if seasonal and config.season in config.lags else 0] = 1.0
         self.mix = nn.Parameter(mix)
 
     @property

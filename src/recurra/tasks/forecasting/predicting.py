@@ -88,8 +88,10 @@ def forecast(
     steps: int,
     seed: int,
     carried: tuple[Any, Scale] | None = None,
+    facts: Any = None,
 ) -> np.ndarray:
-    """Point forecast and quantiles, (B, steps, 1 + quantiles), as the series have them.
+    """Point forecast and quantiles, (B, steps, 1 + quantiles), as the series have them. facts: what was learned beside the
+    weights: how the quantiles are moved, and whether a forecast may be negative.
 
     windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: states and scales
     to continue from; default is reading the `input_size` steps before each cut.
@@ -105,13 +107,22 @@ def forecast(
             else:
                 state = map_state(lambda part, some=some: part[:, some], carried[0])
                 scale = Scale(*(part[some] for part in carried[1]))
-            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, scale))
+            shifts = None if facts is None else facts.shifts
+            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, scale, shifts))
     values = np.concatenate(found) if found else np.zeros((0, steps, 1))
-    return np.exp(values) if model.config.log else values
+    values = np.exp(values) if model.config.log else values
+    return np.maximum(values, 0.0) if facts is not None and facts.nonnegative else values
 
 
 def _ahead(
-    model: ForecastModel, windows: SeriesWindows, series, cuts, steps: int, state: Any, scale: Scale
+    model: ForecastModel,
+    windows: SeriesWindows,
+    series,
+    cuts,
+    steps: int,
+    state: Any,
+    scale: Scale,
+    shifts: np.ndarray | None = None,
 ) -> np.ndarray:
     config = model.config
     places = cuts[:, None] + np.arange(steps)
@@ -126,8 +137,17 @@ def _ahead(
         read = torch.from_numpy(windows.read(series, places, cuts, scale)).to(device)
         paths = model.paths(state, read, near, known, static, size, 1 if alone else config.samples)
         values = paths.quantile(levels, dim=0).movedim(0, -1)
+        if config.head == "negative-binomial":
+            values[..., 0] = paths.mean(0)
     else:
         top = state if isinstance(state, Tensor) else state[0]
-        values = model.head.quantiles(model.decode(top[-1], near, known, static, size), levels)
+        parameters = model.decode(top[-1], near, known, static, size)
+        values = model.head.quantiles(parameters, levels)
+        if config.head == "negative-binomial":
+            # The median of rare counts is 0: a sum of such forecasts would say that nothing is ever needed.
+            values[..., 0] = model.head.mean(parameters)
     scaled = values.transpose(0, 1).double().cpu().numpy()
+    if shifts is not None and not alone:
+        moved = np.sort(scaled[..., 1:] + shifts[:steps], -1)
+        scaled = np.concatenate([scaled[..., :1], moved], -1)
     return scaled * scale.size[:, None, None] + scale.level[:, None, None]

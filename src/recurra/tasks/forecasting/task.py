@@ -1,5 +1,7 @@
 """Forecasting as a task for the training loop: which windows there are, the loss of a batch, the loss on what is held out."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +15,8 @@ from recurra.training import Task, distributed
 
 _LOOKS = 2048  # most windows that an evaluation looks at, spread evenly over the held-out part
 _CHUNK = 512
+LOOKS, PATIENCE = 4, 600
+"""Evaluations, and training steps, without a better held-out loss after which training stops: the larger of both."""
 
 
 class ForecastTask(Task):
@@ -40,6 +44,10 @@ class ForecastTask(Task):
         losses = self.model.head.loss(model(batch), batch.target)
         total = distributed.mean_of(batch.weight.sum()).clamp(min=1.0 / distributed.world())
         return (losses * batch.weight).sum() / total, None, batch.static.shape[0]
+
+    def patience(self, measured: dict[str, float]) -> int:
+        # Of a small panel an epoch is a few steps, and a noisy look: patience is a part of the usual steps.
+        return max(LOOKS, math.ceil(PATIENCE / self.steps)) if measured else 0
 
     def evaluate(self, model: ForecastModel) -> dict[str, float]:
         series, cuts = self.held
@@ -70,6 +78,11 @@ def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
             f" least {config.horizon + 1}. Take a smaller {setting('horizon')}, or {setting('validation', 0)}"
         )
     return np.repeat(np.arange(len(lengths)), [len(part) for part in parts]), cuts
+
+
+def held_windows(lengths: np.ndarray, parts: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The windows that evaluations look at: (n,) series and (n,) places of the first step to forecast."""
+    return _held(lengths, parts["series"].validation, parts["model"].horizon)
 
 
 def _held(lengths: np.ndarray, held: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
