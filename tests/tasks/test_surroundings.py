@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from helpers import fault_driver, pieces, sounds
+from helpers import distributed_child, fault_driver, pieces, sounds
 
 import recurra
 from recurra.cli import frame
@@ -134,6 +134,35 @@ def test_a_default_dtype_of_float64_changes_nothing(name, tmp_path):
             torch.set_default_dtype(torch.float32)
         losses.append([row["loss"] for row in rows if row["event"] == "evaluate"])
     assert losses[0] == losses[1] != []
+
+
+def answer(model, data):
+    """What a model of any task says, as a text; data: of its kind."""
+    if hasattr(model, "generate"):
+        return model.generate("the", length=20, seed=1)
+    if hasattr(model, "translate"):
+        return str(model.translate([text for text, _ in data[0][:3]]))
+    if hasattr(model, "transcribe"):
+        return model.transcribe(data[0].examples[0][0], rate=data[0].rate)
+    if hasattr(model, "compose") or hasattr(model.model, "compose"):
+        return getattr(model, "model", model).compose(seed=1, length=4).chords()
+    found = model.predict() if model.schema.startswith("forecast") else model.predict(data[0][:3])
+    return str(found)
+
+
+@pytest.mark.filterwarnings("ignore::recurra.tasks.translation.translator.TranslationCut")
+@pytest.mark.parametrize("name", fault_driver.TASKS)
+def test_a_default_device_that_is_not_the_models_changes_nothing(name, tmp_path):
+    uses = fault_driver.TASKS[name]()
+    data = () if name == "language" else distributed_child.TASKS[name]()[1]
+    uses.train(tmp_path / "run")
+    want = answer(uses.load(tmp_path / "run"), data)
+    torch.set_default_device("meta")
+    try:
+        found = answer(uses.load(tmp_path / "run"), data)
+    finally:
+        torch.set_default_device(None)
+    assert found == want != ""
 
 
 # Forms of Unicode

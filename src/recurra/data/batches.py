@@ -72,6 +72,6 @@ def pad(sequences: Sequence[np.ndarray | Tensor], value: float = 0.0) -> tuple[T
     sequences: B arrays (T, ...) of one dtype. Returns x (B, longest T, ...), filled up with `value`, and lengths (B,)
     int64: what every layer takes as `lengths`.
     """
-    rows = [torch.as_tensor(row) for row in sequences]
-    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
+    rows = [row if isinstance(row, torch.Tensor) else torch.as_tensor(row, device="cpu") for row in sequences]
+    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64, device="cpu")
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value), lengths

@@ -260,11 +260,11 @@ def _whose(found: Any, schema: str) -> str:
 
 
 def seeded(make_model: Callable[[], "nn.Module"], seed: int) -> "nn.Module":
-    """A new model of float32 whose weights follow from the seed; the caller's random state and default dtype stay."""
+    """A new model of float32 on the CPU whose weights follow from the seed; the caller's random state and defaults stay."""
     import torch  # here, not above: a run is read where there is no PyTorch too
 
     before = torch.get_default_dtype()
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), torch.device("cpu"):
         torch.manual_seed(seed)
         torch.set_default_dtype(torch.float32)
         try:

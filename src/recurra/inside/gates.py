@@ -42,13 +42,13 @@ def squashed(cell: Cell) -> tuple[str, ...]:
     random = torch.Generator().manual_seed(0)
 
     def numbers(_=None) -> torch.Tensor:
-        return 10 * torch.randn(64, 64, generator=random, dtype=torch.float64)
+        return 10 * torch.randn(64, 64, generator=random, dtype=torch.float64, device="cpu")
 
     def product(_, gate: int | None):
         return numbers() if gate is not None else tuple(map(numbers, cell.gate_names))
 
     by_name = ({name: numbers() for name in names} for names in (cell.gate_names, cell.state_names))
-    vectors = {name: torch.ones(64, dtype=torch.float64) for name in cell.vectors}
+    vectors = {name: torch.ones(64, dtype=torch.float64, device="cpu") for name in cell.vectors}
     given = {name: numbers() for name in cell.given_names}
     shown = cell.step(*cell.arguments(next(by_name), product, next(by_name), vectors, given=given)).gates
     return tuple(name for name in facts(cell).shown if shown[name].min() >= 0 and shown[name].max() <= 1)

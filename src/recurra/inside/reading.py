@@ -204,7 +204,7 @@ def _by_layer(parts: list[dict[str, Tensor]], layers: int) -> list[dict[str, np.
 def score(model: LanguageModel, hidden: Tensor, ids: np.ndarray, choices: int):
     """Each token's loss (T,), and the likeliest next tokens (T, k) with their probabilities."""
     targets = torch.from_numpy(ids[1:]).to(model.device)
-    losses, likeliest, chances = [torch.full((1,), torch.nan, dtype=torch.float64)], [], []
+    losses, likeliest, chances = [torch.full((1,), torch.nan, dtype=torch.float64, device="cpu")], [], []
     for at in range(0, len(hidden), _SCORED):
         logits = model.head(hidden[at : at + _SCORED]).double()
         if not bool(torch.isfinite(logits).all()):

@@ -52,7 +52,7 @@ class Pooling(nn.Module):
             return (pooled, y.new_zeros(batch, 0)) if return_weights else pooled
         # Without lengths nothing is masked: a long sequence is not copied for it.
         active = None if lengths is None else active_steps(lengths, time)
-        counts = torch.full((batch, 1), time) if lengths is None else lengths[:, None]
+        counts = torch.full((batch, 1), time, device=y.device) if lengths is None else lengths[:, None]
         pooled, weights = getattr(self, f"_{self.kind}")(y, counts.to(y.device), active)
         return (pooled, weights().squeeze(2).t().to(y.dtype)) if return_weights else pooled
 

@@ -69,7 +69,7 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, (sequences, classes), in the order of classes_; rows add up to 1."""
-        return torch.as_tensor(self._scores(X)).softmax(1).numpy()
+        return torch.as_tensor(self._scores(X), device="cpu").softmax(1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label of each sequence, (sequences,)."""

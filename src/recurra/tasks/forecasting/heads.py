@@ -62,7 +62,7 @@ class Quantiles:
         if len(self.levels) == 1:
             return found[..., 0]
         found, own = found.sort(-1).values, self.levels.to(found)
-        chance = torch.rand(found.shape[:-1])
+        chance = torch.rand(found.shape[:-1], device="cpu")
         right = torch.searchsorted(own, chance).clamp(1, len(own) - 1)
         share = (chance - own[right - 1]) / (own[right] - own[right - 1])
         low, high = (found.gather(-1, at[..., None])[..., 0] for at in (right - 1, right))

@@ -33,7 +33,7 @@ def measure(
     else:
         reader = Evaluation(ids, STREAMS, WINDOW, eod)
         batches = map(reader.batch, range(len(reader)))
-    total, count, state = torch.zeros((), dtype=torch.float64), 0, None
+    total, count, state = torch.zeros((), dtype=torch.float64, device="cpu"), 0, None
     for inputs, targets, starts in over(batches):
         starts = None if starts is None else starts.to(model.device)
         logits, state = model(inputs.to(model.device), state, starts, last=targets.shape[1] == 1)

@@ -108,7 +108,7 @@ def _next(
     width, high = head.output.out_features, config.voices or KEYS
 
     def draw(count: int, temperature: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        uniform = torch.rand(count, width, dtype=torch.float64, generator=random).to(hidden.device)
+        uniform = torch.rand(count, width, dtype=torch.float64, generator=random, device="cpu").to(hidden.device)
         return head.draw(hidden, uniform, temperature, config.min_p, before)
 
     if config.temperature == 0:

@@ -20,7 +20,11 @@ class RegressionTask(SequencesTask):
     def __init__(self, *rest: Any, loss: str):
         super().__init__(*rest)
         self.error = LOSSES[loss]
-        spread = torch.as_tensor(self.valid.targets).var(0, correction=0) if len(self.valid.rows) else torch.ones(1)
+        spread = (
+            torch.as_tensor(self.valid.targets, device="cpu").var(0, correction=0)
+            if len(self.valid.rows)
+            else torch.ones(1, device="cpu")
+        )
         self.variance = torch.where(spread > 0, spread, 1.0).to(self.model.device)
 
     def losses(self, scores: Tensor, lengths: Tensor | None, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,9 +58,9 @@ class SequencesTask(Task):
         return x, lengths, *self._targets(self.train, numbers)
 
     def _targets(self, examples: Examples, numbers: np.ndarray) -> tuple[Tensor, Tensor]:
-        device, weights = self.model.device, torch.as_tensor(examples.weights[numbers])
+        device, weights = self.model.device, torch.as_tensor(examples.weights[numbers], device="cpu")
         if isinstance(examples.targets, np.ndarray):
-            targets = torch.as_tensor(examples.targets[numbers])
+            targets = torch.as_tensor(examples.targets[numbers], device="cpu")
         else:
             targets = pad([examples.targets[i] for i in numbers])[0].transpose(0, 1)
         return targets.to(device), weights.to(device)

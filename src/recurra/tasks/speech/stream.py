@@ -64,7 +64,7 @@ class Stream:
         self._waiting: list[np.ndarray] = []
         self._waits = 0
         units = config.hidden_size
-        self._frames = torch.empty(1, 0, config.mels, dtype=torch.float32)  # that fill no whole step yet
+        self._frames = torch.empty(1, 0, config.mels, dtype=torch.float32, device="cpu")  # that fill no whole step yet
         self._hidden = torch.empty(
             0, 1, units, dtype=torch.float32, device=model.device
         )  # whose lookahead has not come yet

@@ -77,7 +77,7 @@ class Tagger(nn.Module):
         """The best labels of each row, (steps,): the best path of the random field, else each step's best."""
         active = _active(scores, lengths)
         if self.crf is not None:
-            yield from map(torch.tensor, self.crf.decode(scores, active))
+            yield from (torch.tensor(path, device="cpu") for path in self.crf.decode(scores, active))
         else:
             best = scores.argmax(2).cpu()
             yield from (best[:steps, row] for row, steps in enumerate(active.sum(0).tolist()))

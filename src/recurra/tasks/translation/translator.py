@@ -114,7 +114,9 @@ class Translator(Estimator):
         source, target = self.learned.source, self.learned.target
         with torch.no_grad():
             given = torch.tensor([[target.eod, *found[:-1]]], device=self.model.device)
-            memory, going = self.model.encode(torch.as_tensor(ids, device=given.device)[None], torch.tensor([len(ids)]))
+            memory, going = self.model.encode(
+                torch.as_tensor(ids, device=given.device)[None], torch.tensor([len(ids)], device="cpu")
+            )
             weights = self.model.decode(given, memory, going)[1][0, : len(found)]
         tokens = [target.tokens[i] for i in found]
         return Alignment(self.learned.write(found), weights.cpu().numpy(), tokens, _shown(source, text, ids))

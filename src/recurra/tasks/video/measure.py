@@ -29,7 +29,7 @@ def ssim(predicted: Any, true: Any) -> float:
     if min(x.shape[-2:]) < SIDE:
         raise ShapeError(f"ssim: frames are {tuple(x.shape[-2:])}; expected at least {SIDE} pixels each way")
     x, y = (frames.reshape(-1, 1, *frames.shape[-2:]) for frames in (x, y))
-    distance = torch.arange(SIDE, dtype=x.dtype) - SIDE // 2
+    distance = torch.arange(SIDE, dtype=x.dtype, device=x.device) - SIDE // 2
     weights = torch.exp(-0.5 * (distance / _SIGMA) ** 2)
     weights = weights / weights.sum()
 
@@ -46,7 +46,7 @@ def _pair(predicted: Any, true: Any) -> tuple[torch.Tensor, torch.Tensor]:
     found = []
     for frames in (predicted, true):
         frames = np.asarray(frames)
-        found.append(torch.as_tensor(frames / 255 if frames.dtype == np.uint8 else frames).double())
+        found.append(torch.as_tensor(frames / 255 if frames.dtype == np.uint8 else frames, device="cpu").double())
     if found[0].shape != found[1].shape:
         raise ShapeError(f"frames of {tuple(found[0].shape)} cannot be held against frames of {tuple(found[1].shape)}")
     return found[0], found[1]

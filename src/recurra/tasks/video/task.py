@@ -101,7 +101,7 @@ class ClipTask(_VideoTask):
         if not len(self.valid[0]):
             return {}
         scores = scores_of(model, self.valid[0])
-        targets = torch.as_tensor(self.valid[1])
+        targets = torch.as_tensor(self.valid[1], device="cpu")
         right = torch.stack([one.argmax(1) for one in scores], 1) == targets
         return {"loss": _mean_loss(scores, targets).item(), "accuracy": right.double().mean().item()}
 
@@ -112,7 +112,7 @@ def _mean_loss(scores: list[Tensor], targets: Tensor) -> Tensor:
 
 def scores_of(model: ClipClassifier, clips: Clips) -> list[Tensor]:
     """What the model says of clips: for each label (clips, classes), on the CPU."""
-    found = [torch.zeros(len(clips), count, dtype=torch.float32) for count in model.classes]
+    found = [torch.zeros(len(clips), count, dtype=torch.float32, device="cpu") for count in model.classes]
     order = np.argsort([len(clip) for clip in clips], kind="stable")
     with torch.no_grad():
         for start in range(0, len(order), READ):
