@@ -13,7 +13,7 @@ from recurra.fitting.estimator import Estimator
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.report import Report
 from recurra.fitting.split import Halves, fingerprint
-from recurra.tasks.forecasting import calibration, predicting, settling, tables
+from recurra.tasks.forecasting import calibration, explaining, predicting, settling, tables
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, settings
 from recurra.tasks.forecasting.heads import HEADS
 from recurra.tasks.forecasting.history import Facts, facts_of, kept
@@ -250,6 +250,7 @@ class Forecaster(Parameters, Estimator):
         h: int | None = None,
         *,
         fit: bool = True,
+        refit: bool | int = False,
         quiet: bool | None = None,
         seed: int = 0,
     ) -> Any:
@@ -258,8 +259,11 @@ class Forecaster(Parameters, Estimator):
         windows: cutoffs per series, the last one h steps before its end. step: steps between them; default h.
         fit: fit a clone on what is before the first cutoff, so that nothing of it is known; False takes this model as
         it is, which is honest only where it was fitted on earlier rows. Returns `predict`'s columns with `cutoff`, the
-        last stamp known, and the target. quiet: as in `fit`. DataError where a series is too short.
+        last stamp known, and the target. quiet: as in `fit`. refit: True fits anew at each cutoff, on all that is before it,
+        as one would who forecasts every month; 3 at each third. DataError where a series is too short.
         """
+        if refit and not fit:
+            raise ConfigError("`refit` fits anew, and `fit=False` takes this model as it is; drop one")
         model = type(self)(**self.get_params()) if fit else self
         if not fit:
             self._fitted()
@@ -270,14 +274,55 @@ class Forecaster(Parameters, Estimator):
         steps = model._steps(h)
         step = steps if step is None else step
         first = panel.lengths - steps - step * (windows - 1)
-        before = _before(panel, first, f"{windows} windows of {steps}, {step} apart")
-        if fit:
-            model.fit(Series(before, form), quiet=quiet)
-        series = np.repeat(np.arange(len(panel.ids)), windows)
-        cuts = (first[:, None] + step * np.arange(windows)).reshape(-1)
-        seen = model._windows(panel, model._scales_for(before, panel, form))
-        values = predicting.forecast(model.model, seen, series, cuts, steps, seed, facts=model.learned)
+        every = (
+            windows if refit is False else 1 if refit is True else whole("refit", refit, "True, False, or 1 or more")
+        )
+        cuts, made = first[:, None] + step * np.arange(windows), []
+        for k in range(0, windows, every):
+            before = _before(panel, cuts[:, k], f"{windows} windows of {steps}, {step} apart")
+            if fit:
+                model = type(self)(**model.get_params())
+                model.fit(Series(before, form), quiet=quiet)
+            some = cuts[:, k : k + every]
+            owners = np.repeat(np.arange(len(panel.ids)), some.shape[1])
+            seen = model._windows(panel, model._scales_for(before, panel, form))
+            values = predicting.forecast(model.model, seen, owners, some.reshape(-1), steps, seed, facts=model.learned)
+            made.append(values.reshape(*some.shape, *values.shape[1:]))
+        series, cuts = np.repeat(np.arange(len(panel.ids)), windows), cuts.reshape(-1)
+        values = np.concatenate(made, 1).reshape(len(cuts), steps, -1)
         return tables.forecasts(model.parts, form, panel, series, cuts, values, truth=True)
+
+    def explain(self, h: int | None = None, future: Any = None, *, frame: Any = None, seed: int = 0) -> Any:
+        """Which inputs moved the forecast: a row for each series and input, with `effect` and `size`, largest size first.
+
+        The arguments are `predict`'s. An input is a covariate with all its steps (lag 0; "calendar" for the clock and the
+        date), or the value `lag` steps before the first forecast. It is put back to what is usual, its mean or the level
+        of the window, and the forecast made again: effect is the mean difference over the steps, in the series' own
+        unit, size the mean of its absolute values. ConfigError, DataError and NotFittedError as for `predict`.
+        """
+        steps, facts = self._steps(h), self.learned
+        panel, form, scales = facts.history.panel, facts.form, None
+        if frame is not None:
+            panel, form = frames.read(frame, self.parts["series"])
+            scales = self._scales_for(panel, panel, form)
+        known = frames.read_future(future, self.parts["series"], panel, steps)
+        windows = self._windows(panel.extended(steps, known), scales)
+        arguments = facts.covariates, self.parts["series"], panel.lengths, steps, seed
+        return explaining.frame(self.parts, form, panel, explaining.effects(self.model, windows, *arguments))
+
+    def residuals(self, frame: Any, *, seed: int = 0) -> Any:
+        """What was not foreseen, one step ahead: a row for each step but the first, with the target, `fitted` and `residual`.
+
+        frame: as for `fit`; each forecast knows the rows before its own. Where the model was fitted on the same rows they
+        are smaller than those of rows to come: those are `cross_validate`'s. A missing value has NaN.
+        """
+        self._fitted()
+        panel, form = frames.read(frame, self.parts["series"])
+        windows = self._windows(panel, self._scales_for(panel, panel, form))
+        rows = panel.places > 0
+        series, cuts = panel.owners[rows], panel.places[rows]
+        values = predicting.forecast(self.model, windows, series, cuts, 1, seed, facts=self.learned)
+        return tables.residuals(self.parts, form, panel, series, cuts, values[:, 0, 0])
 
     def score(self, cv: Any, frame: Any) -> Any:
         """How good cross-validated forecasts are: a row for the model, naive and seasonal naive, a column a measure.

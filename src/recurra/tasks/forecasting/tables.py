@@ -48,6 +48,18 @@ def forecasts(
     return frames.make(content, form, (config.time_col, *(["cutoff"] * truth)))
 
 
+def residuals(
+    parts: dict[str, Any], form: Form, panel: Panel, series: np.ndarray, places: np.ndarray, fitted: np.ndarray
+) -> Any:
+    """A frame with a row for each place, (n,), and its forecast one step before."""
+    config, rows, content = parts["series"], panel.offsets[series] + places, {}
+    if form.has_ids:
+        content |= dict(zip(config.id_col, name_columns([panel.ids[s] for s in series]), strict=True))
+    truth = np.where(panel.seen[rows], panel.y[rows], np.nan)
+    content |= {config.time_col: form.out(panel.at(series, places)), config.target_col: truth}
+    return frames.make(content | {"fitted": fitted, "residual": truth - fitted}, form, (config.time_col,))
+
+
 def name_columns(names: list) -> list[list]:
     """Names of series as the columns that they stand in."""
     return [list(part) for part in zip(*names, strict=True)] if names and isinstance(names[0], tuple) else [names]
