@@ -6,7 +6,7 @@
 
 The halves below were fixed before the first run. Series come from aeon (`pip install aeon`), or from its data folder
 (`--data`); the digits from scikit-learn, read as 8 steps of 8 numbers. Times are CPU seconds. MiniRocket is aeon's, with its
-ridge classifier; without aeon those rows are left out, which is said.
+ridge classifier; without aeon those rows are left out, and a line reports it.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
 
 CHOOSE = ("digits-40", "digits-60", "digits-100", "digits-400", "UnitTest", "ArrowHead", "GunPoint")
-"""What defaults are chosen by. digits-60: sixty digits to learn from, drawn anew by each seed, and the others to be labelled."""
+"""What defaults are chosen by. digits-60: sixty digits to learn from, drawn anew by each seed; the others are labelled."""
 REPORT = (
     "ItalyPowerDemand", "OSULeaf", "BasicMotions", "JapaneseVowels", "PickupGestureWiimoteZ", "ACSF1", "digits-200",
 )  # fmt: skip

@@ -42,7 +42,7 @@ def test_classify_goes_on_from_its_files(alone, tmp_path):
     put(tmp_path, "a.ts", HEADER + cases)
     out = alone("classify", "a.ts", *TINY[:-1], "--out", "kept")
     assert out == "kept\n"
-    assert "validation (used to choose the weights): accuracy " in alone.err
+    assert "validation (not used to choose the weights): accuracy " in alone.err
     assert "right: " in alone.err or "wrong: " in alone.err
     assert "Use it:  recurra classify a.ts --model kept" in alone.err, "a file that is there"
     before = tensorfiles.read(tmp_path / "kept/model.safetensors", "model/1")[0]

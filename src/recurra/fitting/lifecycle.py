@@ -156,7 +156,8 @@ class Lifecycle(ABC):
     def report(self) -> Report:
         """How good the fitted model is, some examples, and the command that uses it."""
         best = next((row for row in reversed(self.history) if row.get("better")), {})
-        return Report(score_of(best), self.examples(), self.next())
+        chose = self.parts["training"].monitor != "training"
+        return Report(score_of(best), self.examples(), self.next(), chose)
 
     def examples(self) -> list[str]:
         """Lines of held-out examples that were kept by `task`, some right and some wrong; none for a model that was loaded."""

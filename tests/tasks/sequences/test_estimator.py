@@ -132,10 +132,26 @@ def test_a_fraction_or_a_number_is_held_out():
         SequenceClassifier(validation=-1, **TINY).fit(X, y)
 
 
+def test_a_few_held_out_sequences_measure_and_do_not_choose(capfd):
+    X, y = ramps(60)
+    few = SequenceClassifier(**TINY).fit(X, y, quiet=False)
+    assert "6 held-out sequences: too few to choose weights by, so they only measure" in capfd.readouterr().err
+    assert few.parts["training"].monitor == "training"
+    assert few.settings["monitor"] == "validation", "the user's settings stay"
+    assert few.report().lines()[0].startswith("validation (not used to choose the weights): accuracy ")
+    assert all(row["best"] <= row["training_loss"] for row in few.history)
+    chosen = [{"validation": 20}, {"patience": 3}, {"monitor": "accuracy"}, {"validation": 0}]
+    for settings in chosen:
+        model = SequenceClassifier(**TINY | settings).fit(X, y)
+        assert model.parts["training"].monitor == settings.get("monitor", "validation")
+    own = SequenceClassifier(**TINY).fit(X, y, validation_data=ramps(6, seed=5))
+    assert own.parts["training"].monitor == "validation", "the user's own data choose, however few"
+
+
 def test_the_report_shows_what_is_right_and_what_is_wrong(tmp_path):
     texts, labels = ["good film", "bad film", "good", "bad"] * 20, ["yes", "no"] * 40
     model = SequenceClassifier(unit="word", **TINY | {"epochs": 15}).fit(texts, labels, out=tmp_path / "run")
-    score, examples, command = model.report()
+    score, examples, command = model.report()[:3]
     assert score.keys() == {"accuracy", "validation_loss"}
     assert command == f"recurra classify DATA --model {tmp_path / 'run'}"
     assert len(examples) == 3

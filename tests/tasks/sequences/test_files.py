@@ -7,7 +7,7 @@ from helpers.commands import put
 from recurra.errors import DataError
 from recurra.tasks.sequences.files import read_sources, read_ts
 
-HEADER = "# words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@data\n"
+HEADER = "# words\n%# and words\n@problemName toy\n@timeStamps false\n@classLabel true a b\n@data\n"
 
 
 def test_ts_files(tmp_path):
@@ -25,8 +25,8 @@ def test_ts_files(tmp_path):
         ("@data\n1,?,3\n", r"a.ts, line 2: a value is missing \(\?\); fill it"),
         ("@data\n1,x,3\n", "a.ts, line 2: 'x' is no number"),
         ("@data\n1,2:3\n", r"a.ts, line 2: features of \[1, 2\] steps; expected one length"),
-        (HEADER + "1,2:a\n1,2:3,4:b\n", "a.ts, line 7: 2 features; expected 1, as in the first case"),
-        (HEADER + "a\n", "a.ts, line 6: features of"),
+        (HEADER + "1,2:a\n1,2:3,4:b\n", "a.ts, line 8: 2 features; expected 1, as in the first case"),
+        (HEADER + "a\n", "a.ts, line 7: features of"),
         ("@timeStamps true\n@data\n", "a.ts, line 1: the series have time stamps, which are not read"),
         ("@targetLabel true\n@data\n", "a.ts, line 1: the target is a number, not a class"),
         ("1,2,3\n", "a.ts, line 1: '1,2,3'; expected a header, such as @classLabel"),

@@ -258,12 +258,12 @@ def test_a_second_fit_starts_afresh():
 
 def test_how_good_it_is_and_what_to_do_next(tmp_path):
     options = dict(channels=4, epochs=1)
-    score, examples, command = FramePredictor(seen=3, ahead=2, **options).fit(NOISE, out=tmp_path / "a").report()
+    score, examples, command = FramePredictor(seen=3, ahead=2, **options).fit(NOISE, out=tmp_path / "a").report()[:3]
     assert command == f"recurra video DATA --model {tmp_path / 'a'} --to next.gif"
     assert score["validation_loss"] > 0
     assert "closer than copying: " in examples[0]
     assert ", squared error " in examples[0]
-    score, examples, command = VideoClassifier(**options).fit(NOISE, [0, 1] * 6, out=tmp_path / "b").report()
+    score, examples, command = VideoClassifier(**options).fit(NOISE, [0, 1] * 6, out=tmp_path / "b").report()[:3]
     assert command == f"recurra video DATA --model {tmp_path / 'b'}"
     assert 0 <= score["accuracy"] <= 1
     assert examples[0].startswith(("right: clip", "wrong: clip")), examples

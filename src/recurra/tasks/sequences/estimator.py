@@ -24,6 +24,8 @@ from recurra.tasks.sequences.task import Examples, SequencesTask, by_length
 
 SHOWN = 64
 """Held-out sequences that are kept for `report`."""
+FEW = 20
+"""Held-out sequences below which their loss is mostly chance, and does not choose the weights (benchmarks/bench_labels.py)."""
 
 
 class Labelled(NamedTuple):
@@ -79,6 +81,15 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
     def split(self, data: Labelled) -> Halves:
         validation, seed = self.parts["data"].validation, self.parts["training"].seed
         return Halves(*map(data.take, held_out(len(data.X), validation, seed, self.strata(data.y))))
+
+    def recipe(self, data: Halves, minutes: float | None) -> tuple[dict[str, Any], str]:
+        count, training = len(data.valid.X), self.parts["training"]
+        chosen = data.separate or training.monitor != "validation" or training.patience
+        if chosen or not 0 < count < FEW:
+            return {}, ""
+        return {"monitor": "training"}, (
+            f"{count} held-out sequence{'s' * (count != 1)}: too few to choose weights by, so they only measure"
+        )
 
     def fingerprint(self, data: Halves) -> str:
         # One array and a list of its rows are the same data, in float32 or float64.

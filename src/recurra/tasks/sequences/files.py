@@ -95,7 +95,7 @@ def read_ts(
     labelled, data, X, y = False, False, [], []
     for number, line in enumerate(lines_of(text_of(path)), 1):
         line, where = line.strip(), f"{path}, line {number}"
-        if not line or line.startswith("#"):
+        if not line or line.startswith(("#", "%")):
             continue
         if not data:
             tag, *values = line.lower().split()
