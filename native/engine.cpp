@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "panels.h"
+#include "rounding.h"
 #include "sampler.h"
 
 namespace recurra {
@@ -22,30 +23,6 @@ constexpr double TABLE = 4e6;          // numbers: a larger table of input produ
 #define RECURRA_SPAWN 3e6
 #endif
 constexpr double WORTH_A_THREAD = RECURRA_SPAWN;  // multiply-adds: below, starting one takes as long as it saves
-
-// While it lives, the processor rounds to nearest, and results too small for a normal number are zero, or, where `exact`, are
-// what the standard says: not every machine can flush them.
-class Rounding {
- public:
-#if defined(__SSE2__)
-  explicit Rounding(bool exact) : before_(_mm_getcsr()) { _mm_setcsr(exact ? 0x1f80 : 0x9fc0); }
-  ~Rounding() { _mm_setcsr(before_); }
-
- private:
-  unsigned before_;
-#elif defined(__aarch64__)
-  explicit Rounding(bool exact) {
-    __asm__ volatile("mrs %0, fpcr" : "=r"(before_));
-    __asm__ volatile("msr fpcr, %0" : : "r"(exact ? 0ul : 1ul << 24));
-  }
-  ~Rounding() { __asm__ volatile("msr fpcr, %0" : : "r"(before_)); }
-
- private:
-  unsigned long before_;
-#else
-  explicit Rounding(bool) {}
-#endif
-};
 
 inline std::vector<float> copy_of(const float* p, long n) { return p ? std::vector<float>(p, p + n) : std::vector<float>(); }
 inline const float* data_of(const std::vector<float>& v) { return v.empty() ? nullptr : v.data(); }

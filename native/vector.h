@@ -33,22 +33,17 @@ constexpr int VECTOR_BYTES = 16;
 
 template <class T>
 struct VectorOf;
-template <>
-struct VectorOf<float> {
+template <> struct VectorOf<float> {
   typedef float type __attribute__((vector_size(VECTOR_BYTES)));
   typedef decltype(type{} < type{}) bits;  // what a comparison gives: all ones or all zeros
 };
-template <>
-struct VectorOf<double> {
+template <> struct VectorOf<double> {
   typedef double type __attribute__((vector_size(VECTOR_BYTES)));
   typedef decltype(type{} < type{}) bits;
 };
-template <class T>
-using Vec = typename VectorOf<T>::type;
-template <class T>
-using Bits = typename VectorOf<T>::bits;
-template <class T>
-constexpr long LANES = VECTOR_BYTES / sizeof(T);
+template <class T> using Vec = typename VectorOf<T>::type;
+template <class T> using Bits = typename VectorOf<T>::bits;
+template <class T> constexpr long LANES = VECTOR_BYTES / sizeof(T);
 
 typedef Vec<float> Floats;
 typedef Vec<double> Doubles;

@@ -115,3 +115,19 @@ def test_imports_point_one_way(part):
             continue
         wrong = [name for name in imports(file) if name.startswith("recurra.") and name.split(".")[1] in later]
         assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
+
+
+LIMIT = 500
+"""Lines of a source file."""
+
+
+def test_no_source_file_is_longer_than_one_reads_in_a_sitting():
+    top = ROOT.parents[1]
+    files = [file for room in (ROOT, top / "native", top / "tools", top / "docs") for file in room.rglob("*")]
+    kinds = (".py", ".js", ".h", ".cpp", ".css", ".html")
+    long = {file.name: lines for file in files if file.suffix in kinds and (lines := _lines(file)) > LIMIT}
+    assert not long, "find the seam"
+
+
+def _lines(file: Path) -> int:
+    return file.read_text(encoding="utf-8").count("\n")

@@ -13,9 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SOFTPLUS_LIMIT = 20.0
-"""From here on softplus is its argument, as PyTorch has it; the C++ uses the same limit."""
-_SLOPE_OF_ERF = 2 / math.sqrt(math.pi)
+from recurra.expr import rules
 
 # What a value costs to compute again: the rule of `keep` and the loops of `schedule` go by this.
 CHEAP, MIDDLE, COSTLY = "cheap", "middle", "costly"
@@ -59,77 +57,6 @@ class Op:
     """The same in LaTeX. Empty: the name, upright, as a call."""
 
 
-def _half(t):
-    return t.const(0.5)
-
-
-def _product(t, y, g, a, b) -> tuple:
-    return (t.mul(t.const(2), t.mul(g, a)), None) if a is b else (t.mul(g, b), t.mul(g, a))
-
-
-def _quotient(t, y, g, a, b) -> tuple:
-    part = t.div(g, b)
-    return part, t.neg(t.mul(part, y))
-
-
-def _extreme(t, y, g, a, b) -> tuple:
-    """The one that was taken gets the gradient; at a tie each gets half."""
-    tie, zero = t.where(t.apply("eq", a, b), t.mul(_half(t), g), g), t.const(0)
-    first_loses, second_loses = t.apply("lt", a, b), t.apply("lt", b, a)
-    if y.op == "minimum":
-        first_loses, second_loses = second_loses, first_loses
-    return t.where(first_loses, zero, tie), t.where(second_loses, zero, tie)
-
-
-def _within(t, y, g, v) -> tuple:
-    low, high, inside = y.value
-    compare = "lt" if inside else "le"
-    within = t.make("and", t.apply(compare, t.const(low), v), t.apply(compare, v, t.const(high)))
-    return (t.where(within, g, t.const(0)),)
-
-
-def _largest(t, y, g, v) -> tuple:
-    """Equal ones share the gradient."""
-    is_largest = t.where(t.apply("eq", v, y), t.const(1), t.const(0))
-    return (t.mul(t.div(g, t.sum(is_largest)), is_largest),)
-
-
-def _softplus(t, y, g, v) -> tuple:
-    return (t.where(t.apply("lt", t.const(SOFTPLUS_LIMIT), v), g, t.mul(g, t.apply("sigmoid", v))),)
-
-
-def _remainder(t, y, g, a, b) -> tuple:
-    """b gets -floor(a / b): a less the remainder is that many b, but for rounding."""
-    times = t.apply("floor", t.add(t.div(t.sub(a, y), b), _half(t)))
-    return g, t.neg(t.mul(g, times))
-
-
-def _fold_quotient(a: float, b: float) -> float:
-    if b:
-        return a / b
-    return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1, b)
-
-
-def _fold_sigmoid(v: float) -> float:
-    return 1 / (1 + math.exp(-v)) if v > -700 else math.exp(v)
-
-
-def _fold_softplus(v: float) -> float:
-    return v if v > SOFTPLUS_LIMIT else max(v, 0.0) + math.log1p(math.exp(-abs(v)))
-
-
-def _fold_remainder(a: float, b: float) -> float:
-    rest = math.fmod(a, b)
-    return rest + b if rest and (rest < 0) != (b < 0) else rest
-
-
-def _spread(v, units: int):
-    """A value of a row, or a number, as one for each unit."""
-    if v.dim() == 0:
-        return v.expand(units)
-    return v.expand(*v.shape[:-1], units)
-
-
 _ARITHMETIC = (
     Op(
         name="neg",
@@ -170,7 +97,7 @@ _ARITHMETIC = (
         cost=CHEAP,
         commutative=True,
         fold=lambda a, b: a * b,
-        derivative=_product,
+        derivative=rules.product,
         cpp="{:2} * {:2}",
         level=2,
         names="multiply",
@@ -180,8 +107,8 @@ _ARITHMETIC = (
         says="a / b.",
         arity=2,
         cost=MIDDLE,
-        fold=_fold_quotient,
-        derivative=_quotient,
+        fold=rules.fold_quotient,
+        derivative=rules.quotient,
         cpp="{:2} / {:3}",
         level=2,
         names="divide true_divide",
@@ -252,7 +179,7 @@ _CHOICES = (
         name="clamp",
         says="v kept between two numbers.",
         cost=CHEAP,
-        derivative=_within,
+        derivative=rules.within,
         run=lambda torch, limits, units, v: v.clamp(*limits[:2]),
         cpp="clamp({}, {low}, {high})",
         limits=("low", "high"),
@@ -278,7 +205,7 @@ _OVER_UNITS = (
         name="amax",
         says="The largest of the hidden units of a row. Equal ones share the gradient.",
         ends_loop="one",
-        derivative=_largest,
+        derivative=rules.largest,
         run=lambda torch, value, units, v: v.amax(-1, keepdim=True),
         text="max({})",
         latex=r"\max({})",
@@ -288,14 +215,14 @@ _OVER_UNITS = (
         says="The sum of the hidden units up to and with each: (..., hidden) → the same shape.",
         ends_loop="scan",
         derivative=lambda t, y, g, v: (t.apply("cumsum_back", g),),
-        run=lambda torch, value, units, v: _spread(v, units).cumsum(-1),
+        run=lambda torch, value, units, v: rules.spread(v, units).cumsum(-1),
         cpp="sums_forward({}, H)",
     ),
     Op(
         name="cumsum_back",
         says="The sum of the hidden units from each to the last.",
         ends_loop="scan",
-        run=lambda torch, value, units, v: _spread(v, units).flip(-1).cumsum(-1).flip(-1),
+        run=lambda torch, value, units, v: rules.spread(v, units).flip(-1).cumsum(-1).flip(-1),
         cpp="sums_backward({}, H)",
     ),
 )
@@ -304,7 +231,7 @@ _ELEMENTWISE = (
     Op(
         name="sigmoid",
         says="1 / (1 + exp(-v)).",
-        fold=_fold_sigmoid,
+        fold=rules.fold_sigmoid,
         derivative=lambda t, y, g, v: (t.mul(g, t.mul(y, t.sub(t.const(1), y))),),
         names="expit",
         text="σ({})",
@@ -363,7 +290,7 @@ _ELEMENTWISE = (
         says="The square root.",
         cost=MIDDLE,
         fold=math.sqrt,
-        derivative=lambda t, y, g, v: (t.div(t.mul(_half(t), g), y),),
+        derivative=lambda t, y, g, v: (t.div(t.mul(rules.half(t), g), y),),
         text="√({})",
         latex=r"\sqrt{{{}}}",
     ),
@@ -371,7 +298,7 @@ _ELEMENTWISE = (
         name="rsqrt",
         says="1 / sqrt(v).",
         cost=MIDDLE,
-        fold=lambda v: _fold_quotient(1.0, math.sqrt(v)),
+        fold=lambda v: rules.fold_quotient(1.0, math.sqrt(v)),
         derivative=lambda t, y, g, v: (t.mul(t.const(-0.5), t.mul(g, t.mul(y, t.mul(y, y)))),),
         cpp="T(1) / sqrt({})",
         level=2,
@@ -382,7 +309,7 @@ _ELEMENTWISE = (
         name="reciprocal",
         says="1 / v.",
         cost=MIDDLE,
-        fold=lambda v: _fold_quotient(1.0, v),
+        fold=lambda v: rules.fold_quotient(1.0, v),
         derivative=lambda t, y, g, v: (t.neg(t.mul(g, t.mul(y, y))),),
         cpp="T(1) / {:3}",
         level=2,
@@ -409,10 +336,10 @@ _ELEMENTWISE = (
     Op(
         name="softplus",
         says="log(1 + exp(v)).",
-        fold=_fold_softplus,
-        derivative=_softplus,
+        fold=rules.fold_softplus,
+        derivative=rules.softplus,
         torch="nn.functional.softplus",
-        cpp=f"softplus({{}}, T({SOFTPLUS_LIMIT:g}))",
+        cpp=f"softplus({{}}, T({rules.SOFTPLUS_LIMIT:g}))",
     ),
     Op(
         name="logsigmoid",
@@ -449,14 +376,16 @@ _ELEMENTWISE = (
         says="What a / b leaves over, with the sign of b, as Python's a % b.",
         arity=2,
         cost=MIDDLE,
-        fold=_fold_remainder,
-        derivative=_remainder,
+        fold=rules.fold_remainder,
+        derivative=rules.remainder,
     ),
     Op(
         name="erf",
         says="The error function.",
         fold=math.erf,
-        derivative=lambda t, y, g, v: (t.mul(g, t.mul(t.const(_SLOPE_OF_ERF), t.apply("exp", t.neg(t.mul(v, v))))),),
+        derivative=lambda t, y, g, v: (
+            t.mul(g, t.mul(t.const(rules.SLOPE_OF_ERF), t.apply("exp", t.neg(t.mul(v, v))))),
+        ),
     ),
     Op(
         name="minimum",
@@ -465,7 +394,7 @@ _ELEMENTWISE = (
         cost=CHEAP,
         commutative=True,
         fold=lambda a, b: math.nan if a != a or b != b else min(a, b),
-        derivative=_extreme,
+        derivative=rules.extreme,
         names="min",
         cpp_number="at_most({}, {})",
         latex=r"\min({}, {})",
@@ -477,7 +406,7 @@ _ELEMENTWISE = (
         cost=CHEAP,
         commutative=True,
         fold=lambda a, b: math.nan if a != a or b != b else max(a, b),
-        derivative=_extreme,
+        derivative=rules.extreme,
         names="max",
         cpp_number="at_least({}, {})",
         latex=r"\max({}, {})",
