@@ -190,6 +190,33 @@ def test_wrong_use_is_one_line(visit):
     assert status(page, "too few").startswith("100 characters are too few")
 
 
+def test_a_dropped_file_is_text_in_utf_8_or_utf_16_and_any_other_is_refused_in_one_line(visit):
+    page = visit()
+    status(page, "^Ready")
+
+    def drop(name, data):
+        page.evaluate(
+            """([name, data]) => {
+              const files = new DataTransfer();
+              files.items.add(new File([new Uint8Array(data)], name));
+              document.dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+            }""",
+            [name, list(data)],
+        )
+
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        page.fill("#txtInput", "")
+        drop("brief.txt", f"Grüße 🙂 {encoding}".encode(encoding))
+        page.wait_for_function(
+            "(words) => document.getElementById('txtInput').value === words", arg=f"Grüße 🙂 {encoding}"
+        )
+    drop("old.txt", "Grüße".encode("cp1252"))
+    assert status(page, "old.txt") == "old.txt is not valid UTF-8 text; save it as UTF-8 and drop it again"
+    drop("photo", b"a\0b")
+    assert status(page, "photo") == "photo looks like a binary file: it has a NUL character; drop a text file"
+    assert page.input_value("#txtInput") == "Grüße 🙂 utf-16"
+
+
 def test_a_long_text_leaves_the_page_quick(visit):
     page = visit()
     status(page, "^Ready")

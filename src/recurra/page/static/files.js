@@ -8,6 +8,19 @@ const MODEL = "model/1";
 const LARGEST = 1e8; // numbers of a model
 const text = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 
+/** The text of a file: UTF-8, or UTF-16 that says so by its first two bytes. An Error in one sentence for any other. */
+export function wordsOf(name, bytes) {
+  const kind = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8";
+  let words;
+  try {
+    words = new TextDecoder(kind, { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`${name.slice(0, 60)} is not valid ${kind === "utf-8" ? "UTF-8" : "UTF-16"} text; save it as UTF-8 and drop it again`);
+  }
+  if (words.includes("\0")) throw new Error(`${name.slice(0, 60)} looks like a binary file: it has a NUL character; drop a text file`);
+  return words;
+}
+
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; ++k) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
   return n >>> 0;

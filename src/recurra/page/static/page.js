@@ -1,6 +1,6 @@
 // The page: the text, the buttons, the result, the curve. All that takes time is in the worker.
 import { $, count, duration, h, plural } from "../../studio/static/js/ui.js";
-import { filesOf, modelOf, unzip, zip } from "./files.js";
+import { filesOf, modelOf, unzip, wordsOf, zip } from "./files.js";
 import { mount as mountInside } from "./inside.js";
 import { mount as mountPlayground } from "./playground.js";
 
@@ -212,6 +212,15 @@ async function opened(files) {
   }
 }
 
+async function dropped(file) {
+  try {
+    $("txtInput").value = wordsOf(file.name, new Uint8Array(await file.arrayBuffer()));
+    describe();
+  } catch (error) {
+    say(error.message, true); // not fail(), which ends what runs
+  }
+}
+
 /** The curve of both losses, in bits a character. */
 function curve() {
   const points = state.history;
@@ -257,6 +266,6 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   const files = [...event.dataTransfer.files];
   if (files.some(({ name }) => /\.(zip|json|safetensors)$/i.test(name))) opened(files);
-  else files[0]?.text().then((words) => (($("txtInput").value = words), describe()));
+  else if (files.length) dropped(files[0]);
 });
 start().catch((error) => fail(error.message));
