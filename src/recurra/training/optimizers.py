@@ -59,6 +59,9 @@ def add_to_average(average: nn.Module, model: nn.Module, memory: float, step: in
     share = 1 - min(memory, (1 + step) / (10 + step))
     with torch.no_grad():
         torch._foreach_lerp_(_values(average), _values(model), share)
+        # What a layer counts as it learns (the means of batch norm) is no weight: the newest is the best.
+        for kept, now in zip(average.buffers(), model.buffers(), strict=True):
+            kept.copy_(now)
 
 
 def _values(model: nn.Module) -> list[Tensor]:

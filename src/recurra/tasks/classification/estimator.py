@@ -42,7 +42,8 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
     def __init__(
         self, *,
         cell="gru", hidden_size=128, num_layers=1, bidirectional=True, embedding_size=64, dropout=0.2,
-        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, init="recommended", span=0, precision="float32",
+        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, convolutions=None, stride=None,
+        init="recommended", span=0, precision="float32",
         pooling="max", unit="character",
         class_weight=None,
         lowercase=False, min_count=1, vocabulary_size=None, standardise="features", validation=0.1, batch_size=32,

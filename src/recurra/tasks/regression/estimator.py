@@ -46,7 +46,8 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
     def __init__(
         self, *,
         cell="gru", hidden_size=128, num_layers=1, bidirectional=True, embedding_size=64, dropout=0.2,
-        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, init="recommended", span=0, precision="float32",
+        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, convolutions=None, stride=None,
+        init="recommended", span=0, precision="float32",
         pooling="max", unit="character",
         loss="squared",
         lowercase=False, min_count=1, vocabulary_size=None, standardise="features", validation=0.1, batch_size=32,

@@ -8,6 +8,7 @@ from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
 from recurra.nn.precision import coarse
 from recurra.tasks.sequences.config import EncoderConfig
+from recurra.tasks.sequences.convolutions import Convolutions
 
 
 class Encoder(nn.Module):
@@ -17,7 +18,8 @@ class Encoder(nn.Module):
     that is not in the vocabulary; its vector starts at zero, and stays there where the training part has none of them.
     more: features that come beside an embedding.
 
-    Returns states (time, batch, `size`), zero past each row's length.
+    Returns states (time, batch, `size`), zero past each row's length; behind convolutions with a stride there are fewer, and
+    `encoder.lengths(lengths)` is how many of each row.
     """
 
     def __init__(
@@ -34,6 +36,11 @@ class Encoder(nn.Module):
         if tokens and unknown is not None:
             nn.init.zeros_(self.embedding.weight.data[unknown])
         width = (config.embedding_size if tokens else inputs) + more
+        self.convolutions, self.stride = None, 1
+        if config.convolutions and not tokens:
+            self.stride = config.stride or 1
+            self.convolutions = Convolutions(width, config.convolutions, self.stride)
+            width = config.convolutions
         self.layers = Recurrent(
             config.cell,
             width,
@@ -51,8 +58,14 @@ class Encoder(nn.Module):
         if config.span:
             spread(self.layers, config.span)
 
+    def lengths(self, lengths: Tensor | None) -> Tensor | None:
+        """How many states each row has."""
+        return lengths if lengths is None or self.stride == 1 else -(-lengths // self.stride)
+
     def forward(self, x: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         with coarse(x, self.config.precision == "bfloat16"):
+            if self.convolutions is not None:
+                x, lengths = self.convolutions(x, lengths)
             if self.embedding is None or beside is not None:
                 x = x if self.embedding is None else torch.cat([self.embedding(x), beside], 2)
                 return self.layers(x, lengths=lengths)[0].float()

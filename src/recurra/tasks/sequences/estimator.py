@@ -1,5 +1,6 @@
 """What the estimators of sequences share: scikit-learn's interface on the lifecycle of `recurra.fitting`."""
 
+import dataclasses
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from recurra.tasks.sequences import rows
 from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.sequences.many_to_one import ManyToOne
 from recurra.tasks.sequences.reader import Reader
+from recurra.tasks.sequences.recipe import recipe
 from recurra.tasks.sequences.scikit import BaseEstimator
 from recurra.tasks.sequences.task import Examples, SequencesTask, by_length
 
@@ -83,13 +85,22 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         return Halves(*map(data.take, held_out(len(data.X), validation, seed, self.strata(data.y))))
 
     def recipe(self, data: Halves, minutes: float | None) -> tuple[dict[str, Any], str]:
+        found, why = recipe(data.train.X, self.settings, self.strided)
         count, training = len(data.valid.X), self.parts["training"]
         chosen = data.separate or training.monitor != "validation" or training.patience
         if chosen or not 0 < count < FEW:
-            return {}, ""
-        return {"monitor": "training"}, (
-            f"{count} held-out sequence{'s' * (count != 1)}: too few to choose weights by, so they only measure"
-        )
+            return found, why
+        few = f"{count} held-out sequence{'s' * (count != 1)}: too few to choose weights by, so they only measure"
+        return found | {"monitor": "training"}, f"{why}; {few}" if why else few
+
+    strided = True
+    """A sequence's steps may become fewer on the way to its result."""
+
+    def settle(self, data: Halves) -> dict[str, Any]:
+        # What the recipe left open is off: of texts, and of sequences that are read one way.
+        model = self.parts["model"]
+        settled = {"convolutions": model.convolutions or 0, "stride": model.stride or 1}
+        return super().settle(data) | {"model": dataclasses.replace(model, **settled)}
 
     def fingerprint(self, data: Halves) -> str:
         # One array and a list of its rows are the same data, in float32 or float64.

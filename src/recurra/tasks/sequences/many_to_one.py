@@ -27,8 +27,11 @@ class ManyToOne(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, return_weights: bool = False):
         """The scores; with return_weights also each step's fraction of the pooled vector, (batch, time)."""
-        states = self.encoder(x, lengths)
+        states, time = self.encoder(x, lengths), x.shape[0]
+        lengths = self.encoder.lengths(lengths)
         if return_weights:
             pooled, weights = self.pooling(states, lengths, return_weights=True)
+            # A state behind a stride stands for so many steps alike.
+            weights = weights.repeat_interleave(self.encoder.stride, 1)[:, :time] / self.encoder.stride
             return self.head(self.dropout(pooled)), weights
         return self.head(self.dropout(self.pooling(states, lengths)))

@@ -29,12 +29,14 @@ class SequenceTagger(SequenceEstimator):
     schema, configs, defaults = "tagging/2", config.CONFIGS, config.DEFAULTS
     command = "tag"
     Learned = Tags
+    strided = False  # each step has its label
 
     # fmt: off
     def __init__(
         self, *,
         cell="gru", hidden_size=128, num_layers=1, bidirectional=True, embedding_size=64, dropout=0.2,
-        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, init="recommended", span=0, precision="float32",
+        input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, convolutions=None, stride=None,
+        init="recommended", span=0, precision="float32",
         crf=False, character_size=0,
         lowercase=False, min_count=1, vocabulary_size=None, standardise="features", validation=0.1, batch_size=32,
         epochs=0, minutes=None, optimizer="adamw", lr=3e-3, schedule="one-cycle", warmup=0.1, beta1=0.9, beta2=0.99,
