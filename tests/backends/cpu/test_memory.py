@@ -1,10 +1,17 @@
 """Memory for the gradient is used again when, and only when, nobody holds it."""
 
+import pytest
 import torch
 
 from recurra.backends.cpu import memory
 
 SIZE = 3 << 20
+
+
+@pytest.fixture(autouse=True)
+def no_blocks(monkeypatch):
+    """What other tests have left in this process would be handed out first."""
+    monkeypatch.setattr(memory, "_blocks", [])
 
 
 def test_a_block_is_used_again_once_its_tensor_is_gone():
