@@ -76,8 +76,15 @@ def compiler():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("sanitizer", SANITIZERS)
+@pytest.mark.parametrize(
+    ("sanitizer", "threads"),
+    [
+        ("address", "apart"),
+        ("thread", "together"),
+        pytest.param("address", "together", marks=pytest.mark.soak),
+        pytest.param("thread", "apart", marks=pytest.mark.soak),
+    ],
+)
 def test_no_sanitizer_complains(tmp_path, compiler, sanitizer, threads):
     flags = ["-O0", "-g1", "-march=x86-64-v3", f"-fsanitize={SANITIZERS[sanitizer]}", "-fno-sanitize-recover=all"]
     run(driver(tmp_path, compiler, [*flags, *THREADS[threads]]), "8")
