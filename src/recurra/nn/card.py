@@ -179,7 +179,7 @@ def _operations(layer: Recurrent) -> int:
 
 def elementwise(cell: Cell) -> int:
     """Elementwise operations of one step for one unit, counted while the cell's `step` runs."""
-    batch, hidden = 1, 64  # wide enough that an operation over the row is told from one number per row
+    batch, hidden = 1, 64  # wide enough that an operation over the row differs from one number per row
     gates, states = cell.gate_names, cell.state_names
 
     def some(names) -> dict:
