@@ -4,6 +4,7 @@
     rank(reading, by="follows")              the units by what they follow: quotes, brackets, the place in the line
     saturation(reading)                      how often each gate is shut or wide open
     clamp(model, text, [Clamp(0, 17)])       what becomes of the loss, and of the writing, with a unit held still
+    effects(model, reading)                  the units by what holding each of them does to the loss
     wires(model, reading)                    the number at each place of the cell's drawing (`wiring`), at every step
     nudge(model, reading, 7, 0, 17, 1.5)     what follows when one carried number is another
     influence(model, text, 120)              which letters mattered for the one at 120
@@ -22,6 +23,7 @@ __all__, __getattr__, __dir__ = lazy.names(
         "ranking": "Ranking Unit rank",
         "gates": "Saturation saturation",
         "clamps": "Clamp Effect clamp clamped",
+        "ablation": "UnitEffect effects",
         "drawing": "Part Wiring wiring",
         "flow": "nudge wires",
         "causes": "REACH Influence influence",

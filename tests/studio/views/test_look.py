@@ -34,7 +34,7 @@ def ask(runs):
     """ask("read", run="lstm", text=...) → the answer's JSON, which is checked to be as it is described."""
     app = create_app(StudioConfig(runs=runs))
     shapes = {"read": "Read", "units": "Units", "unit": "Unit", "gates": "Gates", "clamp": "Clamp", "memory": "Memory"}
-    shapes |= {"wires": "Wires", "letter": "Letter", "copies": "Copies"}
+    shapes |= {"effects": "Effects", "wires": "Wires", "letter": "Letter", "copies": "Copies"}
     with TestClient(app, base_url="http://127.0.0.1:8765") as client:
 
         def ask(what, run="lstm", status=200, **body):
@@ -123,7 +123,11 @@ def test_clamp(ask, model):
     clamps = [{"layer": 0, "unit": 3, "value": 1.5}, {"layer": 1, "unit": 2, "state": "c"}]
     found = ask("clamp", clamps=clamps, prompt="to ", length=40, seed=5, temperature=0.7)
     want = inside.clamp(model, TEXT, [inside.Clamp(0, 3, 1.5), inside.Clamp(1, 2, 0.0, "c")])
-    assert found["losses"][1:] == close(want.after[1:])
+    assert found["losses"]["before"][1:] == close(want.before[1:])
+    assert found["losses"]["after"][1:] == close(want.after[1:])
+    for when, one in (("before", model), ("after", want.model)):
+        expected = inside.read(one, TEXT).next()[-1]
+        assert found["next"][when] == [[symbol, pytest.approx(p, abs=6e-5)] for symbol, p in expected]
     assert found["loss"]["after"] - found["loss"]["before"] == pytest.approx(want.change, abs=2e-4)
     options = {"seed": 5, "temperature": 0.7}
     assert found["text"] == {
@@ -131,6 +135,22 @@ def test_clamp(ask, model):
         "after": want.model.generate("to ", 40, **options),
     }
     assert ask("clamp", clamps=clamps, length=0)["text"] == {"before": "", "after": ""}
+
+
+def test_effects(ask, model):
+    reading = inside.read(model, TEXT)
+    found, want = ask("effects", limit=3), inside.effects(model, reading)
+    assert found["steps"] == len(TEXT)
+    for one, two in zip(found["units"], want[:3], strict=True):
+        place = (two.clamp.layer, two.clamp.unit, two.clamp.state)
+        assert (one["layer"], one["unit"], one["state"]) == place
+        assert one["change"] == pytest.approx(two.change, abs=6e-5)
+        values = reading.unit(*place)
+        assert (one["low"], one["high"]) == (close(values.min()), close(values.max()))
+        assert one["value"] in (one["low"], one["high"])
+    assert {one["state"] for one in found["units"]} == {"c"}
+    assert {one["state"] for one in ask("effects", state="h")["units"]} == {"h"}
+    assert ask("effects", text="t")["units"] == []
 
 
 def test_wires(ask, model):

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from recurra import inside
 from recurra.errors import ConfigError
+from recurra.inside import ablation
 from recurra.inside.described import drawing
 from recurra.inside.gates import OPEN, SHUT, squashed
 from recurra.inside.reading import Reading
@@ -108,17 +109,39 @@ def gates(body: shapes.Gates, model: LanguageModel, reading: Reading) -> dict[st
 
 
 def clamp(body: shapes.Clamps, model: LanguageModel, reading: Reading) -> dict[str, Any]:
-    """Hold units still: what becomes of the text's loss, and of the writing."""
+    """Hold units still: what becomes of the text's loss, of what is expected after it, and of the writing."""
     held = inside.clamped(model, [inside.Clamp(**one.model_dump()) for one in body.clamps])
-    after = inside.read(held, body.text, choices=1)
+    after = inside.read(held, body.text)
     options = {"seed": body.seed, "temperature": body.temperature}
     return {
         "loss": {"before": _plain(reading.mean_loss), "after": _plain(after.mean_loss)},
-        "losses": _plain(after.losses),
+        "losses": {"before": _plain(reading.losses), "after": _plain(after.losses)},
+        "next": {"before": _next(reading)[-1], "after": _next(after)[-1]},
         "text": {
             when: one.generate(body.prompt, body.length, **options) if body.length else ""
             for when, one in (("before", model), ("after", held))
         },
+    }
+
+
+def effects(body: shapes.Effects, model: LanguageModel, reading: Reading) -> dict[str, Any]:
+    """The units by what holding each of them does to the loss, the largest change first."""
+    found = inside.effects(model, reading, state=body.state)[: body.limit]
+    ranges = [reading.unit(one.clamp.layer, one.clamp.unit, one.clamp.state) for one in found]
+    return {
+        "units": [
+            {
+                "layer": one.clamp.layer,
+                "unit": one.clamp.unit,
+                "state": one.clamp.state,
+                "value": _plain(one.clamp.value),
+                "change": _plain(one.change),
+                "low": _plain(values.min()),
+                "high": _plain(values.max()),
+            }
+            for one, values in zip(found, ranges, strict=True)
+        ],
+        "steps": min(ablation.STEPS, len(reading.losses)),
     }
 
 
@@ -173,6 +196,12 @@ QUESTIONS = {
         shapes.Clamps,
         shapes.ClampAnswer,
         lambda body: 2 * (len(body.text) + len(body.prompt) + body.length),
+    ),
+    "effects": Question(
+        effects,
+        shapes.Effects,
+        shapes.EffectsAnswer,
+        lambda body: 2 * ablation.CANDIDATES * min(ablation.STEPS, len(body.text)),
     ),
     "wires": Question(wires, shapes.Wires, shapes.WiresAnswer, lambda body: 2 * len(body.text)),
     "letter": Question(

@@ -73,6 +73,14 @@ class Clamps(Look):
     temperature: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.8
 
 
+class Effects(Look):
+    """The units to try."""
+
+    state: Name | None = None
+    """Not given: the last one, which the cell carries."""
+    limit: Annotated[int, Field(ge=1, le=CLAMPS)] = 8
+
+
 class Change(Body):
     """One carried number, changed on its way from a step to the next."""
 
@@ -195,14 +203,49 @@ class BeforeAfter(BaseModel):
     after: float | None
 
 
+class LossesBeforeAfter(BaseModel):
+    """Nats of each token; the first is null."""
+
+    before: list[float | None]
+    after: list[float | None]
+
+
+class NextBeforeAfter(BaseModel):
+    """The likeliest next ones after the text's end."""
+
+    before: list[tuple[str, float]]
+    after: list[tuple[str, float]]
+
+
 class ClampAnswer(BaseModel):
-    """What becomes of the loss, and of the writing."""
+    """What becomes of the loss, of what is expected, and of the writing."""
 
     loss: BeforeAfter
-    losses: list[float | None]
-    """Each character's with the units held."""
+    losses: LossesBeforeAfter
+    next: NextBeforeAfter
     text: dict[Literal["before", "after"], str]
     """From the prompt on; empty where nothing was to be written."""
+
+
+class EffectShape(BaseModel):
+    """A unit, and the value of its range in the text at which holding it changes the loss most."""
+
+    layer: int
+    unit: int
+    state: str
+    value: float
+    change: float
+    """Mean loss with the unit held less that without, nats a token."""
+    low: float
+    high: float
+
+
+class EffectsAnswer(BaseModel):
+    """The units by what holding each does, the largest change first."""
+
+    units: list[EffectShape]
+    steps: int
+    """Tokens, from the text's beginning, on which it was measured."""
 
 
 class PartShape(BaseModel):

@@ -27,7 +27,7 @@ export function mount() {
   $("btnPrev").addEventListener("click", () => step(-1));
   $("btnNext").addEventListener("click", () => step(1));
   $("coloured").addEventListener("pointerover", ({ target }) => target.dataset.at && place(Number(target.dataset.at)));
-  $("coloured").addEventListener("click", ({ target }) => target.dataset.at && place(Number(target.dataset.at)));
+  $("coloured").addEventListener("click", ({ target }) => target.dataset.at && (place(Number(target.dataset.at)), hold.from(Number(target.dataset.at))));
   $("coloured").addEventListener("keydown", keys);
   $("unitList").addEventListener("keydown", keys);
   $("unitList").addEventListener("click", ({ target }) => {
@@ -194,7 +194,7 @@ async function valuesOf({ layer, unit, state: name }) {
 }
 
 /** The colour class of a value: eight steps to either side of zero. */
-function tone(value, scale) {
+export function tone(value, scale) {
   const steps = Math.round((STEPS * value) / scale);
   return steps ? `${steps > 0 ? "p" : "n"}${Math.min(STEPS, Math.abs(steps))}` : "";
 }
@@ -225,7 +225,7 @@ function place(at) {
   $("nextList").replaceChildren(...next[cursor].map(([symbol, share]) => bar(symbol, share, symbol === came)));
 }
 
-function bar(symbol, share, came) {
+export function bar(symbol, share, came) {
   const fill = h("i");
   fill.style.width = `${Math.max(100 * share, 0.5)}%`;
   return h("li", { class: came ? "came" : null }, h("span", { class: "symbol" }, visible(symbol)), h("span", { class: "track" }, fill), h("span", { class: "share" }, `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`));

@@ -98,6 +98,23 @@ export function calm(f, wait = 250) {
   };
 }
 
+/** Run f for the latest call only: one run at a time, and of the calls that come meanwhile the last one. f is given newer(): whether
+ * such a call waits. */
+export function latest(f) {
+  let waits = false;
+  let runs = false;
+  return async () => {
+    waits = true;
+    if (runs) return;
+    runs = true;
+    while (waits) {
+      waits = false;
+      await f(() => waits);
+    }
+    runs = false;
+  };
+}
+
 const FRAMES = 16; // of a second; what came at once is shown in about so many
 
 /** Text that grows into an element, some letters a frame, however fast it comes. follow: it stays at the end unless the reader
