@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import soak
+from helpers import browser, soak
+from helpers.kernels import another_user, empty_cache, no_kernels  # noqa: F401 (fixtures)
+
+from recurra import cells
 
 soak.load_profile()
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -31,6 +34,20 @@ def device(request):
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def registry():
+    """What a test registers is forgotten after it: the tests that follow see the cells of the package."""
+    with cells.registered():
+        yield
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    browser.need()
+    with browser.chromium() as chromium:
+        yield chromium
 
 
 @pytest.fixture

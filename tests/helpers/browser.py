@@ -13,6 +13,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import pytest
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -39,6 +41,13 @@ def missing() -> str:
         if importlib.util.find_spec(package) is None:
             return f"{package} is not installed: pip install -e '.[dev]'"
     return "" if shutil.which("chromium") else "no chromium here: tools/system_packages.sh installs it"
+
+
+def need() -> None:
+    """Skip where there is no browser; in CI it is part of the machine, and its absence a fault."""
+    if reason := missing():
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
 
 
 @contextlib.contextmanager

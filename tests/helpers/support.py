@@ -61,6 +61,12 @@ def run(layer: torch.nn.Module, x: Tensor, *args: Any, **options: Any) -> dict[s
     return {"result": result, "gradient": dict(zip([*leaves, *parameters], zeros, strict=True))}
 
 
+def prefixed(results):
+    """What torch.compile's wrapper calls the parameters."""
+    gradient = {name if name == "x" else f"_orig_mod.{name}": g for name, g in results["gradient"].items()}
+    return results | {"gradient": gradient}
+
+
 def _refill(value: Any, leaves) -> Any:
     if isinstance(value, Tensor):
         return next(leaves)

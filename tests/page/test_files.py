@@ -8,14 +8,14 @@ import zipfile
 import zlib
 
 import pytest
-from helpers import browser, page
+from helpers import page
 
 import recurra
 from recurra import cells, models
 from recurra.page import module
 from recurra.page.contents import contents
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())]
+pytestmark = pytest.mark.slow
 
 OPEN = """async (text) => {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -29,11 +29,8 @@ OPEN = """async (text) => {
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    with browser.chromium() as chromium:
-        yield page.loaded(
-            chromium, tmp_path_factory.mktemp("page"), {name: cells.get(name) for name in module.STANDARD}
-        )
+def tab(chromium, tmp_path_factory):
+    return page.loaded(chromium, tmp_path_factory.mktemp("page"), {name: cells.get(name) for name in module.STANDARD})
 
 
 @pytest.fixture(scope="module")

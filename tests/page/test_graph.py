@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 import torch
-from helpers import browser, page
+from helpers import page
 from helpers.random_cells import random_cell
 from torch.func import functional_call
 
@@ -18,7 +18,7 @@ from recurra.inside import wiring
 from recurra.nn import Recurrent
 from recurra.page.equations import equations
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())]
+pytestmark = pytest.mark.slow
 
 UNITS, INPUTS, STEPS = 5, 3, 6
 RUN = """([written, units, inputs, weights, rows, outputs, names]) => {
@@ -42,11 +42,10 @@ RUN = """([written, units, inputs, weights, rows, outputs, names]) => {
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    with browser.chromium() as chromium:
-        opened = chromium.new_page()
-        opened.goto(page.harness(tmp_path_factory.mktemp("graph")).as_uri())
-        yield opened
+def tab(chromium, tmp_path_factory):
+    opened = chromium.new_page()
+    opened.goto(page.harness(tmp_path_factory.mktemp("graph")).as_uri())
+    return opened
 
 
 def compared(tab, cell) -> None:

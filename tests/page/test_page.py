@@ -5,17 +5,16 @@ import json
 import re
 import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
-from helpers import browser
-from helpers import page as modules
 
 import recurra
 from recurra import models
 from recurra.page import document
 from recurra.page.contents import contents
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())]
+pytestmark = pytest.mark.slow
 
 GERMAN = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. Süße Öle fließen.\n" * 20
 TEXTS = {
@@ -29,42 +28,12 @@ WRITTEN = re.compile(r"characters? in")
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    """An empty page, and one with the model that ships with Recurra, in int8."""
-    modules.need_compiler()
-    folder = tmp_path_factory.mktemp("pages and ä")
-    (folder / "empty.html").write_text(document.document(document.standard()), "utf-8")
+def with_model(empty):
+    """A page with the model that ships with Recurra, in int8."""
+    file = empty.with_name("model.html")
     files, _, _ = contents(models.folders()[0], "int8")
-    (folder / "model.html").write_text(document.document(document.standard(), files, "With <a> model"), "utf-8")
-    return folder
-
-
-@pytest.fixture
-def visit(chromium, pages):
-    """visit("empty") → a page, offline; complaints of the browser fail the test."""
-    contexts, complaints = [], []
-
-    def come(name="empty", width=1280, scheme="light", folder=None):
-        size = {"width": width, "height": 900}
-        context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True, reduced_motion="reduce")
-        context.set_default_timeout(60_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
-        page.goto(((folder or pages) / f"{name}.html").as_uri())
-        return page
-
-    yield come
-    for context in contexts:
-        context.close()
-    assert not complaints
+    file.write_text(document.document(document.standard(), files, "With <a> model"), "utf-8")
+    return file
 
 
 def status(page, words) -> str:
@@ -138,8 +107,8 @@ def test_stop_keeps_what_was_learned_learn_on_trains_it_further_and_save_is_a_ru
     assert page.text_content("#outResult") == expected
 
 
-def test_a_page_with_a_model_writes_at_once_the_text_of_the_command(visit):
-    page = visit("model")
+def test_a_page_with_a_model_writes_at_once_the_text_of_the_command(visit, with_model):
+    page = visit(with_model)
     status(page, WRITTEN)
     assert page.title() == "With <a> model"
     assert "LSTM, 128 units" in page.text_content("#topModel")
@@ -247,10 +216,10 @@ def test_a_long_text_leaves_the_page_quick(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(visit, width, scheme):
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(visit, with_model, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    page = visit("model", width, scheme)
+    page = visit(with_model, width, scheme)
     status(page, WRITTEN)
     learn(page, GERMAN)
     status(page, WRITTEN)
@@ -258,8 +227,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(visit, width, sc
     assert [found["id"] for found in Axe().run(page).response["violations"]] == []
 
 
-def test_the_keyboard_alone_is_enough_and_an_input_methods_enter_starts_nothing(visit):
-    page = visit("model")
+def test_the_keyboard_alone_is_enough_and_an_input_methods_enter_starts_nothing(visit, with_model):
+    page = visit(with_model)
     status(page, WRITTEN)
     page.focus("#txtPrompt")
     page.keyboard.type("The ")
@@ -273,9 +242,8 @@ def test_the_keyboard_alone_is_enough_and_an_input_methods_enter_starts_nothing(
     status(page, WRITTEN)
 
 
-def test_a_page_that_was_moved_works_and_may_be_closed_while_it_learns(visit, pages, tmp_path):
-    shutil.copy(pages / "empty.html", tmp_path / "elsewhere.html")
-    page = visit("elsewhere", folder=tmp_path)
+def test_a_page_that_was_moved_works_and_may_be_closed_while_it_learns(visit, empty, tmp_path):
+    page = visit(Path(shutil.copy(empty, tmp_path / "elsewhere.html")))
     learn(page, GERMAN, minutes=5)
     page.locator("#samples p").first.wait_for()
     page.close(run_before_unload=False)
@@ -294,8 +262,8 @@ def test_memory_is_level_over_trainings(visit, count):
     assert sizes[-1] < sizes[0] + 30e6
 
 
-def test_the_policy_names_the_script_and_nothing_else(pages):
-    text = (pages / "empty.html").read_text("utf-8")
+def test_the_policy_names_the_script_and_nothing_else(empty):
+    text = empty.read_text("utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy

@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from helpers import browser, page
+from helpers import page
 
 from recurra import cells
 from recurra.page import document, module
 from recurra.page.equations import equations
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())]
+pytestmark = pytest.mark.slow
 
 LEARN = """([written, name, units, updates]) => {
   const problem = R.problems.PROBLEMS[name];
@@ -23,12 +23,6 @@ LEARN = """([written, name, units, updates]) => {
   const mean = (part) => part.reduce((a, b) => a + b, 0) / part.length;
   return [mean(losses.slice(0, 10)), mean(losses.slice(-50))];
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -51,35 +45,16 @@ def test_an_rnn_learns_less_of_what_came_long_ago(tab):
     assert found["rnn"] > 2 * min(found["lstm"], found["gru"])
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    page.need_compiler()
-    path.write_text(document.document(document.standard()), "utf-8")
-    return path
-
-
 @pytest.fixture
-def playground(chromium, file):
-    """playground(width) → the page at its playground; complaints fail the test."""
-    contexts, complaints = [], []
+def playground(visit):
+    """playground(width=360) → the page at its playground."""
 
-    def come(width=1280, scheme="light"):
-        size = {"width": width, "height": 900}
-        context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True, reduced_motion="reduce")
-        context.set_default_timeout(60_000)
-        contexts.append(context)
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-        opened.goto(f"{file.as_uri()}#play")
+    def come(**options):
+        opened = visit(view="play", **options)
         opened.locator("#btnPlayRun").wait_for()
         return opened
 
-    yield come
-    for context in contexts:
-        context.close()
-    assert not complaints
+    return come
 
 
 def updates(opened, at_least: int) -> None:
@@ -158,12 +133,12 @@ def test_every_problem_and_size_begins_anew(playground):
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(playground, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    opened = playground(width, scheme)
+    opened = playground(width=width, scheme=scheme)
     opened.click("#btnPlayStep")
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     assert [found["id"] for found in Axe().run(opened).response["violations"]] == []
 
 
-def test_the_page_stays_small(file):
-    assert file.stat().st_size < 700_000
+def test_the_page_stays_small(empty):
+    assert empty.stat().st_size < 700_000
     assert len(module.module(list(document.standard().values()))) < 400_000

@@ -1,18 +1,16 @@
 """The core reads and writes only what is there: whatever a tensor is, a call is right or refused in one line."""
 
-import shutil
-
 import pytest
 import torch
+from helpers.kernels import needs_compiler
 from helpers.support import assert_close, randomise
 
-from recurra.backends.cpu import build, door, execute, operator
+from recurra.backends.cpu import door, execute, operator
 from recurra.backends.cpu.structures import structures
 from recurra.errors import DtypeError, ShapeError
 from recurra.nn import LSTM, Recurrent
 
-if not any(shutil.which(name) for name in build.NAMES):
-    pytest.skip("there is no C++ compiler here", allow_module_level=True)
+pytestmark = needs_compiler
 
 X = torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(0))
 WAYS = {"inference": {}, "training": {}, "lengths": {"lengths": [3, 1]}, "resets": {"resets": torch.zeros(3, 2).bool()}}

@@ -1,7 +1,6 @@
 """The compiled kernels give what the equations give in float64: outputs, states and every gradient, for every cell, option,
 type and odd size."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import cells_by_blocks
+from helpers.kernels import needs_compiler
 from helpers.support import assert_close, random_state, randomise, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra import cells
-from recurra.backends.cpu import build, processor
+from recurra.backends.cpu import processor
 from recurra.nn import Recurrent
 
-if not any(shutil.which(name) for name in build.NAMES):
-    pytest.skip("there is no C++ compiler here", allow_module_level=True)
+pytestmark = needs_compiler
 
 CELLS = [*cells.names(), *cells_by_blocks.CELLS]
 LIMIT = {torch.float64: 1e-11, torch.float32: 1e-5, torch.bfloat16: 0.06}

@@ -1,20 +1,18 @@
 """Numbers given at each step, and an output apart from the states, in the compiled kernels: as the equations in float64."""
 
-import shutil
-
 import pytest
 import torch
 from helpers.cells_for_compiling import Given
+from helpers.kernels import needs_compiler
 from helpers.support import assert_close, random_state, randomise, run
 
 from recurra import cells
-from recurra.backends.cpu import abi, build
+from recurra.backends.cpu import abi
 from recurra.cells import Cell
 from recurra.expr import sigmoid, tanh
 from recurra.nn import Recurrent
 
-if not any(shutil.which(name) for name in build.NAMES):
-    pytest.skip("there is no C++ compiler here", allow_module_level=True)
+pytestmark = needs_compiler
 
 
 class Skips(Cell):

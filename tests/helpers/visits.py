@@ -1,0 +1,30 @@
+"""What a visitor of the studio writes and waits for."""
+
+GERMAN = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. Süße Öle fließen.\n" * 60
+
+CHINESE = "天地玄黃，宇宙洪荒。日月盈昃，辰宿列張。寒來暑往，秋收冬藏。\n" * 120
+
+HOSTILE = "<script>document.title = 'broken'</script><img src=x onerror=alert(1)> & \"quoted\"\n" * 60
+
+VIEWS = ("write", "inside", "compare", "learn")
+
+
+def small(page, **settings: str) -> None:
+    """A small model and a short training, through the page's own controls."""
+    page.click("#foldModel > summary")
+    for name, value in {"hidden_size": "24", **settings}.items():
+        page.fill(f"#model-{name}", value)
+
+
+def wait_for_text(page, selector: str, pattern: str, timeout: float = 60_000) -> str:
+    page.wait_for_function(
+        "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')",
+        arg=[selector, pattern],
+        timeout=timeout,
+    )
+    return page.text_content(selector)
+
+
+def stopped(page) -> None:
+    page.click("#btnStop")
+    wait_for_text(page, "#writeStatus", "^Stopped at")

@@ -1,0 +1,133 @@
+"""The view Look inside: units, gates, the cell letter by letter, and what a changed number changes."""
+
+import re
+
+import pytest
+from helpers import browser
+from helpers.visits import wait_for_text
+
+pytestmark = pytest.mark.slow
+
+
+def test_look_inside_and_hold_a_unit(visit, trained):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    page.fill("#insideText", 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3)
+    page.click("#btnRead")
+    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
+    page.wait_for_selector("#coloured .p8, #coloured .n8")
+    assert page.locator("#unitList li").count() == 24
+    first, colours = page.text_content("#unitName"), page.inner_html("#coloured")
+    page.mouse.move(0, 0)  # a letter under the pointer would be the place
+    page.focus("#coloured")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("(colours) => document.getElementById('coloured').innerHTML !== colours", arg=colours)
+    assert page.text_content("#unitName") != first
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert "“def␣pa”" in page.text_content("#cursorSaid")
+    assert page.locator("#nextList li").count() == 8
+    page.hover("#coloured span:nth-child(20)")
+    assert page.locator("#coloured .at").count() == 1
+    wait_for_text(page, "#cursorSaid", '↵␣␣␣␣"”')
+    assert page.locator("#ribbons .ribbon").count() == 3  # i, f, o
+    letters = page.locator("#ribbons .ribbon-letter")
+    assert "".join(letters.all_text_contents()).startswith("def␣part_7(x):↵")
+    page.locator("#ribbons svg").click(position={"x": 26 + 15 * 4 + 7, "y": 40})
+    assert page.input_value("#cellAt") == "4"
+    page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
+
+    # A moved slider acts at once.
+    page.fill("#clampValue", page.get_attribute("#clampValue", "max"))
+    page.dispatch_event("#clampValue", "change")
+    after = wait_for_text(page, "#clampAfter", r"\d")
+    assert not after.startswith(page.text_content("#clampBefore"))
+    wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
+    assert page.text_content("#clampTextAfter") != page.text_content("#clampTextBefore")
+    page.click("#clampList button")
+    assert page.text_content("#clampAfter") == "–"
+
+    assert page.input_value("#memoryRun") == trained[1]["id"]
+    page.click("#btnMemory")
+    page.wait_for_function("() => document.querySelectorAll('#chartMemory .scatterlayer .trace').length === 2")
+    assert "An RNN" in wait_for_text(page, "#memorySaid", "An RNN")
+    visitor.check()
+
+
+CELL = """() => Object.fromEntries([...document.querySelectorAll('#cellShows .part')]
+    .map((part) => [part.dataset.part, part.querySelector('.number').textContent.replace('−', '-')]))"""
+
+
+def test_the_cell_moves_letter_by_letter(visit, trained, address):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n'
+    page.fill("#insideText", text)
+    page.wait_for_selector("#btnRead:not([disabled])")
+    page.click("#btnRead")
+    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
+    layer, unit = 0, int(re.search(r"unit (\d+)", page.text_content("#cellShows h3"))[1])
+    ask = {"text": text, "layer": layer, "unit": unit, "count": 200}
+    want = browser.ask(address, f"runs/{trained[0]['id']}/inside/wires", ask)["values"]
+
+    def numbers(step):
+        page.wait_for_function("(step) => document.getElementById('cellAt').value === String(step)", arg=step)
+        return page.evaluate(CELL)
+
+    for step in (8, 9):
+        shown = numbers(step)
+        assert {f"{want[name][step]:.2f}" for name in ("i", "f", "o", "g", "c'", "h'")} <= set(shown.values())
+        assert shown["f"] == f"{want['f'][step]:.2f}"
+        assert shown["c"] == f"{want['c'][step]:.2f}" == f"{want[chr(99) + chr(39)][step - 1]:.2f}"
+        page.click("#btnCellStep")
+    page.click("#btnCellBack")
+    assert "% open" in page.text_content("#cellSaid")
+    assert page.locator("#cellNext li").count() == 5
+
+    # Playing moves on by itself, and pauses.
+    page.click("#btnCellPlay")
+    numbers(10)
+    page.click("#btnCellPlay")
+    assert page.text_content("#btnCellPlay") == "Play"
+
+    # A symbol of the equations shows its place; the first symbol of the first line is the input gate.
+    page.hover("#cellShows .symbol-link >> nth=0")
+    assert page.get_attribute("#cellShows .part.marked", "data-part") == page.text_content(
+        "#cellShows .symbol-link >> nth=0"
+    )
+
+
+def test_a_changed_number_changes_what_follows_and_other_cells_stand_beside(visit, trained):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    page.fill("#insideText", "def part_7(x):\n    return x + 7\n")
+    page.wait_for_selector("#btnRead:not([disabled])")
+    page.click("#btnRead")
+    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
+    page.wait_for_selector("#cellShows .cell-svg [data-part='c']")
+    before = page.evaluate(CELL)
+    page.locator("#cellShows [data-part='c']").focus()
+    page.keyboard.press("Enter")
+    page.fill("#cellNumber", page.get_attribute("#cellNumber", "max"))
+    wait_for_text(page, "#cellChanged", "bits a letter")
+    after = page.evaluate(CELL)
+    assert float(after["c"]) == pytest.approx(float(page.input_value("#cellNumber")), abs=0.051)
+    assert after["f"] == before["f"]  # a gate of this step reads h, not c
+    assert after["c'"] != before["c'"]
+    page.click("#btnCellBack")
+    page.click("#btnCellStep")
+    page.click("#btnCellStep")
+    assert page.evaluate(CELL)["f"] != ""
+    page.click("#btnCellUndo")
+    page.click("#btnCellBack")
+    assert page.evaluate(CELL) == before
+
+    page.check(f"#cellBeside input[value='{trained[1]['id']}']")
+    page.wait_for_function("() => document.querySelectorAll('#cellShows .cell-svg').length === 2")
+    assert "An RNN" in page.text_content("#cellShows > :nth-child(2) h3")
+    page.uncheck(f"#cellBeside input[value='{trained[1]['id']}']")
+    assert page.locator("#cellShows .cell-svg").count() == 1
+    visitor.check()
