@@ -33,3 +33,12 @@ def test_what_is_constant_but_for_rounding_is_constant_and_stays_without_effect(
 def test_the_smallest_change_that_is_no_rounding_counts():
     assert moments([np.array([[1e12 - 1], [1e12 + 1]])])[1] == 1
     assert moments([np.array([[1.0], [1.0 + 1e-13]])])[1] > 0
+
+
+def test_missing_values_count_nowhere_and_stay():
+    rows = np.array([[1.0, 5.0, np.nan], [np.nan, 5.0, np.nan], [3.0, np.nan, np.nan]])
+    mean, deviation = moments([rows[:2], rows[2:]])
+    assert mean.tolist() == [2, 5, 0]
+    assert deviation.tolist() == [1, 0, 0]
+    want = [[-1, 0, np.nan], [np.nan, 0, np.nan], [1, np.nan, np.nan]]
+    assert np.array_equal(standardised(rows, mean, deviation), want, equal_nan=True)

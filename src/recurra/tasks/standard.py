@@ -29,17 +29,18 @@ def constant(deviation: np.ndarray, largest: np.ndarray, dtype: np.dtype | type 
 def moments(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature over all rows of all parts, (rows, features) each: (features,) float64.
 
-    The deviation of a constant is 0.
+    NaN is a missing value, and counts nowhere. The deviation of a constant is 0, and so are both where no value is.
     """
-    rows = sum(len(part) for part in parts)
-    mean = sum(part.sum(0, dtype=np.float64) for part in parts) / rows
+    counts = np.maximum(sum((~np.isnan(part)).sum(0) for part in parts), 1)
+    mean = sum(np.nansum(part, 0, dtype=np.float64) for part in parts) / counts
     # Once more around the mean: the sum of many large numbers is rounded by more than they may differ by.
-    mean = mean + sum((part - mean).sum(0, dtype=np.float64) for part in parts) / rows
-    deviation = np.sqrt(sum(np.square(part - mean).sum(0, dtype=np.float64) for part in parts) / rows)
-    largest = np.max([np.abs(part).max(0) for part in parts], 0).astype(np.float64)
+    mean = mean + sum(np.nansum(part - mean, 0, dtype=np.float64) for part in parts) / counts
+    deviation = np.sqrt(sum(np.nansum(np.square(part - mean), 0, dtype=np.float64) for part in parts) / counts)
+    largest = np.fmax.reduce([np.fmax.reduce(np.abs(part), 0) for part in parts], 0).astype(np.float64)
     return mean, np.where(constant(deviation, largest, parts[0].dtype), 0.0, deviation)
 
 
 def standardised(rows: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """(rows - mean) / deviation as float32, rounded only then; 0 where the standard deviation is."""
-    return np.where(deviation > 0, (rows - mean) / np.where(deviation > 0, deviation, 1.0), 0.0).astype(np.float32)
+    """(rows - mean) / deviation as float32, rounded only then; 0 where the standard deviation is. NaN stays."""
+    still = np.where(np.isnan(rows), np.nan, 0.0)
+    return np.where(deviation > 0, (rows - mean) / np.where(deviation > 0, deviation, 1.0), still).astype(np.float32)

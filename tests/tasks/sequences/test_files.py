@@ -17,13 +17,15 @@ def test_ts_files(tmp_path):
     assert y == ["a", "b"]
     X, y = read_ts(put(tmp_path, "b.ts", "@classLabel false\n@DATA\n1,2\n"))
     assert (X[0].tolist(), y) == ([[1], [2]], None)
+    X, _ = read_ts(put(tmp_path, "c.ts", "@data\n1,?,NaN: ? ,2,3\n"))
+    assert np.array_equal(X[0], [[1, np.nan], [np.nan, 2], [np.nan, 3]], equal_nan=True), "missing values"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("@data\n1,?,3\n", r"a.ts, line 2: a value is missing \(\?\); fill it"),
-        ("@data\n1,x,3\n", "a.ts, line 2: 'x' is no number"),
+        ("@data\n1,x,?\n", "a.ts, line 2: 'x' is no number"),
+        ("@data\n1,?2,3\n", r"a.ts, line 2: '\?2' is no number"),
         ("@data\n1,2:3\n", r"a.ts, line 2: features of \[1, 2\] steps; expected one length"),
         (HEADER + "1,2:a\n1,2:3,4:b\n", "a.ts, line 8: 2 features; expected 1, as in the first case"),
         (HEADER + "a\n", "a.ts, line 7: features of"),

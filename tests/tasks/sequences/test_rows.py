@@ -40,3 +40,16 @@ def test_decimals_and_objects_are_numbers():
     assert read([values])[0][:, 0].tolist() == [1.5, 2, 3.25, 1]
     assert read(np.array([values], object))[0][:, 0].tolist() == [1.5, 2, 3.25, 1]
     assert read(pd.DataFrame([values], dtype=object))[0][:, 0].tolist() == [1.5, 2, 3.25, 1]
+
+
+def test_what_is_missing_is_nan_in_whatever_form_it_comes():
+    want = [[1, np.nan], [3, 4]]
+    hidden = np.ma.masked_equal(np.array([[1, 2], [3, 4]]), 2)
+    frames = [
+        pd.DataFrame(want),
+        pd.DataFrame({"a": [1, 3], "b": pd.array([None, 4], "Int64")}),
+        pl.DataFrame(want, orient="row"),
+    ]
+    for X in (want, [[1, None], [3, 4]], hidden, list(hidden), [pd.Series([1, pd.NA], dtype="Int64"), [3, 4]], *frames):
+        assert np.array_equal(np.stack(read(X))[..., 0], want, equal_nan=True)
+    assert read(np.ma.masked_equal(np.float32([[1, 2]]), 2)).dtype == np.float32

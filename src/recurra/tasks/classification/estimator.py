@@ -30,8 +30,8 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
     """A label for each sequence: `SequenceClassifier(epochs=20).fit(X, y).predict(X)`.
 
     X: texts; arrays (steps,) or (steps, features) of any lengths; or one array (sequences, steps) or (sequences, steps,
-    features). y: a label each, numbers or texts. Parameters: the fields of EncoderConfig, ManyToOneConfig, ClassifierConfig,
-    SequencesConfig and TrainingConfig. class_weight may also be a dict, label → weight.
+    features); NaN is a missing value. y: a label each, numbers or texts. Parameters: the fields of EncoderConfig,
+    ManyToOneConfig, ClassifierConfig, SequencesConfig and TrainingConfig. class_weight may also be a dict, label → weight.
     """
 
     schema, configs, defaults = "classification/2", config.CONFIGS, config.DEFAULTS

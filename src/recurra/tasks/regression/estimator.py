@@ -34,8 +34,8 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
     """Numbers for each sequence: `SequenceRegressor(epochs=20).fit(X, y).predict(X)`.
 
     X: texts; arrays (steps,) or (steps, features) of any lengths; or one array (sequences, steps) or (sequences, steps,
-    features). y: (sequences,) or (sequences, outputs) numbers. Parameters: the fields of EncoderConfig, ManyToOneConfig,
-    RegressorConfig, SequencesConfig and TrainingConfig. `score` is R².
+    features); NaN is a missing value. y: (sequences,) or (sequences, outputs) numbers. Parameters: the fields of
+    EncoderConfig, ManyToOneConfig, RegressorConfig, SequencesConfig and TrainingConfig. `score` is R².
     """
 
     schema, configs, defaults = "regression/1", config.CONFIGS, config.DEFAULTS

@@ -16,7 +16,7 @@ from recurra.fitting.lifecycle import How, Listener, longer
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.report import compared
 from recurra.fitting.split import Halves, fingerprint, held_out
-from recurra.tasks.sequences import rows
+from recurra.tasks.sequences import gaps, rows
 from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.sequences.many_to_one import ManyToOne
 from recurra.tasks.sequences.reader import Reader
@@ -112,6 +112,10 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         train, valid = map(self._examples, (data.train, data.valid))
         return self.batches(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
 
+    def notes(self, data: Halves, task: SequencesTask) -> Iterable[str]:
+        masked = self.learned.masked
+        return [] if masked is None or not len(masked) else [gaps.described(data.train.X, masked)]
+
     def _examples(self, data: Labelled) -> Examples:
         if not len(data.X):
             return Examples([], [], data.sample_weight)
@@ -196,6 +200,11 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         if self.learned.features is None:
             raise AttributeError("`n_features_in_` is of numbers, but the model was fitted on texts")
         return self.learned.features
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._state is not None and self._state.model is not None

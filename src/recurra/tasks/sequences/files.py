@@ -84,7 +84,7 @@ def read_ts(
     A case a line, features separated by `:`, values by `,`, then the label where the header says `@classLabel true`, or
     with `target` the number where it says `@targetLabel true`; the format of the UEA and UCR archive (Bagnall et al. 2018,
     arXiv:1811.00075). Features of one case have one length. parse: what a label or a number says; default the text itself.
-    DataError, with the line, for missing values (`?`), time stamps, and whatever else is not as the header says.
+    A missing value is `?` or NaN. DataError, with the line, for time stamps, and all else that is not as the header says.
     """
     path, tags = Path(path), ("@targetlabel", "@classlabel") if target else ("@classlabel", "@targetlabel")
     wrong = (
@@ -122,12 +122,12 @@ def read_ts(
 
 def _series(features: list[str], where: str) -> np.ndarray:
     try:
-        columns = [np.array(feature.split(","), np.float64) for feature in features]
+        # NaN for a value that is missing, "?".
+        columns = [np.array(feature.replace("?", "nan").split(","), np.float64) for feature in features]
     except ValueError:
         values = (value.strip() for feature in features for value in feature.split(","))
-        wrong = next(value for value in values if not _is_number(value))
-        what = "a value is missing (?); fill it" if wrong == "?" else f"{wrong[:40]!r} is no number"
-        raise DataError(f"{where}: {what}") from None
+        wrong = next(value for value in values if value != "?" and not _is_number(value))
+        raise DataError(f"{where}: {wrong[:40]!r} is no number") from None
     lengths = {len(column) for column in columns}
     if not columns or len(lengths) > 1:
         raise DataError(f"{where}: features of {sorted(lengths)} steps; expected one length, and at least one feature")

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.errors import DtypeError, ShapeError
-from recurra.tasks.sequences import rows
+from recurra.tasks.sequences import gaps, rows
 from recurra.tasks.sequences.config import SequencesConfig
 from recurra.tasks.standard import moments, standardised
 from recurra.text import Vocabulary
@@ -19,9 +19,11 @@ class Reader:
     features: int | None = None
     """Numbers per step; None for texts."""
     mean: np.ndarray | None = None
-    """(features,) float64, taken from the numbers of a step; None for texts, and where nothing is scaled by the data."""
+    """(features,) float64 of the training part; None for texts, and where each sequence is scaled by itself."""
     deviation: np.ndarray | None = None
-    """(features,) float64, what they are divided by: the standard deviation; 0 for a constant, which has no effect."""
+    """(features,) float64, the standard deviation; 0 for a constant, which has no effect. None where it scales nothing."""
+    masked: np.ndarray | None = None
+    """The numbers of the features that miss values in the training part: a mask of each is an input too. None: of none."""
     vocabulary: Vocabulary | None = None
     """Of texts."""
 
@@ -30,19 +32,26 @@ class Reader:
         """From the sequences to train on, as `rows.read` gives them. unit: of texts. more: fields of a subclass."""
         if isinstance(X[0], str):
             return cls(vocabulary=rows.vocabulary_of(X, unit, data), **more)
-        mean, deviation = moments(X) if data.standardise == "features" else (None, None)
-        return cls(features=X[0].shape[1], mean=mean, deviation=deviation, **more)
+        masked = gaps.gappy(X)
+        mean, deviation = moments(X) if data.standardise != "sequence" else (None, None)
+        deviation = deviation if data.standardise == "features" else None
+        return cls(features=X[0].shape[1], mean=mean, deviation=deviation, masked=masked, **more)
 
     @property
     def inputs(self) -> int:
-        """Features of a step, or tokens."""
-        return self.features if self.vocabulary is None else len(self.vocabulary)
+        """Numbers that the network reads of a step, or tokens that there are."""
+        return self.features + len(self._masked) if self.vocabulary is None else len(self.vocabulary)
+
+    @property
+    def _masked(self) -> np.ndarray:
+        return np.empty(0, np.int64) if self.masked is None else self.masked
 
     kind = "texts"
     """What sequences with a vocabulary are, for messages."""
 
     def rows(self, X: Any, data: SequencesConfig) -> Any:
-        """Checked sequences as rows, scaled. DtypeError, ShapeError where they are of another kind than those to train on."""
+        """Checked sequences as rows, scaled and without gaps. DtypeError, ShapeError where they are of another kind than those
+        to train on."""
         coded = isinstance(X[0], str | list)
         if coded != (self.vocabulary is not None):
             kinds = (self.kind, "arrays of numbers")
@@ -51,9 +60,14 @@ class Reader:
             return self.encoded(X, data)
         if X[0].shape[1] != self.features:
             raise ShapeError(f"`X` has {X[0].shape[1]} features a step, but the model was fitted on {self.features}")
+        # Until something was seen, a gap is the mean: 0 of what is scaled.
+        start = 0.0 if self.mean is None or self.deviation is not None else self.mean
+        return [gaps.closed(row, self._masked, start) for row in self._scaled(X, data)]
+
+    def _scaled(self, X: Any, data: SequencesConfig) -> list[np.ndarray]:
         if data.standardise == "sequence":
             return rows.scale_each(X)
-        if self.mean is None:
+        if self.deviation is None:
             return [row.astype(np.float32, copy=False) for row in X]
         return [standardised(row, self.mean, self.deviation) for row in X]
 

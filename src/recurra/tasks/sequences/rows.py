@@ -21,8 +21,8 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
     float32 where they came so, else float64: what is far from 0 is scaled before it is rounded.
 
     X: texts; arrays (steps,) or (steps, features) of any lengths; one array (sequences, steps) or (sequences, steps,
-    features); or a frame. DataError, ShapeError, DtypeError where it is none of these, or holds NaN, infinity or an empty
-    sequence.
+    features); or a frame. NaN is a missing value, and so are None, pandas' NA and what a mask hides. DataError, ShapeError,
+    DtypeError where it is none of these, or holds infinity, an empty sequence or one without any value.
     """
     if hasattr(X, "toarray"):
         raise DtypeError(f"`{name}` is a sparse matrix; sequences are dense: {name}.toarray()")
@@ -31,7 +31,7 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
     X = _of_frame(X)
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
-    _refuse_masked(X, name)
+    X = _unmasked(X)
     if not hasattr(X, "__len__") and hasattr(X, "__array__"):
         X = np.asarray(X)
     if not hasattr(X, "__len__") or isinstance(X, Mapping | Set):
@@ -53,11 +53,16 @@ def _of_frame(X: Any) -> Any:
     if not hasattr(X, "to_numpy"):
         return X
     if hasattr(X, "columns") and getattr(getattr(X, "index", None), "nlevels", 1) == 2:
-        return [part.to_numpy() for _, part in X.groupby(level=0, sort=False)]
-    values = X.to_numpy()
+        return [_values(part) for _, part in X.groupby(level=0, sort=False)]
+    values = _values(X)
     if values.ndim == 2 and values.size and all(hasattr(cell, "to_numpy") for cell in values[0]):
-        return [np.stack([cell.to_numpy() for cell in row], 1) for row in values]
+        return [np.stack([_values(cell) for cell in row], 1) for row in values]
     return values
+
+
+def _values(frame: Any) -> np.ndarray:
+    """A frame's values, with NaN for what is missing: pandas would leave its NA, which is no number."""
+    return frame.to_numpy(na_value=np.nan) if hasattr(frame, "isna") else frame.to_numpy()
 
 
 def _texts(X: Any, name: str) -> list[str]:
@@ -82,7 +87,9 @@ def _array(X: np.ndarray, name: str) -> np.ndarray:
         raise DataError(f"`{name}` holds no numbers: 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     X = X[..., None] if X.ndim == 2 else X
     numbers = _numbers(X, name)
-    _refuse_gaps(X, numbers, name)
+    _refuse_infinite(numbers, name)
+    if (empty := np.flatnonzero(np.isnan(numbers).all((1, 2)))).size:
+        raise _without_values(f"{name}[{empty[0]}]")
     return numbers
 
 
@@ -92,9 +99,8 @@ def _rows(X: Any, name: str) -> list[np.ndarray]:
         where = f"{name}[{i}]"
         if isinstance(row, Tensor):
             row = row.detach().cpu().numpy()
-        _refuse_masked(row, where)
         try:
-            row = np.asarray(row)
+            row = np.asarray(_values(row) if hasattr(row, "to_numpy") else _unmasked(row))
         except ValueError:
             raise ShapeError(
                 f"`{where}` is ragged; expected one row of numbers, (steps,) or (steps, features)"
@@ -110,14 +116,23 @@ def _rows(X: Any, name: str) -> list[np.ndarray]:
         if rows and row.shape[1] != rows[0].shape[1]:
             raise ShapeError(f"`{where}` has {row.shape[1]} features, but `{name}[0]` has {rows[0].shape[1]}")
         numbers = _numbers(row, where)
-        _refuse_gaps(row, numbers, where)
+        _refuse_infinite(numbers, where)
+        if np.isnan(numbers).all():
+            raise _without_values(where)
         rows.append(numbers)
     return rows
 
 
-def _refuse_masked(values: Any, where: str) -> None:
-    if np.ma.is_masked(values):
-        raise DataError(f"`{where}` is masked in places, and what is there would be read; fill it: {where}.filled(0)")
+def _without_values(where: str) -> DataError:
+    return DataError(f"`{where}` has no value, it is NaN at every step; leave the sequence out")
+
+
+def _unmasked(values: Any) -> Any:
+    """A masked array with NaN for what its mask hides; anything else as it is."""
+    if not np.ma.is_masked(values):
+        return values
+    kind = np.result_type(values.dtype, np.float32) if values.dtype.kind in "biuf" else object
+    return values.astype(kind).filled(np.nan)
 
 
 def _numbers(values: np.ndarray, where: str) -> np.ndarray:
@@ -137,17 +152,15 @@ def _numbers(values: np.ndarray, where: str) -> np.ndarray:
         ) from None
 
 
-def _refuse_gaps(values: np.ndarray, numbers: np.ndarray, where: str) -> None:
-    """DataError where numbers, which are the values, hold NaN, infinity or what is infinite in float32: the first place."""
-    fits = np.abs(numbers) <= np.finfo(np.float32).max
-    if fits.all():
+def _refuse_infinite(numbers: np.ndarray, where: str) -> None:
+    """DataError where numbers hold infinity, or what is infinite in float32: the first place."""
+    wrong = np.abs(numbers) > np.finfo(np.float32).max
+    if not wrong.any():
         return
-    place = tuple(np.argwhere(~fits)[0])
-    at, found = ", ".join(map(str, place)), float("nan" if values[place] is None else values[place])
-    kind = "NaN" if np.isnan(found) else "infinity" if np.isinf(found) else f"{found:g}, which float32 cannot hold"
-    raise DataError(
-        f"`{where}[{at}]` is {kind}; Input contains NaN or infinity, fill the gap or leave the sequence out"
-    )
+    place = tuple(np.argwhere(wrong)[0])
+    at, value = ", ".join(map(str, place)), numbers[place]
+    kind = "infinity" if np.isinf(value) else f"{value:g}, which float32 cannot hold"
+    raise DataError(f"`{where}[{at}]` is {kind}; expected finite numbers, and NaN where a value is missing")
 
 
 def vocabulary_of(texts: list[str], unit: str, config: SequencesConfig) -> Vocabulary:
@@ -174,7 +187,7 @@ def encode(texts: list[str], vocabulary: Vocabulary, config: SequencesConfig) ->
 
 
 def scale_each(rows: Rows) -> list[np.ndarray]:
-    """Every feature of every sequence at mean 0 and standard deviation 1, float32; a constant one at 0."""
+    """Every feature of every sequence at mean 0 and standard deviation 1, float32; a constant one at 0. NaN stays."""
     return [standardised(row, *moments([row])) for row in rows]
 
 

@@ -22,8 +22,8 @@ class SequenceTagger(SequenceEstimator):
     """A label for each step: `SequenceTagger(crf=True).fit(X, y).predict(X)`.
 
     X: lists of words; texts, in which a step is a character; arrays (steps,) or (steps, features) of any lengths; or one
-    array (sequences, steps, features). y: for each sequence a label each step, numbers or texts. Parameters: the fields of
-    EncoderConfig, TaggerConfig, SequencesConfig and TrainingConfig.
+    array (sequences, steps, features), with NaN for a missing value. y: for each sequence a label each step, numbers or
+    texts. Parameters: the fields of EncoderConfig, TaggerConfig, SequencesConfig and TrainingConfig.
     """
 
     schema, configs, defaults = "tagging/2", config.CONFIGS, config.DEFAULTS
