@@ -161,6 +161,13 @@ def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
     assert Forecaster.load("sales-2").parts["model"].quantiles == (0.2, 0.8)
 
 
+def test_the_command_learns_several_networks(recurra):
+    recurra("sales.csv", *FLAGS, "--members", 2, "-q")
+    assert len(Forecaster.load("sales-1").model) == 2
+    assert recurra("--resume", "sales-1", "-q") == "runs/sales-1\n"
+    assert len(recurra("--model", "sales-1").splitlines()) == 13
+
+
 def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
     lines = recurra("sales.csv", *FLAGS, "--windows", 2, "-q").splitlines()
     assert [line.split()[0] for line in lines] == ["model", "forecast", "naive", "seasonal_naive"]

@@ -50,8 +50,8 @@ def test_new_rows_move_the_state_on_as_if_read_at_once(settings, tmp_path):
 def test_an_update_reads_the_new_rows_alone(monkeypatch):
     model = Forecaster(season=12, **TINY).fit(waves(60), quiet=True)
     model.predict()
-    read, real = [], model.model.layers.forward
-    monkeypatch.setattr(model.model.layers, "forward", lambda x, *a, **k: read.append(len(x)) or real(x, *a, **k))
+    read, real = [], model.model[0].layers.forward
+    monkeypatch.setattr(model.model[0].layers, "forward", lambda x, *a, **k: read.append(len(x)) or real(x, *a, **k))
     data = waves(63)
     model.update(data[60:61])
     model.update(data[61:])

@@ -10,7 +10,7 @@ from helpers.series import index_panel
 
 from recurra.tasks.forecasting import baselines, predicting
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
-from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.model import Ensemble, ForecastModel
 from recurra.tasks.forecasting.series import frames
 from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, describe
 
@@ -22,7 +22,7 @@ def test_a_forecast_does_not_depend_on_anything_after_its_cut_but_what_is_known_
     noise = np.random.default_rng(0).normal(size=(2, 40))
     panel = dataclasses.replace(panel, y=panel.y + 5 * noise[0], past=panel.past + noise[1][:, None])
     config = ForecastConfig(horizon=5, mode=mode, scaling=scaling, lags=(3,), season=3, input_size=8, samples=20)
-    model = ForecastModel(config, 1, 1, 0).eval()
+    model = Ensemble([ForecastModel(config, 1, 1, 0)]).eval()
 
     def ahead(panel):
         windows = SeriesWindows(panel, config, describe(index_panel(40)), calendared=False)
@@ -59,7 +59,7 @@ def test_a_window_that_begins_in_a_filled_gap_reads_what_was_known_then(mode):
         a, b = (w.batch(zero, zero + cut, 0 if mode == "recursive" else 5) for w in (one, two))
         assert torch.equal(a.read, b.read)
         assert torch.equal(a.near, b.near)
-        model = ForecastModel(config, 1, 0, 0).eval()
+        model = Ensemble([ForecastModel(config, 1, 0, 0)]).eval()
         a, b = (predicting.forecast(model, w, zero, zero + cut, 5, seed=1) for w in (one, two))
         assert np.array_equal(a, b)
         for naive in (baselines.naive(w.panel, zero, zero + cut, 2) for w in (one, two)):

@@ -1,6 +1,7 @@
 """Windows as batches, and their loss."""
 
 import pytest
+import torch
 from helpers.series import waves
 
 from recurra.tasks.forecasting import Forecaster
@@ -8,12 +9,30 @@ from recurra.tasks.forecasting import Forecaster
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 2}
 
 
+def fitted_task(**settings):
+    model = Forecaster(fill="zero", **TINY, **settings).fit(waves(60), quiet=True)
+    return model.task(model.model, model.split(model.read(waves(60), "frame")))
+
+
 def test_a_batch_without_a_measured_value_has_no_loss():
-    model = Forecaster(fill="zero", **TINY).fit(waves(60), quiet=True)
-    task = model.task(model.model, model.split(model.read(waves(60), "frame")))
-    batch = task.batch(0, 0)
-    loss, _, rows = task.loss(model.model, batch._replace(weight=batch.weight * 0), None)
+    task = fitted_task()
+    (batch,) = task.batch(0, 0)
+    loss, _, rows = task.loss(task.model, [batch._replace(weight=batch.weight * 0)], None)
     assert (loss.item(), rows) == (0.0, 32)
-    one, _, _ = task.loss(model.model, batch, None)
-    half, _, _ = task.loss(model.model, batch._replace(weight=batch.weight / 2), None)
+    one, _, _ = task.loss(task.model, [batch], None)
+    half, _, _ = task.loss(task.model, [batch._replace(weight=batch.weight / 2)], None)
     assert one.item() == pytest.approx(half.item()), "the mean over what was measured"
+
+
+def test_members_have_the_mean_loss_and_each_the_gradient_of_its_own():
+    task = fitted_task(members=2)
+    batches = task.batch(0, 0)
+    assert not torch.equal(batches[0].target, batches[1].target), "each draws by its own seed"
+    loss, _, rows = task.loss(task.model, batches, None)
+    loss.backward()
+    assert rows == 64
+    alone = [task._loss(member(batch), batch) for member, batch in zip(task.model, batches, strict=True)]
+    assert loss.item() == pytest.approx(sum(alone).item() / 2)
+    for member, one in zip(task.model, alone, strict=True):
+        (want,) = torch.autograd.grad(one, member.mix)
+        assert torch.allclose(member.mix.grad, want, atol=1e-6)

@@ -9,7 +9,7 @@ steps that were held out (Vovk, Gammerman & Shafer 2005; by quantiles Romano, Pa
 import numpy as np
 import torch
 
-from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.model import Ensemble
 from recurra.tasks.forecasting.predicting import inference
 from recurra.tasks.forecasting.series.windows import SeriesWindows
 
@@ -20,19 +20,19 @@ BY_STEP = 200
 _CHUNK = 512
 
 
-def fits(model: ForecastModel) -> bool:
+def fits(model: Ensemble) -> bool:
     """Whether a model's quantiles can be moved: of a distribution of counts they are whole, and paths have none."""
     return model.direct and model.config.head not in ("mean", "negative-binomial")
 
 
-def errors(model: ForecastModel, windows: SeriesWindows, series: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+def errors(model: Ensemble, windows: SeriesWindows, series: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """(n, H, quantiles) values less quantiles, in the windows' units; NaN where nothing was measured."""
     config, found = model.config, []
     levels = torch.tensor(config.quantiles)
     with inference():
         for at in range(0, len(series), _CHUNK):
             batch = windows.batch(series[at : at + _CHUNK], cuts[at : at + _CHUNK], config.horizon, model.device)
-            off = batch.target[..., None] - model.head.quantiles(model(batch), levels.to(batch.target))
+            off = batch.target[..., None] - model.quantiles(batch, levels.to(batch.target))
             off = torch.where(batch.weight[..., None] > 0, off, torch.nan)
             found.append(off.transpose(0, 1).double().cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, config.horizon, len(config.quantiles)))

@@ -105,6 +105,9 @@ class ForecastConfig:
     """Units of each recurrent layer."""
     num_layers: Count = 1
     """Recurrent layers, one above the other."""
+    members: Count = 1
+    """Networks that learn side by side, each from a seed of its own: the forecast is their mean, steadier than one alone, at so
+    many times the time."""
     dropout: Fraction = 0.0
     """Part of the units left out between the layers, and behind the last one, while training."""
     conformal: bool = True

@@ -12,14 +12,14 @@ import numpy as np
 
 from recurra.tasks.forecasting import predicting, tables
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.model import Ensemble
 from recurra.tasks.forecasting.series import frames
 from recurra.tasks.forecasting.series.panel import Form, Panel
 from recurra.tasks.forecasting.series.windows import Covariates, SeriesWindows
 
 
 def effects(
-    model: ForecastModel,
+    model: Ensemble,
     windows: SeriesWindows,
     covariates: Covariates,
     config: SeriesConfig,

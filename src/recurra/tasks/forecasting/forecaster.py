@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from recurra.config import whole
 from recurra.errors import ConfigError, DataError, setting
+from recurra.fitting import folders
 from recurra.fitting.estimator import Estimator
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.report import Report
@@ -17,7 +19,7 @@ from recurra.tasks.forecasting import calibration, explaining, predicting, settl
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, settings
 from recurra.tasks.forecasting.heads import HEADS
 from recurra.tasks.forecasting.history import Facts, facts_of, kept
-from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.model import Ensemble, ForecastModel
 from recurra.tasks.forecasting.recipe import recipe
 from recurra.tasks.forecasting.series import appending, calendar, frames, frequency
 from recurra.tasks.forecasting.series.frequency import shown
@@ -41,7 +43,7 @@ class Forecaster(Parameters, Estimator):
     ConfigError for invalid settings.
     """
 
-    schema, configs, defaults = "forecasting/2", CONFIGS, DEFAULTS
+    schema, configs, defaults = "forecasting/3", CONFIGS, DEFAULTS
     command, takes = "forecast", "frame"
     Learned = Facts
 
@@ -74,6 +76,7 @@ class Forecaster(Parameters, Estimator):
         cell: Any = "lstm",
         hidden_size: int | None = None,
         num_layers: int = 1,
+        members: int = 1,
         dropout: float = 0.0,
         conformal: bool = True,
         decoder_size: int | None = None,
@@ -184,13 +187,14 @@ class Forecaster(Parameters, Estimator):
     def learn(self, data: Halves) -> Facts:
         return facts_of(*data.train, self.parts)
 
-    def network(self, parts: dict[str, Any], learned: Facts) -> ForecastModel:
-        series, covariates = parts["series"], learned.covariates
+    def network(self, parts: dict[str, Any], learned: Facts) -> Ensemble:
+        series, covariates, seed = parts["series"], learned.covariates, parts["training"].seed
         circles = 2 * len(calendar.names(frequency.parse(series.freq))) if series.calendar else 0
-        known = len(covariates.known) + circles
-        return ForecastModel(parts["model"], len(covariates.past), known, covariates.static_size, learned.seasonal)
+        sizes = len(covariates.past), len(covariates.known) + circles, covariates.static_size
+        make = partial(ForecastModel, parts["model"], *sizes, learned.seasonal)
+        return Ensemble(folders.seeded(make, seed + member) for member in range(parts["model"].members))
 
-    def task(self, model: ForecastModel, data: Halves) -> ForecastTask:
+    def task(self, model: Ensemble, data: Halves) -> ForecastTask:
         series, windows = self.parts["series"], self._windows(data.train.panel)
         return ForecastTask(model, windows, series, series.validation, self.parts["training"].seed)
 

@@ -6,6 +6,9 @@ read, the next is forecast, and paths are sampled. Both forecast what to add to 
 values a season before, which starts as the seasonal naive forecast.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -95,3 +98,31 @@ class ForecastModel(nn.Module):
             found = self.decode(hidden, near[step : step + 1], known[step : step + 1], static, size)
             drawn.append(self.head.sample(found)[0])
         return torch.stack(drawn).view(steps, count, batch).transpose(0, 1)
+
+
+class Ensemble(nn.ModuleList):
+    """Networks of one kind that learn side by side, and whose forecasts are averaged; a single one is an ensemble too.
+
+    `parameters = ensemble(windows)`: a window for each member, and of each its head's parameters.
+    """
+
+    def __init__(self, members: Iterable[ForecastModel]):
+        super().__init__(members)
+        self.config, self.head, self.direct = self[0].config, self[0].head, self[0].direct
+
+    @property
+    def device(self) -> torch.device:
+        return self[0].device
+
+    def forward(self, windows: list[Window]) -> list[Any]:
+        return [member(window) for member, window in zip(self, windows, strict=True)]
+
+    def read(self, x: Tensor, states: list | None = None, lengths: Tensor | None = None) -> list:
+        """Each member's state after reading x, (T, B, inputs). states: before it; default none has read anything."""
+        before = [None] * len(self) if states is None else states
+        return [member.layers(x, state, lengths=lengths)[1] for member, state in zip(self, before, strict=True)]
+
+    def quantiles(self, window: Window, levels: Tensor) -> Tensor:
+        """The mean of the members' quantiles, (H, B, levels): in direct mode."""
+        found = [self.head.quantiles(parameters, levels) for parameters in self([window] * len(self))]
+        return torch.stack(found).mean(0)

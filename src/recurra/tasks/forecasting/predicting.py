@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recurra.nn import map_state
-from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.model import Ensemble, ForecastModel
 from recurra.tasks.forecasting.series.windows import Scale, SeriesWindows
 
 _SERIES, _ROWS = 512, 16384  # at once: series read, paths drawn
@@ -33,9 +33,9 @@ class Carried:
 
     def __init__(self, since: np.ndarray):
         self.since = since  # (S,) steps carried on from where a training window would have ended
-        self.state: Any = None
+        self.state: list | None = None
 
-    def read(self, model: ForecastModel, windows: SeriesWindows, fresh: np.ndarray | None = None) -> Scale:
+    def read(self, model: Ensemble, windows: SeriesWindows, fresh: np.ndarray | None = None) -> Scale:
         """Read what is new, (S,) rows at the end of each series; None reads all from the start. Returns the scales."""
         length, lengths = model.config.input_size, windows.panel.lengths
         if fresh is None or self.state is None:
@@ -56,9 +56,9 @@ class Carried:
 
 
 def _read(
-    model: ForecastModel, windows: SeriesWindows, begin: np.ndarray, end: np.ndarray, scale: Scale, state: Any
-) -> Any:
-    """The state after reading each series from begin to end."""
+    model: Ensemble, windows: SeriesWindows, begin: np.ndarray, end: np.ndarray, scale: Scale, state: list | None
+) -> list:
+    """Each member's state after reading each series from begin to end."""
     found = []
     for at in range(0, len(begin), _SERIES):
         some = slice(at, at + _SERIES)
@@ -67,34 +67,33 @@ def _read(
         series = np.arange(at, at + len(counts))
         x = torch.from_numpy(windows.read(series, places, end[some], Scale(*(part[some] for part in scale))))
         before = map_state(lambda part, some=some: part[:, some], state)
-        _, after = model.layers(x.to(model.device), before, lengths=torch.from_numpy(counts))
-        found.append(after)
+        found.append(model.read(x.to(model.device), before, torch.from_numpy(counts)))
     return map_state(lambda *parts: torch.cat(parts, 1), found[0], *found[1:])
 
 
-def fresh(model: ForecastModel, windows: SeriesWindows, series: np.ndarray, cuts: np.ndarray) -> tuple[Any, Scale]:
-    """The state after the `input_size` steps before each cut, and the scales: for windows anywhere in the series."""
+def fresh(model: Ensemble, windows: SeriesWindows, series: np.ndarray, cuts: np.ndarray) -> tuple[list, Scale]:
+    """The members' states after the `input_size` steps before each cut, and the scales: for windows anywhere in the series."""
     scale = windows.scale(series, cuts)
     places = cuts[:, None] + np.arange(-model.config.input_size, 0)
     x = torch.from_numpy(windows.read(series, places, cuts, scale))
-    return model.layers(x.to(model.device))[1], scale
+    return model.read(x.to(model.device)), scale
 
 
 def forecast(
-    model: ForecastModel,
+    model: Ensemble,
     windows: SeriesWindows,
     series: np.ndarray,
     cuts: np.ndarray,
     steps: int,
     seed: int,
-    carried: tuple[Any, Scale] | None = None,
+    carried: tuple[list, Scale] | None = None,
     facts: Any = None,
 ) -> np.ndarray:
     """Point forecast and quantiles, (B, steps, 1 + quantiles), as the series have them. facts: what was learned beside the
     weights: how the quantiles are moved, and whether a forecast may be negative.
 
-    windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: states and scales
-    to continue from; default is reading the `input_size` steps before each cut.
+    windows: of a panel that reaches `steps` beyond each cut; values there are not looked at. carried: each member's states,
+    and scales, to continue from; default is reading the `input_size` steps before each cut.
     """
     recursive = model.config.mode == "recursive"
     size = max(_ROWS // model.config.samples, 1) if recursive else _SERIES
@@ -115,12 +114,12 @@ def forecast(
 
 
 def _ahead(
-    model: ForecastModel,
+    model: Ensemble,
     windows: SeriesWindows,
     series,
     cuts,
     steps: int,
-    state: Any,
+    states: list,
     scale: Scale,
     shifts: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -131,23 +130,39 @@ def _ahead(
     known = torch.from_numpy(windows.at(windows.known, series, places)).to(device)
     static = torch.from_numpy(windows.static[series]).to(device)
     size = torch.from_numpy(scale.size.astype(np.float32)).to(device)
+    inputs = near, known, static, size
     alone = config.head == "mean"
     levels = torch.tensor([0.5] if alone else [0.5, *config.quantiles], dtype=torch.float32, device=device)
     if config.mode == "recursive":
         read = torch.from_numpy(windows.read(series, places, cuts, scale)).to(device)
-        paths = model.paths(state, read, near, known, static, size, 1 if alone else config.samples)
-        values = paths.quantile(levels, dim=0).movedim(0, -1)
-        if config.head == "negative-binomial":
-            values[..., 0] = paths.mean(0)
+        count = 1 if alone else config.samples
+        found = [_sampled(one, state, read, inputs, count, levels) for one, state in zip(model, states, strict=True)]
     else:
-        top = state if isinstance(state, Tensor) else state[0]
-        parameters = model.decode(top[-1], near, known, static, size)
-        values = model.head.quantiles(parameters, levels)
-        if config.head == "negative-binomial":
-            # The median of rare counts is 0: a sum of such forecasts would say that nothing is ever needed.
-            values[..., 0] = model.head.mean(parameters)
-    scaled = values.transpose(0, 1).double().cpu().numpy()
+        found = [_decoded(one, state, inputs, levels) for one, state in zip(model, states, strict=True)]
+    scaled = torch.stack(found).mean(0).transpose(0, 1).double().cpu().numpy()
     if shifts is not None and not alone:
         moved = np.sort(scaled[..., 1:] + shifts[:steps], -1)
         scaled = np.concatenate([scaled[..., :1], moved], -1)
     return scaled * scale.size[:, None, None] + scale.level[:, None, None]
+
+
+def _sampled(
+    member: ForecastModel, state: Any, read: Tensor, inputs: tuple[Tensor, ...], count: int, levels: Tensor
+) -> Tensor:
+    """Quantiles of paths, (H, B, levels); the first is the point forecast."""
+    paths = member.paths(state, read, *inputs, count)
+    values = paths.quantile(levels, dim=0).movedim(0, -1)
+    if member.config.head == "negative-binomial":
+        values[..., 0] = paths.mean(0)
+    return values
+
+
+def _decoded(member: ForecastModel, state: Any, inputs: tuple[Tensor, ...], levels: Tensor) -> Tensor:
+    """Quantiles of all steps at once, (H, B, levels); the first is the point forecast."""
+    top = state if isinstance(state, Tensor) else state[0]
+    parameters = member.decode(top[-1], *inputs)
+    values = member.head.quantiles(parameters, levels)
+    if member.config.head == "negative-binomial":
+        # The median of rare counts is 0: a sum of such forecasts would say that nothing is ever needed.
+        values[..., 0] = member.head.mean(parameters)
+    return values

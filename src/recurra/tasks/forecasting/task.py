@@ -1,6 +1,7 @@
 """Forecasting as a task for the training loop: which windows there are, the loss of a batch, the loss on what is held out."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from recurra.data import Batches
 from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.model import ForecastModel
+from recurra.tasks.forecasting.model import Ensemble
 from recurra.tasks.forecasting.series.windows import SeriesWindows, Window
 from recurra.training import Task, distributed
 
@@ -27,36 +28,45 @@ class ForecastTask(Task):
 
     unit = "windows"
 
-    def __init__(self, model: ForecastModel, windows: SeriesWindows, series: SeriesConfig, held: int, seed: int = 1):
+    def __init__(self, model: Ensemble, windows: SeriesWindows, series: SeriesConfig, held: int, seed: int = 1):
         self.model, self.windows, self.horizon = model, windows, model.config.horizon
         lengths = windows.panel.lengths
         self.series, self.cuts = _cuts(lengths - held, model.config)
         self.held = _held(lengths, held, self.horizon)
-        self.batches = Batches(len(self.series), series.batch_size, seed, None, distributed.rank(), distributed.world())
-        self.steps = min(len(self.batches), series.epoch_steps)
+        place = distributed.rank(), distributed.world()
+        count, size = len(self.series), series.batch_size
+        self.batches = [Batches(count, size, seed + member, None, *place) for member in range(len(model))]
+        self.steps = min(len(self.batches[0]), series.epoch_steps)
 
-    def batch(self, epoch: int, index: int) -> Window:
+    def batch(self, epoch: int, index: int) -> list[Window]:
+        """A window for each member, which draws by its own seed."""
         # An epoch that is cut short is a draw: the order is another one each time.
-        chosen = self.batches.batch(epoch, index)
-        return self.windows.batch(self.series[chosen], self.cuts[chosen], self.horizon, self.model.device)
+        chosen = [own.batch(epoch, index) for own in self.batches]
+        return [self.windows.batch(self.series[c], self.cuts[c], self.horizon, self.model.device) for c in chosen]
 
-    def loss(self, model: torch.nn.Module, batch: Window, carry) -> tuple[Tensor, None, int]:
-        losses = self.model.head.loss(model(batch), batch.target)
-        total = distributed.mean_of(batch.weight.sum()).clamp(min=1.0 / distributed.world())
-        return (losses * batch.weight).sum() / total, None, batch.static.shape[0]
+    def loss(self, model: torch.nn.Module, batch: list[Window], carry) -> tuple[Tensor, None, int]:
+        losses = torch.stack([self._loss(*one) for one in zip(model(batch), batch, strict=True)])
+        # The mean is what is shown; the gradient is that of the sum, so that each learns as alone,
+        # but for `clip`, which is of all gradients together.
+        return losses.sum() - (losses.sum() - losses.mean()).detach(), None, sum(len(one.size) for one in batch)
+
+    def _loss(self, parameters: Any, window: Window) -> Tensor:
+        total = distributed.mean_of(window.weight.sum()).clamp(min=1.0 / distributed.world())
+        return (self.model.head.loss(parameters, window.target) * window.weight).sum() / total
 
     def patience(self, measured: dict[str, float]) -> int:
         # Of a small panel an epoch is a few steps, and a noisy look: patience is a part of the usual steps.
         return max(LOOKS, math.ceil(PATIENCE / self.steps)) if measured else 0
 
-    def evaluate(self, model: ForecastModel) -> dict[str, float]:
+    def evaluate(self, model: Ensemble) -> dict[str, float]:
         series, cuts = self.held
         if not len(series):
             return {}
         total = weight = 0.0
         for at in range(0, len(series), _CHUNK):
             batch = self.windows.batch(series[at : at + _CHUNK], cuts[at : at + _CHUNK], self.horizon, model.device)
-            losses, weights = model.head.loss(model(batch), batch.target), batch.weight
+            each = [model.head.loss(one, batch.target) for one in model([batch] * len(model))]
+            losses, weights = torch.stack(each).mean(0), batch.weight
             # Recursive mode reads the history too; what counts is what lies ahead.
             total += (losses * weights)[-self.horizon :].sum().item()
             weight += weights[-self.horizon :].sum().item()
