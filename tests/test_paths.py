@@ -5,6 +5,7 @@ import pwd
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recurra import paths
@@ -79,6 +80,58 @@ def test_linked_folders_are_read_once_and_what_is_left_out_is_counted(tmp_path):
     assert files_in(outside / "back") == files_in(root)
     with pytest.raises(OSError, match="nowhere"):
         paths.walk(tmp_path / "nowhere")
+
+
+def sounds(folder):
+    from recurra.tasks.speech.manifest import read_manifest
+
+    return [path for path, _ in read_manifest(folder)]
+
+
+def pieces(folder):
+    from recurra.tasks.music.sources import MIDI
+
+    return paths.files_in(folder, MIDI)
+
+
+def texts(folder):
+    from recurra.tasks.classification.files import read_files
+
+    return [folder / label / "a.txt" for label in read_files(folder)[1]]
+
+
+def clips(folder):
+    from recurra.tasks.video.clips import named, read_clips
+
+    assert len(read_clips(folder)) == len(named(folder))
+    return list(map(Path, named(folder)))
+
+
+def clip(folder):
+    np.save(folder, np.zeros((2, 4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("read", "names", "write"),
+    [
+        (sounds, ["a.wav", "a.txt"], Path.touch),
+        (pieces, ["a.mid"], Path.touch),
+        (texts, ["Greek/a.txt"], lambda path: path.write_text("text")),
+        (clips, ["a.npy"], clip),
+    ],
+    ids=lambda one: getattr(one, "__name__", None),
+)
+def test_each_task_leaves_out_what_is_hidden_and_counts_it(tmp_path, read, names, write):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / name)
+        write((tmp_path / name).with_name("." + Path(name).name))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/b.txt").touch()
+    with pytest.warns(UserWarning, match=f"^{tmp_path}: left out ") as told:
+        assert read(tmp_path) == [tmp_path / names[0]]
+    (words,) = (str(one.message).rpartition("left out ")[2] for one in told)
+    assert set(words.split(", ")) == {f"{len(names)} hidden", "1 hidden folders"}
 
 
 def test_names_of_any_bytes(tmp_path):

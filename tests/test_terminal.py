@@ -26,6 +26,22 @@ def test_a_closed_pipe_falls_silent():
             print("unread", file=steady, flush=True)
 
 
+def test_a_terminal_has_a_width_and_parts_no_word(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    pipe, shown = io.StringIO(), Terminal(io.BytesIO())
+    assert (terminal.width(shown), terminal.width(pipe)) == (20, 20)
+    text = "nats 1.630, bits/char 2.351\n/a/very/long/path-of/a/file.txt is there"
+    assert terminal.wrapped(text, shown).split("\n") == [
+        "nats 1.630,",
+        "bits/char 2.351",
+        "/a/very/long/path-of/a/file.txt",
+        "is there",
+    ]
+    assert terminal.wrapped(text, pipe) == text
+    monkeypatch.delenv("COLUMNS")
+    assert terminal.width(pipe) is None
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes as a shell makes them")
 def test_a_training_whose_output_nobody_reads_is_whole(tmp_path):

@@ -1,7 +1,9 @@
 """Paths that a user names, and what is in a folder: one rule for every command and task.
 
     expanded      ~ is the home folder, also where the shell did not expand it: `--out=~/runs/a`, out="~/runs/a"
+    listed        what is in a folder, without hidden ones, which are counted
     walk          the files in a folder and below it: linked folders too, hidden ones left out, and what is left out counted
+    files_in      those of some kinds, with a warning that counts what was left out
     printable     a name for people and pictures, where its bytes are no text
     for_libraries a path for libraries that read names as UTF-8 only
 
@@ -13,8 +15,9 @@ import os
 import re
 import stat
 import unicodedata
+import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from recurra.errors import ConfigError
@@ -51,6 +54,18 @@ def home() -> Path | None:
         return None
 
 
+def listed(folder: Path, skipped: Counter[str] | None = None) -> list[Path]:
+    """What is in a folder, by name; hidden ones (their names begin with a dot) are left out, and counted in `skipped`.
+
+    OSError where the folder cannot be read.
+    """
+    inside = [folder / name for name in sorted(os.listdir(folder))]
+    hidden = [path for path in inside if path.name.startswith(".")]
+    if skipped is not None:
+        skipped.update("hidden folders" if _kind(path) == "folder" else "hidden" for path in hidden)
+    return [path for path in inside if not path.name.startswith(".")]
+
+
 def walk(folder: str | os.PathLike, skipped: Counter[str] | None = None) -> list[Path]:
     """The files in a folder and below it, sorted by folder and name; and in `skipped`, by reason, what was left out.
 
@@ -64,12 +79,9 @@ def walk(folder: str | os.PathLike, skipped: Counter[str] | None = None) -> list
 
     def read(place: Path) -> None:
         folders = []
-        for name in sorted(os.listdir(place)):
-            path = place / name
+        for path in listed(place, skipped):
             kind = _kind(path)
-            if name.startswith("."):
-                skipped["hidden folders" if kind == "folder" else "hidden"] += 1
-            elif kind == "folder":
+            if kind == "folder":
                 folders.append(path)
             elif kind == "file":
                 files.append(path)
@@ -95,9 +107,34 @@ def _kind(path: Path) -> str:
     return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else ""
 
 
+def files_in(folder: Path, kinds: Collection[str], beside: Collection[str] = ()) -> list[Path]:
+    """The files of some kinds in a folder and below it, as `walk` finds them; a warning counts what is left out.
+
+    kinds: endings, in small letters: (".mid", ".midi"). beside: endings of files that belong to those, and are not counted.
+    """
+    skipped: Counter[str] = Counter()
+    files = walk(folder, skipped)
+    found = [path for path in files if path.suffix.lower() in kinds]
+    skipped.update(map(kind_of, (path for path in files if path.suffix.lower() not in (*kinds, *beside))))
+    if found:
+        warn_left_out(folder, skipped)
+    return found
+
+
+def kind_of(path: Path) -> str:
+    """The reason for which a file of another kind is left out."""
+    return f"of kind {path.suffix.lower()}" if path.suffix else "without an ending"
+
+
+def warn_left_out(folder: str | os.PathLike, skipped: Counter[str]) -> None:
+    """Warn of what was left out of a folder, if anything was."""
+    if skipped:
+        warnings.warn(f"{printable(folder)}: left out {counted(skipped)}", stacklevel=2)
+
+
 def counted(skipped: Counter[str]) -> str:
     """What `walk` left out, for a message: "2 hidden, 1 of kind .jpg"; "" where that is nothing."""
-    return ", ".join(f"{count} {why}" for why, count in skipped.most_common(5))
+    return ", ".join(f"{count:,} {why}" for why, count in skipped.most_common(5))
 
 
 def existing(path: Path) -> Path:

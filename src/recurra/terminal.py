@@ -2,12 +2,15 @@
 
 lossless         in a pipe or a file UTF-8, whatever the locale is; on a terminal, escapes for what it cannot show
 Steady, steady   streams whose reader may go away
+width, wrapped   how many characters a line may have; a text in such lines
 """
 
 import codecs
 import contextlib
 import os
 import re
+import shutil
+import textwrap
 from typing import Any, TextIO
 
 LOSSLESS = "recurra.lossless"
@@ -34,6 +37,23 @@ def _lossless(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 codecs.register_error(LOSSLESS, _lossless)
+
+
+def width(stream: TextIO) -> int | None:
+    """The characters that a line of a stream may have: of its terminal, or COLUMNS where that is set; else any number, None."""
+    if not (stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()):
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def wrapped(text: str, stream: TextIO) -> str:
+    """A text in lines that a terminal shows without parting a word; for any other stream as it stands."""
+    if not stream.isatty():
+        return text
+    room = width(stream)
+    return "\n".join(
+        textwrap.fill(line, room, break_long_words=False, break_on_hyphens=False) for line in text.split("\n")
+    )
 
 
 class Steady:

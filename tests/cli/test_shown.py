@@ -16,6 +16,29 @@ def test_tables_and_json():
     assert json.loads(shown.to_json({"x": [float("nan"), float("inf"), 1.5, "é"]})) == {"x": [None, None, 1.5, "é"]}
 
 
+def test_a_table_wider_than_the_terminal_stays_readable(monkeypatch):
+    words = ["run", "data"], [["book-1", "a long name of a text.txt"], ["b", "c"]]
+    numbers = ["cell", "parameters", "steps"], [["lstm", "1,356,481", ""], ["gru", "7", "12"]]
+    assert shown.table(*words, left=2).splitlines()[1] == "book-1  a long name of a text.txt", "in a pipe, any width"
+    monkeypatch.setenv("COLUMNS", "32")
+    assert shown.table(*words, left=2).splitlines() == [
+        "run     data",
+        "book-1  a long name of a",
+        "        text.txt",
+        "b       c",
+    ]
+    assert shown.table(*numbers).splitlines()[1] == "lstm   1,356,481"
+    monkeypatch.setenv("COLUMNS", "20")
+    assert shown.table(*words, left=2).splitlines()[:2] == ["book-1", "  data  a long name of a text.txt"]
+    assert shown.table(*numbers).splitlines() == [
+        "lstm",
+        "  parameters  1,356,481",
+        "gru",
+        "  parameters  7",
+        "  steps       12",
+    ]
+
+
 def test_numbers_are_written_as_people_write_them():
     cases = {
         (412.345, 9.0): ["412.3", "9.0"],

@@ -114,6 +114,16 @@ def test_on_a_terminal_there_is_a_bar_with_speed_time_and_samples(tmp_path, monk
     assert "\x1b[?25h" in shown[-40:], "the cursor is shown again"
 
 
+@pytest.mark.parametrize("columns", ["20", "40", "80"])
+def test_on_a_narrow_terminal_the_time_left_stays(tmp_path, monkeypatch, columns):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", columns)
+    stream = Terminal()
+    fit(ToyTask(), TrainingConfig(epochs=2), tmp_path, listeners=[progress.display(stream)])
+    assert "0:00 left" in stream.getvalue()
+    assert ("epoch 2.0/2" in stream.getvalue()) == (columns != "20")
+
+
 def test_on_a_terminal_an_error_gives_the_cursor_back(tmp_path, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream, task = Terminal(), ToyTask(break_at=range(1, 1000))

@@ -21,7 +21,7 @@ from click.core import ParameterSource
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, Source, UserPath, config_option, given, settings_options, spare
 from recurra.cli.shown import deliver, to_json
-from recurra.terminal import steady, visible
+from recurra.terminal import steady, visible, wrapped
 
 FIT, USE, RESUME = "fit", "use", "resume"
 _WHY = {
@@ -246,7 +246,8 @@ def goodbye(fitted: Any, values: dict[str, Any]) -> None:
     about = {"run": str(fitted.folder), "validation": report.score}
     click.echo(to_json(about) if values["as_json"] else fitted.folder)
     if not values["quiet"]:
-        for line in [*report.lines(), f"Use it:  {report.next}"]:
+        # The last line is to be copied, and stays one.
+        for line in [*(wrapped(line, sys.stderr) for line in report.lines()), f"Use it:  {report.next}"]:
             click.echo(visible(line), err=True)
 
 

@@ -1,5 +1,7 @@
 """`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
 
+import sys
+
 import click
 
 from recurra.cli import fitting
@@ -7,6 +9,7 @@ from recurra.cli.options import NewFile, UserPath, spare
 from recurra.cli.shown import numbers, table, to_json
 from recurra.errors import RunError
 from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
+from recurra.terminal import wrapped
 
 _WINDOWS = {"windows": "--windows fits on what is before them and keeps no run"}
 _SCORED = (fitting.USE, *_WINDOWS)
@@ -127,7 +130,7 @@ def _finish(forecaster, ahead, to, picture, quiet, as_json) -> None:
     report, folder, series = forecaster.report(), forecaster.folder, forecaster.parts["series"]
     score = {name: value for name, value in report.score.items() if name.endswith("smape")}
     if not quiet:
-        click.echo(_scored(score), err=True)
+        click.echo(wrapped(_scored(score), sys.stderr), err=True)
     if series.future and ahead is None:
         if quiet or as_json:
             click.echo(to_json({"run": str(folder), "validation": score, "forecasts": None}) if as_json else folder)

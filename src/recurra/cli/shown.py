@@ -3,6 +3,7 @@
 import math
 import shlex
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import click
 from recurra import files
 from recurra.errors import RunError
 from recurra.files import read_json
-from recurra.terminal import visible
+from recurra.terminal import visible, width
 
+_NARROWEST = 24  # characters of words in a table's last column
 RUNS, CONFIG, WEIGHTS = Path("runs"), "config.json", "model.safetensors"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -45,13 +47,35 @@ def numbers(column: list[float]) -> list[str]:
 
 
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """Rows in columns; the first `left` columns are words and stand left, the others numbers and stand right."""
-    lines = [header, *rows]
+    """Rows in columns; the first `left` columns are words and stand left, the others numbers and stand right.
+
+    Where the terminal is narrower than that, words in the last column take several lines; and where that leaves them too
+    little room, or they are numbers, each row is a paragraph: its first cell, and a line for each other one with its name.
+    """
+    lines, last = [header, *rows], left == len(header)
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    room = width(sys.stdout) or math.inf
+    rest = room - sum(widths[:-1]) - 2 * len(widths[:-1])
+    if rest < (min(widths[-1], _NARROWEST) if last else widths[-1]):
+        return "\n".join(map("\n".join, (_paragraph(header, row) for row in rows)))
     align = [str.ljust] * left + [str.rjust] * (len(header) - left)
+    if last and rest < widths[-1]:
+        widths[-1] = int(rest)
+        lines = [part for line in lines for part in _wrapped(line, widths[-1])]
     return "\n".join(
         "  ".join(f(cell, w) for f, cell, w in zip(align, line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def _wrapped(line: list[str], room: int) -> list[list[str]]:
+    """A row whose last cell is longer than the room for it, as several rows."""
+    parts = textwrap.wrap(line[-1], room) or [""]
+    return [[*(line[:-1] if part is parts[0] else [""] * (len(line) - 1)), part] for part in parts]
+
+
+def _paragraph(header: list[str], row: list[str]) -> list[str]:
+    names = max(map(len, header[1:]), default=0)
+    return [row[0], *(f"  {name:<{names}}  {cell}" for name, cell in zip(header[1:], row[1:], strict=True) if cell)]
 
 
 def deliver(text: str, to: Path | None) -> None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from recurra.data.corpora import CORPORA, corpus_documents
 from recurra.data.documents import CHUNK, Document, Documents, file_document, unreadable
 from recurra.errors import DataError
-from recurra.paths import expanded, walk
+from recurra.paths import expanded, kind_of, walk
 
 _KINDS = """
     txt text md markdown rst adoc org tex log srt vtt csv tsv json jsonl html htm xml yaml yml toml ini abc ly
@@ -108,7 +108,7 @@ def _folder(folder: Path, encoding: str, invalid: str) -> Documents:
 def _left_out(path: Path, encoding: str) -> str:
     """Why a folder's file is no document; "" where it is one."""
     if path.suffix and path.suffix.lower() not in KINDS:
-        return f"of kind {path.suffix.lower()}"
+        return kind_of(path)
     try:
         with path.open("rb") as file:
             head = file.read(8192)

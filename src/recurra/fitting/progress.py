@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from recurra.terminal import Steady, visible
+from recurra.terminal import Steady, visible, wrapped
 
 Event = dict[str, Any]
 
@@ -55,7 +55,7 @@ def share(title: str, quiet: bool = False) -> Iterator[Callable[[float], None] |
 
 def say(note: str) -> None:
     """A line before or beside the display."""
-    print(note, file=Steady(sys.stderr), flush=True)
+    print(wrapped(note, sys.stderr), file=Steady(sys.stderr), flush=True)
 
 
 def _plain(stream: TextIO, samples: bool = False) -> Callable[[Event], None]:
@@ -77,10 +77,14 @@ def _plain(stream: TextIO, samples: bool = False) -> Callable[[Event], None]:
 def _live(stream: TextIO) -> Callable[[Event], None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
     from rich.text import Text
 
     console, lines, smooth = Console(file=stream, highlight=False), _Lines(), {}
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[more]}")
+    # What is cut off last on a narrow terminal comes first, and has a width of its own.
+    first = TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=len("1:00:00 left")))
+    bars = BarColumn(bar_width=20, table_column=Column(min_width=10))
+    columns = first, bars, TextColumn("{task.fields[more]}")
     bar = Progress(*columns, console=console, transient=True, refresh_per_second=5)
 
     def listen(event: Event) -> None:
@@ -91,10 +95,10 @@ def _live(stream: TextIO) -> Callable[[Event], None]:
         elif kind == "progress":
             for name in MEASURES.keys() & event.keys():
                 smooth[name] = _SMOOTH * smooth.get(name, event[name]) + (1 - _SMOOTH) * event[name]
-            # What is cut off first on a narrow terminal comes last.
-            more = f"{duration(event['left'])} left  {_measures(smooth)}  {_speed(about)}"
-            title = f"epoch {event['epoch']:.1f}/{_number(event['steps'] / about['steps_per_epoch'])}"
-            bar.update(bar.task_ids[0], completed=event["done"], description=title, more=more)
+            epochs = f"epoch {event['epoch']:.1f}/{_number(event['steps'] / about['steps_per_epoch'])}"
+            more = f"{epochs}  {_measures(smooth)}  {_speed(about)}"
+            left = f"{duration(event['left'])} left"
+            bar.update(bar.task_ids[0], completed=event["done"], description=left, more=more)
         elif kind == "sample" and event["text"]:
             console.print(Text(f"after {_counted(event['step'], 'step')}:", style="dim italic"))
             console.print(Text(visible(_shortened(event["text"])), style="dim"))

@@ -56,7 +56,9 @@ def test_folders_by_class(tmp_path):
     put(tmp_path, "mail/spam/deep/2.txt", "buy")
     put(tmp_path, "mail/spam/empty.txt", "")
     put(tmp_path, "mail/spam/.hidden", "no")
-    X, y = read_files(tmp_path / "mail")
+    put(tmp_path, "mail/readme.txt", "no")
+    with pytest.warns(UserWarning, match=r"left out 1 hidden, 1 beside the folders of the classes, 1 empty$"):
+        X, y = read_files(tmp_path / "mail")
     assert (X, y.tolist()) == (["dear\nall", "buy"], ["ham", "spam"])
 
 

@@ -43,7 +43,8 @@ def test_folders_are_read_to_the_bottom_and_say_what_they_leave_out(tmp_path):
     Piece([[30], [31]]).save(tmp_path / "deep/er/z.MID")
     (tmp_path / "deep/bad.mid").write_bytes(b"no")
     (tmp_path / "deep/readme.txt").write_bytes(b"no")
-    found = music.read(tmp_path, validation=0.2)
+    with pytest.warns(UserWarning, match=r": left out 1 of kind \.txt$"):
+        found = music.read(tmp_path, validation=0.2)
     assert [len(found.parts[part]) for part in ("train", "valid")] == [8, 2]
     assert found.notes[0] == "20 notes on 4 steps a beat"
     assert "left out 1 of 11 files" in found.notes[1]

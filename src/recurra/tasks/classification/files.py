@@ -6,14 +6,15 @@ X, y = read_files("names/")                   names/Greek.txt: a class, one exam
 X, y = read_files("lines.txt")                a text a line, "" for a blank one; without labels: y is None
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.paths import walk
+from recurra.paths import walk, warn_left_out
 from recurra.tasks.files import lines_of, text_of
 from recurra.tasks.sequences import files
 
@@ -48,24 +49,24 @@ def _label(cell: str, where: str) -> str:
 
 def _folder(folder: Path) -> tuple[list[str], list[str]]:
     """A class each subfolder, an example each file; or a class each file, an example each line."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    classes = [entry for entry in entries if entry.is_dir()]
-    pairs = _files(classes) if classes else _lines([entry for entry in entries if entry.is_file()])
-    texts, labels = [], []
-    for text, label in pairs:
-        if text.strip():
-            texts.append(text)
-            labels.append(label)
-    return texts, labels
+    skipped: Counter[str] = Counter()
+    files = walk(folder, skipped)
+    inside = [file for file in files if file.parent != folder]
+    if inside:
+        skipped["beside the folders of the classes"] += len(files) - len(inside)
+    pairs = [pair for pair in (_whole(folder, inside) if inside else _lines(files)) if pair[0].strip()]
+    if inside:
+        skipped["empty"] += len(inside) - len(pairs)
+    warn_left_out(folder, +skipped)
+    return [text for text, _ in pairs], [label for _, label in pairs]
 
 
-def _files(folders: list[Path]) -> Iterator[tuple[str, str]]:
-    for folder in folders:
-        for file in walk(folder):
-            yield text_of(file), folder.name
+def _whole(folder: Path, files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    for file in files:
+        yield text_of(file), file.relative_to(folder).parts[0]
 
 
-def _lines(files: list[Path]) -> Iterator[tuple[str, str]]:
+def _lines(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
     for file in files:
         for line in lines_of(text_of(file)):
             yield line.strip(), file.stem

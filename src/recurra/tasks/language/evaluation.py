@@ -1,6 +1,7 @@
 """How well a model predicts a text: nats, bits per character, perplexity."""
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from recurra.data import DataConfig, build_corpus, text_document
 from recurra.data.items import as_setting
 from recurra.errors import ConfigError
 from recurra.generation import way
+from recurra.paths import warn_left_out
 from recurra.tasks.language import scoring
 
 
@@ -41,6 +43,7 @@ def evaluate(
     source = text_document(text) if text is not None else source
     with tempfile.TemporaryDirectory() as folder:
         corpus = build_corpus(source, Path(folder), data=data, vocabulary=model.vocabulary)
+        warn_left_out("the text", Counter(corpus.info["skipped"]))
         return measure(model, corpus.ids, precision)
 
 

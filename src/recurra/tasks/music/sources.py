@@ -17,7 +17,7 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
-from recurra.paths import expanded, walk
+from recurra.paths import expanded, files_in
 from recurra.tasks.music import grid
 from recurra.tasks.music.form import Form, as_roll
 from recurra.tasks.music.midi import Score, account, on_grid, read_score
@@ -150,7 +150,7 @@ def _pieces(rolls: dict[str, list], form: Form, name: str) -> list[_Entry]:
 
 def _folder(path: Path, folders: list[_Folder]) -> list[_Entry]:
     """Every MIDI file in a folder and below it, by name; what cannot be read is left out."""
-    paths = [path for path in walk(path) if path.suffix.lower() in MIDI]
+    paths = files_in(path, MIDI)
     folder, scores = _Folder(path, len(paths)), []
     for one in paths:
         try:

@@ -1,9 +1,10 @@
 """Lists of recordings and their texts, from a table or a folder."""
 
+from collections import Counter
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.paths import existing, expanded, walk
+from recurra.paths import existing, expanded, files_in, warn_left_out
 from recurra.tasks.files import TABLES, read_table, text_of
 
 SOUNDS = (
@@ -17,8 +18,9 @@ def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
     """Recordings and what is said in them: `read_manifest("train.csv")` → [(Path("a.wav"), "one two"), ...].
 
     path: a CSV or TSV file with the columns `path`, from the file's own folder, and `text`; or a folder in which each
-    sound has a text file of the same name beside it (a.wav, a.txt). Where the text is empty, nothing is said.
-    DataError, with the line, for what is not so.
+    sound has a text file of the same name beside it (a.wav, a.txt); a sound without one is left out, with a warning. Where
+    the text is empty, nothing is said.
+    DataError, with the line, for what is not so. Whether the recordings of a table are there is seen when they are read.
     """
     path = expanded(path)
     if path.is_dir():
@@ -44,16 +46,13 @@ def _table(path: Path) -> list[tuple[Path, str]]:
         name, text = row[path_at], row[text_at]
         if not name:
             raise DataError(f"{path}, line {line}: expected a path and a text, got {name!r}, {text!r}")
-        sound = existing(path.parent / name)
-        if not sound.is_file():
-            raise DataError(f"{path}, line {line}: there is no file {sound}")
-        examples.append((sound, text))
+        examples.append((existing(path.parent / name), text))
     return examples
 
 
 def sounds_in(folder: Path) -> list[Path]:
     """The sounds in a folder and below it, by name. DataError where there are none."""
-    sounds = [path for path in walk(folder) if path.suffix.lower() in SOUNDS]
+    sounds = files_in(folder, SOUNDS, beside=(".txt",))
     if not sounds:
         raise DataError(f"the folder {folder} has no sound files ({', '.join(SOUNDS)})")
     return sounds
@@ -61,10 +60,10 @@ def sounds_in(folder: Path) -> list[Path]:
 
 def _folder(folder: Path) -> list[tuple[Path, str]]:
     sounds = sounds_in(folder)
-    examples = []
-    for sound in sounds:
-        try:
-            examples.append((sound, text_of(sound.with_suffix(".txt"))))
-        except DataError as error:
-            raise DataError(f"the text of {sound} is expected beside it: {error.marked}") from error
-    return examples
+    written = [sound for sound in sounds if sound.with_suffix(".txt").is_file()]
+    if not written:
+        raise DataError(
+            f"the text of {sounds[0]} is expected beside it: there is no file {sounds[0].with_suffix('.txt')}"
+        )
+    warn_left_out(folder, +Counter({"recordings without a text beside them": len(sounds) - len(written)}))
+    return [(sound, text_of(sound.with_suffix(".txt"))) for sound in written]

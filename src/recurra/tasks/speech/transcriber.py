@@ -159,7 +159,7 @@ class Transcriber(StoringEstimator):
 
     def _source(self) -> str | None:
         lists = sources.present(self._fitted().paths, self.folder)
-        return next((str(sound) for path in lists for sound, _ in read_manifest(path)), None)
+        return next((str(sound) for path in lists for sound, _ in read_manifest(path) if sound.is_file()), None)
 
     # What a fitted one does
 

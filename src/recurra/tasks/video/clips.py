@@ -1,11 +1,13 @@
 """What users call clips → arrays that a model reads: (frames, height, width, channels) each; and what cannot be one."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import DataError, DtypeError, ShapeError, setting
+from recurra.paths import warn_left_out
 from recurra.tasks.video import files
 from recurra.tasks.video.config import ClipsConfig
 
@@ -21,12 +23,13 @@ def read_clips(clips: Any, config: ClipsConfig | None = None, name: str = "clips
     Where any is in colour, those without get three equal channels.
     DataError, ShapeError, DtypeError where it is none of these, is empty, holds NaN, or frames differ in size.
     """
-    arrays, labels = [], []
-    for clip, label in _each(clips, name):
+    arrays, labels, skipped = [], [], Counter()
+    for clip, label in _each(clips, name, skipped):
         if isinstance(clip, str | Path):
             clip = files.read(Path(clip), config or ClipsConfig())
         arrays.append(check(clip, label))
         labels.append(label)
+    warn_left_out(clips if isinstance(clips, str | Path) else name, skipped)
     if len({clip.shape[-1] for clip in arrays}) > 1:
         arrays = list(map(coloured, arrays))
     for clip, label in zip(arrays, labels, strict=True):
@@ -43,9 +46,9 @@ def named(clips: Any, name: str = "clips") -> list[str]:
     return [label for _, label in _each(clips, name)]
 
 
-def _each(clips: Any, name: str) -> list[tuple[Any, str]]:
+def _each(clips: Any, name: str, skipped: Counter[str] | None = None) -> list[tuple[Any, str]]:
     if isinstance(clips, str | Path):
-        return [(path, str(path)) for path in files.find(clips)]
+        return [(path, str(path)) for path in files.find(clips, skipped)]
     if hasattr(clips, "detach"):
         clips = clips.detach().cpu().numpy()
     if isinstance(clips, np.ndarray) and clips.dtype != object:
@@ -63,7 +66,7 @@ def _each(clips: Any, name: str) -> list[tuple[Any, str]]:
         raise DataError(f"`{name}` is empty: there are no clips")
     each = []
     for i, one in enumerate(clips):
-        paths = files.find(one) if isinstance(one, str | Path) else None
+        paths = files.find(one, skipped) if isinstance(one, str | Path) else None
         each += [(one, f"{name}[{i}]")] if paths is None else [(path, str(path)) for path in paths]
     return each
 

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,7 +11,8 @@ import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
-from recurra.paths import expanded
+from recurra.paths import expanded, kind_of, listed
+from recurra.tasks.files import TABLES
 from recurra.tasks.video import per_clip
 from recurra.tasks.video.config import ClipsConfig
 
@@ -26,17 +28,19 @@ _MB = 1_000_000
 _IMAGE, _VIDEO = 8, 24
 
 
-def find(path: str | Path) -> list[Path]:
+def find(path: str | Path, skipped: Counter[str] | None = None) -> list[Path]:
     """What stands for a clip under a path: itself; or of a folder of clips, each video and folder of images, by name.
 
+    skipped: what was left out of the folder, by reason, is counted here; tables, which hold the labels, are not.
     DataError where there is nothing.
     """
+    skipped = Counter() if skipped is None else skipped
     path = expanded(path)
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise DataError(f"there is no file or folder {path}")
-    inside = sorted(child for child in path.iterdir() if not child.name.startswith("."))
+    inside = listed(path, skipped)
     pictures = [child for child in inside if child.suffix.lower() in IMAGES]
     others = [child for child in inside if child.suffix.lower() in CLIPS]
     if pictures and others:
@@ -45,9 +49,14 @@ def find(path: str | Path) -> list[Path]:
             f" {others[0].name} ({len(others):,}). Move the pictures to a folder of their own, which then is a clip, or name"
             " the clips"
         )
+    found = pictures or [
+        child for child in inside if child.suffix.lower() in CLIPS or (child.is_dir() and _images(child, skipped))
+    ]
+    for child in sorted(set(inside) - set(found)):
+        if child.suffix.lower() not in TABLES:
+            skipped["folders without pictures" if child.is_dir() else kind_of(child)] += 1
     if pictures:
         return [path]
-    found = [child for child in inside if child.suffix.lower() in CLIPS or (child.is_dir() and _images(child))]
     if not found:
         kinds = "images (.png, .jpg ...), videos (.mp4, .avi ...), .gif, .npy, or folders of images"
         raise DataError(f"the folder {path} has no clips in it; expected {kinds}")
@@ -96,11 +105,8 @@ def _too_large(path: Path, config: ClipsConfig, what: str) -> DataError:
     )
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(
-        (child for child in folder.iterdir() if child.suffix.lower() in IMAGES and not child.name.startswith(".")),
-        key=_by_number,
-    )
+def _images(folder: Path, skipped: Counter[str] | None = None) -> list[Path]:
+    return sorted((child for child in listed(folder, skipped) if child.suffix.lower() in IMAGES), key=_by_number)
 
 
 def _by_number(path: Path) -> tuple:
