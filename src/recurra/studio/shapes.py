@@ -210,6 +210,9 @@ class Fault(BaseModel):
     """Why a request was not answered."""
 
     detail: str
+    """With the names of settings, as scripts use them."""
+    words: str
+    """The same in the words of the page."""
 
 
 _FAULTS = {

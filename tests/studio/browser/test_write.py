@@ -107,7 +107,7 @@ def test_a_changed_text_is_said_with_two_choices(visit, address):
 
     page.fill("#model-num_layers", "2")
     page.click("#btnGenerate")
-    assert "model's settings (num layers) have changed" in wait_for_text(page, "#writeNotice", "changed")
+    assert "model's settings (Layers) have changed" in wait_for_text(page, "#writeNotice", "changed")
     assert "Train on" not in notice.locator("button").all_text_contents()
     visitor.check()
 
@@ -140,7 +140,7 @@ def test_nothing_to_learn_from_is_said(visit):
     assert page.locator("#writeStatus.bad").count() == 1
     page.click("#foldModel > summary")
     page.fill("#model-hidden_size", "99999")
-    assert "hidden_size" in wait_for_text(page, "#cardWords", "hidden_size")
+    assert "Units per layer" in wait_for_text(page, "#cardWords", "Units per layer")
     visitor.check(422)
 
 

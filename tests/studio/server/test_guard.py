@@ -160,10 +160,10 @@ def test_bodies_are_bounded(api):
 
 
 def test_what_is_not_there_and_what_is_not_meant(api):
-    assert api.get("/api/nothing").json() == {"detail": "there is nothing at /api/nothing"}
+    assert api.get("/api/nothing").json()["detail"] == "there is nothing at /api/nothing"
     answer = api.put("/api/runs/cats")
     assert answer.status_code == 405
-    assert answer.json() == {"detail": "PUT is not for /api/runs/cats"}
+    assert answer.json()["detail"] == "PUT is not for /api/runs/cats"
 
 
 @pytest.mark.slow

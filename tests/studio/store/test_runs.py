@@ -55,7 +55,7 @@ def test_a_run_is_renamed_and_deleted(api, home):
     assert api.delete("/api/runs/other").status_code == 204
     assert not (home / "other").exists()
     assert api.get("/api/runs/other").status_code == 404
-    assert api.delete("/api/runs/other").json() == {"detail": "there is no run `other`"}
+    assert api.delete("/api/runs/other").json()["detail"] == "there is no run `other`"
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,12 @@ def test_about_tells_what_the_page_needs(api):
     form = {field["name"]: field for field in about["form"]}
     assert form["hidden_size"] == {
         "name": "hidden_size",
+        "label": "Units per layer",
+        "group": "Size",
         "type": "int",
         "default": 512,
         "choices": [],
         "help": "Units of each recurrent layer.",
-        "section": "model",
         "optional": False,
         "min": 1,
         "max": 4096,

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from recurra import locks
 from recurra.errors import RecurraError
+from recurra.studio.words import in_words
 
 # What the studio has no use for.
 _SILENT = ("saving", "save", "break", "interrupt")
@@ -38,8 +39,11 @@ def main() -> int:
         with alone(job.get("lock"), stopping) as is_alone:
             if is_alone:
                 _JOBS[job["do"]](job, send, stopping)
-    except (RecurraError, MemoryError) as error:
-        send({"event": "error", "detail": str(error) or "out of memory; try a smaller model, batch or window"})
+    except RecurraError as error:
+        send({"event": "error", "detail": in_words(error)})
+        return 1
+    except MemoryError:
+        send({"event": "error", "detail": "out of memory; try a smaller model, batch or window"})
         return 1
     except Exception as error:
         send({"event": "error", "detail": f"{type(error).__name__}: {error}"})

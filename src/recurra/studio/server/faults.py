@@ -1,7 +1,11 @@
-"""Errors as the pages see them: a status and words, {"detail": "there is no run `x`"}."""
+"""Errors as the pages see them: a status, what scripts read, and the same in the words of the page.
+
+{"detail": "`lr` is 0; expected more than 0", "words": "“Learning rate” is 0; expected more than 0"}
+"""
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,21 +14,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from recurra.errors import BackendError, RecurraError, RunError
+from recurra.errors import BackendError, RecurraError, RunError, setting
 from recurra.studio.refusal import Refused
+from recurra.studio.words import in_words
 
 _log = logging.getLogger("recurra.studio")
 
 
-def answer(status: int, words: str) -> Response:
-    """The error as an answer. Half a surrogate pair, which UTF-8 has not, becomes a question mark."""
-    content = json.dumps({"detail": words}, ensure_ascii=False).encode("utf-8", "replace")
+def answer(status: int, marked: str) -> Response:
+    """An error as an answer. marked: its message, which may mark settings (see `recurra.errors.setting`). Half a surrogate
+    pair, which UTF-8 has not, becomes a question mark."""
+    error = RecurraError(marked)
+    content = json.dumps({"detail": str(error), "words": in_words(error)}, ensure_ascii=False)
+    content = content.encode("utf-8", "replace")
     return Response(content, status, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:
     """Let an application answer every error with a status and words."""
-    app.add_exception_handler(Refused, lambda request, error: answer(error.status, str(error)))
+    app.add_exception_handler(Refused, lambda request, error: answer(error.status, error.marked))
     app.add_exception_handler(RecurraError, _recurra)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _broken_off)
@@ -33,7 +41,7 @@ def install(app: FastAPI) -> None:
 
 def _recurra(request: Request, error: RecurraError) -> Response:
     # What a run's folder does not allow is a conflict with its state; all else is an invalid value.
-    return answer(409 if isinstance(error, RunError | BackendError) else 422, str(error))
+    return answer(409 if isinstance(error, RunError | BackendError) else 422, error.marked)
 
 
 def _broken_off(request: Request, error: ClientDisconnect) -> Response:
@@ -54,15 +62,17 @@ _PLAIN = ("Not Found", "Method Not Allowed")
 
 
 def _invalid(request: Request, error: RequestValidationError) -> Response:
-    return answer(422, "; ".join(map(_sentence, error.errors()[:5])))
+    # What a text to be written is made by are settings; another request may have a name of theirs for something else.
+    mark = setting if request.url.path.endswith("/generate") else "`{}`".format
+    return answer(422, "; ".join(_sentence(problem, mark) for problem in error.errors()[:5]))
 
 
-def _sentence(problem: dict[str, Any]) -> str:
+def _sentence(problem: dict[str, Any], mark: Callable[[str], str]) -> str:
     place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
     message = problem["msg"]
     if problem["type"] == "json_invalid":
         return f"the body is no JSON: {problem['ctx']['error']}"
-    name = f"`{'.'.join(place)[:100]}`" if place else "the body"
+    name = mark(".".join(place)[:100]) if place else "the body"
     if problem["type"] == "missing":
         return f"{name} is missing"
     if problem["type"] == "extra_forbidden":

@@ -13,9 +13,10 @@ from recurra.data.corpora import corpora
 from recurra.errors import TraceError
 from recurra.expr.text import aligned, equations
 from recurra.expr.trace import trace
+from recurra.studio import words
 from recurra.studio.settings import PRESET, Limits, known
 from recurra.studio.shapes import GENERATION
-from recurra.tasks.language.config import CONFIGS, PRESETS, settings
+from recurra.tasks.language.config import PRESETS, settings
 
 
 def about(limits: Limits, threads: int) -> dict[str, Any]:
@@ -27,11 +28,10 @@ def about(limits: Limits, threads: int) -> dict[str, Any]:
         "cells": [cell(name) for name in cells.names()],
         "corpora": [{"name": c.name, "about": c.about, "here": c.embedded or c.local() is not None} for c in corpora()],
         "presets": PRESETS,
-        "form": [_field(option, section) for section, option in _options()],
-        "generation_form": [_field(option, "generation") for option in GENERATION],
+        "form": _form(words.TRAINING, known()),
+        "generation_form": _form(words.WRITING, {option.name: option for option in GENERATION}),
         "defaults": _flat("default"),
         "studio_defaults": {"preset": PRESET} | _flat(PRESET),
-        "generation_defaults": {option.name: option.default for option in GENERATION},
     }
 
 
@@ -47,17 +47,17 @@ def _processor() -> str:
 def cell(name: str) -> dict[str, Any]:
     """What a learner sees of a cell: its equations are read from its step."""
     found = cells.get(name)
-    words = found.lesson or _from_docstring(name, found)
+    lesson = found.lesson or _from_docstring(name, found)
     built_in = name in cells.built_in()
     return {
         "name": name,
-        "title": words.title,
-        "summary": words.summary,
+        "title": lesson.title,
+        "summary": lesson.summary,
         "states": list(found.state_names),
-        "gates": [{"name": gate, "does": words.gates.get(gate, "")} for gate in found.gate_names],
+        "gates": [{"name": gate, "does": lesson.gates.get(gate, "")} for gate in found.gate_names],
         "equations": _equations(found),
         "source": _source(found) if built_in else None,
-        "pick": words.pick,
+        "pick": lesson.pick,
         "from": "built-in" if built_in else Path(cell_file(found)).name,
     }
 
@@ -97,22 +97,24 @@ def _flat(preset: str) -> dict[str, Any]:
     return {o.name: getattr(part, o.name) for part in parts for o in config.options(type(part)) if o.name in known()}
 
 
-def _options() -> list[tuple[str, config.Option]]:
-    return [(section, o) for section, cls in CONFIGS.items() for o in config.options(cls) if o.name in known()]
+def _form(groups: dict[str, dict[str, str]], options: dict[str, config.Option]) -> list[dict[str, Any]]:
+    """The fields of a form, group by group."""
+    return [_field(options[name], group, label) for group, fields in groups.items() for name, label in fields.items()]
 
 
-def _field(option: config.Option, section: str) -> dict[str, Any]:
-    """A setting as a form's field."""
+def _field(option: config.Option, group: str, label: str) -> dict[str, Any]:
+    """A setting as a form's field; of group "" where it stands in no form."""
     choices = {"cell": cells.names(), "init": ("recommended", "torch")}.get(option.name, option.choices)
     kind = "choice" if choices else getattr(option.type, "__name__", "str")
     kind = "float" if option.name == "temperature" else kind
     field = {
         "name": option.name,
+        "label": label,
+        "group": group,
         "type": kind if kind in ("int", "float", "bool", "str", "choice") else "str",
         "default": list(option.default) if isinstance(option.default, tuple) else option.default,
         "choices": list(choices),
-        "help": " ".join(option.help.split()),
-        "section": section,
+        "help": words.help_in_words(" ".join(option.help.split())),
         "optional": option.optional,
     }
     if field["type"] in ("int", "float"):

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from recurra.errors import RecurraError
+from recurra.errors import RecurraError, setting
 from recurra.generation import GenerationConfig, stream
 from recurra.studio.refusal import Refused
 from recurra.studio.settings import Limits
 from recurra.studio.store.models import Models
+from recurra.studio.words import in_words
 
 TURN = 0.02
 """Seconds of a turn."""
@@ -42,7 +43,7 @@ class Writers:
             ("prompt", len(prompt), limits.prompt),
         ):
             if size > most:
-                raise Refused(422, f"`{name}` is {size:,}; expected at most {most:,} characters")
+                raise Refused(422, f"{setting(name)} is {size:,}; expected at most {most:,} characters")
         if self.writing >= limits.generations:
             raise Refused(
                 429, f"{limits.generations} texts are being written, which is the limit; try again in a moment"
@@ -88,7 +89,8 @@ class Writers:
             if not begun:
                 raise
             # The answer has begun, so its status cannot say it.
-            yield "error", {"detail": str(error)}
+            words = in_words(error) if isinstance(error, RecurraError) else str(error)
+            yield "error", {"detail": str(error), "words": words}
             if not isinstance(error, RecurraError):
                 raise
 

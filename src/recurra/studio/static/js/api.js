@@ -32,9 +32,8 @@ async function request(path, options = {}) {
 
 async function words(answer) {
   try {
-    const { detail } = await answer.json();
-    if (typeof detail === "string") return detail;
-    if (Array.isArray(detail)) return detail.map((fault) => `${fault.loc?.at(-1) ?? "value"}: ${fault.msg}`).join("; ");
+    const { detail, words = detail } = await answer.json();
+    if (typeof words === "string") return words;
   } catch {
     // Not JSON: the status says what there is to say.
   }
@@ -72,7 +71,7 @@ export async function write(id, settings, piece, signal) {
   for await (const [event, data] of events(answer.body)) {
     if (event === "piece") piece(data.text);
     else if (event === "end") return data;
-    else if (event === "error") throw new Refused(500, data.detail);
+    else if (event === "error") throw new Refused(500, data.words);
   }
   throw new Refused(0, "The connection was lost while it was writing");
 }

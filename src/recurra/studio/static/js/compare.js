@@ -2,16 +2,16 @@
 import * as api from "./api.js";
 import { clear, curvesChart } from "./charts.js";
 import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
-import { $, ask, cellTitle, choices, count, date, duration, grower, h, say } from "./ui.js";
+import { $, ask, cellTitle, choices, count, date, duration, grower, h, label, say } from "./ui.js";
 
 const textOf = (run) => run.text?.name ?? "";
 const bitsOf = (run) => run.bits_per_character ?? null;
 const COLUMNS = [
   ["", "Curve", null],
   ["title", "Name", (run) => run.title],
-  ["cell", "Cell", (run) => run.cell],
-  ["layers", "Layers", (run) => run.layers, "num"],
-  ["units", "Units", (run) => run.units, "num"],
+  ["cell", "cell", (run) => run.cell],
+  ["layers", "num_layers", (run) => run.layers, "num"],
+  ["units", "hidden_size", (run) => run.units, "num"],
   ["parameters", "Parameters", (run) => run.parameters, "num"],
   ["bits", "Bits a character", bitsOf, "num"],
   ["speed", "Characters/s", (run) => run.speed, "num"],
@@ -38,7 +38,8 @@ export function show() {
   curves();
 }
 
-function header([key, words, , kind]) {
+function header([key, name, , kind]) {
+  const words = label(name);
   if (!key) return h("th", { scope: "col" }, h("span", { class: "sr" }, words));
   const sort = () => {
     order = { by: key, down: order.by === key ? !order.down : kind === "num" };

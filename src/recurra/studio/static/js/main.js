@@ -4,7 +4,7 @@ import * as compare from "./compare.js";
 import * as inside from "./inside.js";
 import * as learn from "./learn.js";
 import { emit, on, refresh, state } from "./state.js";
-import { $, percent, say, titles } from "./ui.js";
+import { $, labels, percent, say, titles } from "./ui.js";
 import * as write from "./write.js";
 
 const VIEWS = { write, inside, compare, learn };
@@ -61,8 +61,9 @@ async function start() {
     setTimeout(() => location.reload(), 3000);
     return;
   }
-  const { version, machine, cells } = state.about;
+  const { version, machine, cells, form, generation_form: writing } = state.about;
   for (const { name, title } of cells) titles.set(name, title);
+  for (const { name, label } of [...writing, ...form]) labels.set(name, label);
   $("aboutLine").textContent = `Recurra ${version}, on ${machine.name ? `${machine.name}, ` : ""}${machine.cores} cores`;
   const mounted = Object.values(VIEWS).map((view) => view.mount());
   addEventListener("hashchange", () => (show(), scrollTo(0, 0)));

@@ -53,6 +53,10 @@ export function architecture(run) {
 export const titles = new Map();
 export const cellTitle = (name) => titles.get(name) ?? name;
 
+/** What people call a setting, by its name, from GET /api/about. */
+export const labels = new Map();
+export const label = (name) => labels.get(name) ?? name;
+
 /** The options of a select, [[value, words], …], keeping what is chosen where it is still there. */
 export function choices(select, pairs, chosen = select.value) {
   select.replaceChildren(...pairs.map(([value, words]) => h("option", { value: String(value) }, words)));

@@ -5,11 +5,11 @@ import * as letters from "./letters.js";
 import { given, mount as mountSource, named, restore, source, text } from "./source.js";
 import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
 import { goOn, mount as mountTrain, newest, stop, watch } from "./train.js";
-import { $, architecture, calm, count, duration, grower, h, percent, plural, say, size } from "./ui.js";
+import { $, architecture, calm, count, duration, grower, h, label, percent, plural, say, size } from "./ui.js";
 
 const FRONT = ["cell", "num_layers", "hidden_size", "minutes", "epochs", "seed"];
 const BOLDNESS = 0.7; // rarely a letter out of place, and not the same twice
-const SAMPLING = ["length", "top_k", "top_p", "min_p", "seed", "stop"];
+const SAMPLING = ["length", "seed", "stop"];
 const READY = "This small model ships with Recurra and has read Python’s manual. Generate lets it write; give it a text of yours, and it learns that.";
 let model;
 let sampling;
@@ -21,8 +21,7 @@ let ready = false; // Generate was pressed: write as soon as the training ends
 export async function mount() {
   const { form: fields, generation_form: drawing, cells, studio_defaults: defaults } = state.about;
   model = form($("formModel"), "model", fields, FRONT, defaults, cells);
-  const shown = drawing.filter(({ name }) => !["temperature", "samples", "beam", "unit", "context"].includes(name));
-  sampling = form($("formSampling"), "sampling", shown, SAMPLING, state.about.generation_defaults);
+  sampling = form($("formSampling"), "sampling", drawing, SAMPLING);
   model.changed = card;
   $("inpBoldness").value = String(remember.get("boldness", BOLDNESS));
   $("inpBoldness").addEventListener("input", ({ target }) => (remember.set("boldness", Number(target.value)), bold()));
@@ -225,7 +224,7 @@ function notice(changed) {
   box.hidden = !changed;
   if (!changed) return;
   const run = state.run;
-  const what = changed.text && changed.model.length ? "The text and the model's settings have" : changed.text ? "The text has" : `The model's settings (${changed.model.join(", ").replaceAll("_", " ")}) have`;
+  const what = changed.text && changed.model.length ? "The text and the model's settings have" : changed.text ? "The text has" : `The model's settings (${changed.model.map(label).join(", ")}) have`;
   const button = (words, kind, act) => h("button", { type: "button", class: `btn ${kind}`, onclick: () => (notice(), act()) }, words);
   box.className = "notice w-notice";
   box.replaceChildren(
