@@ -107,7 +107,7 @@ class VocabularyError(RecurraError, ValueError):
 
 
 class RunError(RecurraError, RuntimeError):
-    """A run's folder is damaged, foreign or cannot be written; or a training run cannot continue."""
+    """A run's folder is damaged, was written by another program, or is not writable; or a training run cannot continue."""
 
 
 class DivergenceError(RunError):

@@ -106,7 +106,7 @@ def header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
     Raises RunError, in one line, for a file that is missing, damaged or of another program.
     """
     with _opened(path, "np") as (file, about):
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}, about  # noqa: SIM118
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}, about  # noqa: SIM118 (no mapping)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
     assert isinstance(cli.command, click.Command)
     out = recurra("sales.csv", *FLAGS)
     for line in (
-        "2 series of 60 to 70 steps of h",
+        "2 series of 60 to 70 hours",
         "validation (used to choose the weights), sMAPE in percent, less is better: forecast ",
         "The forecast is in runs/sales-1/forecast.csv, and drawn in runs/sales-1/forecast.png",
         "Use it:  recurra forecast --model runs/sales-1",
@@ -77,7 +77,7 @@ def test_a_table_alone_is_enough(recurra, tmp_path):
         str(one) for one in pd.period_range("2026-09", periods=12, freq="M")
     ]
     assert "time: Month, target: Passengers\n" in recurra.err
-    assert "1 series of 200 steps of MS\nhorizon: 12 steps of MS\n" in recurra.err
+    assert "1 series of 200 months\nhorizon: 12 months\n" in recurra.err
     words = (
         r"validation \(used to choose the weights\), sMAPE in percent, less is better: forecast .*, naive .*, seasonal"
     )

@@ -179,7 +179,7 @@ def _cells() -> list[dict]:
     rows = []
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
         for name in cells.names():
-            with warnings.catch_warnings():  # of a kernel that cannot be compiled: the table shows it
+            with warnings.catch_warnings():  # a cell without a kernel warns, but the table says so too
                 warnings.simplefilter("ignore", CompileWarning)
                 choice = nn.Recurrent(name, 8, 8, device=device).explain(torch.zeros(16, 1, 8, device=device))
             why = "; ".join(choice.passed_over.values())

@@ -147,7 +147,7 @@ class Source(click.ParamType):
 
 
 class NewFile(UserPath):
-    """The path of a file to be written, which is refused before any work where it cannot be written."""
+    """The path of an output file. One that Recurra could not write to is refused before any work starts."""
 
     def __init__(self):
         super().__init__(dir_okay=False)

@@ -13,6 +13,6 @@ on any device, under autograd, double backward and vmap. On symbols they write t
 
 from recurra.expr import functions, rows
 from recurra.expr.functions import *  # noqa: F403 (most of them are made from the table)
-from recurra.expr.rows import *  # noqa: F403
+from recurra.expr.rows import *  # noqa: F403 (`__all__` of that module names them once)
 
 __all__ = sorted([*functions.__all__, *rows.__all__])

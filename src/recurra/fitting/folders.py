@@ -79,7 +79,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
     with folders.saving(folder) as place:
         folders.write_settings(place, ...)
 
-    RunError where the folder holds a training run, is being written, or cannot be made.
+    RunError if the folder already holds a training run, another process is writing to it, or creating it fails.
     """
     folder = expanded(folder)
     refuse_a_run(folder)

@@ -34,7 +34,7 @@ def document(
 ) -> str:
     """The page's HTML. cells: by name, those it can learn with. model: the files of one that it holds, by name.
 
-    ConfigError where a cell cannot be compiled, or there is no compiler for browsers.
+    ConfigError if one of the cells does not compile, or the compiler for browsers is not installed.
     """
     held = module.enclosing(cells)
     code, places = module.module(list(held.values())), list(held)

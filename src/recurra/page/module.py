@@ -71,7 +71,7 @@ def enclosing(cells: dict[str, Cell]) -> dict[str, Cell]:
 def module(cells: Sequence[Cell]) -> bytes:
     """The module with these cells: from the package, from the cache, or compiled now: ten seconds, a minute at the first time.
 
-    ConfigError where there is no compiler or a cell cannot be compiled.
+    ConfigError if the compiler is not installed, or one of the cells does not compile.
     """
     sources = _sources(cells)
     if made := _made(sources):

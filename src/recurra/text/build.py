@@ -91,7 +91,7 @@ def _spelling() -> list[str]:
 
 
 def vocabulary_from_json(text: str) -> Vocabulary:
-    """The vocabulary that `to_json` wrote. RunError in one line where the text is damaged or foreign."""
+    """The vocabulary that `to_json` wrote. RunError, in one line, if the text is damaged or something else wrote it."""
     try:
         fields = json.loads(text)
     except RecursionError:

@@ -88,5 +88,5 @@ def test_a_horizon_left_open_is_settled_for_scores_too(capsys):
     assert len(model.cross_validate(waves(100))) == 33
     assert len(model.cross_validate(waves(100), h=5)) == 5
     model.fit(waves(100), quiet=False)
-    assert "horizon: 33 steps of h" in capsys.readouterr().err
+    assert "horizon: 33 hours" in capsys.readouterr().err
     assert (model.horizon, model.parts["model"].horizon, len(model.predict())) == (None, 33, 33)

@@ -1,8 +1,8 @@
 """A cell and the core, compiled and loaded: `made(cell)`, once a process for each cell.
 
-Raises Unavailable where there is no kernel: the cell's step cannot be traced, there is no compiler, it failed. The first three
-kinds come with one warning each, since the cell then runs slower than it could; why a cell has no kernel is kept and
-not tried again.
+Raises Unavailable if a cell has no kernel: its step could not be traced, there is no compiler, or the compiler failed. The
+first time that each of these happens there is one warning, because the cell then runs slower than it could. The reason is
+remembered for the process, and no second attempt is made.
 """
 
 import contextlib

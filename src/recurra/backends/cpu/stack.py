@@ -73,7 +73,7 @@ class FastPath:
             return None
         try:
             shape, strides, whole = x.shape, x.stride(), door.is_whole(x)
-        except (RuntimeError, NotImplementedError):  # nested, sparse, of oneDNN
+        except (RuntimeError, NotImplementedError):  # nested, sparse and oneDNN tensors have no strides
             return None
         if len(shape) != 3 or shape[2] != layer.input_size or (strides[2] != 1 and shape[2] > 1):
             return None

@@ -74,10 +74,9 @@ def _held_out(series: SeriesConfig, model: ForecastConfig, lengths: np.ndarray) 
 def notes(parts: dict[str, Any], panel: Panel, user: dict[str, Any], covariates: Covariates) -> list[str]:
     """What was read, settled, held out and left out, in lines. user: the settings as the user has them."""
     held, least, lengths = parts["series"].validation, parts["model"].horizon + 1, panel.lengths
-    steps = f"{lengths.min():,} to {lengths.max():,}" if lengths.min() < lengths.max() else f"{lengths.max():,}"
-    lines = [f"{len(panel.ids):,} series of {steps} steps of {panel.freq}"]
+    lines = [f"{len(panel.ids):,} series of {panel.freq.words(lengths.min(), lengths.max())}"]
     if user["horizon"] is None:
-        lines.append(f"horizon: {least - 1} steps of {panel.freq}")
+        lines.append(f"horizon: {panel.freq.words(least - 1)}")
     if user["validation"] is None and not held:
         lines.append(
             "the series are too short to hold anything out: the weights with the lowest training loss are kept"

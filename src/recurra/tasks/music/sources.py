@@ -149,7 +149,7 @@ def _pieces(rolls: dict[str, list], form: Form, name: str) -> list[_Entry]:
 
 
 def _folder(path: Path, folders: list[_Folder]) -> list[_Entry]:
-    """Every MIDI file in a folder and below it, by name; what cannot be read is left out."""
+    """Every MIDI file in a folder and below it, sorted by name; unreadable files are skipped."""
     paths = files_in(path, MIDI)
     folder, scores = _Folder(path, len(paths)), []
     for one in paths:

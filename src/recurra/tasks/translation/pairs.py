@@ -50,7 +50,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def check_pairs(pairs: Any, name: str = "pairs") -> list[Pair]:
-    """Pairs as a list, or DataError and DtypeError for what cannot be one."""
+    """Pairs as a list. DataError or DtypeError if they are not pairs of texts."""
     if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
         raise DtypeError(f"`{name}` is {type(pairs).__name__}; expected a list of pairs: (text, translation)")
     found = []
@@ -64,7 +64,7 @@ def check_pairs(pairs: Any, name: str = "pairs") -> list[Pair]:
 
 
 def check_texts(texts: Any, name: str) -> list[str]:
-    """Texts as a list, or DataError and DtypeError for what cannot be one."""
+    """Texts as a list. DataError or DtypeError if they are not texts."""
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise DtypeError(f"`{name}` is {type(texts).__name__}; expected a list of texts: [{name}]")
     texts = list(texts)

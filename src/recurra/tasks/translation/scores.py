@@ -13,7 +13,7 @@ def is_there() -> bool:
 
 
 def check(monitor: str) -> None:
-    """ConfigError where weights are to be chosen by what cannot be measured."""
+    """ConfigError if the measure that is to choose the weights is not available."""
     if monitor in ("chrf", "bleu") and not is_there():
         raise ConfigError(
             f"{setting('monitor', monitor)} needs sacrebleu, which is missing. Install it: pip install 'recurra[translate]', or"

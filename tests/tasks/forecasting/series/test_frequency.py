@@ -36,6 +36,32 @@ def test_other_names_and_offsets_of_pandas():
             frequency.parse(wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("MS", "1,200 months"),
+        ("QS-OCT", "1,200 quarters"),
+        ("W-MON", "1,200 weeks"),
+        ("B", "1,200 working days"),
+        ("15min", "1,200 steps of 15 minutes"),
+        ("1", "1,200 steps"),
+        ("7", "1,200 steps of 7"),
+        ("BMS", "1,200 steps of BMS"),
+        ("Mon Tue Sun", "1,200 steps of Mon Tue Sun"),
+        ("ms", "1,200 steps of ms"),
+    ],
+)
+def test_so_many_steps_as_people_say_it(name, words):
+    steps = frequency.parse(name)
+    assert steps.words(1200) == steps.words(1200, 1200) == words
+    assert steps.words(60, 70) == words.replace("1,200", "60 to 70")
+
+
+def test_one_step_has_no_plural():
+    assert frequency.parse("h").words(1) == "1 hour"
+    assert frequency.parse("2h").words(1) == "1 steps of 2 hours"
+
+
 @pytest.mark.parametrize("name", ["W-MON", "QS-OCT", "QE-NOV", "YS-APR", "BME", "B"])
 def test_stamps_off_the_days_that_a_name_has_are_seen(name):
     freq = frequency.parse(name)

@@ -26,6 +26,8 @@ _NEXT = {"s": 60, "min": 1440, "h": 24}  # a season where steps are several unit
 _OLD = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D"}
 _OLD |= {"M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "BM": "BME", "BQ": "BQE", "BY": "BYE", "BA": "BYE", "SM": "SME"}
 _ALIKE = {"months": "MS", "years": "YS", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
+_WORDS = {"s": "second", "min": "minute", "h": "hour", "D": "day", "B": "working day", "W": "week"}
+_WORDS |= {"MS": "month", "ME": "month", "QS": "quarter", "QE": "quarter", "YS": "year", "YE": "year", "int": "step"}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 CALENDAR = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _LEAST, _MOST = np.datetime64("1677-09-22"), np.datetime64("2262-04-11")  # days that int64 nanoseconds reach
@@ -43,6 +45,14 @@ class Frequency:
         if self.unit == "int":
             return str(self.count)
         return self.unit if self.count == 1 else f"{self.count}{self.unit}"
+
+    def words(self, least: int, most: int | None = None) -> str:
+        """So many steps, as people say it: 144 months, 60 to 70 hours, 96 steps of 15 minutes, 12 steps of BMS."""
+        amount = f"{least:,}" if most in (None, least) else f"{least:,} to {most:,}"
+        unit = _WORDS.get(self.base)
+        if unit is None or (self.count > 1 and unit == "step"):
+            return f"{amount} steps of {self}"
+        return f"{amount} steps of {self.count} {unit}s" if self.count > 1 else f"{amount} {unit}{'s' * (amount != '1')}"
 
     @property
     def base(self) -> str:
