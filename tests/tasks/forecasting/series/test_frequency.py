@@ -59,7 +59,7 @@ def test_so_many_steps_as_people_say_it(name, words):
 
 def test_one_step_has_no_plural():
     assert frequency.parse("h").words(1) == "1 hour"
-    assert frequency.parse("2h").words(1) == "1 steps of 2 hours"
+    assert frequency.parse("2h").words(1) == "1 step of 2 hours"
 
 
 @pytest.mark.parametrize("name", ["W-MON", "QS-OCT", "QE-NOV", "YS-APR", "BME", "B"])

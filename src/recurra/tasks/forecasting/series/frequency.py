@@ -49,10 +49,10 @@ class Frequency:
     def words(self, least: int, most: int | None = None) -> str:
         """So many steps, as people say it: 144 months, 60 to 70 hours, 96 steps of 15 minutes, 12 steps of BMS."""
         amount = f"{least:,}" if most in (None, least) else f"{least:,} to {most:,}"
-        unit = _WORDS.get(self.base)
+        many, unit = "s" * (amount != "1"), _WORDS.get(self.base)
         if unit is None or (self.count > 1 and unit == "step"):
-            return f"{amount} steps of {self}"
-        return f"{amount} steps of {self.count} {unit}s" if self.count > 1 else f"{amount} {unit}{'s' * (amount != '1')}"
+            return f"{amount} step{many} of {self}"
+        return f"{amount} step{many} of {self.count} {unit}s" if self.count > 1 else f"{amount} {unit}{many}"
 
     @property
     def base(self) -> str:
