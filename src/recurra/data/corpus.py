@@ -87,7 +87,7 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "Corpus":
-        """The corpus that `build_corpus` wrote. RunError, in one line, if it is missing, damaged, or another program wrote it."""
+        """The corpus that `build_corpus` wrote. RunError if it is missing, damaged, or written by another program."""
         folder = Path(folder)
         info = _read_info(folder / "corpus.json")
         path, size = folder / "corpus.bin", info["count"] * np.dtype(info["dtype"]).itemsize
