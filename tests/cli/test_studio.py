@@ -120,11 +120,22 @@ def test_a_killed_studio_leaves_a_run_that_goes_on(tmp_path):
 
 @pytest.mark.slow
 @POSIX
-def test_beyond_loopback_it_prints_a_token(tmp_path):
+def test_beyond_loopback_it_prints_a_link_for_the_owner_and_one_for_guests(tmp_path):
+    save_model(tmp_path / "cats")
     found = Process(tmp_path, "--host", "0.0.0.0")
     try:
-        token = found.line.strip().split("?token=")[1]
+        guests = found.process.stdout.readline()
+        assert guests.startswith("for guests, who look and let models write: http://")
+        links = [line.split()[-1] for line in (found.line, guests)]
+        address, token = links[0].split("/?token=")
+        assert links[1].startswith(f"{address}/?token=")
+        assert len(links[1].split("=")[1]) == 8
         assert found.api.get("/api/about").status_code == 401
+        for link, status in zip(links, (200, 403), strict=True):
+            # Both can be opened as they stand, and what follows is as the link allows.
+            with httpx2.Client(follow_redirects=True, timeout=30) as phone:
+                assert "Recurra studio" in phone.get(link).text
+                assert phone.patch(f"{address}/api/runs/cats", json={"title": "x"}).status_code == status
         assert found.api.get("/api/about", headers={"authorization": f"Bearer {token}"}).status_code == 200
     finally:
         _, said = found.end()

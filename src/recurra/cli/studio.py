@@ -30,7 +30,7 @@ def _load_cells(ctx, parameter, folder: Path | None) -> None:
     examples={
         "open it": "recurra studio",
         "with cells of your own": "recurra studio --cells my-cells/",
-        "for others in the house, who need the token it prints": "recurra studio --host 0.0.0.0",
+        "for phones in the same network: it prints a link for you and one for guests": "recurra studio --host 0.0.0.0",
         "behind a proxy that has a name of its own": "recurra studio --allow studio.example.org",
     },
 )
@@ -66,11 +66,16 @@ def command(port, runs, host, allow, browser, **limits):
     being trained, and ends the studio; closing the page ends nothing.
     """
     given = {name: value for name, value in limits.items() if value is not None}
-    token = None if is_loopback(host) else secrets.token_urlsafe(24)
-    config = StudioConfig(host, port, runs, Limits(**given), allow, token)
+    tokens = (None, None) if is_loopback(host) else (secrets.token_urlsafe(24), guest_token())
+    config = StudioConfig(host, port, runs, Limits(**given), allow, *tokens)
     # Before the slow part, so that a mistake is reported at once.
     with listen(host, port) as socket_:
         serve(config, socket_, browser)
+
+
+def guest_token() -> str:
+    """A token that is typed into a phone: eight letters and digits, none like another; a wrong one costs half a second."""
+    return "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(8))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -104,15 +109,15 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
         raise ConfigError(f"the studio needs the package {error.name}: pip install 'recurra[studio]'") from None
     import torch
 
+    from recurra.studio.server.addresses import address
     from recurra.studio.server.app import create_app
-    from recurra.studio.server.guard import address
     from recurra.studio.server.protocol import Protocol
 
     port = socket_.getsockname()[1]
     app = create_app(replace(config, port=port))
     # Many texts at once share the cores best with a thread each.
     torch.set_num_threads(1)
-    studio, page = app.state.studio, address(config, port)
+    studio, page = app.state.studio, address(config, port, config.token)
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets=None):
@@ -125,7 +130,11 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
     settings = uvicorn.Config(
         app, http=Protocol, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
-    click.echo(f"Recurra studio: {page}\nruns: {studio.runs.root}\nCtrl-C ends it")
+    click.echo(f"Recurra studio: {page}")
+    if config.guest_token:
+        guests = address(config, port, config.guest_token)
+        click.echo(f"for guests, who look and let models write: {guests}")
+    click.echo(f"runs: {studio.runs.root}\nCtrl-C ends it")
     if config.token:
         click.echo(
             "There is no TLS: whoever can listen on the network can read the token and all that is sent. From elsewhere, better"

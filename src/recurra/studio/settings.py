@@ -54,12 +54,16 @@ class StudioConfig:
     allow: tuple[str, ...] = ()
     """Further names that the page may be opened by, as a proxy or a tunnel has them: host names without a port."""
     token: str | None = None
-    """What a request must carry; required where `host` is not this machine's own address."""
+    """What the owner's requests carry; required where `host` is not this machine's own address."""
+    guest_token: str | None = None
+    """What a guest's requests carry, who may look and let models write, and nothing else; not set: there are no guests."""
 
     def __post_init__(self):
         config.check(self)
         if not self.token and not is_loopback(self.host):
             raise ConfigError(f"{setting('host')} is {self.host!r}, which others can reach; give a token")
+        if self.guest_token and self.token in (None, self.guest_token):
+            raise ConfigError(f"with a {setting('guest_token')} the owner needs a {setting('token')} too, another one")
         for name in self.allow:
             if not _NAME.fullmatch(name):
                 raise ConfigError(

@@ -9,7 +9,7 @@ from helpers.visits import wait_for_text
 pytestmark = pytest.mark.slow
 
 
-def test_look_inside_and_hold_a_unit(visit, trained):
+def test_look_inside(visit, trained):
     visitor = visit()
     page = visitor.open("inside")
     page.select_option("#insideRun", trained[0]["id"])
@@ -38,20 +38,61 @@ def test_look_inside_and_hold_a_unit(visit, trained):
     assert page.input_value("#cellAt") == "4"
     page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
 
-    # A moved slider acts at once.
-    page.fill("#clampValue", page.get_attribute("#clampValue", "max"))
-    page.dispatch_event("#clampValue", "change")
-    after = wait_for_text(page, "#clampAfter", r"\d")
-    assert not after.startswith(page.text_content("#clampBefore"))
-    wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
-    assert page.text_content("#clampTextAfter") != page.text_content("#clampTextBefore")
-    page.click("#clampList button")
-    assert page.text_content("#clampAfter") == "–"
-
     assert page.input_value("#memoryRun") == trained[1]["id"]
     page.click("#btnMemory")
     page.wait_for_function("() => document.querySelectorAll('#chartMemory .scatterlayer .trace').length === 2")
     assert "An RNN" in wait_for_text(page, "#memorySaid", "An RNN")
+    visitor.check()
+
+
+def test_the_unit_that_matters_most_is_held_at_once_and_sliders_act_as_they_move(visit, trained, address):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.select_option("#insideRun", trained[0]["id"])
+    text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3
+    page.fill("#insideText", text)
+    page.click("#btnRead")
+    wait_for_text(page, "#insideStatus", f"read {len(text)} characters")
+    wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
+    most = browser.ask(address, f"runs/{trained[0]['id']}/inside/effects", {"text": text, "limit": 5})["units"]
+    names = page.locator("#clampUnits .held-name").all_text_contents()
+    assert [int(re.search(r"unit (\d+) of layer 1, c", name)[1]) for name in names][:5] == [one["unit"] for one in most]
+    assert page.locator("#clampUnits li.on").count() == 1
+    assert page.text_content("#clampUnits li:first-child output") == f"{most[0]['value']:.2f}"
+    before, after = page.text_content("#clampBefore"), page.text_content("#clampAfter")
+    assert float(after.split()[0]) > float(before)
+    assert page.text_content("#clampTextAfter") != page.text_content("#clampTextBefore")
+    assert page.locator("#clampPassage .n8, #clampPassage .n4, #clampPassage .n2, #clampPassage .n1").count() > 0
+    assert page.locator("#clampNextAfter li").count() == 5
+
+    # Twenty moves in a row: the last one is what is shown, and most of those between were never asked for.
+    asked = []
+    page.on("request", lambda request: request.url.endswith("/inside/clamp") and asked.append(request.post_data_json))
+    page.evaluate("""async () => {
+        const slider = document.querySelector("#clampUnits li:nth-child(2) input");
+        for (let move = 1; move <= 20; move++) {
+            slider.value = String((move / 20) * slider.max);
+            slider.dispatchEvent(new Event("input"));
+            await new Promise(requestAnimationFrame);
+        }
+    }""")
+    last = float(page.get_attribute("#clampUnits li:nth-child(2) input", "max"))
+    page.wait_for_function("(old) => document.getElementById('clampAfter').textContent !== old", arg=after)
+    page.wait_for_load_state("networkidle")
+    assert page.text_content("#clampUnits li:nth-child(2) output") == f"{last:.2f}"
+    assert len(asked) < 20
+    assert [one["value"] for one in asked[-1]["clamps"]] == pytest.approx([most[0]["value"], last])
+    want = browser.ask(address, f"runs/{trained[0]['id']}/inside/clamp", asked[-1])
+    assert page.text_content("#clampTextAfter") == want["text"]["after"][len(asked[-1]["prompt"]) :]
+
+    # The unit chosen in the list can be held too, and all are let go.
+    page.click("#unitList li:nth-child(9)")
+    page.wait_for_function("() => document.querySelectorAll('#clampUnits li').length >= 5")
+    page.click("#clampUnits li:last-child button:has-text('Silence')")
+    assert page.text_content("#clampUnits li:last-child output") == "0.00"
+    page.click("#btnClampClear")
+    page.wait_for_function("() => document.getElementById('clampAfter').textContent === '–'")
+    assert page.locator("#clampUnits li.on").count() == 0
     visitor.check()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import plotly
 import torch
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import recurra
@@ -90,7 +90,7 @@ def create_app(config: StudioConfig | None = None) -> FastAPI:
     app.state.studio = studio
     faults.install(app)
     for router in (
-        serving.about(config.limits, studio.threads),
+        serving.about(config, studio.threads),
         serving.texts(studio.texts),
         serving.runs(studio.runs, studio.launcher, studio.trainer, studio.hub),
         serving.writing(studio.writers),
@@ -106,8 +106,12 @@ def create_app(config: StudioConfig | None = None) -> FastAPI:
     return app
 
 
-def _page() -> FileResponse:
-    return FileResponse(STATIC / "index.html")
+def _page(request: Request) -> Response:
+    if not request.state.guest:
+        return FileResponse(STATIC / "index.html")
+    # Marked before it is drawn, so that what only the owner may do is never seen.
+    page = (STATIC / "index.html").read_text("utf-8")
+    return HTMLResponse(page.replace("<html ", "<html data-guest ", 1))
 
 
 def _plotly() -> FileResponse:

@@ -6,23 +6,30 @@ and beyond this machine every request carries a token.
 """
 
 import asyncio
+import contextlib
 import hmac
+import html
 import logging
+import re
 import secrets
 import time
 from asyncio import sleep
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recurra.studio.server.addresses import EVERYWHERE
 from recurra.studio.server.faults import answer
 from recurra.studio.settings import StudioConfig, is_loopback
 
 COOKIE = "recurra"
+OWNER, GUEST = "owner", "guest"
+_GUESTS_SEND = re.compile("/api/card|/api/runs/[^/]+/(generate|inside/[a-z]+)")
+"""Where a guest may send something: to ask a question or to let a model write. Looking is allowed everywhere."""
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -59,8 +66,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, config: StudioConfig):
         self.app, self.config = app, config
+        self._tokens = {role: token for role, token in ((OWNER, config.token), (GUEST, config.guest_token)) if token}
         # The cookie is not the token: who reads it from a browser's profile cannot open another one with it.
-        self._session = secrets.token_urlsafe(32)
+        self._sessions = {role: secrets.token_urlsafe(32) for role in self._tokens}
         self.wrong = 0
         """Requests that carried a wrong token."""
         self._waiting, self._slowly = 0, asyncio.Lock()
@@ -69,16 +77,19 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        role = self._role(scope)
+        refusal = self._refusal(scope, role)
         if refusal is not None:
             if refusal[0] == 401 and _carries_token(scope):
                 refusal = await self._slowed(scope, refusal)
-            await answer(*refusal)(scope, receive, _with_headers(scope, send))
-        elif self._is_first_visit(scope):
+            await _refused(scope, *refusal)(scope, receive, _with_headers(scope, send))
+        elif self._first_visit(scope):
             response = RedirectResponse(scope["path"], 303)
-            response.set_cookie(COOKIE, self._session, httponly=True, samesite="strict")
+            # Not "strict": after a click on the link in a message the redirect would come without the cookie.
+            response.set_cookie(COOKIE, self._sessions[role], httponly=True, samesite="lax")
             await response(scope, receive, _with_headers(scope, send))
         else:
+            scope.setdefault("state", {})["guest"] = role == GUEST
             await self.app(scope, self._bounded(scope, receive), _with_headers(scope, send))
 
     async def _slowed(self, scope: Scope, refusal: tuple[int, str]) -> tuple[int, str]:
@@ -97,7 +108,7 @@ class Guard:
             self._waiting -= 1
         return refusal
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope, role: str | None) -> tuple[int, str] | None:
         """Why a request is not answered: a status and words; None where it may pass."""
         headers, path = Headers(scope=scope), scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin")
@@ -114,8 +125,13 @@ class Guard:
                 f"a request from {(origin or 'another site')[:100]} is not answered here, only one from the studio's own page,"
                 f" {own_page[:100]}; to open the page by another name, start the studio with --allow NAME"
             )
-        if self.config.token and not self._is_known(scope, headers):
+        if role is None:
             return 401, "this studio needs its token: open the address with ?token= that it printed when it started"
+        if role == GUEST and scope["method"] not in ("GET", "HEAD") and not _GUESTS_SEND.fullmatch(path):
+            return (
+                403,
+                "guests look and let models write; only the owner of this studio trains, uploads, changes and deletes",
+            )
         length = headers.get("content-length", "0")
         if not length.isdecimal():
             return 422, "the content-length is no number"
@@ -137,27 +153,33 @@ class Guard:
         server = scope.get("server") or ("", self.config.port)
         if _port(host) != str(self.config.port or server[1]):
             return False
-        if self.config.token and self.config.host in ("0.0.0.0", "::"):
+        if self.config.token and self.config.host in EVERYWHERE:
             # It listens at every name this machine has, and only the token decides who may ask.
             return bool(name)
         return not is_loopback(self.config.host) and name.strip("[]") == self.config.host.strip("[]").lower()
 
-    def _is_known(self, scope: Scope, headers: Headers) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(given, self.config.token):
-            return True
+    def _role(self, scope: Scope) -> str | None:
+        """Who asks: without tokens the owner; None for a stranger."""
+        if not self._tokens:
+            return OWNER
+        headers = Headers(scope=scope)
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
         cookie = SimpleCookie()
-        try:
+        with contextlib.suppress(CookieError):
             cookie.load(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        return (COOKIE in cookie and _same(cookie[COOKIE].value, self._session)) or self._is_first_visit(scope)
+        session = cookie[COOKIE].value if COOKIE in cookie else ""
+        return (
+            self._first_visit(scope)
+            or (_whose(bearer, self._tokens) if scheme.lower() == "bearer" else None)
+            or _whose(session, self._sessions)
+        )
 
-    def _is_first_visit(self, scope: Scope) -> bool:
-        if not self.config.token or scope["method"] != "GET" or scope["path"] != "/":
-            return False
+    def _first_visit(self, scope: Scope) -> str | None:
+        """Whose link was opened; None where the request is another one."""
+        if scope["method"] != "GET" or scope["path"] != "/":
+            return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
-        return _same(given[0], self.config.token)
+        return _whose(given[0], self._tokens)
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """`receive` that stops a body which is longer than it may be, stands still, or takes too long."""
@@ -198,8 +220,25 @@ def _port(host: str) -> str:
     return host.rpartition(":")[2] if ":" in host and not host.endswith("]") else "80"
 
 
-def _same(given: str, secret: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+def _whose(given: str, secrets: dict[str, str]) -> str | None:
+    """The role that a secret belongs to. All are compared: how long that takes says nothing."""
+    same = [role for role, secret in secrets.items() if hmac.compare_digest(_bytes(given), _bytes(secret))]
+    return same[0] if same else None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _refused(scope: Scope, status: int, words: str) -> Response:
+    """The refusal as JSON, or as a page where a browser opens one."""
+    if scope["path"] != "/" or "text/html" not in Headers(scope=scope).get("accept", ""):
+        return answer(status, words)
+    return HTMLResponse(_PAGE.format(html.escape(words[0].upper() + words[1:])), status)
+
+
+_PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Recurra studio</title>
+<h1>Recurra studio</h1><p>{}.</p></html>"""
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
@@ -215,11 +254,3 @@ def _with_headers(scope: Scope, send: Send) -> Send:
         await send(message)
 
     return wrapped
-
-
-def address(config: StudioConfig, port: int) -> str:
-    """The address to open in a browser, with the token where there is one."""
-    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
-    host = f"[{host}]" if ":" in host else host
-    token = f"?token={config.token}" if config.token else ""
-    return f"http://{urlsplit(f'//{host}').netloc}:{port}/{token}"

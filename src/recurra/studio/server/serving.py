@@ -18,8 +18,9 @@ from recurra.studio.jobs.hub import Hub
 from recurra.studio.jobs.launch import Launcher
 from recurra.studio.jobs.trainer import STOPPING, Trainer
 from recurra.studio.refusal import Refused
+from recurra.studio.server.addresses import address
 from recurra.studio.server.events import event, follow
-from recurra.studio.settings import Limits
+from recurra.studio.settings import StudioConfig
 from recurra.studio.store.runs import Runs
 from recurra.studio.store.texts import Texts
 from recurra.studio.views import about as views
@@ -36,14 +37,22 @@ ComparisonID = Annotated[
 _DOWNLOADED = ("config.json", "vocabulary.json", WEIGHTS, METRICS, PICTURE)
 
 
-def about(limits: Limits, threads: int) -> APIRouter:
+def about(config: StudioConfig, threads: int) -> APIRouter:
     """What a page needs to know first."""
     router = APIRouter(tags=["studio"])
 
     @router.get("/about")
-    def get_about() -> dict[str, Any]:
-        """The version, the machine, the limits, the cells with their equations, the corpora, the forms' fields."""
-        return views.about(limits, threads)
+    def get_about(request: Request) -> dict[str, Any]:
+        """The version, the machine, the limits, the cells with their equations, the corpora, the forms' fields.
+
+        guest: whether this is asked by a guest. invitation: the address for guests, for the owner alone; null: none.
+        """
+        guest = request.state.guest
+        invited = bool(config.guest_token) and not guest
+        return views.about(config.limits, threads) | {
+            "guest": guest,
+            "invitation": address(config, config.port, config.guest_token) if invited else None,
+        }
 
     return router
 

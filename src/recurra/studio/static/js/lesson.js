@@ -260,7 +260,7 @@ function dropout(box) {
 
 function which(box) {
   const known = state.about.cells.filter(({ name }) => ["rnn", "gru", "lstm"].includes(name));
-  box.replaceChildren(h("dl", { class: "which" }, known.map(({ title, summary, pick }) => h("div", {}, h("dt", {}, title), h("dd", {}, summary, " ", pick)))), h("button", { type: "button", class: "btn", onclick: () => $("measureForm").scrollIntoView({ block: "center" }) }, "To the measurement"));
+  box.replaceChildren(h("dl", { class: "which" }, known.map(({ title, summary, pick }) => h("div", {}, h("dt", {}, title), h("dd", {}, summary, " ", pick)))), h("button", { type: "button", class: "btn for-measuring", onclick: () => $("measureForm").scrollIntoView({ block: "center" }) }, "To the measurement"));
 }
 
 /** The next letter: its chances bent by boldness, and a draw. */

@@ -4,7 +4,7 @@ import * as compare from "./compare.js";
 import * as inside from "./inside.js";
 import * as learn from "./learn.js";
 import { emit, on, refresh, state } from "./state.js";
-import { $, labels, percent, say, titles } from "./ui.js";
+import { $, copy, h, labels, percent, say, titles } from "./ui.js";
 import * as write from "./write.js";
 
 const VIEWS = { write, inside, compare, learn };
@@ -44,6 +44,22 @@ function theme() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => emit("theme"));
 }
 
+/** The link for guests, large enough to be read from a wall. */
+function invite() {
+  const link = state.about.invitation;
+  $("dialog").replaceChildren(
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "dialogTitle" }, "For guests"),
+      h("p", {}, "Whoever opens this address looks at everything here and lets models write, but trains, uploads, changes and deletes nothing."),
+      h("a", { class: "invitation", href: link }, link),
+      h("div", { class: "tools" }, h("button", { type: "button", class: "btn", onclick: ({ target }) => copy(link).then(() => (target.textContent = "Copied"), (error) => (target.textContent = error.message)) }, "Copy"), h("button", { type: "submit", class: "btn primary" }, "Close")),
+    ),
+  );
+  $("dialog").showModal();
+}
+
 function training({ run, progress }) {
   $("topRun").hidden = !run;
   if (run) $("topRun").textContent = `Training ${percent(progress)}`;
@@ -61,7 +77,9 @@ async function start() {
     setTimeout(() => location.reload(), 3000);
     return;
   }
-  const { version, machine, cells, form, generation_form: writing } = state.about;
+  const { version, machine, cells, form, generation_form: writing, invitation } = state.about;
+  $("btnInvite").hidden = !invitation;
+  $("btnInvite").addEventListener("click", invite);
   for (const { name, title } of cells) titles.set(name, title);
   for (const { name, label } of [...writing, ...form]) labels.set(name, label);
   $("aboutLine").textContent = `Recurra ${version}, on ${machine.name ? `${machine.name}, ` : ""}${machine.cores} cores`;

@@ -1,6 +1,6 @@
 // The text to learn from: typed, dropped, or a corpus; kept by the server under an id once it is sent.
 import * as api from "./api.js";
-import { emit, remember, state } from "./state.js";
+import { emit, guest, remember, state } from "./state.js";
 import { $, calm, choices, count, plural, say } from "./ui.js";
 
 const IN_BOX = 400_000; // characters that a text box still scrolls well with
@@ -21,7 +21,8 @@ export function mount() {
 /** After a reload: the text that was there, else the run's. */
 export async function restore(run) {
   const source = remember.get("source", {});
-  if (source.corpus && state.about.corpora.some((c) => c.name === source.corpus)) takeCorpus(source.corpus);
+  if (guest) emit("source"); // who trains nothing has no text to learn from
+  else if (source.corpus && state.about.corpora.some((c) => c.name === source.corpus)) takeCorpus(source.corpus);
   else if (source.id) await takeStored(source.id);
   else if (source.draft) ($("txtInput").value = source.draft), typed();
   else if (run?.text?.corpus) takeCorpus(run.text.corpus);

@@ -1,6 +1,9 @@
 // What the views share: the server's description, the runs, the chosen run; and what the browser remembers.
 import { get } from "./api.js";
 
+/** Whether this page is a guest's, who looks and lets models write; the server marks it. */
+export const guest = "guest" in document.documentElement.dataset;
+
 const changes = new EventTarget();
 export const on = (name, f) => changes.addEventListener(name, (event) => f(event.detail));
 export const emit = (name, detail) => changes.dispatchEvent(new CustomEvent(name, { detail }));

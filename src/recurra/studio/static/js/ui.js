@@ -93,6 +93,16 @@ export function ask({ title, words, field, value = "", yes, danger = false }) {
   );
 }
 
+/** Put a text on the clipboard, at an address without TLS too, where the browser has no other way than the old one. */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const box = document.body.appendChild(h("textarea", { class: "sr" }, text));
+  box.select();
+  const done = document.execCommand("copy");
+  box.remove();
+  if (!done) throw new Error("The browser does not let this page copy; select the text and copy it yourself");
+}
+
 /** Call f once the calls have paused for so many milliseconds. */
 export function calm(f, wait = 250) {
   let timer;

@@ -3,14 +3,14 @@ import * as api from "./api.js";
 import { form } from "./form.js";
 import * as letters from "./letters.js";
 import { given, mount as mountSource, named, restore, source, text } from "./source.js";
-import { able, busy, choose, on, refresh, remember, state, update } from "./state.js";
+import { able, busy, choose, guest, on, refresh, remember, state, update } from "./state.js";
 import { goOn, mount as mountTrain, newest, stop, watch } from "./train.js";
-import { $, architecture, calm, count, duration, grower, h, label, percent, plural, say, size } from "./ui.js";
+import { $, architecture, calm, copy, count, duration, grower, h, label, percent, plural, say, size } from "./ui.js";
 
 const FRONT = ["cell", "num_layers", "hidden_size", "minutes", "epochs", "seed"];
 const BOLDNESS = 0.7; // rarely a letter out of place, and not the same twice
 const SAMPLING = ["length", "seed", "stop"];
-const READY = "This small model ships with Recurra and has read Python’s manual. Generate lets it write; give it a text of yours, and it learns that.";
+const READY = `This small model ships with Recurra and has read Python’s manual. Generate lets it write${guest ? "" : "; give it a text of yours, and it learns that"}.`;
 let model;
 let sampling;
 let offered = false; // the model was put there because it is the newest, not because somebody chose it
@@ -38,7 +38,7 @@ export async function mount() {
   $("btnGenerate").addEventListener("click", generate);
   $("inpPrompt").addEventListener("keydown", (event) => event.key === "Enter" && generate());
   $("btnHalt").addEventListener("click", () => writing?.abort());
-  $("btnCopy").addEventListener("click", () => navigator.clipboard.writeText(state.written).then(() => say($("writeStatus"), "Copied")));
+  $("btnCopy").addEventListener("click", () => attempt(async () => (await copy(state.written), say($("writeStatus"), "Copied"))));
   $("btnStop").addEventListener("click", () => attempt(stop, "Stopping; what was learned is kept …", () => (ready = false)));
   $("btnContinue").addEventListener("click", () => attempt(async () => follow(await goOn())));
   $("btnNew").addEventListener("click", () => begin({}));
