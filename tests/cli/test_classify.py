@@ -1,6 +1,7 @@
 """`recurra classify` from end to end."""
 
 import json
+import re
 
 import click
 import pytest
@@ -35,6 +36,39 @@ def test_classify_from_a_table_to_labels(alone, tmp_path, monkeypatch):
     assert (tmp_path / "out.csv").read_text() == out
     alone("classify", "reviews.csv", "--model", "runs/reviews-1", "--to", tmp_path / "reviews.csv", fails=2)
     assert "reviews.csv is a file that is read, and would be lost; name another" in alone.err
+
+
+def test_classify_prints_sets_of_labels(alone, tmp_path, monkeypatch):
+    rows = "".join(
+        f"{text},{label}\n" for text, label in [("good fine", "yes"), ("bad poor", "no"), ("so so", "maybe")] * 20
+    )
+    put(tmp_path, "reviews.csv", "text,label\n" + rows)
+    alone("classify", "reviews.csv", "--unit", "word", "--validation", "12", *TINY, "--epochs", "20", "--out", "run")
+    out = alone("classify", "reviews.csv", "--model", "run", "--coverage", "0.9").splitlines()
+    assert out[:3] == ["label,probability,set", f"yes,{out[1].split(',')[1]},yes", f"no,{out[2].split(',')[1]},no"]
+    assert alone.err == "100.00% of 60 are right; 100.00% of the sets hold the right label, with 1 labels each\n"
+    piped(monkeypatch, b"good\n\nbad\n")
+    found = json.loads(alone("classify", "-", "--model", "run", "--json", "--coverage", "0.9"))
+    assert [row["set"] for row in found] == [["yes"], [], ["no"]]
+    piped(monkeypatch, b"good\n\nbad\n")
+    assert alone("classify", "-", "--model", "run", "--coverage", "0.9").splitlines()[2] == ",,"
+    about = json.loads((tmp_path / "run/config.json").read_text())
+    about["learned"]["held"]["values"] = [0.8] * 12  # as of a model that needs a second label now and then
+    (tmp_path / "run/config.json").write_text(json.dumps(about))
+    out = alone("classify", "reviews.csv", "--model", "run", "--coverage", "0.9").splitlines()
+    assert re.fullmatch(r"yes,0\.\d{4},yes(\|no|\|maybe)*", out[1])
+    refused = {
+        "0.99": (
+            1,
+            "--coverage 0.99 needs 99 held-out sequences, and this model had 12; fit with a larger --validation, or",
+        ),
+        "9": (2, "--coverage is 9.0; expected a fraction between 0 and 1"),
+    }
+    for coverage, (code, words) in refused.items():
+        alone("classify", "reviews.csv", "--model", "run", "--coverage", coverage, fails=code)
+        assert words in alone.err
+    alone("classify", "reviews.csv", "--coverage", "0.9", fails=2)
+    assert "without --model, DATA is learned from; drop --coverage" in alone.err
 
 
 def test_classify_goes_on_from_its_files(alone, tmp_path):

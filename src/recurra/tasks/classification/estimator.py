@@ -1,5 +1,6 @@
 """SequenceClassifier: one label for each sequence, as a scikit-learn classifier."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -8,7 +9,7 @@ import torch
 
 from recurra.errors import DataError, setting
 from recurra.fitting.split import Halves
-from recurra.tasks.classification import config
+from recurra.tasks.classification import calibration, config
 from recurra.tasks.classification.files import read_files
 from recurra.tasks.classification.task import ClassificationTask, class_weights
 from recurra.tasks.sequences import rows
@@ -24,6 +25,10 @@ class Classes(Reader):
 
     classes: np.ndarray
     """The labels, sorted."""
+    temperature: float = 1.0
+    """What scores are divided by before they become probabilities."""
+    held: np.ndarray | None = None
+    """(held-out sequences,) the probability of all labels that were likelier than the right one; None: none was held out."""
 
 
 class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
@@ -69,8 +74,29 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
         return self.learned.classes
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class, (sequences, classes), in the order of classes_; rows add up to 1."""
-        return torch.as_tensor(self._scores(X), device="cpu").softmax(1).numpy()
+        """The probability of each class, (sequences, classes), in the order of classes_; rows add up to 1.
+
+        Where 20 sequences or more were held out, scores are divided by a temperature first, if that lowers the loss there
+        (Guo et al. 2017, arXiv:1706.04599): `learned.temperature`.
+        """
+        return self._chances(self._scores(X), self.learned.temperature)
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> list[np.ndarray]:
+        """The labels of each sequence among which the right one is with this chance, the likeliest first: one label or more.
+
+        Sets are as large as held-out sequences show that they must be (adaptive prediction sets, Romano, Sesia & Candès 2020,
+        arXiv:2006.02544): over new sequences like those, at least that fraction of the sets holds the right label. Held-out
+        sequences that also chose the weights make it a little less.
+        ConfigError for a coverage that is no fraction, DataError where too few were held out for it: 9 are needed for 0.9.
+        """
+        most, p = calibration.bound(self.learned.held, coverage), self.predict_proba(X)
+        counts = (calibration.likelier(p) <= most).sum(1)
+        order = np.argsort(-p, 1, kind="stable")
+        return [self.classes_[row[:count]] for row, count in zip(order, counts, strict=True)]
+
+    @staticmethod
+    def _chances(scores: np.ndarray, temperature: float) -> np.ndarray:
+        return torch.as_tensor(scores / temperature, device="cpu").softmax(1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely label of each sequence, (sequences,)."""
@@ -108,6 +134,16 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         return numbers_of(self.classes_, y)
+
+    def finish(self, data: Halves) -> Classes:
+        """What is learned, with what the held-out part shows of the probabilities."""
+        valid = data.valid
+        if not len(valid.X):
+            return self.learned
+        scores, y = self._scores(valid.X), self.targets(valid.y)
+        temperature = calibration.temperature(scores, y, valid.sample_weight)
+        held = calibration.likelier(self._chances(scores, temperature))[np.arange(len(y)), y]
+        return dataclasses.replace(self.learned, temperature=temperature, held=held)
 
     def batches(self, model: Any, train: Any, *rest: Any) -> ClassificationTask:
         weights = class_weights(self.parts["classifier"].class_weight, self.classes_, train.targets)
