@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.errors import ConfigError, DivergenceError, RunError, nearest, setting
-from recurra.training import clock, distributed, optimizers, runs, signals, tensors
+from recurra.training import clock, distributed, optimizers, runs, signals, tensors, threads
 from recurra.training.config import Longer, TrainingConfig
 from recurra.training.look import Look
 from recurra.training.runs import Run
@@ -105,15 +105,23 @@ def fit(
     """
     listeners = tuple(listeners) if distributed.rank() == 0 else ()
     folder, report = Path(folder), _reporter(listeners, task)
-    with signals.collected() as caught, _own_random_state(config.seed), _broken_off(listeners):
+    with (
+        signals.collected() as caught,
+        _own_random_state(config.seed),
+        _broken_off(listeners),
+        contextlib.ExitStack() as stack,
+    ):
         run, model = _begin(task, config, folder, report, longer)
         time_of, halts = clock.Clock(run, task.steps), _Halts(caught, stop)
+        step_took = stack.enter_context(threads.fastest(time_of.budget, run.device))
         while not run.progress.reason:
             if time_of.over(run):  # it was stopped in the evaluation after its last step
                 run.progress.reason, due = "finished", {"evaluate", "sample", "save"}
             else:
+                began = time.monotonic()
                 with caught.breakable():
                     _step(task, run, model, time_of.done(run))
+                step_took(time.monotonic() - began)
                 due = time_of.due(run, caught, stop)
             if not due:
                 continue
