@@ -57,7 +57,7 @@ def test_other_frequencies_from_fit_to_forecast(name, tmp_path):
     assert again.predict()["ds"].tolist() == made[41:].tolist()
     assert model.cross_validate(frame, fit=False)["ds"].tolist() == made[41:].tolist()
     with pytest.raises(
-        DataError, match=f"misses 1 stamps at steps of .*: {str(made[11])[:10]}.*say what becomes of them"
+        DataError, match=f"misses 1 stamp at steps of .*: {str(made[11])[:10]}.*say what becomes of them"
     ):
         Forecaster(**TINY).fit(known, quiet=True)
 

@@ -103,7 +103,7 @@ MISTAKES = {
     "infinity": (D | {"y": [1.0, float("inf"), 2.0]}, {}, "the column 'y' holds infinity, in row 1"),
     "duplicates": (D | {"ds": [1, 2, 2]}, {}, "series 'a' has 2 twice (1 duplicate stamps in all)"),
     "unnamed": ({"ds": [1, 1], "y": [1, 2]}, {}, "if these are several series, name each in a column 'unique_id'"),
-    "gap": (D | {"ds": [1, 2, 4]}, {"freq": "1"}, "series 'a' misses 1 stamps at steps of 1: 3; say what"),
+    "gap": (D | {"ds": [1, 2, 4]}, {"freq": "1"}, "series 'a' misses 1 stamp at steps of 1: 3; say what"),
     "missing": (D | {"y": [1.0, None, 2.0]}, {}, "series 'a' has no 'y' at 2 (1 missing in all); say what becomes"),
     "all missing": (D | {"y": [None] * 3}, {"fill": "forward"}, "the column 'y' holds"),
     "one series missing": (
