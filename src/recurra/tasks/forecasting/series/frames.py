@@ -240,7 +240,8 @@ def _places(freq: Frequency, first: np.ndarray, series, ids, config: SeriesConfi
         missing = length - len(places)
         if missing and config.fill == "error":
             raise DataError(
-                f"series {name!r} misses {missing} {'stamp' if missing == 1 else 'stamps'} at steps of {freq}: {_named(freq, start, places)};"
+                f"series {name!r} misses {missing} {'stamp' if missing == 1 else 'stamps'} at steps of {freq}:"
+                f" {_named(freq, start, places)};"
                 f"{_hint(freq, series)} say what becomes of them: {setting('fill', 'forward')}, "
                 f"{setting('fill', 'linear')} or {setting('fill', 'zero')}"
             )
