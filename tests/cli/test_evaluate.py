@@ -1,6 +1,7 @@
 """The command that measures a language model."""
 
 import json
+from pathlib import Path
 
 from helpers.commands import LINES
 
@@ -14,5 +15,9 @@ def test_evaluate_prints_what_the_library_measures(beside):
     out = beside("evaluate", "runs/book-1", "book.txt")
     assert f"{measured['bits_per_character']:.4f}" in out
     assert f"{len(LINES):,}" in out
+    assert "the model learned from this text" in beside.err
     beside("evaluate", "book-1", "no.txt", fails=1)
     assert "there is no file `no.txt`" in beside.err
+    Path("other.txt").write_text(LINES)
+    beside("evaluate", "book-1", "other.txt")
+    assert beside.err == "", "of another text nothing is said"

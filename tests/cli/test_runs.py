@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from recurra.cli import runs
+
 
 def test_the_runs_are_listed_with_their_data_and_score(beside, home):
     lines = beside("runs").splitlines()
@@ -11,6 +15,25 @@ def test_the_runs_are_listed_with_their_data_and_score(beside, home):
     assert (row["run"], row["task"], row["data"], row["measure"]) == ("book-1", "language", ["book.txt"], "nats")
     events = [json.loads(line) for line in (home / "runs/book-1/metrics.jsonl").read_text().splitlines()]
     assert row["score"] == min(event["nats"] for event in events if event["event"] == "evaluate")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "measured", "score"),
+    [
+        ("validation", {"loss": 0.05, "copying": 0.09}, ("loss", 0.05)),
+        ("chrf", {"loss": 0.1, "accuracy": 0.5, "chrf": 87.5, "nearest_chrf": 92.0}, ("chrf", 87.5)),
+        ("validation", {"loss": 0.1, "r2": 0.9}, ("r2", 0.9)),
+        ("training", {}, ("loss", None)),
+    ],
+)
+def test_the_score_is_what_chose_the_weights_or_what_people_read(tmp_path, monitor, measured, score):
+    run = tmp_path / "a"
+    run.mkdir()
+    (run / "config.json").write_text(json.dumps({"schema": "a/1", "settings": {"training": {"monitor": monitor}}}))
+    event = {"event": "evaluate", "step": 1, "better": True} | measured
+    (run / "metrics.jsonl").write_text(json.dumps(event) + "\n")
+    (row,) = runs.found(tmp_path)
+    assert (row["measure"], row["score"]) == score
 
 
 def test_an_empty_folder_says_how_to_begin(recurra):

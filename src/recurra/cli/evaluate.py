@@ -1,10 +1,15 @@
 """`recurra evaluate`: how well a trained model predicts a text."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import click
 
 from recurra.cli.frame import Command
 from recurra.cli.options import Source
 from recurra.cli.shown import json_option, language_model, table, to_json
+from recurra.errors import RunError
+from recurra.files import read_json
 
 
 @click.command(
@@ -46,6 +51,12 @@ def command(run, text, encoding, invalid, precision, as_json):
 
     model = language_model(run)
     measured = evaluate(model, list(text), encoding=encoding, invalid=invalid, precision=precision)
+    if _learned_from(Path(model.folder), text, measured["characters"]):
+        click.echo(
+            "the model learned from this text, so that the figures flatter; what it did not learn from is measured while it"
+            " trains: recurra runs",
+            err=True,
+        )
     if as_json:
         click.echo(to_json({"run": str(model.folder), **measured}))
         return
@@ -57,3 +68,13 @@ def command(run, text, encoding, invalid, precision, as_json):
         ["tokens", f"{measured['tokens']:,}"],
     ]
     click.echo(table(["measure", str(model.folder)], rows))
+
+
+def _learned_from(folder: Path, text: Iterable[str], characters: int) -> bool:
+    """Whether a run's own text has these names and as many characters."""
+    try:
+        corpus = read_json(folder / "corpus.json")
+    except RunError:  # a saved model, without its text
+        return False
+    names = {Path(name).name for name in corpus.get("sources", [])}
+    return corpus.get("characters") == characters and names == {Path(name).name for name in text}

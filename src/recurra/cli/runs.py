@@ -11,18 +11,8 @@ from recurra.cli.frame import Command
 from recurra.cli.shown import CONFIG, RUNS, json_option, table, to_json
 from recurra.errors import RunError
 
-_PLAIN = {
-    "loss",
-    "training_loss",
-    "validation_loss",
-    "best",
-    "epoch",
-    "seconds",
-    "tokens_per_second",
-    "done",
-    "perplexity",
-}
-_FIRST = ("nats", "accuracy", "wer")
+_FIRST = ("nats", "accuracy", "r2", "loss")
+"""What the score is, where the weights were not chosen by another measure."""
 
 
 @click.command(
@@ -76,9 +66,8 @@ def _row(folder: Path) -> dict[str, Any] | None:
         return None
     events = read_metrics(folder)
     best = next((event for event in reversed(events) if event.get("better")), {})
-    measure = next(
-        (name for name in (*_FIRST, *sorted(best)) if isinstance(best.get(name), float) and name not in _PLAIN), "loss"
-    )
+    chose = about.get("settings", {}).get("training", {}).get("monitor")
+    measure = next((name for name in (chose, *_FIRST) if isinstance(best.get(name), float)), "loss")
     reason = next((event["reason"] for event in reversed(events) if event["event"] == "end"), "")
     saved = not (folder / "state.safetensors").exists()
     times = [(folder / name).stat().st_mtime for name in (CONFIG, "model.safetensors") if (folder / name).exists()]
