@@ -107,6 +107,41 @@ def test_stop_keeps_what_was_learned_learn_on_trains_it_further_and_save_is_a_ru
     assert page.text_content("#outResult") == expected
 
 
+def test_generate_starts_the_text_over_while_it_is_written(visit, with_model):
+    page = visit(with_model)
+    status(page, WRITTEN)
+    page.click("#foldModel > summary")
+    page.fill("#numLength", "20000")
+    page.evaluate("() => { const one = document.getElementById('btnGenerate'); one.click(); one.click(); }")
+    assert status(page, WRITTEN).startswith("20,000 characters in")
+    assert len(page.text_content("#outResult")) == 20_000
+
+
+def test_a_model_that_is_opened_while_another_one_learns_ends_nothing(visit):
+    page = visit()
+    learn(page, GERMAN, minutes=5)
+    page.locator("#samples p").first.wait_for()
+    page.set_input_files("#inpFile", {"name": "config.json", "mimeType": "application/json", "buffer": b"{}"})
+    page.set_input_files("#inpFile", {"name": "model.zip", "mimeType": "application/zip", "buffer": b"no zip"})
+    status(page, "^(Press Stop first|Training)")
+    assert page.locator("#btnStop").is_visible()
+    assert page.locator("#btnGenerate").is_disabled()
+    page.click("#btnStop")
+    status(page, WRITTEN)
+
+
+def test_what_of_a_text_a_model_does_not_know_is_named_after_it_learned_the_rest(visit, with_model):
+    page = visit(with_model)
+    status(page, WRITTEN)
+    page.click("#foldModel > summary")
+    page.fill("#numMinutes", "0.02")
+    page.fill("#txtInput", "The ☃ is a snowman, and 天 is the sky. " * 40)
+    page.click("#btnLearn")
+    assert "The text had 2 characters that it does not know: ☃ 天. It learned without." in status(page, WRITTEN)
+    page.click("#btnGenerate")
+    assert "The text had" not in status(page, WRITTEN)
+
+
 def test_a_page_with_a_model_writes_at_once_the_text_of_the_command(visit, with_model):
     page = visit(with_model)
     status(page, WRITTEN)

@@ -6,13 +6,14 @@ import { mount as mountPlayground } from "./playground.js";
 
 const LEAST = 200;
 const views = { inside: null, playground: null, equations: {}, wanted: "" };
-const state = { busy: "", ready: false, model: false, trained: "", waiting: null, history: [], written: 0, version: "" };
+const state = { busy: "", ready: false, model: false, trained: "", skipped: [], waiting: null, again: false, history: [], written: 0, version: "" };
 let worker;
 
 const say = (words, bad = false) => {
   $("status").textContent = words;
   $("status").classList.toggle("bad", bad);
 };
+const some = (characters) => `${characters.slice(0, 5).join(" ")}${characters.length > 5 ? " ..." : ""}`;
 const send = (message, transfer = []) => worker.postMessage(message, transfer);
 
 /** What stands in a script element, unpacked: base64 of gzip. */
@@ -53,10 +54,9 @@ const answers = {
     state.waiting?.();
     state.waiting = null;
   },
-  opened({ config, parameters, plan }) {
+  opened({ config, parameters }) {
     state.model = true;
     $("topModel").textContent = `${$("selCell").querySelector(`[value="${config.cell}"]`)?.textContent ?? config.cell}, ${config.num_layers === 1 ? "" : `${config.num_layers} layers of `}${config.hidden_size} units, ${count(parameters)} parameters`;
-    state.words = plan ? `${config.hidden_size} units, ${plan.batch_size} passages side by side` : "";
   },
   progress(message) {
     const { fraction, valid_loss: valid, train_loss: train, seconds, seconds_left: left, speed } = message;
@@ -74,8 +74,9 @@ const answers = {
     $("samples").prepend(h("p", { dir: "auto" }, h("small", {}, `after ${plural(step, "step")}`), text));
     while ($("samples").children.length > 6) $("samples").lastElementChild.remove();
   },
-  trained({ reason, best, seconds }) {
+  trained({ reason, best, seconds, left_out: left }) {
     $("bar").hidden = true;
+    state.skipped = left;
     const how = { finished: "Learned", patience: "Learned: the held-out part got no better, and the best weights are kept", stopped: "Stopped; what was learned is kept" }[reason];
     const loss = best === null ? "" : `, ${(best / Math.LN2).toFixed(2)} bits a character on the part it did not see`;
     busy("");
@@ -88,11 +89,14 @@ const answers = {
     if ($("outResult").scrollHeight - $("outResult").scrollTop - $("outResult").clientHeight < 64) $("outResult").scrollTop = $("outResult").scrollHeight;
     if (!done) return;
     busy("");
+    if (state.again) return (state.again = false), generate();
     views.wanted = "inside";
     send({ type: "save" });
     const seconds = (performance.now() - state.began) / 1000;
-    const unknown = left.length ? ` It does not know ${left.slice(0, 5).join(" ")}, and left that out.` : "";
-    say(`${plural(state.written, "character")} in ${seconds < 1 ? `${Math.round(1000 * seconds)} ms` : duration(seconds)}.${unknown}`);
+    const unknown = left.length ? ` It does not know ${some(left)}, and left that out.` : "";
+    const skipped = state.skipped.length ? ` The text had ${plural(state.skipped.length, "character")} that it does not know: ${some(state.skipped)}. It learned without.` : "";
+    state.skipped = [];
+    say(`${plural(state.written, "character")} in ${seconds < 1 ? `${Math.round(1000 * seconds)} ms` : duration(seconds)}.${unknown}${skipped}`);
   },
   async model({ model }) {
     if (views.wanted === "inside") {
@@ -161,6 +165,7 @@ function generate() {
 
 function begin(first) {
   state.history = [];
+  state.skipped = [];
   state.written = 0;
   $("samples").replaceChildren();
   $("outResult").textContent = "Training... 0 %";
@@ -199,6 +204,7 @@ function open(model, atOnce = false) {
 }
 
 async function opened(files) {
+  if (state.busy) return say("Press Stop first, then open the model: another one is at work.", true);
   try {
     const found = {};
     for (const file of files) {
@@ -244,7 +250,7 @@ function curve() {
 }
 
 function describe() {
-  const length = [...text()].length;
+  const length = text().length - (text().match(/[\u{10000}-\u{10ffff}]/gu)?.length ?? 0);
   $("txtAbout").textContent = length ? `${count(length)} characters` : "";
   busy(state.busy);
 }
