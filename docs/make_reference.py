@@ -19,10 +19,13 @@ from recurra.expr.ops import CHEAP, COSTLY, ELEMENTWISE, MIDDLE
 from recurra.expr.text import aligned
 from recurra.expr.text import equations as compiled
 from recurra.expr.trace import trace
+from recurra.fitting.space import Between, Space
 from recurra.generation import GenerationConfig
 from recurra.studio.settings import Limits
 from recurra.tasks import TASKS
-from recurra.tasks.language.config import CONFIGS, PRESETS
+from recurra.tasks.forecasting import config as forecasting
+from recurra.tasks.language.config import CONFIGS, PRESETS, SEARCH
+from recurra.tasks.sequences import config as sequences
 
 FOLDER = Path(__file__).parent / "reference"
 TITLES = {"text": "Text", "data": "Data", "model": "Model", "training": "Training", "generation": "Generation"}
@@ -39,7 +42,20 @@ def settings() -> str:
     lines += ["", "## Presets", "", "| preset | sets |", "|---|---|"]
     for name, values in PRESETS.items():
         lines.append(f"| `{name}` | {', '.join(f'`{k}={v}`' for k, v in values.items()) or 'the defaults above'} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "## Searched by `tune`", "", *searched(SEARCH)]) + "\n"
+
+
+def searched(space: Space) -> list[str]:
+    """A table of settings to search, a row each."""
+    lines = ["| setting | tried |", "|---|---|"]
+    for name, kind in space.items():
+        if isinstance(kind, Between):
+            how = f"multiples of {kind.step}" if kind.step else "any number"
+            tried = f"{kind.least:g} to {kind.most:g}, {how}, {'evenly' if kind.even else 'evenly in the logarithm'}"
+        else:
+            tried = ", ".join(f"`{choice}`" for choice in kind)
+        lines.append(f"| `{name}` | {tried} |")
+    return lines
 
 
 def table(cls: type) -> list[str]:
@@ -68,6 +84,9 @@ def tasks() -> str:
             lines += ["", f"### {cls.__name__}", "", *table(cls)]
         changed = ", ".join(f"`{key}={value}`" for key, value in module.DEFAULTS.items())
         lines += ["", f"Training starts from: {changed}."]
+    lines += ["", "## Searched by `tune`", "", "Of classifier, tagger and regressor:", "", *searched(sequences.SEARCH)]
+    lines += ["", "Of a forecaster:", "", *searched(forecasting.SEARCH), ""]
+    lines += ["Of a language model: [there](settings.md#searched-by-tune)."]
     return "\n".join([*lines, "", "## Studio", "", *table(Limits)]) + "\n"
 
 

@@ -12,6 +12,8 @@ from recurra.config import Range
 from recurra.data import Batches
 from recurra.errors import DataError
 from recurra.fitting.estimator import Estimator
+from recurra.fitting.space import Between
+from recurra.fitting.tuning import Tunable
 from recurra.training import Task, TrainingConfig, distributed
 
 
@@ -104,6 +106,10 @@ class Line(Estimator):
 
     def task(self, model, data):
         return LineTask(model, data, self.parts["data"].batch_size, self.parts["training"].seed)
+
+
+class TunedLine(Tunable, Line):
+    SEARCH = {"lr": Between(1e-3, 1.0), "offset": (True, False), "batch_size": (2, 4, 8)}
 
 
 def points(count=24, slope=2.0):

@@ -8,7 +8,7 @@ import click
 
 from recurra.cli import fitting
 from recurra.cli.shown import to_json
-from recurra.tasks.classification.config import CONFIGS, DEFAULTS
+from recurra.tasks.classification.config import CONFIGS, DEFAULTS, SEARCH
 
 
 @fitting.command(
@@ -16,10 +16,12 @@ from recurra.tasks.classification.config import CONFIGS, DEFAULTS
     CONFIGS,
     DEFAULTS,
     use="Label DATA by this run, instead of learning from it.",
+    search=SEARCH,
     examples={
         "learn from a table of texts and labels": "recurra classify reviews.csv --unit word --pooling attention",
         "from series": "recurra classify GunPoint_TRAIN.ts --epochs 200",
         "from a folder, a file or a subfolder a class": "recurra classify names/",
+        "search settings for ten minutes": "recurra classify GunPoint_TRAIN.ts --tune 10",
         "label others, and see how many are right": "recurra classify GunPoint_TEST.ts --model GunPoint_TRAIN-1",
         "from a pipe": "echo Papadopoulos | recurra classify - --model names-1 --json",
         "and the labels that hold the right one nine times in ten": "recurra classify - --model names-1 --coverage 0.9",

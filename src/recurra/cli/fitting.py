@@ -9,6 +9,7 @@ A command has three modes: it fits, with --model it uses a run, with --resume it
 them, and is refused in the others by the one sentence of that mode.
 """
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ from click.core import ParameterSource
 
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, Source, UserPath, config_option, given, settings_options, spare
-from recurra.cli.shown import deliver, to_json
+from recurra.cli.shown import deliver, table, to_json
 from recurra.terminal import steady, visible, wrapped
 
 FIT, USE, RESUME = "fit", "use", "resume"
@@ -68,6 +69,8 @@ class FittingCommand(Command):
             raise click.UsageError(f"{why}; drop {', '.join(beside)}", ctx)
         if mode not in self.data_free and not ctx.params[argument.name]:
             raise click.UsageError(f"{argument.name.upper()} is missing: {self.data_hint}", ctx)
+        if ctx.params.get("trials") and not ctx.params["tune"]:
+            raise click.UsageError("--trials has no effect without --tune; add that, or drop it", ctx)
         if mode in (FIT, RESUME) and not ctx.params["quiet"] and os.environ.get("RANK", "0") == "0":
             # Before PyTorch is imported, which takes seconds.
             sources = (
@@ -126,6 +129,7 @@ def command(
     *,
     examples: dict[str, str],
     use: str = "",
+    search: Iterable[str] = (),
     data: str = "data",
     hint: str = "name a file or a folder",
     data_free: tuple[str, ...] = (RESUME,),
@@ -137,16 +141,16 @@ def command(
 ) -> Callable:
     """A command that fits, uses or resumes: `name` as it is called, `configs` and `defaults` the settings of its task.
 
-    use: the help of --model; "" = the command has none. data, hint: its argument, and what to name where it is missing; it is
-    not needed in the modes `data_free`. sections: of the help, default by part. modes: of the settings in a section, default
-    those of fitting. both: settings that using a run takes too. extra: as in FittingCommand. settings: as in
-    `settings_options`.
+    use: the help of --model; "" = the command has none. search: the settings that --tune tries; () = it has no --tune. data,
+    hint: its argument, and what to name where it is missing; it is not needed in the modes `data_free`. sections: of the help,
+    default by part. modes: of the settings in a section, default those of fitting. both: settings that using a run takes too.
+    extra: as in FittingCommand. settings: as in `settings_options`.
     """
 
     def add(function: Callable) -> click.Command:
         made = settings_options(sections or {TITLES[part]: cls for part, cls in configs.items()}, defaults, **settings)
         function = config_option(made(function))
-        for one in reversed(_options(use)):
+        for one in reversed([*_options(use), *(_tuning(search) if search else [])]):
             function = one(function)
         function = click.argument(data, nargs=-1, type=Source())(function)
         whole = click.command(name, cls=FittingCommand, examples=examples)(function)
@@ -200,6 +204,23 @@ def _options(use: str) -> list[Callable]:
     ]
 
 
+def _tuning(search: Iterable[str]) -> list[Callable]:
+    names = ", ".join(name.replace("_", "-") for name in search)
+    return [
+        option(
+            "--tune",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="MINUTES",
+            modes=(FIT,),
+            help=f"Search settings for so long ({names}; those that are set here stay), and keep the best run. What is held out"
+            " chooses. The same command with --out continues a search that was stopped.",
+        ),
+        option(
+            "--trials", type=click.IntRange(min=1), modes=(FIT,), help="With --tune: the most settings that are tried."
+        ),
+    ]
+
+
 def to_option(help: str = "Write to this file.", modes: Iterable[str] = (USE,), **attributes: Any) -> Callable:
     """--to, the file that a result is written to; by default it needs --model."""
     return option("-t", "--to", type=NewFile(), help=help, modes=modes, **attributes)
@@ -227,7 +248,32 @@ def fitted_on(
         longer = {"epochs": values.get("epochs") or 0, "more_minutes": values["more_minutes"]}
         return estimator.resume_files(values["resume"], values["moved"], quiet=values["quiet"], **longer)
     held = {"validation_data": values["validation_data"]} if values.get("validation_data") else {}
-    return estimator.from_files(list(data), values["out"], quiet=values["quiet"], reading=reading, **held, **settings)
+    how = {"quiet": values["quiet"], "reading": reading} | held
+    if not values.get("tune"):
+        return estimator.from_files(list(data), values["out"], **how, **settings)
+    goal = {"minutes": values["tune"], "trials": values["trials"]}
+    fitted = estimator.tune_files(list(data), values["out"], **goal, **how, settings=settings)
+    if not values["quiet"] and speaks():
+        click.echo(_table(fitted.tried), err=True)
+    return fitted
+
+
+def _table(tried: list[dict[str, Any]]) -> str:
+    """What a search tried, the lowest loss first."""
+    rows = sorted(tried, key=lambda row: (math.isnan(row["validation_loss"]), row["validation_loss"]))
+    names = [name for name in rows[0] if name not in ("done", "best")]
+    shown = [[_cell(row.get(name, "")) for name in names] for row in rows]
+    return table([name.replace("_", " ") for name in names], shown, left=0)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def about(fitted: Any, score: dict[str, float]) -> dict[str, Any]:
+    """What --json prints of a run; of the result of a search also what was tried."""
+    tried = {"tried": fitted.tried} if getattr(fitted, "tried", None) else {}
+    return {"run": str(fitted.folder), "validation": score} | tried
 
 
 def speaks() -> bool:
@@ -243,8 +289,7 @@ def goodbye(fitted: Any, values: dict[str, Any]) -> None:
         click.echo(fitted.folder)
         return
     report = fitted.report()
-    about = {"run": str(fitted.folder), "validation": report.score}
-    click.echo(to_json(about) if values["as_json"] else fitted.folder)
+    click.echo(to_json(about(fitted, report.score)) if values["as_json"] else fitted.folder)
     if not values["quiet"]:
         # The last line is to be copied, and stays one.
         for line in [*(wrapped(line, sys.stderr) for line in report.lines()), f"Use it:  {report.next}"]:

@@ -8,7 +8,7 @@ from recurra.cli import fitting
 from recurra.cli.options import NewFile, UserPath, spare
 from recurra.cli.shown import numbers, table, to_json
 from recurra.errors import RunError
-from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS
+from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, PRESETS, SEARCH
 from recurra.terminal import wrapped
 
 _WINDOWS = {"windows": "--windows fits on what is before them and keeps no run"}
@@ -22,6 +22,7 @@ _MOST = 60  # rows of a forecast that are printed after learning; the file has a
     CONFIGS,
     DEFAULTS,
     use="Forecast with this run instead of learning.",
+    search=SEARCH,
     hint="name a .csv or .parquet table, such as sales.csv",
     data_free=(fitting.RESUME, fitting.USE),
     extra=_WINDOWS,
@@ -32,6 +33,7 @@ _MOST = 60  # rows of a forecast that are printed after learning; the file has a
         "the next steps of a run, as a table": "recurra forecast --model runs/sales-1 --to next.csv --picture next.png",
         "from newer rows, without learning again": "recurra forecast newer.csv --model runs/sales-1",
         "how good it is on the last four windows, fitted before them": "recurra forecast sales.csv --horizon 28 --windows 4",
+        "search settings for ten minutes": "recurra forecast sales.csv --tune 10",
         "resume a run that was stopped": "recurra forecast --resume runs/sales-1",
         "resume it where the table has moved": "recurra forecast --resume runs/sales-1 --data moved/sales.csv",
     },
@@ -130,10 +132,10 @@ def _finish(forecaster, ahead, to, picture, quiet, as_json) -> None:
     report, folder, series = forecaster.report(), forecaster.folder, forecaster.parts["series"]
     score = {name: value for name, value in report.score.items() if name.endswith("smape")}
     if not quiet:
-        click.echo(wrapped(_scored(score), sys.stderr), err=True)
+        click.echo(wrapped(_scored(score, report.use), sys.stderr), err=True)
     if series.future and ahead is None:
         if quiet or as_json:
-            click.echo(to_json({"run": str(folder), "validation": score, "forecasts": None}) if as_json else folder)
+            click.echo(to_json(fitting.about(forecaster, score) | {"forecasts": None}) if as_json else folder)
         if not quiet:
             click.echo(
                 f"A forecast needs {', '.join(series.future)} of the steps ahead:  {report.next} --known PATH", err=True
@@ -147,7 +149,7 @@ def _finish(forecaster, ahead, to, picture, quiet, as_json) -> None:
         click.echo(folder)
         _written(forecaster, found, to, picture, True)
         return
-    _show(forecaster, found, found, to, picture, as_json, {"run": str(folder), "validation": score}, _MOST)
+    _show(forecaster, found, found, to, picture, as_json, fitting.about(forecaster, score), _MOST)
     if not quiet:
         rest = f", with {more:,} more rows" if more and not (to or as_json) else ""
         click.echo(
@@ -156,12 +158,12 @@ def _finish(forecaster, ahead, to, picture, quiet, as_json) -> None:
         click.echo(f"Use it:  {report.next}", err=True)
 
 
-def _scored(score: dict[str, float]) -> str:
+def _scored(score: dict[str, float], use: str) -> str:
     if not score:
         return "nothing was held out, so that there is no score: --windows 2 tests it on the past"
     parts = (("forecast", "smape"), ("naive", "naive_smape"), ("seasonal naive", "seasonal_naive_smape"))
     shown = ", ".join(f"{name} {score[key]:.2f}" for name, key in parts if key in score)
-    return f"validation (used to choose the weights), sMAPE in percent, less is better: {shown}"
+    return f"validation ({use}), sMAPE in percent, less is better: {shown}"
 
 
 def _show(forecaster, found, shown, to, picture, as_json, about, most=None) -> None:

@@ -7,7 +7,7 @@ import click
 
 from recurra.cli import fitting
 from recurra.cli.shown import to_json
-from recurra.tasks.regression.config import CONFIGS, DEFAULTS
+from recurra.tasks.regression.config import CONFIGS, DEFAULTS, SEARCH
 
 
 @fitting.command(
@@ -15,10 +15,12 @@ from recurra.tasks.regression.config import CONFIGS, DEFAULTS
     CONFIGS,
     DEFAULTS,
     use="Predict the numbers of DATA by this run, instead of learning from it.",
+    search=SEARCH,
     examples={
         "learn a price from a text": "recurra regress flats.csv --target-column price --unit word",
         "two numbers from a series": "recurra regress wells.csv --series-column flow --target-column oil --target-column gas",
         "from a file of series with targets": "recurra regress HeartRate_TRAIN.ts --epochs 50",
+        "search settings for ten minutes": "recurra regress flats.csv --target-column price --tune 10",
         "predict others, and see how well": "recurra regress HeartRate_TEST.ts --model HeartRate_TRAIN-1",
         "continue a run that was stopped": "recurra regress --resume runs/flats-1",
     },

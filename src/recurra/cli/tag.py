@@ -4,7 +4,7 @@ import click
 
 from recurra.cli import fitting
 from recurra.cli.shown import to_json
-from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
+from recurra.tasks.tagging.config import CONFIGS, DEFAULTS, SEARCH
 
 
 @fitting.command(
@@ -12,6 +12,7 @@ from recurra.tasks.tagging.config import CONFIGS, DEFAULTS
     CONFIGS,
     DEFAULTS,
     use="Label DATA by this run, instead of learning from it.",
+    search=SEARCH,
     examples={
         "learn from a file of words and labels": "recurra tag train.conll --crf --character-size 32",
         "label another, and see how much is right": "recurra tag test.conll --model train-1 --to labelled.conll",

@@ -3,7 +3,7 @@
 import click
 
 from recurra.cli import fitting
-from recurra.tasks.language.config import CONFIGS, PRESETS
+from recurra.tasks.language.config import CONFIGS, PRESETS, SEARCH
 
 _FIT = (fitting.FIT,)
 
@@ -12,11 +12,13 @@ _FIT = (fitting.FIT,)
     "train",
     CONFIGS,
     {},
+    search=SEARCH,
     data="text",
     hint="name a file, a folder or a corpus, such as book.txt or manual",
     examples={
         "a book, the usual settings": "recurra train book.txt",
         "several texts, ten minutes": "recurra train poems/ letters.txt --minutes 10",
+        "search settings for an hour": "recurra train book.txt --tune 60",
         "a corpus by name, another cell": "recurra train tinyshakespeare --cell gru --hidden-size 384",
         "resume a run that was stopped": "recurra train --resume runs/book-1",
         "learn another text from there": "recurra train letters.txt --init-from runs/book-1 --lr 1e-3",

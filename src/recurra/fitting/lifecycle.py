@@ -5,6 +5,7 @@ as they stand in `Lifecycle`. config.json is written last; from then on the fold
 """
 
 import contextlib
+import copy
 import inspect
 import tempfile
 from abc import ABC, abstractmethod
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -21,27 +22,13 @@ from recurra.errors import ConfigError, DataError, RunError, nearest, not_fitted
 from recurra.fitting import cellfacts, folders, learned, listeners, running, saved, sources
 from recurra.fitting.history import History
 from recurra.fitting.report import Report, score_of
+from recurra.fitting.running import How
 from recurra.fitting.split import Halves, fingerprint
 from recurra.paths import named
 from recurra.training import Longer, Task, distributed, runs
 from recurra.training.config import with_lengths
 
-Listener = Callable[[dict], None]
-
-
-class How(NamedTuple):
-    """How to train: what every `fit` and `resume` takes beside the data."""
-
-    out: str | Path | None = None
-    """The run's folder; None trains in a temporary one."""
-    quiet: bool | None = None
-    """Show nothing; None shows progress on a terminal and in a notebook."""
-    listeners: Iterable[Listener] = ()
-    stop: Callable[[], bool] | None = None
-    longer: Longer | None = None
-    """How much longer to train a finished run."""
-    name: str | None = None
-    """Where `out` is None: keep the run in the next free folder of this name under runs/."""
+Listener = running.Listener
 
 
 @dataclass
@@ -156,8 +143,10 @@ class Lifecycle(ABC):
     def report(self) -> Report:
         """How good the fitted model is, some examples, and the command that uses it."""
         best = next((row for row in reversed(self.history) if row.get("better")), {})
-        chose = self.parts["training"].monitor != "training"
-        return Report(score_of(best), self.examples(), self.next(), chose)
+        return Report(score_of(best), self.examples(), self.next(), self._use())
+
+    def _use(self) -> str:
+        return f"{'not ' * (self.parts['training'].monitor == 'training')}used to choose the weights"
 
     def examples(self) -> list[str]:
         """Lines of held-out examples that were kept by `task`, some right and some wrong; none for a model that was loaded."""
@@ -219,6 +208,12 @@ class Lifecycle(ABC):
         """The settings that the user set."""
         return self._settings
 
+    def _changed(self, more: dict[str, Any]) -> Self:
+        """An estimator like this one, not fitted, with some settings changed."""
+        other = copy.copy(self)
+        other._settings, other._state = self._settings | more, None
+        return other
+
     def _checked(self, more: dict[str, Any] | None = None) -> dict[str, Any]:
         return make_parts(self.configs, with_lengths(self.defaults | (more or {}), self._given()))
 
@@ -268,17 +263,24 @@ class Lifecycle(ABC):
         paths, reading: what `read_files` takes. out: default runs/<name>-<number>. validation_data: files to choose the best
         weights by, in place of a part of the others.
         """
+        self, data, held, origin = cls._with_files(paths, reading, validation_data, settings)
+        return self._fit(data, held, How(out, quiet, listeners, stop, name=folders.name_of(origin["paths"][0])), origin)
+
+    @classmethod
+    def _with_files(
+        cls, paths: Any, reading: dict | None, validation: Any, settings: dict
+    ) -> tuple[Self, Any, Any, dict]:
+        """An estimator with these settings, the data in the files, that of `validation`, and where they came from."""
         known = {*homes(cls.configs), *inspect.signature(cls).parameters}
         if unknown := [name for name in settings if name not in known]:
             raise ConfigError(f"`{unknown[0]}` is not a setting; {nearest(unknown[0], known)}")
         paths, self = [named(p) for p in ([paths] if isinstance(paths, str | Path) else paths)], cls(**settings)
         self._checked()  # an error in a setting comes before the reading
-        how = How(out, quiet, listeners, stop, name=folders.name_of(paths[0]))
         data, held, origin = cls.read_files(paths, **(reading or {})), None, {"paths": paths} | (reading or {})
-        if validation_data:
-            origin["validation"] = [named(path) for path in validation_data]
+        if validation:
+            origin["validation"] = [named(path) for path in validation]
             held = cls.read_files(origin["validation"], **(reading or {}))
-        return self._fit(data, held, how, origin)
+        return self, data, held, origin
 
     def _fit(self, data: Any, validation: Any, how: How, origin: dict[str, Any] | None = None) -> Self:
         """Train a new run. origin: what `read_files` read the data from."""
@@ -324,8 +326,7 @@ class Lifecycle(ABC):
         if first:
             about = {"fingerprint": self.fingerprint(halves)}
             if origin:
-                places = {name: sources.stored(origin[name], folder) for name in sources.PLACES if name in origin}
-                about["sources"] = origin | places
+                about["sources"] = sources.kept(origin, folder)
             if beginning:
                 runs.write_weights(state.model, place, step=0, loss=None)
             saved.write(place, self.schema, state.parts, state.learned, **about, open=state.left)

@@ -45,6 +45,9 @@ class Parameters:
             raise
         return self
 
+    def _changed(self, more: dict[str, Any]) -> Self:
+        return type(self)(**(self.get_params() | more))
+
     def _given(self) -> dict[str, Any]:
         """The parameters that differ from their defaults."""
         defaults = self._defaults()

@@ -22,8 +22,8 @@ class Report(NamedTuple):
     """Lines: some held-out examples that are right, and some that are wrong."""
     next: str
     """The command that uses the model; FOLDER stands for the one to save it in, where none was kept."""
-    chose: bool = True
-    """Whether the weights were chosen by what was held out."""
+    use: str = "used to choose the weights"
+    """What else the held-out part was for: where it chose something, the score flatters."""
 
     def lines(self) -> list[str]:
         """The score and the examples, as a command prints them."""
@@ -33,8 +33,7 @@ class Report(NamedTuple):
             name: value for name, value in self.score.items() if name != "validation_loss" or "nats" not in self.score
         }
         measures = ", ".join(_measure(name, value) for name, value in shown.items())
-        used = "used" if self.chose else "not used"
-        return [f"validation ({used} to choose the weights): {measures}", *self.examples]
+        return [f"validation ({self.use}): {measures}", *self.examples]
 
 
 def score_of(row: dict[str, Any]) -> dict[str, float]:

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,6 +17,22 @@ from recurra.fitting.listeners import metrics_file, picture, require_tensorboard
 from recurra.training import Interrupted, Longer, Task, TrainingConfig, distributed, fit, runs
 
 INTERRUPTED = 130  # the exit code after Ctrl-C
+Listener = Callable[[dict], None]
+
+
+class How(NamedTuple):
+    """How to train: what every `fit` and `resume` takes beside the data."""
+
+    out: str | Path | None = None
+    """The run's folder; None trains in a temporary one."""
+    quiet: bool | None = None
+    """Show nothing; None shows progress on a terminal and in a notebook."""
+    listeners: Iterable[Listener] = ()
+    stop: Callable[[], bool] | None = None
+    longer: Longer | None = None
+    """How much longer to train a finished run."""
+    name: str | None = None
+    """Where `out` is None: keep the run in the next free folder of this name under runs/."""
 
 
 def device(name: str) -> torch.device:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from recurra.errors import RunError
 
@@ -19,6 +20,11 @@ PLACES = ("paths", "validation")
 def stored(paths: Iterable[str | Path], folder: Path) -> list[str]:
     """Paths as config.json stores them; - (standard input) and names of corpora stay as they are."""
     return [_stored(str(path), folder) for path in paths]
+
+
+def kept(origin: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What a run was made from, with its paths as config.json stores them."""
+    return origin | {name: stored(origin[name], folder) for name in PLACES if name in origin}
 
 
 def _stored(path: str, folder: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from recurra import config
 from recurra.errors import ConfigError, setting
-from recurra.tasks.sequences.config import DEFAULTS, EncoderConfig, ManyToOneConfig, SequencesConfig
+from recurra.tasks.sequences.config import DEFAULTS, SEARCH, EncoderConfig, ManyToOneConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
 
 
@@ -53,4 +53,4 @@ CONFIGS = {
 }
 """The parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 
-__all__ = ["CONFIGS", "DEFAULTS", "ClassifierConfig"]
+__all__ = ["CONFIGS", "DEFAULTS", "SEARCH", "ClassifierConfig"]

@@ -10,6 +10,7 @@ from recurra import config
 from recurra.config import Count, Fraction, Range, Reads
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
+from recurra.fitting.space import Between, Space
 from recurra.training.config import TrainingConfig, with_lengths
 
 # The columns that forecasts have beside those of the data: these must not be called the same.
@@ -149,6 +150,17 @@ CONFIGS = {"series": SeriesConfig, "model": ForecastConfig, "training": Training
 
 # What suits windows of numbers and not text: a smaller rate and less decay.
 DEFAULTS = {"lr": 2e-3, "weight_decay": 0.01, "average": 0.99}
+
+SEARCH: Space = {
+    "cell": ("lstm", "gru", "mingru", "slstm"),
+    "hidden_size": Between(16, 256, step=8),
+    "num_layers": (1, 2),
+    "dropout": Between(0.0, 0.5, even=True),
+    "lr": Between(3e-4, 2e-2),
+    "weight_decay": Between(1e-3, 0.3),
+    "batch_size": (16, 32, 64, 128),
+}
+"""What `tune` tries: nothing that changes the unit of the loss, such as scaling or the head."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},

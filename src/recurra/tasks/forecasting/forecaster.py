@@ -15,8 +15,9 @@ from recurra.fitting.estimator import Estimator
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.report import Report
 from recurra.fitting.split import Halves, fingerprint
+from recurra.fitting.tuning import Tunable
 from recurra.tasks.forecasting import calibration, explaining, predicting, settling, tables
-from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, settings
+from recurra.tasks.forecasting.config import CONFIGS, DEFAULTS, SEARCH, settings
 from recurra.tasks.forecasting.heads import HEADS
 from recurra.tasks.forecasting.history import Facts, facts_of, kept
 from recurra.tasks.forecasting.model import Ensemble, ForecastModel
@@ -29,7 +30,7 @@ from recurra.tasks.forecasting.task import ForecastTask, held_windows
 from recurra.training import distributed
 
 
-class Forecaster(Parameters, Estimator):
+class Forecaster(Parameters, Tunable, Estimator):
     """Forecasts many series with one recurrent network: `Forecaster(horizon=12, freq="MS").fit(frame).predict()`.
 
     horizon: steps to forecast; default by freq. freq: steps between stamps, "h", "D", "MS", 1 ..., or an offset of pandas;
@@ -43,7 +44,7 @@ class Forecaster(Parameters, Estimator):
     ConfigError for invalid settings.
     """
 
-    schema, configs, defaults = "forecasting/3", CONFIGS, DEFAULTS
+    schema, configs, defaults, SEARCH = "forecasting/3", CONFIGS, DEFAULTS, SEARCH
     command, takes = "forecast", "frame"
     Learned = Facts
 

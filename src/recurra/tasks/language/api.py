@@ -7,7 +7,7 @@ from typing import Any
 from recurra.data import Document, text_document
 from recurra.errors import ConfigError
 from recurra.fitting import folders
-from recurra.fitting.lifecycle import How
+from recurra.fitting.running import How
 from recurra.tasks.language.estimator import LanguageEstimator, name_of
 from recurra.tasks.language.model import LanguageModel
 

@@ -8,6 +8,7 @@ from recurra.config import Fraction, Range
 from recurra.data.config import DataConfig
 from recurra.errors import ConfigError, setting
 from recurra.fitting.cellname import CellName
+from recurra.fitting.space import Between, Space
 from recurra.text.config import TextConfig
 from recurra.training.config import TrainingConfig, with_lengths
 
@@ -82,6 +83,17 @@ SCHEMA = "language/2"
 
 CONFIGS = {"text": TextConfig, "data": DataConfig, "model": LanguageConfig, "training": TrainingConfig}
 """The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
+
+SEARCH: Space = {
+    "cell": ("lstm", "gru", "mingru", "slstm"),
+    "hidden_size": Between(64, 768, step=32),
+    "num_layers": (1, 2),
+    "dropout": Between(0.0, 0.6, even=True),
+    "input_dropout": Between(0.0, 0.4, even=True),
+    "lr": Between(1e-3, 3e-2),
+    "weight_decay": Between(1e-3, 0.5),
+}
+"""What `tune` tries."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},

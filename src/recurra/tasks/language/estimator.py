@@ -12,8 +12,9 @@ from recurra.data import Corpus, Document, as_items, build_corpus, gather
 from recurra.errors import ConfigError, setting
 from recurra.fitting import running
 from recurra.fitting.estimator import ModelEstimator
+from recurra.fitting.tuning import Tunable
 from recurra.tasks.language import finetune
-from recurra.tasks.language.config import CONFIGS, SCHEMA, TRANSFORMER, settings
+from recurra.tasks.language.config import CONFIGS, SCHEMA, SEARCH, TRANSFORMER, settings
 from recurra.tasks.language.evaluation import evaluate
 from recurra.tasks.language.learned import Text
 from recurra.tasks.language.model import LanguageModel
@@ -26,7 +27,7 @@ PRELUDE = 256
 """Tokens that are read before a text is written."""
 
 
-class LanguageEstimator(ModelEstimator):
+class LanguageEstimator(Tunable, ModelEstimator):
     """Fits a LanguageModel: `LanguageEstimator(epochs=2).fit("book.txt").model.generate("Once ")`.
 
     What is fitted on: a file, a folder, the name of a corpus, a Document, or several of them. `recurra.train` is short for it.
@@ -35,7 +36,7 @@ class LanguageEstimator(ModelEstimator):
     becomes of symbols that it does not know: "grow" (they are added), "unk" (its <unk> token) or "error".
     """
 
-    schema, configs = SCHEMA, CONFIGS
+    schema, configs, SEARCH = SCHEMA, CONFIGS, SEARCH
     command, takes = "train", "text"
     instead = f"; to train it further, start a new run from it: train(..., {setting('init_from', 'folder')})"
     Learned = Text
@@ -99,6 +100,16 @@ class LanguageEstimator(ModelEstimator):
         found, why = recipe(len(data.train), minutes, _power(running.device(parts["training"].device)), mine)
         found["batch_size"] = -(-found["batch_size"] // distributed.world()) * distributed.world()
         return found, why
+
+    def _tune(self, data: Any, *arguments: Any, **options: Any) -> Self:
+        # Each fit reads the text, and standard input is there only once.
+        return super()._tune(gather(data, self.parts["data"]), *arguments, **options)
+
+    def bound(self) -> set[str]:
+        # Layers that are taken over, or tied to the embedding, have their sizes; a transformer's are bound to its heads.
+        model = self.parts["model"]
+        free = self.parent is None and not model.tie_weights and model.cell != TRANSFORMER
+        return set() if free else {"cell", "hidden_size", "num_layers"}
 
     def fingerprint(self, data: Corpus) -> str:
         return f"{data.info['sha256']}-{data.info['train']}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from recurra.fitting.lifecycle import How
+from recurra.fitting.running import How
 from recurra.tasks.music.estimator import MusicEstimator
 from recurra.tasks.music.form import file_name
 from recurra.tasks.music.model import MusicModel

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recurra import config
-from recurra.tasks.sequences.config import DEFAULTS, EncoderConfig, ManyToOneConfig, SequencesConfig
+from recurra.tasks.sequences.config import DEFAULTS, SEARCH, EncoderConfig, ManyToOneConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
 
 
@@ -29,4 +29,4 @@ CONFIGS = {
 }
 """The parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 
-__all__ = ["CONFIGS", "DEFAULTS", "RegressorConfig"]
+__all__ = ["CONFIGS", "DEFAULTS", "SEARCH", "RegressorConfig"]

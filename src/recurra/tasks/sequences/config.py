@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from recurra import config
 from recurra.config import Count, Fraction, HeldOut, Range
 from recurra.fitting.cellname import CellName
+from recurra.fitting.space import Between, Space
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,18 @@ class SequencesConfig:
     def __post_init__(self):
         config.check(self)
 
+
+SEARCH: Space = {
+    "cell": ("gru", "lstm", "mingru", "slstm"),
+    "hidden_size": Between(32, 256, step=16),
+    "num_layers": (1, 2),
+    "convolutions": (0, 32, 64, 128),
+    "dropout": Between(0.0, 0.6, even=True),
+    "input_dropout": Between(0.0, 0.3, even=True),
+    "lr": Between(5e-4, 2e-2),
+    "weight_decay": Between(1e-3, 0.3),
+}
+"""What `tune` tries."""
 
 DEFAULTS: dict[str, Any] = {"lr": 3e-3, "weight_decay": 0.01, "average": 0.99}
 """Where these tasks start from other values than the training's: sets are smaller than texts, and runs shorter."""

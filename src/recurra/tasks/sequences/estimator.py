@@ -12,11 +12,16 @@ import torch
 
 from recurra.errors import DataError
 from recurra.fitting.estimator import Estimator
-from recurra.fitting.lifecycle import How, Listener, longer
+from recurra.fitting.lifecycle import Listener, longer
 from recurra.fitting.parameters import Parameters
 from recurra.fitting.report import compared
+from recurra.fitting.running import How
+from recurra.fitting.search import Goal
+from recurra.fitting.space import Space
 from recurra.fitting.split import Halves, fingerprint, held_out
+from recurra.fitting.tuning import Tunable
 from recurra.tasks.sequences import gaps, rows
+from recurra.tasks.sequences.config import SEARCH
 from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.sequences.many_to_one import ManyToOne
 from recurra.tasks.sequences.reader import Reader
@@ -42,13 +47,13 @@ class Labelled(NamedTuple):
         return Labelled(*(v[numbers] if isinstance(v, np.ndarray) else [v[i] for i in numbers] for v in self))
 
 
-class SequenceEstimator(BaseEstimator, Parameters, Estimator):
+class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
     """A scikit-learn estimator: its parameters are the fields of `configs`, written out in the `__init__` of each class.
 
     `__init__` only sets attributes: `self._set(locals())`; values are checked by `fit`.
     """
 
-    takes = "X, y"
+    takes, SEARCH = "X, y", SEARCH
     Learned: ClassVar[type[Reader]]
 
     # The task's own
@@ -166,6 +171,32 @@ class SequenceEstimator(BaseEstimator, Parameters, Estimator):
         """
         warn_of_channels(X, type(self).__name__)
         return self._fit(Labelled(X, y, sample_weight), validation_data, How(out, quiet, listeners, stop))
+
+    def tune(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        minutes: float | None = None,
+        trials: int | None = None,
+        search: Space | Iterable[str] | None = None,
+        validation_data: tuple[Any, Any] | None = None,
+        out: str | Path | None = None,
+        quiet: bool | None = None,
+    ) -> Self:
+        """Search settings, and return the best model, fitted: `SequenceClassifier().tune(X, y, minutes=5)`.
+
+        X, y, sample_weight, validation_data: as in `fit`. The others, the result and the errors: as in `Tunable.tune`.
+        """
+        warn_of_channels(X, type(self).__name__)
+        goal = Goal(minutes, trials, search)
+        return self._tune(Labelled(X, y, sample_weight), validation_data, goal, How(out, quiet))
+
+    def bound(self) -> set[str]:
+        # Of texts, and of sequences that are read one way, convolutions find nothing.
+        texts = self._state is not None and self.learned.vocabulary is not None
+        return {"convolutions"} if texts or not self.parts["model"].bidirectional else set()
 
     @classmethod
     def resume(

@@ -11,8 +11,8 @@ import torch
 from recurra.errors import DataError, setting
 from recurra.fitting import sources
 from recurra.fitting.estimator import StoringEstimator
-from recurra.fitting.lifecycle import How
 from recurra.fitting.report import compared, shortened, spread
+from recurra.fitting.running import How
 from recurra.fitting.split import fingerprint, held_out
 from recurra.tasks.speech import corpus as recordings
 from recurra.tasks.speech import words

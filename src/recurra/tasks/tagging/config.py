@@ -5,7 +5,7 @@ from typing import Annotated
 
 from recurra import config
 from recurra.config import Range
-from recurra.tasks.sequences.config import DEFAULTS, EncoderConfig, SequencesConfig
+from recurra.tasks.sequences.config import DEFAULTS, SEARCH, EncoderConfig, SequencesConfig
 from recurra.training.config import TrainingConfig
 
 
@@ -25,4 +25,4 @@ class TaggerConfig:
 CONFIGS = {"model": EncoderConfig, "tagger": TaggerConfig, "data": SequencesConfig, "training": TrainingConfig}
 """The four parts of a run's settings, by their name in config.json. No two parts share a field's name."""
 
-__all__ = ["CONFIGS", "DEFAULTS", "TaggerConfig"]
+__all__ = ["CONFIGS", "DEFAULTS", "SEARCH", "TaggerConfig"]

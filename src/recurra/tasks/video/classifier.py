@@ -9,8 +9,9 @@ import numpy as np
 from torch import Tensor
 
 from recurra.errors import ConfigError, DataError, ShapeError, setting
-from recurra.fitting.lifecycle import How, Listener, longer
+from recurra.fitting.lifecycle import Listener, longer
 from recurra.fitting.report import compared, spread
+from recurra.fitting.running import How
 from recurra.fitting.split import Halves
 from recurra.tasks.video import config
 from recurra.tasks.video.base import SOME, Examples, Seen, VideoEstimator, origin

@@ -8,8 +8,9 @@ import numpy as np
 
 from recurra.config import whole
 from recurra.errors import DataError, setting
-from recurra.fitting.lifecycle import How, Listener
+from recurra.fitting.lifecycle import Listener
 from recurra.fitting.report import SHOWN, spread
+from recurra.fitting.running import How
 from recurra.fitting.split import Halves
 from recurra.tasks.video import config
 from recurra.tasks.video.base import SOME, Examples, Seen, VideoEstimator, origin

@@ -1,0 +1,113 @@
+"""Settings searched for some minutes, beside the defaults, on test data that neither of them saw.
+
+    python benchmarks/bench_tuning.py                      two sets, two seeds, five minutes each: about 25 minutes
+    python benchmarks/bench_tuning.py vowels --minutes 1 --seeds 1
+
+    sunspots  monthly from 1749: 24 months ahead, the last 20 years as ten windows of test; sMAPE, less is better
+    vowels    Japanese vowels, 270 spoken sequences of 9 people to learn from, 370 of test; errors in percent
+    words     a language model of the first 200,000 characters of Shakespeare, the next 50,000 as test; nats a character
+
+The data come from the folder of RECURRA_DATA. The settings searched are those of each task's table; what the search holds out
+of the training part chooses, as in `fit`, and the test part is scored once, at the end.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pairs import header
+from report import Report, arguments, row_of
+
+from recurra.data import text_document
+from recurra.tasks.classification import SequenceClassifier
+from recurra.tasks.classification.files import read_files
+from recurra.tasks.forecasting import Forecaster
+from recurra.tasks.language import LanguageEstimator
+
+DATA = Path(os.environ.get("RECURRA_DATA", "../shared/data"))
+HORIZON, WINDOWS = 24, 10
+
+
+class Set(NamedTuple):
+    """What is learned from, as `fit` takes it, and the score of a fitted model on the test part."""
+
+    estimator: Callable[..., Any]
+    data: tuple
+    score: Callable[[Any], float]
+    measure: str
+
+
+def sunspots() -> Set:
+    import pandas as pd
+
+    frame = pd.read_csv(DATA / "sunspots" / "monthly-sunspots.csv")
+    frame.columns = ["ds", "y"]
+    frame["ds"] = pd.to_datetime(frame["ds"])
+
+    def score(model: Forecaster) -> float:
+        found = model.cross_validate(frame, windows=WINDOWS, h=HORIZON, fit=False, quiet=True)
+        return float(model.score(found, frame)["smape"].iloc[0])
+
+    train = frame.iloc[: -HORIZON * WINDOWS]
+    return Set(lambda **settings: Forecaster(HORIZON, freq="MS", **settings), (train,), score, "sMAPE")
+
+
+def vowels() -> Set:
+    train, test = (read_files(DATA / "japanese_vowels" / f"JapaneseVowels_{part}.ts") for part in ("TRAIN", "TEST"))
+    return Set(SequenceClassifier, train, lambda model: 100 * (1 - model.score(*test)), "errors %")
+
+
+def words() -> Set:
+    text = (DATA / "tinyshakespeare" / "input.txt").read_text("utf-8")
+    train, test = text_document(text[:200_000]), text_document(text[200_000:250_000])
+    return Set(LanguageEstimator, (train,), lambda model: -model.score(test), "nats")
+
+
+SETS = {"sunspots": sunspots, "vowels": vowels, "words": words}
+USUAL = ("sunspots", "vowels")
+
+
+def main() -> None:
+    parser = arguments(__doc__, threads=1)
+    parser.add_argument("rows", nargs="*", type=row_of(SETS), help=f"sets; default: {' and '.join(USUAL)}")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of each search; default 5")
+    parser.add_argument("--seeds", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    report = Report(__doc__, options)
+    report.say(f"{header('optuna')}; {options.minutes:g} minutes")
+    report.table(
+        "set     ", "measure ", "seed", "default", "its s", "tuned", "its s", "fits", "best of them" + " " * 60
+    )
+    ahead = []
+    for name in options.rows or USUAL:
+        make, data, score, measure = SETS[name]()
+        for seed in range(1, options.seeds + 1):
+            began = time.perf_counter()
+            plain = make(seed=seed).fit(*data, quiet=True)
+            middle = time.perf_counter()
+            with tempfile.TemporaryDirectory() as folder:
+                tuned = make(seed=seed).tune(*data, minutes=options.minutes, out=Path(folder) / "run", quiet=True)
+                ended = time.perf_counter()
+                scores = score(plain), score(tuned)
+            best = next(row for row in tuned.tried if row["best"])
+            words = " ".join(f"{key}={value}" for key, value in best.items() if key in tuned.SEARCH)
+            ahead.append(scores[1] <= scores[0])
+            report.row(
+                name, measure, seed, scores[0], middle - began, scores[1], ended - middle, len(tuned.tried),
+                f"{best['trial']}: {words}",
+            )  # fmt: skip
+    rows = f"{sum(ahead)} of {len(ahead)} rows"
+    report.target(
+        f"tuned is level with the default or ahead in {rows} (at least 3 of 4)", sum(ahead) >= 0.75 * len(ahead)
+    )
+    sys.exit(report.end())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""The loop of a search: which fits are made, for how long, and what is kept of each.
+
+Fits have their usual length where a quarter of the time is enough for the first one. Where it is not, they go by the clock:
+short ones for half of the time, then one of the best settings for the rest.
+"""
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from recurra import files
+from recurra.config import shown, whole
+from recurra.errors import ConfigError, DataError, DivergenceError, RunError, nearest, setting
+from recurra.fitting import folders, progress
+from recurra.fitting.report import score_of
+from recurra.fitting.running import How
+from recurra.fitting.space import Space
+from recurra.fitting.trials import EARLY, FAILED, FINISHED, LEVELS, TIME, Trials
+from recurra.training import Interrupted
+
+if TYPE_CHECKING:
+    from recurra.fitting.tuning import Tunable
+
+TRIALS = "trials"
+"""In the folder of a search, that of its runs."""
+LONGEST = 1 / 4
+"""Of the time, what a fit of the usual length may take; where it would take more, fits go by the clock."""
+EACH, SEARCHED = 1 / 12, 1 / 2
+"""Where they go by the clock: of the time, each fit's, and the search's. The rest goes to one fit of the best settings."""
+SURE = 1 / 100
+"""Of the time, what has passed before the length of the first fit is judged."""
+
+
+class Goal(NamedTuple):
+    """How long to search, whichever comes first, and what."""
+
+    minutes: float | None = None
+    trials: int | None = None
+    search: Space | Iterable[str] | None = None
+    """A table, or names of settings in the task's; None: those that are left open."""
+
+    def checked(self) -> "Goal":
+        """ConfigError where neither is set, or one is invalid."""
+        if self.minutes is None and self.trials is None:
+            raise ConfigError(
+                f"how long to search is not set; give {setting('tune', python='minutes')}, such as 5, or {setting('trials')}"
+            )
+        number = isinstance(self.minutes, int | float) and not isinstance(self.minutes, bool)
+        if self.minutes is not None and not (number and 0 < self.minutes < math.inf):
+            raise ConfigError(
+                f"{setting('tune', python='minutes')} is {shown(self.minutes)}; expected a number of minutes above 0"
+            )
+        return self._replace(trials=None if self.trials is None else whole("trials", self.trials))
+
+    def space(self, estimator: "Tunable") -> Space:
+        """What to search. ConfigError for a name that is no setting of the table, or of the task; and where nothing is left."""
+        table, known, user = estimator.SEARCH, estimator.SEARCH, estimator._given()
+        search = [name for name in table if name not in user] if self.search is None else self.search
+        if isinstance(search, Mapping):
+            table, known = search, estimator.settings
+        for name in search:
+            if name not in known:
+                raise ConfigError(f"`search` has {name!r}; {nearest(name, known)}")
+        found = {name: table[name] for name in search if name not in estimator.bound()}
+        if not found:
+            names = ", ".join(map(setting, table))
+            raise ConfigError(f"nothing is left to search: {names} are all set; leave at least one out")
+        return found
+
+    @property
+    def seconds(self) -> float:
+        return math.inf if self.minutes is None else 60 * self.minutes
+
+
+class Watch:
+    """A fit under way, by its events: the loss of the weights that it keeps, and whether it is to end."""
+
+    def __init__(self, until: float, worth: Callable[[int, float], bool] | None, longest: float, sure: float):
+        self.until, self.worth, self.longest, self.sure = until, worth, longest, sure
+        self.ended, self.loss, self.done, self.too_long = FINISHED, math.nan, 0.0, False
+        self.measures: dict[str, float] = {}
+        self.curve: list[tuple[int, float]] = []
+
+    def stop(self) -> bool:
+        if self.ended == FINISHED and time.monotonic() > self.until:
+            self.ended = TIME
+        return self.ended != FINISHED or self.too_long
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["event"] == "progress" and event["seconds"] >= self.sure:
+            self.too_long = self.too_long or event["seconds"] + event["left"] > self.longest
+            self.sure = math.inf  # judged once: what comes later only follows the machine's load
+        if event["event"] == "evaluate" and self.ended in (FINISHED, TIME):
+            self._measured(event)
+
+    def _measured(self, event: dict[str, Any]) -> None:
+        if "validation_loss" not in event:
+            raise ConfigError(
+                f"nothing is held out, so that there is nothing to choose by; set {setting('validation')}"
+            )
+        self.done = event["done"]
+        if event["better"]:
+            self.loss, self.measures = event["validation_loss"], score_of(event)
+        level = int(LEVELS * self.done)
+        if level in (0, LEVELS) or (self.curve and level <= self.curve[-1][0]):
+            return
+        self.curve.append((level, self.loss))
+        if self.worth and not self.worth(level, self.loss):
+            self.ended = EARLY
+
+
+class Search:
+    """One search in its folder, from the trials that are there already to its end."""
+
+    def __init__(
+        self,
+        estimator: "Tunable",
+        data: tuple[Any, Any],
+        goal: Goal,
+        space: Space,
+        place: Path,
+        trials: Trials,
+        silent: bool,
+    ):
+        self.estimator, self.data, self.goal, self.space = estimator, data, goal, space
+        self.place, self.trials, self.silent, self.examples = place, trials, silent, None
+        self.mark = time.monotonic()
+        self.began = self.mark - sum(row["seconds"] for row in trials.rows)
+        self.until = self.began + goal.seconds
+        self._same_search()
+
+    def run(self) -> None:
+        """Try settings until the time is over, or so many are tried."""
+        self._say(f"searching {', '.join(self.space)}, {self._how_long()}; what is held out chooses")
+        if not self.trials.rows:
+            self._first()
+        facts = self.trials.facts
+        space = {name: self.space[name] for name in facts["searched"]}
+        more = {"minutes": facts["minutes_each"]} if facts["minutes_each"] else {}
+        while not self._over(SEARCHED if more else 1.0):
+            trial, chosen = self.trials.ask(space)
+            watch = self._watching(lambda level, loss, trial=trial: self.trials.worth(trial, level, loss))
+            self._add(trial, self._fitted(chosen | more, watch), chosen, watch)
+        if more and not facts.get("longer"):
+            self._longer(space)
+
+    def _first(self) -> None:
+        """The settings as they are. Where such fits would take too much of the time, all go by the clock."""
+        each, user = 0.0, self.estimator.settings
+        watch = self._watching(None, first=not (user["minutes"] or user["epochs"]))
+        fitted = self._fitted({}, watch)
+        if watch.too_long:
+            each = EACH * self.goal.minutes
+            watch = self._watching(None)
+            fitted = self._fitted({"minutes": each}, watch)
+        if math.isnan(watch.loss):
+            raise RunError(
+                f"the time was over before anything was measured; give more {setting('tune', python='minutes')}"
+            )
+        space = {name: kind for name, kind in self.space.items() if name not in fitted.bound()}
+        facts = {"searched": list(space), "minutes_each": each, "data": self._fingerprint()}
+        self.trials.store(facts | self._about())
+        self._add(self.trials.known(_in_force(fitted), space, watch.curve), fitted, {}, watch)
+
+    def _longer(self, space: Space) -> None:
+        """Where fits went by the clock: one more of the best settings, for the time that is left."""
+        row = self.trials.rows[self.trials.best]
+        # The settings as they are follow the time, as another fit of that length would have them.
+        chosen = {name: row[name] for name in space} if row["trial"] else {}
+        left = {"minutes": (self.until - time.monotonic()) / 60}
+        if left["minutes"] > self.trials.facts["minutes_each"]:
+            watch = self._watching(None)
+            watch.until = math.inf  # it ends by its own clock, and its schedule with it
+            fitted = self._fitted(chosen | left, watch)
+            self._add(self.trials.known(_in_force(fitted), space, []), fitted, chosen, watch)
+        self.trials.store({"longer": True})
+
+    def _over(self, part: float) -> bool:
+        number = self.goal.trials or math.inf
+        return len(self.trials.rows) >= number or time.monotonic() >= self.began + part * self.goal.seconds
+
+    def _watching(self, worth: Callable[[int, float], bool] | None, first: bool = False) -> Watch:
+        longest = LONGEST * self.goal.seconds if first else math.inf
+        return Watch(self.until, worth, longest, SURE * self.goal.seconds)
+
+    def _fitted(self, chosen: dict[str, Any], watch: Watch) -> "Tunable":
+        """The next fit, in its folder."""
+        number = len(self.trials.rows)
+        folder, fitted = self._folder(number), self.estimator._changed(chosen)
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+        try:
+            fitted._fit(*self.data, How(folder, True, (self._same_data, watch), watch.stop))
+            self.examples = fitted._state.examples
+        except Interrupted:
+            if watch.ended != TIME:  # it was not stopped from here, while the data was being read
+                raise
+        except (ConfigError, DivergenceError):
+            if not number:
+                raise
+            watch.ended, watch.loss = FAILED, math.nan
+        return fitted
+
+    def _add(self, trial: Any, fitted: "Tunable", chosen: dict[str, Any], watch: Watch) -> None:
+        """Store what came of a fit; of the folders only the best one's stays."""
+        names, now = self.trials.facts["searched"], time.monotonic()
+        values = _in_force(fitted) if watch.ended != FAILED else self.trials.rows[0] | chosen
+        row = {"trial": len(self.trials.rows), "validation_loss": watch.loss} | watch.measures
+        row |= {"ended": watch.ended, "done": watch.done, "seconds": now - self.mark}
+        row |= {name: values[name] for name in names}
+        self.mark = now
+        self.trials.add(trial, row)
+        for folder in (self.place / TRIALS).iterdir():
+            if folder != self.best:
+                shutil.rmtree(folder, ignore_errors=True)
+        better = ", the best so far" if row["trial"] == self.trials.best else ""
+        words = " ".join(f"{name}={row[name]}" for name in names)
+        self._say(f"{row['trial']:3}  loss {row['validation_loss']:.4g}  {words}  {watch.ended}{better}")
+
+    @property
+    def best(self) -> Path:
+        """The folder of the best run."""
+        return self._folder(self.trials.best)
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        return [row | {"best": row["trial"] == self.trials.best} for row in self.trials.rows]
+
+    def _folder(self, number: int) -> Path:
+        return self.place / TRIALS / str(number)
+
+    def _fingerprint(self) -> str:
+        return files.read_json(self._folder(len(self.trials.rows)) / folders.CONFIG)["fingerprint"]
+
+    def _same_data(self, event: dict[str, Any]) -> None:
+        if event["event"] == "start" and self._fingerprint() != self.trials.facts.get("data", self._fingerprint()):
+            raise DataError(
+                f"{self.place} has the search of other data; it is continued only with the same {self.estimator.takes}"
+            )
+
+    def _about(self) -> dict[str, Any]:
+        """What a search must have in common with the one that it continues."""
+        about = {"settings": self.estimator.settings, "space": self.space}
+        return files.parse_json(files.to_json(about), self.place)  # as it will be read
+
+    def _same_search(self) -> None:
+        for kind, values in self._about().items():
+            before = self.trials.facts.get(kind, values)
+            changed = [name for name in before | values if before.get(name) != values.get(name)]
+            if changed:
+                name, where = changed[0], {"settings": "with", "space": "over"}[kind]
+                raise ConfigError(
+                    f"{self.place} has a search {where} another {setting(name)}, {shown(before.get(name))} for"
+                    f" {shown(values.get(name))}; continue it as it was, or choose a new folder"
+                )
+
+    def _how_long(self) -> str:
+        minutes, trials, _ = self.goal
+        words = [f"for {minutes:g} minute{'s' * (minutes != 1)}"] if minutes else []
+        return " or ".join([*words, f"{trials} fits"] if trials else words)
+
+    def _say(self, line: str) -> None:
+        if not self.silent:
+            progress.say(line)
+
+
+def _in_force(fitted: "Tunable") -> dict[str, Any]:
+    """Every setting by name, with what the data settled."""
+    return {name: value for part in fitted.parts.values() for name, value in vars(part).items()}
