@@ -457,3 +457,13 @@ def test_the_report_shows_pairs_and_a_command_that_can_be_pasted():
     assert Translator(**TINY | {"validation": 0}).fit(PAIRS).report().lines() == [
         "nothing was held out, so that there is no score"
     ]
+
+
+def test_bleu_of_short_texts_counts_as_many_words_as_they_have():
+    import sacrebleu
+
+    wanted = ["red house two", "b"]
+    assert scores.scores(wanted, wanted)["bleu"] == pytest.approx(100)
+    assert 50 < scores.scores(["red house two", "a"], wanted)["bleu"] < 100
+    found, wanted = ["a b c d e", "x"], ["a b c d f", "x"]
+    assert scores.scores(found, wanted)["bleu"] == pytest.approx(sacrebleu.corpus_bleu(found, [wanted]).score)

@@ -24,14 +24,17 @@ def check(monitor: str) -> None:
 def scores(found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
     """chrF (Popović 2015) and BLEU (Papineni et al. 2002) of texts against the right ones, from 0 to 100: more is better.
 
+    BLEU counts sequences of up to four words; where no right text has so many, as many as the longest has, or it would be 0.
     Texts that look the same count as the same: both are composed first.
     """
     import sacrebleu
 
-    found, wanted = [composed(text) for text in found], [[composed(text) for text in wanted]]
+    found, right = [composed(text) for text in found], [composed(text) for text in wanted]
+    orders = sum(total > 0 for total in sacrebleu.BLEU(force=True).corpus_score(right, [right]).totals)
+    bleu = sacrebleu.BLEU(force=True, max_ngram_order=max(1, orders))
     return {
-        "chrf": sacrebleu.corpus_chrf(found, wanted).score,
-        "bleu": sacrebleu.corpus_bleu(found, wanted, force=True).score,
+        "chrf": sacrebleu.corpus_chrf(found, [right]).score,
+        "bleu": bleu.corpus_score(found, [right]).score,
     }
 
 
