@@ -1,7 +1,7 @@
 """From a trained network to forecasts: read the history, carry the state on as rows come, forecast from it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,9 +141,19 @@ def _ahead(
         found = [_decoded(one, state, inputs, levels) for one, state in zip(model, states, strict=True)]
     scaled = torch.stack(found).mean(0).transpose(0, 1).double().cpu().numpy()
     if shifts is not None and not alone:
-        moved = np.sort(scaled[..., 1:] + shifts[:steps], -1)
-        scaled = np.concatenate([scaled[..., :1], moved], -1)
+        scaled = moved(scaled, shifts[:steps], config.quantiles)
     return scaled * scale.size[:, None, None] + scale.level[:, None, None]
+
+
+def moved(found: np.ndarray, shifts: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """The median and the quantiles (..., 1 + levels), each quantile moved by its shift (..., levels).
+
+    The median is the forecast and stays: a quantile that would cross it ends there.
+    """
+    median, quantiles, levels = found[..., :1], found[..., 1:] + shifts, np.asarray(levels)
+    quantiles = np.where(levels < 0.5, np.minimum(quantiles, median), np.maximum(quantiles, median))
+    quantiles = np.where(levels == 0.5, median, quantiles)
+    return np.concatenate([median, np.sort(quantiles, -1)], -1)
 
 
 def _sampled(
