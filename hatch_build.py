@@ -60,10 +60,9 @@ class CustomBuildHook(BuildHookInterface):
                 "else PyTorch's kernels and the equations run them, slower"
             )
             return []
-        built_in = cells.built_in().values()
         # These two first: they take longest.
-        units = [library.core_unit(), engine.unit(), *(library.unit(cell)[0] for cell in built_in)]
-        units += [engine.step_unit(cell)[0] for cell in built_in]
+        units = [library.core_unit(), engine.unit(), *(library.unit(cell)[0] for cell in cells.built_in().values())]
+        units += [engine.step_unit(cell)[0] for cell in cells.built_in(given=False).values()]
         jobs = [(unit, isa, folder / cache.file_name(unit, isa)) for unit in units for isa in processor.known()]
 
         def make(job) -> str | None:

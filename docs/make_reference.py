@@ -123,7 +123,8 @@ def equations() -> str:
         cell = cells.get(name)
         module = inspect.getmodule(type(cell))
         lines += ["", f"## `{name}`", "", "```text", inspect.getdoc(module), "```", ""]
-        lines += [f"Gates: `{cell.gates}`. States: `{cell.states}`.", ""]
+        given = f" Given at each step: `{cell.given}`." if cell.given else ""
+        lines += [f"Gates: `{cell.gates}`. States: `{cell.states}`.{given}", ""]
         lines += [f"- `{gate}`: {does}" for gate, does in cell.lesson.gates.items()]
         lines += ["", "```text"]
         lines += [textwrap.dedent(inspect.getsource(type(cell).step)).rstrip(), "```", ""]

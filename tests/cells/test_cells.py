@@ -10,7 +10,7 @@ from helpers.support import assert_close, randomise
 from recurra import cells
 from recurra.cells import Cell
 from recurra.errors import CellError
-from recurra.expr import sigmoid, tanh
+from recurra.expr import exp, sigmoid, tanh
 from recurra.nn import Recurrent
 
 
@@ -133,6 +133,18 @@ def cornn(x, U, b, s, w):
     return h + 0.1 * (z + 0.1 * force), z + 0.1 * force
 
 
+def cfc(x, U, b, s, w):
+    a = {k: x[k] + s[0] @ U[k].T + b[k] for k in "fgab"}
+    t = σ(a["a"] * w["dt"] + a["b"])
+    return (np.tanh(a["f"]) + t * (np.tanh(a["g"]) - np.tanh(a["f"])),)
+
+
+def gru_d(x, U, b, s, w):
+    h = np.minimum(np.exp(-w["rate"] * w["dt"] - w["shift"]), 1) * s[0]
+    r, z = (σ(x[k] + h @ U[k].T + b[k]) for k in "rz")
+    return (h + z * (np.tanh(x["n"] + (r * h) @ U["n"].T + b["n"]) - h),)
+
+
 FORMULAS = {
     "rnn": elman,
     "rnn-relu": lambda x, U, b, s, w: (np.maximum(x["n"] + s[0] @ U["n"].T + b["n"], 0),),
@@ -153,6 +165,8 @@ FORMULAS = {
     "hgrn": hgrn,
     "lem": lem,
     "cornn": cornn,
+    "cfc": cfc,
+    "gru-d": gru_d,
 }
 
 
@@ -160,10 +174,15 @@ def test_every_cell_has_a_formula_here():
     assert set(FORMULAS) == set(cells.names())
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_cell_is_its_formula(name):
+WIDTHS = [(name, width) for name in FORMULAS for width in ((5, 1) if cells.get(name).call_names else (5,))]
+"""Each cell, and how many numbers a row brings to a step: one for each unit, or a single one."""
+
+
+@pytest.mark.parametrize(("name", "width"), WIDTHS)
+def test_cell_is_its_formula(name, width):
     layer = randomise(Recurrent(name, 3, 5, dtype=torch.float64))
     x = torch.randn(6, 2, 3, dtype=torch.float64)
+    given = {word: torch.rand(6, 2, width, dtype=torch.float64) for word in layer.cell.call_names}
     known, states = cells.facts(layer.cell), len(layer.cell.state_names)
     weights = {k: v.detach().numpy() for k, v in layer.named_parameters()}
 
@@ -175,44 +194,14 @@ def test_cell_is_its_formula(name):
     b_h = rows(weights["bias_hh_l0"], known.h_gates) if layer.cell.recurrent else None
     w = {k: weights[f"{k}_l0"] for k in layer.cell.vectors}
     s, ys = tuple(np.zeros((2, 5)) for _ in range(states)), []
-    for x_t in x.numpy():
-        s = FORMULAS[name]({k: x_t @ W[k].T + b_x[k] for k in W}, U, b_h, s, w)
+    for t, x_t in enumerate(x.numpy()):
+        numbers = w | {word: value[t].numpy() for word, value in given.items()}
+        s = FORMULAS[name]({k: x_t @ W[k].T + b_x[k] for k in W}, U, b_h, s, numbers)
         ys.append(s[0])
-    y, state = layer(x)
+    y, state = layer(x, **{word: value[..., 0] if width == 1 else value for word, value in given.items()})
     assert_close(y, torch.tensor(np.stack(ys)), 1e-12)
     state = (state,) if states == 1 else state
     assert_close(list(state), [torch.tensor(part)[None] for part in s], 1e-12)
-
-
-def cfc(x, U, b, h, w, dt):
-    a = {k: x[k] + h @ U[k].T + b[k] for k in "fgab"}
-    t = σ(a["a"] * dt + a["b"])
-    return np.tanh(a["f"]) + t * (np.tanh(a["g"]) - np.tanh(a["f"]))
-
-
-def gru_d(x, U, b, h, w, dt):
-    h = np.minimum(np.exp(-w["rate"] * dt - w["shift"]), 1) * h
-    r, z = (σ(x[k] + h @ U[k].T + b[k]) for k in "rz")
-    return h + z * (np.tanh(x["n"] + (r * h) @ U["n"].T + b["n"]) - h)
-
-
-@pytest.mark.parametrize("width", [1, 5], ids=["a row", "a unit"])
-@pytest.mark.parametrize(("cell", "formula"), [(cells.CfC, cfc), (cells.GRUD, gru_d)])
-def test_cell_with_times_is_its_formula(cell, formula, width):
-    layer = randomise(Recurrent(cell, 3, 5, dtype=torch.float64, backend="equations"))
-    x, dt = torch.randn(6, 2, 3, dtype=torch.float64), torch.rand(6, 2, width, dtype=torch.float64)
-    known = {name: p.detach().numpy() for name, p in layer.named_parameters()}
-    W, U, b_x, b_h = (
-        dict(zip(cell().gate_names, np.split(known[f"{part}_l0"], len(cell().gate_names)), strict=True))
-        for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
-    w, h, ys = {name: known[f"{name}_l0"] for name in cell.vectors}, np.zeros((2, 5)), []
-    for x_t, dt_t in zip(x.numpy(), dt.numpy(), strict=True):
-        h = formula({k: x_t @ W[k].T + b_x[k] for k in W}, U, b_h, h, w, dt_t)
-        ys.append(h)
-    y, state = layer(x, dt=dt[..., 0] if width == 1 else dt)
-    assert_close([y, state], [torch.tensor(np.stack(ys)), torch.tensor(h)[None]], 1e-12)
-    assert tuple(cell.lesson.gates) == cell().gate_names
 
 
 @pytest.mark.slow
@@ -221,14 +210,18 @@ def test_first_and_second_derivatives(name):
     # relu has no derivative at 0; these weights keep its sums away from there.
     layer = randomise(Recurrent(name, 2, 3, dtype=torch.float64, backend="equations"))
     x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+    given = [torch.rand(3, 2, 3, dtype=torch.float64, requires_grad=True) for _ in layer.cell.call_names]
 
-    def function(x, *weights):
-        y, state = torch.func.functional_call(layer, dict(zip(dict(layer.named_parameters()), weights, strict=True)), x)
+    def function(x, *values):
+        numbers, weights = values[: len(given)], values[len(given) :]
+        call = dict(zip(layer.cell.call_names, numbers, strict=True))
+        named = dict(zip(dict(layer.named_parameters()), weights, strict=True))
+        y, state = torch.func.functional_call(layer, named, x, call)
         return y, *(state if isinstance(state, tuple) else (state,))
 
     weights = tuple(p.detach().clone().requires_grad_() for p in layer.parameters())
-    assert torch.autograd.gradcheck(function, (x, *weights))
-    assert torch.autograd.gradgradcheck(function, (x, *weights))
+    assert torch.autograd.gradcheck(function, (x, *given, *weights))
+    assert torch.autograd.gradgradcheck(function, (x, *given, *weights))
 
 
 def cell(body, **names):
@@ -243,7 +236,8 @@ def test_large_inputs_saturate(cell, backend):
     layer = Recurrent(cell, 3, 8, backend=backend)
     for size in (1e2, 1e4, 1e10):
         x = (size * torch.randn(5, 4, 3)).requires_grad_()
-        y, _ = layer(x)
+        given = {word: size * torch.rand(5, 4) for word in layer.cell.call_names}
+        y, _ = layer(x, **given)
         found = [y, *torch.autograd.grad(y.sum(), [x, *layer.parameters()])]
         assert all(part.isfinite().all() for part in found), size
 
@@ -359,6 +353,29 @@ class Leaky(Cell):
 def own_names():
     with cells.registered():
         yield
+
+
+class Fading(Cell):
+    """The state fades with the time since the step before."""
+
+    gates = "n"
+    given = "dt"
+
+    def step(self, x, h, s, given):
+        return s.next(h=s.h * exp(-given.dt) + tanh(x.n + h.n))
+
+
+def test_cells_that_are_given_numbers_are_left_out_for_models(own_names):
+    cells.register("fading", Fading)
+    cells.register("leaky", Leaky)
+    assert set(cells.names()) - set(cells.names(given=False)) == {"cfc", "gru-d", "fading"}
+    assert set(cells.built_in()) - set(cells.built_in(given=False)) == {"cfc", "gru-d"}
+    for name in ("lstm", "leaky", "of-someone-else"):
+        cells.require_inputs_alone(name)
+    with pytest.raises(
+        CellError, match=r"`cell` is 'fading', which reads dt at each step; .*Recurrent\('fading', .*dt=dt\)"
+    ):
+        cells.require_inputs_alone("fading")
 
 
 def test_names_are_registered_for_a_while():

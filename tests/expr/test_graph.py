@@ -134,13 +134,14 @@ def takes_sums_only(cell) -> bool:
     def values(names, *shape):
         return {name: torch.randn(shape or (2, 3), dtype=torch.float64, generator=random) for name in names}
 
-    x, h, moved, states = map(values, (*[cell.gate_names] * 3, cell.state_names))
+    x, h, moved, states, given = map(values, (*[cell.gate_names] * 3, cell.state_names, cell.given_names))
     vectors = values(cell.vectors, 3)
 
     def step(sign):
         products = tuple(h[name] - sign * moved[name] for name in cell.gate_names)
         inputs = {name: x[name] + sign * moved[name] for name in cell.gate_names}
-        return torch.stack(cell.step(*cell.arguments(inputs, lambda v, gate: products, states, vectors)).states)
+        arguments = cell.arguments(inputs, lambda v, gate: products, states, vectors, given=given)
+        return torch.stack(cell.step(*arguments).states)
 
     return torch.allclose(step(0), step(1), atol=1e-12)
 

@@ -274,8 +274,6 @@ OWN = [
     Elementwise,
     Given,
     SharedGradient,
-    cells.CfC,
-    cells.GRUD,
     Corners,
     Rows,
     Sums,

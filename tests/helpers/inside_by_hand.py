@@ -33,7 +33,7 @@ class Stubborn(Leaky):
 
 
 OWN = {"leaky": Leaky(), "stubborn": Stubborn()}
-CELLS = [*cells.names(), *OWN]
+CELLS = [*cells.names(given=False), *OWN]
 OPTIONS = {
     "plain": {},
     "one layer": {"num_layers": 1},

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.layers import call
 from torch import nn
 
 from recurra import cells
@@ -23,7 +24,7 @@ def test_every_cell_learns_to_add(cell):
         marks = torch.zeros(steps, batch)
         for half in (0, 5):
             marks.scatter_(0, torch.randint(half, half + 5, (1, batch)), 1)
-        y, _ = layer(torch.stack([values, marks], -1))
+        y, _ = call(layer, torch.stack([values, marks], -1))
         loss = (read(y[-1])[:, 0] - (values * marks).sum(0)).pow(2).mean()
         optimiser.zero_grad()
         loss.backward()

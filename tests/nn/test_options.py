@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.layers import make, parts
+from helpers.layers import call, make, parts
 from helpers.support import assert_close
 
 from recurra import cells
@@ -37,17 +37,17 @@ def test_residuals_add_each_layers_input():
 def test_projection_is_a_matrix_behind_the_output(cell):
     layer = make(cell, 3, 5, proj_size=2)
     x = torch.randn(6, 2, 3, dtype=torch.float64)
-    y, state = layer(x)
+    y, state = call(layer, x)
     assert y.shape == (6, 2, 2)
     assert parts(state)[0].shape == (1, 2, 2)
-    first, middle = layer(x[:1])
+    first, middle = call(layer, x[:1])
     wide = Recurrent(cell, 3, 5, dtype=torch.float64)
     weights = {k: v for k, v in layer.state_dict().items() if "hr" not in k}
     weights |= {"weight_hh_l0": torch.zeros_like(wide.weight_hh_l0)} if layer.cell.recurrent else {}
     wide.load_state_dict(weights)
     # From a zero state the first step sees no W_h, so there the wide layer's output times W_hr must come out.
-    assert_close(first, wide(x[:1])[0] @ layer.weight_hr_l0.T, 1e-12)
-    assert_close(y[1:], layer(x[1:], middle)[0], 1e-12)
+    assert_close(first, call(wide, x[:1])[0] @ layer.weight_hr_l0.T, 1e-12)
+    assert_close(y[1:], call(layer, x[1:], middle)[0], 1e-12)
 
 
 def test_learned_initial_states_are_where_it_starts_and_are_learned():

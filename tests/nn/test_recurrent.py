@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from helpers.layers import make, parts
+from helpers.layers import call, make, parts
 from helpers.soak import count
-from helpers.support import assert_close, random_state, run
+from helpers.support import assert_close, numbers_of, random_state, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,9 +23,9 @@ BACKENDS = ["cpu", "equations"]
 def test_two_halves_are_one_run(cell, backend):
     layer = make(cell, 3, 4, 2, backend=backend)
     x = torch.randn(7, 2, 3, dtype=torch.float64)
-    y, state = layer(x)
-    first, middle = layer(x[:4])
-    second, last = layer(x[4:], middle)
+    y, state = call(layer, x)
+    first, middle = call(layer, x[:4])
+    second, last = call(layer, x[4:], middle)
     assert_close([torch.cat([first, second]), parts(last)], [y, parts(state)], 1e-12)
 
 
@@ -33,10 +33,10 @@ def test_two_halves_are_one_run(cell, backend):
 def test_step_by_step_is_the_sequence(cell):
     layer = make(cell, 3, 4, 2)
     x = torch.randn(7, 2, 3, dtype=torch.float64)
-    y, state = layer(x)
+    y, state = call(layer, x)
     step, ys = None, []
     for t in range(7):
-        y_t, step = layer(x[t : t + 1], step)
+        y_t, step = call(layer, x[t : t + 1], step)
         ys.append(y_t)
     assert_close([torch.cat(ys), parts(step)], [y, parts(state)], 1e-12)
 
@@ -49,11 +49,11 @@ def test_lengths_are_each_row_alone(cell, bidirectional, backend):
     lengths = [3, 0, 6, 1]
     x = torch.randn(6, 4, 3, dtype=torch.float64)
     state = random_state(layer, 4)
-    y, ended = layer(x, state, lengths=lengths)
+    y, ended = call(layer, x, state, lengths=lengths)
     for row, length in enumerate(lengths):
         one = select_state(state, torch.tensor([row]))
         if length:
-            want, want_ended = layer(x[:length, row : row + 1], one)
+            want, want_ended = call(layer, x[:length, row : row + 1], one)
             assert_close(y[:length, row : row + 1], want, 1e-12)
         else:
             want_ended = one
@@ -69,7 +69,7 @@ def test_padding_does_not_matter_not_even_nan(cell, backend):
     lengths = torch.tensor([3, 0, 6])
     dirty = x.clone()
     dirty[3:, 0], dirty[:, 1] = float("nan"), float("inf")
-    clean, got = run(layer, x, lengths=lengths), run(layer, dirty, lengths=lengths)
+    clean, got = (run(layer, part, lengths=lengths, **numbers_of(layer, part)) for part in (x, dirty))
     assert_close(got, clean, 1e-12)
     assert not got["gradient"]["x"][3:, 0].any()
 
@@ -83,17 +83,17 @@ def test_resets_start_a_new_sequence(cell, bidirectional, backend):
     resets = torch.zeros(6, 2, dtype=torch.bool)
     resets[2, 0] = resets[4, 0] = resets[0, 1] = True
     state = random_state(layer, 2)
-    y, _ = layer(x, state, resets=resets)
+    y, _ = call(layer, x, state, resets=resets)
     # Row 0 is three documents. Forward, the first continues the state given; backward, the last does.
-    pieces = [layer(x[a:b, :1]) for a, b in ((0, 2), (2, 4), (4, 6))]
-    given = [layer(x[a:b, :1], select_state(state, torch.tensor([0]))) for a, b in ((0, 2), (4, 6))]
-    forward = torch.cat([given[0][0], pieces[1][0], pieces[2][0]])[..., :4]
+    pieces = [call(layer, x[a:b, :1]) for a, b in ((0, 2), (2, 4), (4, 6))]
+    continued = [call(layer, x[a:b, :1], select_state(state, torch.tensor([0]))) for a, b in ((0, 2), (4, 6))]
+    forward = torch.cat([continued[0][0], pieces[1][0], pieces[2][0]])[..., :4]
     assert_close(y[:, :1, :4], forward, 1e-12)
     if bidirectional:
-        backward = torch.cat([pieces[0][0], pieces[1][0], given[1][0]])[..., 4:]
+        backward = torch.cat([pieces[0][0], pieces[1][0], continued[1][0]])[..., 4:]
         assert_close(y[:, :1, 4:], backward, 1e-12)
     # Row 1 is one document: its reset at the first step drops the state given.
-    assert_close(y[:, 1:, :4], layer(x[:, 1:])[0][..., :4], 1e-12)
+    assert_close(y[:, 1:, :4], call(layer, x[:, 1:])[0][..., :4], 1e-12)
 
 
 @settings(max_examples=count(40, 800), deadline=None)
@@ -122,7 +122,7 @@ def test_kernels_equal_equations_for_any_lengths_and_resets(cell, time, lengths,
 def test_every_state_at_every_step(cell, batch_first):
     layer = make(cell, 3, 4, 2, bidirectional=True, batch_first=batch_first)
     x = torch.randn(2, 5, 3, dtype=torch.float64) if batch_first else torch.randn(5, 2, 3, dtype=torch.float64)
-    y, state, trace = layer(x, return_states=True)
+    y, state, trace = call(layer, x, return_states=True)
     assert trace.gates == {}
     assert list(trace.states) == list(layer.cell.state_names)
     for kept, last in zip(trace.states.values(), parts(state), strict=True):
@@ -138,8 +138,8 @@ def test_every_state_at_every_step(cell, batch_first):
 def test_every_gate_at_every_step(cell):
     layer = make(cell, 3, 4, 2)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
-    y, state, trace = layer(x, return_gates=True, return_states=True)
-    assert_close([y, parts(state)], [layer(x)[0], parts(layer(x)[1])], 1e-12)
+    y, state, trace = call(layer, x, return_gates=True, return_states=True)
+    assert_close([y, parts(state)], [call(layer, x)[0], parts(call(layer, x)[1])], 1e-12)
     assert list(trace.gates) == list(layer.cell.gate_names)
     assert all(gate.shape == (2, 5, 2, 4) for gate in trace.gates.values())
 

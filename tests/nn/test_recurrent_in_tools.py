@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from helpers.layers import make, parts
-from helpers.support import assert_close
+from helpers.layers import call, make, parts
+from helpers.support import assert_close, numbers_of
 from torch._subclasses import FakeTensorMode
 
 from recurra import cells
@@ -17,12 +17,12 @@ def test_vmap_and_per_row_gradients(cell):
     weights = {k: v.detach() for k, v in layer.named_parameters()}
 
     def loss(weights, x):
-        return torch.func.functional_call(layer, weights, x)[0].pow(2).sum()
+        return torch.func.functional_call(layer, weights, x, numbers_of(layer, x))[0].pow(2).sum()
 
     got = torch.func.vmap(torch.func.grad(loss), (None, 0))(weights, x)
     for row in range(4):
         layer.zero_grad()
-        layer(x[row])[0].pow(2).sum().backward()
+        call(layer, x[row])[0].pow(2).sum().backward()
         assert_close({k: v[row] for k, v in got.items()}, {k: v.grad for k, v in layer.named_parameters()}, 1e-10)
 
 

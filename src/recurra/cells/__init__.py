@@ -28,7 +28,7 @@ from recurra.cells.peephole_lstm import PeepholeLSTM
 from recurra.cells.rg_lru import RGLRU
 from recurra.cells.slstm import SLSTM
 from recurra.cells.sru import SRU
-from recurra.errors import CellError, nearest
+from recurra.errors import CellError, nearest, setting
 
 _REGISTRY: dict[str, Cell] = {
     "rnn": Elman("tanh"),
@@ -50,19 +50,23 @@ _REGISTRY: dict[str, Cell] = {
     "hgrn": HGRN(),
     "lem": LEM(),
     "cornn": CoRNN(),
+    "cfc": CfC(),
+    "gru-d": GRUD(),
 }
-# CfC and GRUD have no name here: a named cell serves every model and command, and none of them brings times yet.
 _BUILT_IN = dict(_REGISTRY)
 
 
-def names() -> tuple[str, ...]:
-    """The names that `get` knows: the built-in cells, then those a user registered."""
-    return tuple(_REGISTRY)
+def names(given: bool = True) -> tuple[str, ...]:
+    """The names that `get` knows: the built-in cells, then those a user registered.
+
+    given: False leaves out those whose calls bring numbers for each step (`Cell.given`), which models and commands do not.
+    """
+    return tuple(name for name, cell in _REGISTRY.items() if given or not cell.call_names)
 
 
-def built_in() -> dict[str, Cell]:
-    """The cells that come with Recurra, by name."""
-    return dict(_BUILT_IN)
+def built_in(given: bool = True) -> dict[str, Cell]:
+    """The cells that come with Recurra, by name. given: as `names` takes it."""
+    return {name: cell for name, cell in _BUILT_IN.items() if given or not cell.call_names}
 
 
 def get(cell: str | type[Cell] | Cell) -> Cell:
@@ -91,6 +95,20 @@ def get(cell: str | type[Cell] | Cell) -> Cell:
     elif not isinstance(cell, Cell):
         raise CellError(f"cell is {cell!r}; expected a name ({', '.join(_REGISTRY)}), a Cell class or a Cell")
     return settled(cell)
+
+
+def require_inputs_alone(name: str, option: str = "cell") -> None:
+    """Raise CellError if the cell of this name reads more than its inputs at each step, which models and commands do not have.
+
+    name: of a cell; for one that is not known nothing is raised. option: the setting that the name comes from.
+    """
+    words = _REGISTRY[name].call_names if name in _REGISTRY else ()
+    if words:
+        call = ", ".join(f"{word}={word}" for word in words)
+        raise CellError(
+            f"{setting(option)} is {name!r}, which reads {', '.join(words)} at each step; models and commands have no such "
+            f"numbers. Take another cell, or make a layer in Python: recurra.nn.Recurrent({name!r}, inputs, units)(x, {call})"
+        )
 
 
 def register(name: str, cell: type[Cell] | Cell) -> Cell:
@@ -165,4 +183,5 @@ __all__ = [
     "names",
     "register",
     "registered",
+    "require_inputs_alone",
 ]

@@ -220,8 +220,13 @@ class Cell:
 
     @property
     def given_names(self) -> tuple[str, ...]:
-        """What each call gives, `input` among them."""
+        """What the step reads of `given`, `input` among them."""
         return tuple(self.given.split())
+
+    @property
+    def call_names(self) -> tuple[str, ...]:
+        """What the caller of a layer gives: `given` without `input`, which the layer has itself."""
+        return tuple(name for name in self.given_names if name != "input")
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())

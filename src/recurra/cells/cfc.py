@@ -14,7 +14,7 @@ from recurra.expr import sigmoid, tanh
 
 
 class CfC(Cell):
-    """Closed-form continuous-time cell: `Recurrent(CfC, 4, 8)(x, dt=gaps)`."""
+    """Closed-form continuous-time cell: `Recurrent("cfc", 4, 8)(x, dt=gaps)`."""
 
     gates = "f g a b"
     states = "h"

@@ -17,7 +17,7 @@ from recurra.expr import exp, maximum, sigmoid, tanh
 
 
 class GRUD(Cell):
-    """GRU with decay: `Recurrent(GRUD, 8, 16)(torch.cat([values, mask], -1), dt=gaps)`."""
+    """GRU with decay: `Recurrent("gru-d", 8, 16)(torch.cat([values, mask], -1), dt=gaps)`."""
 
     gates = "r z n"
     states = "h"

@@ -108,8 +108,7 @@ class Printer:
     def lines(self, outputs: Iterable[tuple[str, Node]], stop=frozenset()) -> list[tuple[str, str]]:
         """(left side, right side) for each value that needs a line, then for each output; none for those in `stop`."""
         outputs = list(outputs)
-        nodes = [n for n in order_until((n for _, n in outputs), stop) if n not in stop]
-        nodes = self._seen(nodes, outputs, stop)
+        nodes = self._written(outputs, stop)
         uses = Counter(a for n in nodes for a in self._arguments(n))
         uses.update(node for _, node in outputs)
         lines, own, done = [], {node: left for left, node in reversed(outputs)}, set()
@@ -132,17 +131,20 @@ class Printer:
         self.count += 1
         return self.style.name(f"{letter}_{self.count}" if self.style is LATEX else f"{letter}{self.count}")
 
-    def _seen(self, nodes: list[Node], outputs, stop) -> list[Node]:
-        """Those that are written out: not the inside of a layer norm, which is written as one."""
+    def _written(self, outputs, stop) -> list[Node]:
+        """The values that are written out, arguments first: not the inside of a layer norm, which is written as one."""
         seen, todo = set(), [n for _, n in outputs]
         while todo:
             node = todo.pop()
             if node not in seen and node not in stop:
                 seen.add(node)
                 todo.extend(self._arguments(node))
-        return [n for n in nodes if n in seen]
+        return sorted(seen, key=lambda node: node.number)
 
     def _arguments(self, node: Node) -> tuple[Node, ...]:
+        """What is written inside it: what a layer norm is of, what `h.of` multiplies."""
+        if node.op == "of":
+            return (self.graph.ofs[node.value[0]],)
         called = self.graph.table.called.get(node)
         return called[1] if called else node.args
 

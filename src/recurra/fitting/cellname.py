@@ -1,4 +1,4 @@
-"""The setting `cell`: a name, or in Python a Cell class or a Cell, which gets a name."""
+"""The setting `cell`: a name, or in Python a Cell class or a Cell, which gets a name. Its step reads inputs alone."""
 
 from typing import Annotated, Any
 
@@ -6,11 +6,12 @@ from recurra.config import Reads
 
 
 def _name(cell: Any) -> Any:
-    if isinstance(cell, str):
-        return cell
     from recurra import cells  # here, not above: a command's help needs none of them
 
-    return cells.name_of(cell)
+    name = cells.name_of(cell)
+    if isinstance(name, str):
+        cells.require_inputs_alone(name)
+    return name
 
 
 CellName = Annotated[str, Reads(_name)]

@@ -245,7 +245,7 @@ def read_given(name: str, given: dict[str, Any], cell: Any, inputs: Inputs, batc
 
     given: the call's keywords, one number per row, laid out as x without features, or one per unit, with units for features.
     """
-    wanted = [word for word in cell.given_names if word != "input"]
+    wanted = cell.call_names
     for word in given:
         if word not in wanted:
             known = f"its cell is given {', '.join(wanted)}" if wanted else f"{cell!r} is given nothing"

@@ -260,7 +260,7 @@ class Recurrent(nn.Module):
 
     def blank_given(self, *size: int) -> dict[str, Tensor]:
         """Zeros for what the cell is given, by name, each of this size."""
-        return {name: self.like().new_zeros(size) for name in self.cell.given_names if name != "input"}
+        return {name: self.like().new_zeros(size) for name in self.cell.call_names}
 
     def flatten_parameters(self) -> None:
         """Does nothing: weights need not lie side by side here. It exists because torch.nn's layers have it."""

@@ -53,7 +53,7 @@ def packaged() -> Path:
 
 def kinds() -> dict[str, dict[str, Cell]]:
     """The modules that a package holds: their names, and the cells of each by name, in order."""
-    built_in = registry.built_in()
+    built_in = registry.built_in(given=False)
     standard = {name: built_in[name] for name in STANDARD}
     return {"standard": standard, "all": standard | built_in}
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers import cells_by_blocks
 from helpers.kernels import needs_compiler
-from helpers.support import assert_close, random_state, randomise, run
+from helpers.support import assert_close, numbers_of, random_state, randomise, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,10 +44,11 @@ def compare(cell, time, batch, inputs, hidden, dtype=torch.float64, call=None, l
     size = (batch, time, inputs) if options.get("batch_first") else (time, batch, inputs)
     x = torch.randn(size, dtype=torch.float64).to(dtype)
     states = [rounded(random_state(want, batch), dtype)] if state else []
-    results = []
+    numbers, results = numbers_of(want, x), []
     for layer, kind in ((got, dtype), (want, torch.float64)):
         torch.manual_seed(11)  # the same masks
-        results.append(run(layer, x.to(kind), *[rounded(s, kind) for s in states], **(call or {})))
+        brought = {word: value.to(kind) for word, value in numbers.items()}
+        results.append(run(layer, x.to(kind), *[rounded(s, kind) for s in states], **(call or {}), **brought))
     assert_close(*results, limit or LIMIT[dtype])
 
 
@@ -122,7 +123,7 @@ def test_zoneout_in_evaluation(cell):
     layers = [Recurrent(cell, 3, 5, zoneout=0.3, dtype=torch.float64, backend=b).eval() for b in ("cpu", "equations")]
     layers[1].load_state_dict(randomise(layers[0]).state_dict())
     x = torch.randn(6, 2, 3, dtype=torch.float64)
-    assert_close(*[run(layer, x) for layer in layers], 1e-11)
+    assert_close(*[run(layer, x, **numbers_of(layer, x)) for layer in layers], 1e-11)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,7 @@ def test_every_state_and_gate(cell, bidirectional, call):
     layers[1].load_state_dict(randomise(layers[0]).state_dict())
     x = torch.randn(7, 4, 3, dtype=torch.float64)
     with torch.no_grad():
+        call = call | numbers_of(layers[0], x)
         traces = [layer(x, return_gates=True, return_states=True, **call)[2] for layer in layers]
     assert list(traces[0].gates) == list(traces[1].gates) == list(layers[0].facts.shown)
     assert_close(list(traces[0]), list(traces[1]), 1e-11)
@@ -267,13 +269,14 @@ class TestTokens:
         with torch.no_grad():
             for theirs, ours in zip(layer.parameters(), mine.parameters(), strict=True):
                 theirs.copy_(ours)
-        results = []
+        numbers, results = numbers_of(layer, torch.nn.functional.embedding(ids, table)), []
         for one, embedding in ((mine, table), (layer, table.double())):
+            brought = {word: value.to(embedding.dtype) for word, value in numbers.items()}
             embedding = embedding.clone().requires_grad_()
             if one is mine:
-                y, state = one(ids, embedding=embedding, lengths=lengths)
+                y, state = one(ids, embedding=embedding, lengths=lengths, **brought)
             else:
-                y, state = one(torch.nn.functional.embedding(ids, embedding), lengths=lengths)
+                y, state = one(torch.nn.functional.embedding(ids, embedding), lengths=lengths, **brought)
             grads = torch.autograd.grad(y.pow(2).sum(), [embedding, *one.parameters()])
             results.append([y, state, grads])
         assert_close(*results, LIMIT[dtype])

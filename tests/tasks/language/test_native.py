@@ -25,7 +25,7 @@ def saved(tmp_path_factory):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.parametrize("cell", cells.names(given=False))
 def test_it_has_the_models_parts(tmp_path, cell, options):
     language_model(cell, **OPTIONS[options]).save(tmp_path / "model")
     model, opened = load(tmp_path / "model"), native.open(tmp_path / "model")

@@ -104,7 +104,7 @@ def _form(groups: dict[str, dict[str, str]], options: dict[str, config.Option]) 
 
 def _field(option: config.Option, group: str, label: str) -> dict[str, Any]:
     """A setting as a form's field; of group "" where it stands in no form."""
-    choices = {"cell": cells.names(), "init": ("recommended", "torch")}.get(option.name, option.choices)
+    choices = {"cell": cells.names(given=False), "init": ("recommended", "torch")}.get(option.name, option.choices)
     kind = "choice" if choices else getattr(option.type, "__name__", "str")
     kind = "float" if option.name == "temperature" else kind
     field = {

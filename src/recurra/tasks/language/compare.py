@@ -29,6 +29,7 @@ def sizes(names: list[str], documents: Documents, budget: int, parts: dict[str, 
     for name in names:
         if name != TRANSFORMER:
             cells.get(name)
+            cells.require_inputs_alone(name, "cells")
     chunks = chain.from_iterable(document.chunks() for document in documents)
     vocabulary = build_vocabulary(chunks, parts["text"], len(documents) > 1)
     model = parts["model"]

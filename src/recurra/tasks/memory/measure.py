@@ -69,6 +69,7 @@ def bench(
     for cell in cells:
         if cell != TRANSFORMER:
             known.get(cell)
+            known.require_inputs_alone(cell, "cells")
     if steps is not None and minutes is not None:
         raise ConfigError(f"{setting('steps')} and {setting('minutes')} both say how long a run may take; drop one")
     if steps is not None:

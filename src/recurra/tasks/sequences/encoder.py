@@ -81,7 +81,7 @@ def spread(layers: Recurrent, span: int) -> None:
     """
     keeps = layers.cell.keeps
     if not keeps:
-        known = ", ".join(name for name in cells.names() if cells.get(name).keeps)
+        known = ", ".join(name for name in cells.names(given=False) if cells.get(name).keeps)
         raise ConfigError(f"{setting('span')} has no effect on {layers.cell!r}; it is for {known}")
     for name, bias in layers.named_parameters():
         if not name.startswith("bias_ih_"):
