@@ -15,7 +15,8 @@ from recurra import cells, expr
 from recurra.cli.frame import group
 from recurra.config import options
 from recurra.expr.compile import generate
-from recurra.expr.ops import CHEAP, COSTLY, ELEMENTWISE, MIDDLE
+from recurra.expr.elementwise import ELEMENTWISE
+from recurra.expr.operation import CHEAP, COSTLY, MIDDLE
 from recurra.expr.text import aligned
 from recurra.expr.text import equations as compiled
 from recurra.expr.trace import trace
@@ -141,14 +142,14 @@ def operations() -> str:
     lines = [
         "# Operations",
         "",
-        "Made from the table in `recurra/expr/ops.py`. Besides these a step writes `+ - * / %`, whole powers, comparisons,",
-        "`& | ~` between them: [what a cell can say](../guide/cell-language.md).",
+        "Made from the table in `recurra/expr/elementwise.py`. Besides these a step writes `+ - * / %`, whole powers,",
+        "comparisons, `& | ~` between them: [what a cell can say](../guide/cell-language.md).",
         "",
         "| function | gives | PyTorch's words for it | for the gradient |",
         "|---|---|---|---|",
     ]
     for row in sorted(ELEMENTWISE.values(), key=lambda row: row.name):
-        arguments = "v" if row.arity == 1 else "a, b"
+        arguments = str(inspect.signature(getattr(expr, row.name)))[1:-1]
         words = sorted({row.torch.rpartition(".")[2] or row.name, *row.names.split()})
         table = ", ".join(f"`{word}`" for word in words)
         lines.append(f"| `{row.name}({arguments})` | {row.says} | {table} | {COSTS[row.cost]} |")

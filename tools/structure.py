@@ -19,7 +19,7 @@ registrations   files outside a task's package that name it: its commands and ot
 circles         strongly connected components of more than one module. Imports inside functions and for type checkers
                 count, and names loaded when first used lead to the module that holds them.
 mirrored        tests/a/test_b.py beside src/recurra/a/b.py, or a/b.* of the checkout (native/core.h, tools/structure.py).
-touched         files that name an operation of the equations (`softplus`; in expr, backends, native), an option of the
+touched         files that name an operation of the equations (`softplus`; in expr, backends, page, native), an option of the
                 layers (`zoneout`; in nn, backends, native), a cell (`minlstm`, `MinLSTM`; in src, guide, README).
 """
 
@@ -239,14 +239,13 @@ def touched(checkout: Checkout) -> dict[str, list[str]]:
     """The files that name a typical operation, layer option and cell, outside the tests."""
 
     def naming(pattern: str, *globs: str) -> list[str]:
-        files = {
-            path for each in globs for path in checkout.root.glob(each) if path.suffix in (".py", ".h", ".cpp", ".md")
-        }
+        suffixes = (".py", ".h", ".cpp", ".js", ".md")
+        files = {path for each in globs for path in checkout.root.glob(each) if path.suffix in suffixes}
         return checkout.relative(p for p in files if re.search(rf"\b(?:{pattern})\b", p.read_text(encoding="utf-8")))
 
     lower = ("src/recurra/backends/**/*", "native/*")
     return {
-        "operation": naming("softplus", "src/recurra/expr/**/*", *lower),
+        "operation": naming("softplus", "src/recurra/expr/**/*", "src/recurra/page/**/*", *lower),
         "layer option": naming("zoneout", "src/recurra/nn/**/*", *lower),
         "cell": naming("minlstm|MinLSTM", "src/recurra/**/*", "docs/guide/*", "README.md"),
     }

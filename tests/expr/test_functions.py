@@ -1,5 +1,8 @@
 """The functions that cells are written in, on tensors: PyTorch's own, values and gradients, with numbers beside them."""
 
+import inspect
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -56,6 +59,10 @@ def test_hard_sigmoid_and_its_corners():
 def test_options():
     v, gain, shift = (torch.randn(3, 5, dtype=torch.float64) for _ in range(3))
     assert torch.equal(expr.softplus(v, 3.0), F.softplus(v, 3.0))
+    assert torch.equal(expr.softplus(v, 3.0, threshold=0.5), F.softplus(v, 3.0, 0.5))
+    assert expr.softplus(0.7, 2.0) == pytest.approx(math.log(1 + math.exp(1.4)) / 2, rel=1e-12)
+    assert expr.softplus(0.7, 2.0, threshold=1.0) == 0.7
+    assert str(inspect.signature(expr.softplus)) == "(v, beta: float = 1.0, threshold: float = 20.0)"
     assert torch.equal(expr.gelu(v, "tanh"), F.gelu(v, approximate="tanh"))
     assert torch.equal(expr.clamp(v, -0.5, 0.5), v.clamp(-0.5, 0.5))
     assert torch.equal(expr.clamp(v, high=0.5), v.clamp(max=0.5))

@@ -12,8 +12,10 @@ from torch.testing import assert_close
 from recurra import expr
 from recurra.cells import Cell
 from recurra.errors import TraceError
-from recurra.expr.ops import ELEMENTWISE, OPS, torch_function
+from recurra.expr.elementwise import ELEMENTWISE
+from recurra.expr.ops import OPS, torch_function
 from recurra.expr.trace import trace
+from recurra.page import document
 
 FOLDER = Path(expr.__file__).parent
 ENDS = [
@@ -170,11 +172,12 @@ def test_a_cumulative_sum_is_over_the_units():
 
 
 def test_an_operation_stands_in_one_place():
-    """Its name is written in its row and nowhere else in the package, but for Python's %, an option of gelu and formulas."""
+    """Its name is written in its row and nowhere else, nor in the page's JavaScript; but for Python's % and gelu's option."""
     allowed = {"remainder": {"symbols.py"}, "tanh": {"functions.py", "formulas.py"}}
     allowed["reciprocal"] = {"graph.py"}  # what 1 / v is simplified to
-    allowed["softplus"] = {"functions.py", "formulas.py", "torchcalls.py"}
     for name in ELEMENTWISE:
         quoted = re.compile(rf"""["']{name}["']""")
         homes = {file.name for file in FOLDER.glob("*.py") if quoted.search(file.read_text(encoding="utf-8"))}
-        assert homes - {"ops.py", "rules.py"} <= allowed.get(name, set()), f"{name} is spelt out in {homes}"
+        assert homes - {"ops.py", "elementwise.py"} <= allowed.get(name, set()), f"{name} is spelt out in {homes}"
+    script = (document.STATIC / "graph.js").read_text(encoding="utf-8")
+    assert not {name for name in ELEMENTWISE if re.search(rf"(?<![.\w]){name}\b", script)}

@@ -8,7 +8,8 @@ import pytest
 from recurra.page import document, module
 
 STATIC = document.STATIC
-MODULES = ("native", "model", "learner", "writer", "recipe", "training", "worker", "files", "graph", "problems")
+MODULES = ("native", "model", "learner", "writer", "recipe", "training", "worker", "files", "problems")
+MODULES += ("graph", "operations", "functions")
 
 
 def script(folder: Path) -> str:

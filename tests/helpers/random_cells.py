@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from recurra import expr
 from recurra.cells import Cell
-from recurra.expr.ops import ELEMENTWISE
+from recurra.expr.elementwise import ELEMENTWISE
 
 # Arguments are kept where values stay moderate, and off the ties and steps that rounding could decide either way.
 SAFE = {

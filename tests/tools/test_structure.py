@@ -42,6 +42,7 @@ lines"""
     "src/recurra/fitting/progress.py": "bar = 1\n",
     "src/recurra/nn/options.py": "zoneout = 0\nzoneouts = 0\n",
     "src/recurra/expr/rows.py": "softplus = 1\n",
+    "src/recurra/page/static/graph.js": "const softplus = 1;\n",
     "native/core.h": "int softplus();",
     "README.md": "recurra compose, `video`, `speech` and MinLSTM",
     "docs/guide/music.md": ">>> from recurra.tasks.music import Model",
@@ -101,7 +102,10 @@ def test_tests_that_stand_where_their_module_stands(rows):
 
 
 def test_files_touched_are_those_that_name_the_whole_word_where_it_belongs(rows):
-    assert rows["files touched by one operation"] == (2, ["native/core.h", "src/recurra/expr/rows.py"])
+    assert rows["files touched by one operation"] == (
+        3,
+        ["native/core.h", "src/recurra/expr/rows.py", "src/recurra/page/static/graph.js"],
+    )
     assert rows["files touched by one layer option"] == (1, ["src/recurra/nn/options.py"])
     assert rows["files touched by one cell"] == (1, ["README.md"])
 

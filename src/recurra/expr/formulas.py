@@ -13,10 +13,6 @@ def _called(name: str, result: Symbol, *args: Any) -> Symbol:
     return result
 
 
-def softplus(v: Symbol, beta: float = 1.0) -> Symbol:
-    return v._apply("softplus") if beta == 1 else (v * beta)._apply("softplus") / beta
-
-
 def gelu(v: Symbol, approximate: str = "none") -> Symbol:
     if approximate == "tanh":
         inner = (math.sqrt(2 / math.pi) * (v + 0.044715 * v * v * v)).tanh()

@@ -3,11 +3,14 @@
 Those that are operations are made from the table (`ops`); the others are written here.
 """
 
+import inspect
 from typing import Any
 
 from recurra.expr import formulas
+from recurra.expr.elementwise import ELEMENTWISE
 from recurra.expr.graph import Table
-from recurra.expr.ops import ELEMENTWISE, Op, fold, torch_function
+from recurra.expr.operation import Op
+from recurra.expr.ops import fold, torch_function
 from recurra.expr.symbols import Symbol, lift, select
 
 
@@ -20,7 +23,13 @@ def _function(op: Op):
     def two(a, b):
         return _apply(op, a, b)
 
-    function = one if op.arity == 1 else two
+    def extended(v, *more, **named):
+        return _extended(op, v, *more, **named) if more or named else _apply(op, v)
+
+    function = extended if op.extended else one if op.arity == 1 else two
+    if op.extended:
+        _, *parameters = inspect.signature(op.extended).parameters.values()
+        function.__signature__ = inspect.Signature(parameters)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = op.says
     return function
@@ -38,19 +47,23 @@ def _apply(op: Op, *values: Any):
     return torch_function(op)(*(tensor.new_tensor(v) if isinstance(v, int | float) else v for v in values))
 
 
+def _extended(op: Op, v: Any, *more: Any, **named: Any):
+    """The same with PyTorch's other arguments."""
+    if isinstance(v, Symbol):
+        return getattr(v, op.name)(*more, **named)
+    if not isinstance(v, int | float):
+        return torch_function(op)(v, *more, **named)
+    import torch
+
+    return torch_function(op)(torch.tensor(v, dtype=torch.float64), *more, **named).item()
+
+
 globals().update({name: _function(op) for name, op in ELEMENTWISE.items()})
 
 
 def square(v):
     """v * v."""
     return v * v if isinstance(v, Symbol | int | float) else v.square()
-
-
-def softplus(v, beta: float = 1.0):
-    """log(1 + exp(beta v)) / beta: a smooth relu."""
-    if isinstance(v, int | float):
-        return fold("softplus", [v * beta]) / beta
-    return formulas.softplus(v, beta) if isinstance(v, Symbol) else _functional().softplus(v, beta)
 
 
 def gelu(v, approximate: str = "none"):
@@ -107,4 +120,4 @@ def _functional():
     return F
 
 
-__all__ = sorted([*ELEMENTWISE, "square", "softplus", "gelu", "silu", "hard_sigmoid", "clamp", "where"])
+__all__ = sorted([*ELEMENTWISE, "square", "gelu", "silu", "hard_sigmoid", "clamp", "where"])

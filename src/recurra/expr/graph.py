@@ -17,7 +17,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from recurra.expr.ops import CHEAP, LEAF, OPS, Op, fold
+from recurra.expr.operation import CHEAP, LEAF, Op
+from recurra.expr.ops import OPS, fold
 
 
 @dataclass(frozen=True, eq=False, slots=True)

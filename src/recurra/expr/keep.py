@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from recurra.expr.differentiate import Gradient
 from recurra.expr.graph import Node, order
-from recurra.expr.ops import CHEAP, MIDDLE
+from recurra.expr.operation import CHEAP, MIDDLE
 
 
 @dataclass(frozen=True)

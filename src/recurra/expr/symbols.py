@@ -12,8 +12,9 @@ from numbers import Real
 from typing import Any
 
 from recurra.errors import TraceError
+from recurra.expr.elementwise import ELEMENTWISE
 from recurra.expr.graph import Node, Table
-from recurra.expr.ops import ELEMENTWISE, Op
+from recurra.expr.operation import Op
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _CELLS = tuple(os.path.join(os.path.dirname(_HERE), "cells", name) for name in ("base.py", "check.py"))
@@ -345,13 +346,18 @@ class Symbol:
 def _method(op: Op) -> Callable:
     """A symbol's method of an operation's name."""
 
+    def extended(self, *more, **named):
+        if not (more or named):
+            return self._apply(op.name)
+        return self._new(op.extended(self.table, self._number(self), *more, **named))
+
     def method(self, *others):
         if len(others) != op.arity - 1:
             over = "; over the hidden units write row_max(v), row_sum(v), row_mean(v)" if op.arity > 1 else ""
             raise refuse(f"{len(others) + 1} arguments for `{op.name}`", f"it takes {op.arity}{over}")
         return self._apply(op.name, *others)
 
-    return method
+    return extended if op.extended else method
 
 
 for _op in ELEMENTWISE.values():

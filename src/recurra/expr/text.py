@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from recurra.expr.differentiate import Gradient
 from recurra.expr.graph import Graph, Node
 from recurra.expr.keep import order_until
-from recurra.expr.ops import Op
+from recurra.expr.operation import Op
 
 
 @dataclass(frozen=True)

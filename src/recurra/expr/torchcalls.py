@@ -79,12 +79,6 @@ def _rms_norm(input, normalized_shape, weight=None, eps=None):
     return formulas.rms_norm(input, weight, eps)
 
 
-def _softplus(input, beta=1, threshold=20):
-    smooth = formulas.softplus(input, beta)
-    # Torch's own threshold is where the two agree to nine digits; another one is meant.
-    return smooth if threshold == 20 else select(input * beta > threshold, input, smooth)
-
-
 def _leaky_relu(input, negative_slope=0.01):
     return select(input > 0, input, input * negative_slope)
 
@@ -95,7 +89,6 @@ def _elu(input, alpha=1.0):
 
 _OWN = {
     "where": lambda condition, input, other: select(condition, input, other),
-    "softplus": _softplus,
     "gelu": lambda input, approximate="none": formulas.gelu(input, approximate),
     "silu": formulas.silu,
     "hardsigmoid": formulas.hard_sigmoid,

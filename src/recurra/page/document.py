@@ -1,7 +1,8 @@
 """The page as one file: HTML, styles, modules, the WebAssembly module and a model, with a policy that allows nothing else.
 
-JavaScript modules stay files that a browser or Node can load as they are; here each becomes a function that gives its exports,
-in the order in which they need each other. The module and the model are packed (gzip, base64).
+JavaScript modules stay files that a browser or Node can load as they are, but for operations.js, which is made; here each
+becomes a function that gives its exports, in the order in which they need each other. The module and the model are packed
+(gzip, base64).
 """
 
 import base64
@@ -19,7 +20,7 @@ import recurra
 from recurra.cells.base import Cell
 from recurra.errors import ConfigError, TraceError
 from recurra.expr.compile import generate
-from recurra.page import module
+from recurra.page import module, operations
 from recurra.page.equations import equations
 
 STATIC = Path(__file__).parent / "static"
@@ -122,7 +123,7 @@ def bundle(entry: Path) -> str:
     def visit(path: Path) -> None:
         if path in order:
             return
-        for *_, source in _IMPORT.findall(path.read_text("utf-8")):
+        for *_, source in _IMPORT.findall(_text(path)):
             visit((path.parent / source).resolve())
         order.append(path)
 
@@ -131,8 +132,13 @@ def bundle(entry: Path) -> str:
     return "\n".join(_wrapped(path, names) for path in order)
 
 
+def _text(path: Path) -> str:
+    """A module's text: a file's, or that of the one that is made from the table of operations."""
+    return operations.script() if path.name == "operations.js" else path.read_text("utf-8")
+
+
 def _wrapped(path: Path, names: dict[Path, str]) -> str:
-    text = path.read_text("utf-8")
+    text = _text(path)
 
     def taken(match: re.Match) -> str:
         listed, space, source = match.groups()

@@ -6,67 +6,10 @@
 //   steps[3].values(name), steps[3].output                           by the names of the drawing
 //   cell.learn(steps, dOutputs)                                      gradients: into cell.gradients, and by name into the steps
 
+import { OPS } from "./operations.js";
+
 const each = (n, f) => Float64Array.from({ length: n }, (_, i) => f(i));
 const sum = (v) => v.reduce((total, x) => total + x, 0);
-const sigmoid = (v) => (v < 0 ? Math.exp(v) / (1 + Math.exp(v)) : 1 / (1 + Math.exp(-v)));
-const softplus = (v) => (v > 20 ? v : Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))));
-/** The error function: its series where it is small, a continued fraction beyond (Abramowitz & Stegun 7.1.6, 7.1.14). */
-function erf(v) {
-  const x = Math.abs(v);
-  if (x > 6) return Math.sign(v);
-  if (x < 2.5) {
-    let [term, total] = [x, x];
-    for (let n = 1; Math.abs(term) > 1e-17 * total && n < 200; ++n) total += term *= (2 * x * x) / (2 * n + 1);
-    return (Math.sign(v) * 2 * Math.exp(-x * x) * total) / Math.sqrt(Math.PI);
-  }
-  let fraction = 0;
-  for (let n = 120; n > 0; --n) fraction = n / 2 / (x + fraction);
-  return Math.sign(v) * (1 - Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction)));
-}
-const remainder = (a, b) => {
-  const rest = a % b;
-  return rest && rest < 0 !== b < 0 ? rest + b : rest;
-};
-
-/** By operation: [its value for one unit, (y, ...arguments) → the derivative by each argument]. */
-export const OPS = {
-  neg: [(a) => -a, () => [-1]],
-  add: [(a, b) => a + b, () => [1, 1]],
-  sub: [(a, b) => a - b, () => [1, -1]],
-  mul: [(a, b) => a * b, (y, a, b) => [b, a]],
-  div: [(a, b) => a / b, (y, a, b) => [1 / b, -y / b]],
-  lt: [(a, b) => +(a < b), () => [0, 0]],
-  le: [(a, b) => +(a <= b), () => [0, 0]],
-  eq: [(a, b) => +(a === b), () => [0, 0]],
-  not: [(a) => +!a, () => [0]],
-  and: [(a, b) => +(a && b), () => [0, 0]],
-  or: [(a, b) => +(a || b), () => [0, 0]],
-  where: [(c, a, b) => (c ? a : b), (y, c) => [0, c ? 1 : 0, c ? 0 : 1]],
-  stop: [(a) => a, () => [0]],
-  sigmoid: [sigmoid, (y) => [y * (1 - y)]],
-  tanh: [Math.tanh, (y) => [1 - y * y]],
-  relu: [(a) => Math.max(a, 0), (y) => [+(y > 0)]],
-  exp: [Math.exp, (y) => [y]],
-  expm1: [Math.expm1, (y) => [y + 1]],
-  exp2: [(a) => 2 ** a, (y) => [Math.LN2 * y]],
-  log: [Math.log, (y, a) => [1 / a]],
-  log1p: [Math.log1p, (y, a) => [1 / (a + 1)]],
-  sqrt: [Math.sqrt, (y) => [0.5 / y]],
-  rsqrt: [(a) => 1 / Math.sqrt(a), (y) => [-0.5 * y ** 3]],
-  reciprocal: [(a) => 1 / a, (y) => [-y * y]],
-  abs: [Math.abs, (y, a) => [Math.sign(a)]],
-  sign: [Math.sign, () => [0]],
-  softplus: [softplus, (y, a) => [a > 20 ? 1 : sigmoid(a)]],
-  logsigmoid: [(a) => -softplus(-a), (y, a) => [sigmoid(-a)]],
-  sin: [Math.sin, (y, a) => [Math.cos(a)]],
-  cos: [Math.cos, (y, a) => [-Math.sin(a)]],
-  floor: [Math.floor, () => [0]],
-  remainder: [remainder, (y, a, b) => [1, -Math.round((a - y) / b)]],
-  erf: [erf, (y, a) => [(2 / Math.sqrt(Math.PI)) * Math.exp(-a * a)]],
-  minimum: [Math.min, (y, a, b) => (a === b ? [0.5, 0.5] : [+(a < b), +(b < a)])],
-  maximum: [Math.max, (y, a, b) => (a === b ? [0.5, 0.5] : [+(a > b), +(b > a)])],
-};
-
 /** Operations over the units of a row: [value of the row, (gradient, y, argument) → the argument's gradient]. */
 export const OVER_UNITS = {
   mean: [(v) => v.fill(sum(v) / v.length), (g) => g.map(() => sum(g) / g.length)],
