@@ -3,7 +3,7 @@
 //
 //   const cell = new Equations(written, units, inputs, random);      weights from a seed
 //   const steps = cell.run(rows);                                    rows: [[numbers of a step], …] → what each step holds
-//   steps[3].values(name), steps[3].output                           by the names of the drawing
+//   steps[3].value(name), steps[3].after[0]                          a part by its name in the drawing; the output
 //   cell.learn(steps, dOutputs)                                      gradients: into cell.gradients, and by name into the steps
 
 import { OPS } from "./operations.js";
