@@ -163,10 +163,10 @@ def difference(cell, theirs, call: dict) -> tuple[float, float]:
 
 
 def loop(layer: Recurrent, step):
-    """A lean loop: `step(x, s, U, w)` gets a step's W_x x, the states, a product with rows of W_h, and the vectors."""
+    """A lean loop: `step(x, s, U, w)` gets a step's W_x x, the states, a product with rows of W_h, the vectors, perhaps dt."""
     known, w = cells.facts(layer.cell), {name.removesuffix("_l0"): p for name, p in layer.named_parameters()}
 
-    def run(x: Tensor):
+    def run(x: Tensor, dt: Tensor | None = None):
         a, s, ys = F.linear(x, w["weight_ih"], w["bias_ih"]), [x.new_zeros(x.shape[1], layer.hidden_size)], []
         s = s * len(layer.cell.state_names)
 
@@ -174,8 +174,8 @@ def loop(layer: Recurrent, step):
             rows = slice(first * layer.hidden_size, last * layer.hidden_size)
             return F.linear(v, w["weight_hh"][rows], w["bias_hh"][rows])
 
-        for now in a:
-            s = step(now, s, product, w)
+        for t, now in enumerate(a):
+            s = step(now, s, product, w, *([] if dt is None else [dt[t, :, None]]))
             ys.append(s[0])
         return torch.stack(ys), s
 
@@ -237,8 +237,20 @@ def lem(x, s, U, w):
 
 
 def cornn(x, s, U, w):
-    z = s[1] + 0.6 * ((x + U(s[0], 0, 1) + U(s[1], 1, 2)).tanh() - 1.5 * s[0] - 1.5 * s[1])
-    return s[0] + 0.6 * z, z
+    z = s[1] + 0.1 * ((x + U(s[0], 0, 1) + U(s[1], 1, 2)).tanh() - 0.2 * s[0] - 6.4 * s[1])
+    return s[0] + 0.1 * z, z
+
+
+def cfc(x, s, U, w, dt):
+    f, g, a, b = (x + U(s[0])).chunk(4, -1)
+    return (torch.lerp(f.tanh(), g.tanh(), (a * dt + b).sigmoid()),)
+
+
+def gru_d(x, s, U, w, dt):
+    k = (-(w["rate"] * dt + w["shift"]).relu()).exp() * s[0]
+    x_rz, x_n = x.split([2 * k.shape[-1], k.shape[-1]], -1)
+    r, z = (x_rz + U(k, 0, 2)).sigmoid().chunk(2, -1)
+    return (torch.lerp(k, (x_n + U(r * k, 2, 3)).tanh(), z),)
 
 
 LOOPS = {
@@ -252,6 +264,8 @@ LOOPS = {
     "hgrn": hgrn,
     "lem": lem,
     "cornn": cornn,
+    "cfc": cfc,
+    "gru-d": gru_d,
 }
 
 
@@ -260,11 +274,12 @@ def beside(name: str, step, seconds: float) -> dict[str, list[float]]:
     torch.manual_seed(0)
     layer = Recurrent(name, HIDDEN, HIDDEN)
     lean, x, dy = loop(layer, step), torch.randn(TIME, BATCH, HIDDEN), torch.randn(TIME, BATCH, HIDDEN)
-    torch.testing.assert_close(lean(x)[0], layer(x)[0], rtol=1e-3, atol=1e-4)
+    given = {word: torch.rand(TIME, BATCH) for word in layer.cell.call_names}
+    torch.testing.assert_close(lean(x, **given)[0], layer(x, **given)[0], rtol=1e-3, atol=1e-4)
     weights = list(layer.parameters())
 
     def training(run):
-        return lambda: torch.autograd.grad((run(x)[0] * dy).sum(), weights)
+        return lambda: torch.autograd.grad((run(x, **given)[0] * dy).sum(), weights)
 
     return paired({"loop": training(lean), "ours": training(layer)}, seconds)
 

@@ -68,7 +68,7 @@ ORDER = [
 ]
 
 
-ROOMS = ["refusal", "settings", "shapes", "store", "jobs", "views", "server"]
+ROOMS = ["refusal", "words", "settings", "shapes", "store", "jobs", "views", "server"]
 """Those of the studio."""
 
 
