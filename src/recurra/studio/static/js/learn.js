@@ -16,7 +16,8 @@ export function mount() {
   const { cells } = state.about;
   lesson.mount();
   $("cellList").append(...cells.map((cell) => h("button", { type: "button", "aria-pressed": "false", "data-cell": cell.name, onclick: () => choose(cell) }, cell.title)));
-  $("measureCells").append(...cells.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
+  const trained = cells.filter(({ given }) => !given.length);
+  $("measureCells").append(...trained.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
   choose(cells.find(({ name }) => name === remember.get("cell", "lstm")) ?? cells[0]);
   $("measureTable").tHead.append(h("tr", {}, ["Cell", "Units", "Parameters", "Bits a character", "Characters/s", "Time", "Steps"].map((words, index) => h("th", { scope: "col", class: index ? "num" : null }, words))));
   $("measureForm").addEventListener("submit", (event) => (event.preventDefault(), measure()));
@@ -60,7 +61,7 @@ function choose(cell) {
   );
 }
 
-function legend({ equations }) {
+function legend({ equations, given }) {
   const all = equations.join(" ");
   const parts = [
     [/x\./, "x.i is gate i’s part of W x + b, from the character"],
@@ -69,7 +70,9 @@ function legend({ equations }) {
     [/σ/, "σ squeezes into 0 to 1, tanh into –1 to 1"],
     [/'/, "a dash marks the new state"],
   ];
-  return `${parts.filter(([sign]) => sign.test(all)).map(([, words]) => words).join("; ")}.`;
+  const words = parts.filter(([sign]) => sign.test(all)).map(([, words]) => words);
+  if (given.length) words.push(`${given.join(" and ")} comes with each step, in Python: texts bring none`);
+  return `${words.join("; ")}.`;
 }
 
 async function measure() {
