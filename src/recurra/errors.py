@@ -103,7 +103,14 @@ class DataError(RecurraError, ValueError):
 
 
 class VocabularyError(RecurraError, ValueError):
-    """A symbol is not in the vocabulary, or a vocabulary does not fit."""
+    """A symbol is not in the vocabulary, or a vocabulary does not fit.
+
+    symbols: those that are not in it, the first one first; none where it is about something else.
+    """
+
+    def __init__(self, message: str, symbols: Iterable[str] = ()):
+        super().__init__(message)
+        self.symbols = tuple(symbols)
 
 
 class RunError(RecurraError, RuntimeError):

@@ -3,10 +3,11 @@
 import pytest
 from helpers.studio_support import client
 
-from recurra.errors import RecurraError, setting
+from recurra.errors import RecurraError, VocabularyError, setting
 from recurra.studio import words
 from recurra.studio.settings import known
 from recurra.studio.shapes import GENERATION
+from recurra.text import build_vocabulary
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,14 @@ def test_every_setting_has_its_words_once(form, names):
 )
 def test_an_error_in_words(message, said):
     assert words.in_words(RecurraError(message)) == said
+
+
+def test_a_symbol_that_a_model_does_not_know_is_shown_as_it_is():
+    with pytest.raises(VocabularyError) as caught:
+        build_vocabulary(["abc"]).encode("aΩbΩ\tc", where="prompt")
+    assert caught.value.symbols == ("Ω", "\t")
+    assert words.in_words(caught.value).startswith("This model has never seen “Ω”, '\\t'")
+    assert "is not in the vocabulary" in str(caught.value)
 
 
 def test_no_sentence_of_the_forms_has_a_bare_name():

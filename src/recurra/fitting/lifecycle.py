@@ -324,7 +324,7 @@ class Lifecycle(ABC):
         task, beginning = self.task(state.model, halves), self.start(state.model)
         task.check_memory()
         if first:
-            about = {"fingerprint": self.fingerprint(halves)}
+            about = {"fingerprint": self.fingerprint(halves), "recipe": why}
             if origin:
                 about["sources"] = sources.kept(origin, folder)
             if beginning:

@@ -9,12 +9,20 @@ from recurra.errors import RunError, VocabularyError, setting
 from recurra.generation.config import GenerationConfig
 
 
-def read_prompt(vocabulary, prompt: str) -> str:
-    """The prompt in the form of Unicode that the model was trained in, which is a warning where it came in another one."""
+def readable(vocabulary, prompt: str) -> tuple[str, str]:
+    """The prompt in the form of Unicode that the model was trained in, and a sentence where it came in another one, else ""."""
     read = vocabulary.readable(prompt) if isinstance(prompt, str) else prompt
-    if read != prompt:
-        form = "composed (Unicode NFC)" if unicodedata.is_normalized("NFC", read) else "taken apart (Unicode NFD)"
-        warnings.warn(f"the prompt was {form}: so the model was trained, and it looks the same", stacklevel=4)
+    if read == prompt:
+        return read, ""
+    form = "composed (Unicode NFC)" if unicodedata.is_normalized("NFC", read) else "taken apart (Unicode NFD)"
+    return read, f"the prompt was {form}: so the model was trained, and it looks the same"
+
+
+def read_prompt(vocabulary, prompt: str) -> str:
+    """The same, with the sentence as a warning."""
+    read, changed = readable(vocabulary, prompt)
+    if changed:
+        warnings.warn(changed, stacklevel=4)
     return read
 
 

@@ -63,7 +63,7 @@ class StudioConfig:
         if not self.token and not is_loopback(self.host):
             raise ConfigError(f"{setting('host')} is {self.host!r}, which others can reach; give a token")
         if self.guest_token and self.token in (None, self.guest_token):
-            raise ConfigError(f"with a {setting('guest_token')} the owner needs a {setting('token')} too, another one")
+            raise ConfigError("with a `guest_token` the owner needs a `token` too, another one")
         for name in self.allow:
             if not _NAME.fullmatch(name):
                 raise ConfigError(
@@ -82,8 +82,12 @@ def is_loopback(host: str) -> bool:
 
 _NAME = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")
 
-PRESET = "demo"
-"""What the studio trains with by default: a minute on two cores."""
+PRESET = "default"
+"""The recipe that the studio trains by: what the text and the time suggest."""
+MINUTES = 1.0
+"""How long the studio trains, unless the request sets a time or epochs."""
+TUNING = "demo"
+"""The recipe that it trains on by, from a model's weights: briefly, and without dropout."""
 
 WITHHELD = ("encoding", "invalid", "tensorboard", "device")
 """Settings that are not the page's: texts are kept as UTF-8, and what else the machine does is its owner's to say."""
@@ -95,10 +99,17 @@ def known() -> dict[str, config.Option]:
     return {name: option for name, option in found.items() if name not in WITHHELD}
 
 
-def training_settings(given: dict[str, Any], minutes: float | None = None) -> tuple[str, dict[str, Any]]:
-    """A preset's name and the settings over it, from a page's request. ConfigError where it is invalid."""
+def training_settings(
+    given: dict[str, Any], minutes: float | None = None, *, tuning: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """A preset's name and the settings over it, from a page's request. ConfigError where it is invalid.
+
+    tuning: whether the training begins with a model's weights."""
     values = dict(given)
-    preset = values.pop("preset", None) or PRESET
+    preset = values.pop("preset", None)
+    if preset is None:
+        preset = TUNING if tuning else PRESET
+        values = ({} if values.get("epochs") else {"minutes": MINUTES}) | values
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(f"{setting('preset')} is {preset!r}; {nearest(preset, PRESETS)}")
     if minutes is not None:

@@ -65,6 +65,10 @@ class Run(BaseModel):
     """Of the weights' file."""
     seed: int | None = None
     settings: dict[str, Any]
+    changed: dict[str, Any] = {}
+    """Of the settings, those that somebody set to something else than the defaults."""
+    recipe: str = ""
+    """Which of them were chosen for the text and the time, and why; empty where none were."""
     text: RunText
     created: str
     """ISO 8601, UTC."""
@@ -164,6 +168,10 @@ class Card(BaseModel):
     speed: float | None
     """Characters a second."""
     words: list[str]
+    settings: dict[str, Any]
+    """All settings that it would be trained with."""
+    recipe: str
+    """Which of them were chosen for the text and the time, and why; empty where none were."""
 
 
 class NewComparison(Source):
@@ -173,7 +181,9 @@ class NewComparison(Source):
     parameters: Annotated[int, Field(ge=1, le=10**9)] = 200_000
     """Of each model, embedding and softmax included."""
     minutes: Minutes = 1.0
-    """For each model."""
+    """For each training."""
+    times: Annotated[int, Field(ge=1, le=10)] = 2
+    """Trainings of each cell, with seeds of their own: only what is repeated shows how much of a difference is chance."""
     settings: dict[str, Any] = {}
 
 
@@ -189,8 +199,15 @@ class Comparison(BaseModel):
 
     id: str
     state: Literal["waiting", "training", "finished", "stopped", "failed"]
+    trainings: int
+    """In all."""
+    done: int
+    """Of those."""
     rows: list[dict[str, Any]]
-    """cell, units, parameters, nats, bits, speed, seconds, steps, run, state."""
+    """cell, units, parameters, state, runs, done (trainings); means of nats, bits, speed, seconds, steps; each, speeds: their
+    values for each training."""
+    best: list[str]
+    """The cells that none is better than by more than chance explains; empty where that is not known."""
     words: list[str]
 
 
@@ -204,6 +221,10 @@ class Generated(BaseModel):
     seconds: float
     first_ms: float
     seed: int
+    prompt: str
+    """As the model read it."""
+    changed: str
+    """A sentence where that is another form of Unicode than the one that was sent; else empty."""
 
 
 class Fault(BaseModel):

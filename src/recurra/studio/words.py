@@ -5,7 +5,8 @@ Forms, cards, tables and errors take their words here; scripts and the command l
 
 import re
 
-from recurra.errors import RecurraError
+from recurra.errors import RecurraError, VocabularyError
+from recurra.text.vocabulary import name
 
 TRAINING = {
     "Size": {
@@ -111,7 +112,16 @@ _QUOTED = re.compile(r"`(\w+)`")
 
 
 def in_words(error: RecurraError) -> str:
-    """An error's message with words for the names of settings: “Learning rate” is 0; expected more than 0."""
+    """An error's message with words for the names of settings: “Learning rate” is 0; expected more than 0.
+
+    Of symbols that a model has no token for, a sentence without code points and with what a visitor can do.
+    """
+    if isinstance(error, VocabularyError) and error.symbols:
+        listed = ", ".join(
+            f"“{one}”" if one.isprintable() and not one.isspace() else name(one) for one in error.symbols[:5]
+        )
+        more = f" and {len(error.symbols) - 5} more" if len(error.symbols) > 5 else ""
+        return f"This model has never seen {listed}{more}: write something else, or take another model"
     return _bare_in_words(error.written(lambda one: _words(one.name) + (f" {one.value}" if one.value else "")))
 
 

@@ -119,7 +119,8 @@ class Vocabulary:
             f"{where}: {name(first)} at {place.after(piece[:offset])} is not in the vocabulary of "
             f"{len(self):,} {self.unit} tokens{more}. "
             f"Leave them out, or train with {setting('unknown', 'bytes')}, which spells them, or "
-            f"{setting('unknown', 'unk')}, which marks them"
+            f"{setting('unknown', 'unk')}, which marks them",
+            symbols=dict.fromkeys((first, *counts)),
         )
 
     # Ids → text

@@ -7,6 +7,65 @@ from helpers.visits import wait_for_text
 pytestmark = pytest.mark.slow
 
 
+OTHER = "".join(f"Row {n}, another text with {n * n} in it.\n" for n in range(150))
+
+
+def test_losses_are_ranked_within_what_they_were_measured_on(visit, trained, address):
+    source = browser.send(address, "parts.py", OTHER)  # another text of the same name
+    settings = {"hidden_size": 8, "epochs": 1, "window": 16, "batch_size": 4}
+    runs = [*trained, browser.train(address, text=source["id"], title="Other", settings=settings)]
+    runs.append(browser.train(address, text=source["id"], title="Unheld", settings=settings | {"validation": 0.2}))
+    visitor = visit()
+    page = visitor.open("compare")
+    page.click("th[data-key=bits] button")
+    lines = page.locator("#runsTable tbody tr").all_text_contents()
+    groups, heading = {}, ""
+    for line in lines:
+        if "measured" in line:
+            heading = line
+        else:
+            groups.setdefault(heading, []).append(line)
+    found = {
+        run["title"]: next(k for k, lines in enumerate(groups.values()) if any(run["title"] in one for one in lines))
+        for run in runs
+    }
+    assert found["An LSTM"] == found["An RNN"]
+    assert len({found["An LSTM"], found["Other"], found["Unheld"]}) == 3
+    assert f"parts.py, {len(OTHER):,} characters: measured on the last 20 %, which they did not learn" in lines
+    assert "different texts" in page.text_content("#curvesSaid")
+    # Side by side begins with two that read the same letters.
+    first, second = (page.input_value(f"#duel{side}") for side in "AB")
+    texts = {run["id"]: run["text"]["id"] for run in browser.ask(address, "runs")["runs"]}
+    assert first != second
+    assert texts.get(first) == texts.get(second)
+    visitor.check()
+
+
+@pytest.mark.parametrize("width", [320, 1000])
+def test_a_run_is_a_card_where_a_table_is_too_wide(visit, trained, width):
+    visitor = visit(width=width)
+    page = visitor.open("compare")
+    run = trained[0]
+    boxes = {
+        words: page.locator(f"[id='{words}-{run['id']}']").bounding_box()
+        for words in ("Use", "Rename", "Download", "Delete")
+    }
+    for words, box in boxes.items():
+        assert box["x"] >= 0, words
+        assert box["x"] + box["width"] <= width, words
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    card = page.locator("#runsTable tbody tr", has=page.locator(f"[id='tick-{run['id']}']"))
+    assert card.locator("[data-label='Units per layer']").text_content() == "24"
+    assert card.get_attribute("role") == "row"
+    page.click("th[data-key=title] button")  # the head is what to sort by
+    names = page.locator("#runsTable td.name").all_text_contents()
+    assert names == sorted(names, key=str.lower)
+    page.focus(f"[id='tick-{run['id']}']")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == f"Use-{run['id']}"
+    visitor.check()
+
+
 def test_compare_sort_write_side_by_side_rename_delete(visit, trained, address):
     visitor = visit()
     page = visitor.open("compare")

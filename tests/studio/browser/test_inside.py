@@ -56,7 +56,7 @@ def test_the_unit_that_matters_most_is_held_at_once_and_sliders_act_as_they_move
     wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
     most = browser.ask(address, f"runs/{trained[0]['id']}/inside/effects", {"text": text, "limit": 5})["units"]
     names = page.locator("#clampUnits .held-name").all_text_contents()
-    assert [int(re.search(r"unit (\d+) of layer 1, c", name)[1]) for name in names][:5] == [one["unit"] for one in most]
+    assert [int(re.search(r"unit (\d+) of layer 0, c", name)[1]) for name in names][:5] == [one["unit"] for one in most]
     assert page.locator("#clampUnits li.on").count() == 1
     assert page.text_content("#clampUnits li:first-child output") == f"{most[0]['value']:.2f}"
     before, after = page.text_content("#clampBefore"), page.text_content("#clampAfter")

@@ -14,21 +14,26 @@ def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, a
     page = visitor.open()
     wait_for_text(page, "#writeStatus", "characters in")  # the model that is there from the start has written
     page.fill("#txtInput", GERMAN)
-    small(page, epochs="40")
+    small(page, epochs="10")
     # The lengths of the result as it changes, to see that it comes bit by bit.
     page.evaluate(
         """window.lengths = [];
         new MutationObserver(() => window.lengths.push(document.getElementById("outResult").textContent))
-          .observe(document.getElementById("outResult"), { childList: true, characterData: true, subtree: true })"""
+          .observe(document.getElementById("outResult"), { childList: true, characterData: true, subtree: true });
+        window.waits = [];
+        new MutationObserver(() => window.waits.push(document.getElementById("chartLoss").dataset.empty))
+          .observe(document.getElementById("chartLoss"), { attributeFilter: ["data-empty"] })"""
     )
     page.evaluate("document.getElementById('btnGenerate').click()")
-    assert page.text_content("#outResult") == "Training... 0 %"
+    assert page.text_content("#outResult") == "Reading the text …"
     assert page.text_content("#writeStatus") == "Training... 0 %"
     wait_for_text(page, "#writeStatus", "characters in")
+    assert "Reading the text …" in page.evaluate("window.waits")  # and no axes before there are numbers
+    assert page.text_content("#wroteBy") == "Zwölf Boxkämpfer jagen Viktor quer · LSTM, 1 layer of 24"
     assert "Training..." not in page.text_content("#outResult")
     assert len(page.text_content("#outResult")) >= 400
     changes = page.evaluate("window.lengths")
-    written = [len(text) for text in changes if not text.startswith("Training...")]
+    written = [len(text) for text in changes if not re.match(r"Training\.\.\.|Reading|Measuring", text)]
     assert len(set(written)) > 3
     assert written == sorted(written)
     assert any(re.match(r"Training\.\.\. [1-9]", text) for text in changes)
@@ -42,6 +47,12 @@ def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, a
     wait_for_text(page, "#writeStatus", "characters in", 5_000)
     assert len(browser.ask(address, "runs")["runs"]) == runs
     assert visitor.asked("POST", "/api/runs") == 1
+
+    page.fill("#inpPrompt", "Scho\N{COMBINING DIAERESIS}ne ")
+    page.click("#btnGenerate")
+    assert "the prompt was composed (Unicode NFC)" in wait_for_text(page, "#writeStatus", "characters in.*composed")
+    assert page.text_content("#outResult .prompt") == "Schöne "
+    assert page.evaluate("document.getElementById('outResult').scrollTop") == 0
     assert page.evaluate("window.seen.shift") < 0.02
     visitor.check()
 
@@ -50,7 +61,7 @@ def test_stop_continue_reload_and_a_second_start(visit, address):
     visitor = visit()
     page = visitor.open()
     page.fill("#txtInput", CHINESE)
-    small(page, minutes="2")
+    small(page, epochs="5000")
     page.click("#btnGenerate")
     wait_for_text(page, "#outProgress", "^[1-9]")
     page.click("#btnGenerate")

@@ -3,8 +3,6 @@
 import pytest
 from helpers.studio_support import TINY, client, events, send, wait
 
-from recurra.studio.jobs import comparisons
-
 pytestmark = pytest.mark.slow
 
 
@@ -31,7 +29,14 @@ def test_a_damaged_comparison_is_told_of(api):
 
 @pytest.mark.slow
 def test_cells_are_compared_one_after_the_other(api):
-    body = {"text": send(api), "cells": ["rnn", "gru"], "parameters": 2000, "minutes": 0.02, "settings": TINY}
+    body = {
+        "text": send(api),
+        "cells": ["rnn", "gru"],
+        "parameters": 2000,
+        "minutes": 0.02,
+        "settings": TINY,
+        "times": 1,
+    }
     begun = api.post("/api/comparisons", json=body)
     assert begun.status_code == 201, begun.text
     group, runs = begun.json()["id"], begun.json()["runs"]
@@ -47,17 +52,23 @@ def test_cells_are_compared_one_after_the_other(api):
         assert abs(row["parameters"] - 2000) < 120
         assert row["nats"] > 0
         assert row["steps"] > 0
+        assert row["each"] == [row["bits"]]
+    assert (found["trainings"], found["done"], found["best"]) == (2, 2, [])
     assert found["words"][0].endswith("seconds.")
+    assert "no advice follows" in found["words"][1]
     assert {run["group"] for run in api.get("/api/runs").json()["runs"] if run["id"] in runs} == {group}
 
 
 def test_a_comparison_is_stopped(api):
     body = {"text": send(api), "cells": ["rnn", "lstm"], "parameters": 2000, "minutes": 5, "settings": TINY}
     begun = api.post("/api/comparisons", json=body).json()
+    assert [api.get(f"/api/runs/{run}").json()["seed"] for run in begun["runs"]] == [1, 1, 2, 2]
+    assert [api.get(f"/api/runs/{run}").json()["cell"] for run in begun["runs"]] == ["rnn", "lstm", "rnn", "lstm"]
     wait(api, begun["runs"][0], "training")
     found = api.post(f"/api/comparisons/{begun['id']}/stop").json()
     assert found["state"] == "stopped"
     assert [row["state"] for row in found["rows"]] == ["stopped", "stopped"]
+    assert (found["trainings"], found["done"]) == (4, 0)
     assert found["rows"][1]["nats"] is None
     assert api.get(f"/api/runs/{begun['runs'][1]}").status_code == 404
     assert found["words"] == []
@@ -70,6 +81,7 @@ def test_a_comparison_is_stopped(api):
         ({"cells": ["lstn"]}, 422, "did you mean `lstm`?"),
         ({"cells": ["lstm"], "parameters": 10}, 422, "`parameters` is 10, but the embedding and softmax"),
         ({"cells": ["lstm"], "minutes": -1}, 422, "`minutes` is -1"),
+        ({"cells": ["lstm"], "times": 0}, 422, "`times` is 0"),
         ({"cells": ["lstm"], "text": "0" * 64}, 404, "there is no text"),
         ({"cells": "lstm"}, 422, "`cells` is 'lstm'"),
     ],
@@ -84,20 +96,3 @@ def test_comparisons_that_cannot_be(api, body, status, words):
 def test_ids_that_are_no_comparisons(api, id):
     assert api.get(f"/api/comparisons/{id}").status_code in (404, 422)
     assert api.post(f"/api/comparisons/{id}/stop").status_code in (404, 422)
-
-
-def test_sentences_follow_from_the_numbers():
-    def row(cell, bits, speed, seconds=60.0):
-        return {"cell": cell, "bits": bits, "speed": speed, "seconds": seconds}
-
-    assert comparisons.sentences([row("lstm", 2.0, 100.0)]) == []
-    assert comparisons.sentences([row("rnn", 2.5, 300.0), row("lstm", 2.0, 100.0), row("gru", 2.01, 120.0)]) == [
-        "lstm learned most: 2.000 bits a character in 60 seconds.",
-        "gru came within 1 % of it: on this text the choice hardly matters.",
-        "rnn read 3.0 times as many characters a second as lstm, and ended at 2.500 bits:"
-        " pick it where speed counts more than 25.0 %.",
-        "rnn learned least here: 2.500 bits, 25.0 % more.",
-    ]
-    assert comparisons.sentences([row("rnn", 2.5, None), row("lstm", 2.0, 100.0)])[1] == (
-        "rnn came second with 2.500, 25.0 % more."
-    )

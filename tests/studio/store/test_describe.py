@@ -3,6 +3,8 @@
 import pytest
 from helpers.studio_support import client, save_model
 
+import recurra
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
@@ -15,6 +17,18 @@ def home(tmp_path_factory):
 def api(home):
     with client(home) as found:
         yield found
+
+
+def test_a_run_tells_its_recipe_and_what_was_set_by_hand(api, home):
+    text = "".join(f"line {n} of the text\n" for n in range(200))
+    recurra.train(text=text, out=home / "small", hidden_size=8, epochs=1, items="off", quiet=True)
+    run = api.get("/api/runs/small").json()
+    assert run["recipe"].startswith("for 3,")
+    assert "4 streams" in run["recipe"]
+    assert "units" not in run["recipe"]  # which were set
+    assert run["changed"] == {"hidden_size": 8, "epochs": 1, "items": "off"}
+    assert run["settings"]["batch_size"] == 4
+    assert api.delete("/api/runs/small").status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from helpers.studio_support import client, save_model, send
 
 from recurra.studio.views import card
+from recurra.tasks.language.estimator import LanguageEstimator
 from recurra.text.build import UNITS
 
 SPEED = {"points": [[1000, 1e-6], [100_000, 1e-5]], "step": 0.001, "generated": 0.0005}
@@ -33,10 +34,22 @@ def test_the_card_counts_what_training_would_have(api):
 
 
 def test_the_card_takes_the_time_that_is_given(api):
-    found = api.post("/api/card", json={"text": send(api), "settings": {}, "minutes": 3}).json()
+    found = api.post("/api/card", json={"characters": 5_000_000, "settings": {}, "minutes": 3}).json()
     assert found["seconds"] == 180
     assert found["steps"] > 100
     assert found["speed"] > 1000
+
+
+def test_the_card_has_the_recipe_that_training_will_have(api):
+    found = api.post(
+        "/api/card", json={"text": send(api, "the cat sat.\n" * 4000), "settings": {"num_layers": 2}}
+    ).json()
+    parts, why = LanguageEstimator(num_layers=2, minutes=1.0).planned(int(0.9 * 52_000))
+    assert found["recipe"] == why
+    assert found["settings"]["hidden_size"] == parts["model"].hidden_size == 192
+    assert (found["settings"]["num_layers"], found["settings"]["epochs"]) == (2, parts["training"].epochs)
+    own = api.post("/api/card", json={"settings": {"preset": "tiny"}}).json()
+    assert (own["recipe"], own["settings"]["hidden_size"]) == ("", 32)
 
 
 def test_the_card_says_what_is_not_known(api, monkeypatch):

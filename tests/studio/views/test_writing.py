@@ -46,6 +46,16 @@ def test_text_as_it_comes_is_the_same_text(api):
     assert (name, end["reason"], end["characters"]) == ("end", "length", 300)
 
 
+def test_a_prompt_in_another_form_of_unicode_is_reported(api, home):
+    save_model(home / "accents", "café\n" * 20)
+    body = {"prompt": "cafe\N{COMBINING ACUTE ACCENT}", "length": 3, "seed": 1}
+    found = api.post("/api/runs/accents/generate", json=body).json()
+    assert found["prompt"] == "café"
+    assert found["changed"].startswith("the prompt was composed (Unicode NFC)")
+    as_it_is = api.post("/api/runs/accents/generate", json=body | {"prompt": "café"}).json()
+    assert (as_it_is["text"], as_it_is["changed"]) == (found["text"], "")
+
+
 def test_a_text_that_nobody_waits_for_ends(api, monkeypatch):
     turns, turn = [], writing.Text.turn
     monkeypatch.setattr(writing.Text, "turn", lambda text: turns.append(1) or turn(text))

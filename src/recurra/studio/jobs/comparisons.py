@@ -1,11 +1,13 @@
-"""Comparisons: several cells on one text, one after the other, with the same parameters and the same time."""
+"""Comparisons: several cells on one text, one after the other, with the same parameters and the same time, some times each."""
 
 import re
 import threading
+from itertools import product
 from typing import Any
 
 from recurra.data import read_documents
 from recurra.files import read_json, to_json, write
+from recurra.studio.jobs import advice
 from recurra.studio.jobs.hub import Hub
 from recurra.studio.jobs.launch import run_record
 from recurra.studio.jobs.trainer import STOPPING, Trainer
@@ -48,9 +50,11 @@ class Comparisons:
                 raise Refused(409, "another comparison is running; stop it first")
             group = self._new_id()
             rows = []
-            for cell, units in chosen.items():
-                own = values | {"cell": cell, "hidden_size": units}
-                record = run_record(f"{text['name']} · {cell}", text, settings(preset, **own), None)
+            # All cells once, then all of them again: one that is stopped early has the cells side by side.
+            for time, (cell, units) in product(range(body.times), chosen.items()):
+                own = values | {"cell": cell, "hidden_size": units, "seed": parts["training"].seed + time}
+                name = f"{text['name']} · {advice.title(cell)}" + (f", {time + 1}" if time else "")
+                record = run_record(name, text, settings(preset, **own), None)
                 record |= {"group": group, "preset": preset, "given": own}
                 run = self._runs.new_id(record["title"])
                 self._live.put(run, Going(record, begun=False))
@@ -76,15 +80,22 @@ class Comparisons:
     def get(self, comparison: str) -> dict[str, Any]:
         """Its rows with what was measured so far, and sentences on them. Refused (404) where there is none."""
         stored = self._read(comparison)
-        rows = [self._row(row) for row in stored["rows"]]
-        states = [row["state"] for row in rows]
+        trainings = [self._training(row) for row in stored["rows"]]
+        states = [one["state"] for one in trainings]
         if "training" in states or "waiting" in states:
             state = "training" if "training" in states else "waiting"
         elif all(state == "finished" for state in states):
             state = "finished"
         else:
             state = "stopped" if stored["stopped"] or "failed" not in states else "failed"
-        return {"id": comparison, "state": state, "rows": rows, "words": sentences(rows)}
+        names = dict.fromkeys((one["cell"], one["units"]) for one in trainings)
+        rows = [
+            advice.summary(*name, [one for one in trainings if (one["cell"], one["units"]) == name]) for name in names
+        ]
+        counts = {"trainings": len(trainings), "done": states.count("finished")}
+        over = state not in ("training", "waiting")
+        found = {"best": advice.best(rows) if over else [], "words": advice.sentences(rows) if over else []}
+        return {"id": comparison, "state": state, **counts, "rows": rows, **found}
 
     def stop(self, comparison: str) -> dict[str, Any]:
         """Stop it; what was learned is kept."""
@@ -101,7 +112,7 @@ class Comparisons:
                 self._trainer.stop(row["run"], wait=STOPPING)
         return self.get(comparison)
 
-    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _training(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
             run = self._runs.get(row["run"])
         except Refused:
@@ -129,37 +140,3 @@ class Comparisons:
 
     def _write(self, comparison: str, stored: dict[str, Any]) -> None:
         write(self.folder / f"{comparison}.json", to_json(stored))
-
-
-def sentences(rows: list[dict[str, Any]]) -> list[str]:
-    """When to pick which cell, from the numbers of a comparison; empty until two cells have some.
-
-    Bits a character are compared as they were measured on the held-out part of the text; a hundredth of the best is
-    taken as no difference.
-    """
-    done = sorted((row for row in rows if row["bits"] is not None), key=lambda row: row["bits"])
-    if len(done) < 2:
-        return []
-    best, second = done[0], done[1]
-    close = [row for row in done[1:] if row["bits"] <= 1.01 * best["bits"]]
-    words = [f"{best['cell']} learned most: {best['bits']:.3f} bits a character in {best['seconds']:.3g} seconds."]
-    if close:
-        names = " and ".join(row["cell"] for row in close)
-        words.append(f"{names} came within 1 % of it: on this text the choice hardly matters.")
-    else:
-        words.append(f"{second['cell']} came second with {second['bits']:.3f}, {_percent(second, best)} more.")
-    fastest = max((row for row in done if row["speed"]), key=lambda row: row["speed"], default=None)
-    if fastest is not None and fastest is not best:
-        factor = fastest["speed"] / best["speed"]
-        words.append(
-            f"{fastest['cell']} read {factor:.1f} times as many characters a second as {best['cell']}, and ended at"
-            f" {fastest['bits']:.3f} bits: pick it where speed counts more than {_percent(fastest, best)}."
-        )
-    last = done[-1]
-    if last not in close and last is not second:
-        words.append(f"{last['cell']} learned least here: {last['bits']:.3f} bits, {_percent(last, best)} more.")
-    return words
-
-
-def _percent(row: dict[str, Any], best: dict[str, Any]) -> str:
-    return f"{row['bits'] / best['bits'] - 1:.1%}".replace("%", " %")

@@ -31,7 +31,7 @@ class Launcher:
     def new(self, body: NewRun) -> dict[str, Any]:
         """Start a training. ConfigError, CellError and Refused where the request is invalid."""
         text = self._texts.source(body.text, body.corpus)
-        preset, values = training_settings(body.settings, body.minutes)
+        preset, values = training_settings(body.settings, body.minutes, tuning=body.parent is not None)
         parts, parent = settings(preset, **values), None
         if body.parent is not None:
             parts = finetune.settings(self._models.load(body.parent), preset, values)

@@ -21,10 +21,9 @@ from recurra.studio.words import in_words
 _log = logging.getLogger("recurra.studio")
 
 
-def answer(status: int, marked: str) -> Response:
-    """An error as an answer. marked: its message, which may mark settings (see `recurra.errors.setting`). Half a surrogate
-    pair, which UTF-8 has not, becomes a question mark."""
-    error = RecurraError(marked)
+def answer(status: int, error: RecurraError | str) -> Response:
+    """An error as an answer. Half a surrogate pair, which UTF-8 has not, becomes a question mark."""
+    error = RecurraError(error) if isinstance(error, str) else error
     content = json.dumps({"detail": str(error), "words": in_words(error)}, ensure_ascii=False)
     content = content.encode("utf-8", "replace")
     return Response(content, status, media_type="application/json")
@@ -32,7 +31,7 @@ def answer(status: int, marked: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Let an application answer every error with a status and words."""
-    app.add_exception_handler(Refused, lambda request, error: answer(error.status, error.marked))
+    app.add_exception_handler(Refused, lambda request, error: answer(error.status, error))
     app.add_exception_handler(RecurraError, _recurra)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _broken_off)
@@ -41,7 +40,7 @@ def install(app: FastAPI) -> None:
 
 def _recurra(request: Request, error: RecurraError) -> Response:
     # What a run's folder does not allow is a conflict with its state; all else is an invalid value.
-    return answer(409 if isinstance(error, RunError | BackendError) else 422, error.marked)
+    return answer(409 if isinstance(error, RunError | BackendError) else 422, error)
 
 
 def _broken_off(request: Request, error: ClientDisconnect) -> Response:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra import files
+from recurra.config import options
 from recurra.errors import RunError
 from recurra.fitting.folders import CONFIG, VOCABULARY, read_settings
 from recurra.fitting.listeners import METRICS, read_metrics
@@ -35,14 +36,11 @@ def describe(folder: Path) -> dict[str, Any]:
 def _describe(folder: Path) -> dict[str, Any]:
     record, error = read_json(folder / RECORD), None
     try:
-        parts = (
-            {p: vars(s) for p, s in read_settings(folder, SCHEMA, CONFIGS)[0].items()}
-            if (folder / CONFIG).exists()
-            else {}
-        )
+        read, about = read_settings(folder, SCHEMA, CONFIGS) if (folder / CONFIG).exists() else ({}, {})
+        parts = {name: vars(part) for name, part in read.items()}
         state, weights = (header(folder / name) if (folder / name).exists() else None for name in (STATE, WEIGHTS))
     except RunError as problem:
-        parts, state, weights, error = {}, None, None, str(problem)
+        parts, about, state, weights, error = {}, {}, None, None, str(problem)
     rows = history.clean(read_metrics(folder))
     corpus, vocabulary = read_json(folder / "corpus.json"), read_json(folder / VOCABULARY)
     progress = state[1].get("progress", {}) if state else {}
@@ -69,6 +67,8 @@ def _describe(folder: Path) -> dict[str, Any]:
         "bytes": _size(folder / WEIGHTS) or None,
         "seed": settings.get("seed"),
         "settings": settings,
+        "changed": _changed(parts, about.get("open", {})),
+        "recipe": about.get("recipe", ""),
         "text": {
             "id": record.get("text"),
             "corpus": record.get("corpus"),
@@ -88,6 +88,16 @@ def _describe(folder: Path) -> dict[str, Any]:
         "parent": record.get("parent"),
         "group": record.get("group"),
         "vocabulary": {"unit": vocabulary.get("unit"), "size": len(vocabulary.get("symbols", [])) or None},
+    }
+
+
+def _changed(parts: dict[str, dict[str, Any]], settled: dict[str, Any]) -> dict[str, Any]:
+    """Settings that differ from their defaults without having been settled by the data."""
+    return {
+        option.name: parts[part][option.name]
+        for part, cls in CONFIGS.items()
+        for option in options(cls)
+        if part in parts and parts[part][option.name] != option.default and option.name not in settled
     }
 
 

@@ -14,7 +14,7 @@ from recurra.errors import TraceError
 from recurra.expr.text import aligned, equations
 from recurra.expr.trace import trace
 from recurra.studio import words
-from recurra.studio.settings import PRESET, Limits, known
+from recurra.studio.settings import MINUTES, PRESET, Limits, known
 from recurra.studio.shapes import GENERATION
 from recurra.tasks.language.config import PRESETS, settings
 
@@ -31,7 +31,7 @@ def about(limits: Limits, threads: int) -> dict[str, Any]:
         "form": _form(words.TRAINING, known()),
         "generation_form": _form(words.WRITING, {option.name: option for option in GENERATION}),
         "defaults": _flat("default"),
-        "studio_defaults": {"preset": PRESET} | _flat(PRESET),
+        "studio_defaults": {"preset": PRESET} | _flat(PRESET) | {"minutes": MINUTES},
     }
 
 
@@ -54,7 +54,6 @@ def cell(name: str) -> dict[str, Any]:
         "title": lesson.title,
         "summary": lesson.summary,
         "states": list(found.state_names),
-        "given": list(found.call_names),
         "gates": [{"name": gate, "does": lesson.gates.get(gate, "")} for gate in found.gate_names],
         "equations": _equations(found),
         "source": _source(found) if built_in else None,

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from recurra.config import options
 from recurra.data.corpora import corpus_documents
 from recurra.studio.jobs.launch import require_size
 from recurra.studio.jobs.measure import weights
@@ -12,6 +13,7 @@ from recurra.studio.settings import training_settings
 from recurra.studio.shapes import CardBody
 from recurra.studio.store.texts import Texts
 from recurra.tasks.language.config import settings
+from recurra.tasks.language.estimator import LanguageEstimator
 from recurra.tasks.language.task import LOOK, SAMPLE
 from recurra.text.build import expected_size
 from recurra.training.clock import period
@@ -45,7 +47,9 @@ class Cards:
         if body.corpus is not None:
             text |= self._counts(body.corpus)
         preset, values = training_settings(body.settings, body.minutes)
-        parts = settings(preset, **values)
+        first = settings(preset, **values)
+        tokens = text["characters"] / _PER_TOKEN[first["text"].unit]
+        parts, why = LanguageEstimator(preset, **values).planned(max(2, int(tokens * (1 - first["data"].validation))))
         model, data, training = parts["model"], parts["data"], parts["training"]
         count = require_size(parts, text["symbols"], self._parameters)
         known = self._speeds.get(model.cell, WAIT, quiet=not self._trainer.jobs)
@@ -70,6 +74,10 @@ class Cards:
             "steps": steps,
             "speed": rate,
             "words": list(_sentences(text, steps, epoch, known is None, bool(self._trainer.jobs))),
+            "settings": {
+                option.name: getattr(part, option.name) for part in parts.values() for option in options(type(part))
+            },
+            "recipe": why,
         }
 
     def _counts(self, corpus: str) -> dict[str, int]:

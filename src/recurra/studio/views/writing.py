@@ -11,6 +11,7 @@ from typing import Any
 
 from recurra.errors import RecurraError, setting
 from recurra.generation import GenerationConfig, stream
+from recurra.generation.tokens import readable
 from recurra.studio.refusal import Refused
 from recurra.studio.settings import Limits
 from recurra.studio.store.models import Models
@@ -64,7 +65,8 @@ class Writers:
         own |= {"stop_at_document_end": settings["stop_at_document_end"] or bool(getattr(model, "items", ""))}
         own |= {"seed": secrets.randbelow(2**32)} if settings["seed"] is None else {}
         config = GenerationConfig(**settings | own)
-        return Text(stream(model, model.vocabulary, prompt, config), config, began)
+        prompt, changed = readable(model.vocabulary, prompt)
+        return Text(stream(model, model.vocabulary, prompt, config), config, began, prompt, changed)
 
     async def turns(self, text: "Text") -> AsyncIterator[list]:
         """The pieces of a text, a turn at a time; the text counts as being written until this ends."""
@@ -112,8 +114,10 @@ class Writers:
 class Text:
     """A text being written."""
 
-    def __init__(self, pieces, config: GenerationConfig, began: float):
+    def __init__(self, pieces, config: GenerationConfig, began: float, prompt: str, changed: str):
+        """prompt: as the model reads it. changed: a sentence where it came in another form, else ""."""
         self._pieces, self._config, self._began = pieces, config, began
+        self._prompt, self._changed = prompt, changed
         self._first, self._characters, self._reason = None, 0, None
 
     def turn(self) -> list:
@@ -140,4 +144,6 @@ class Text:
             "seconds": round(time.monotonic() - self._began, 3),
             "first_ms": round(1000 * (self._first or 0.0), 1),
             "seed": self._config.seed,
+            "prompt": self._prompt,
+            "changed": self._changed,
         }

@@ -87,19 +87,30 @@ class LanguageEstimator(Tunable, ModelEstimator):
         return Corpus.open(folder)
 
     def recipe(self, data: Corpus, minutes: float | None) -> tuple[dict[str, Any], str]:
-        mine, parts = self._settings, self.parts
+        mine = self._settings
         if why := few(data.train, data.characters):
             why = f"{why}; about 100,000 make a model worth having"
             if minutes or mine.get("epochs"):
                 return {}, why
             epochs = few_epochs(len(data.train))
             return {"epochs": epochs}, f"{why}: only {epochs} epoch{'s' * (epochs != 1)}"
+        return self._suited(len(data.train), minutes)
+
+    def _suited(self, tokens: int, minutes: float | None) -> tuple[dict[str, Any], str]:
+        parts = self.parts
         plain = self.preset == "default" and self.parent is None and parts["data"].mode == "streams"
         if not plain or parts["model"].cell == TRANSFORMER:
             return {}, ""
-        found, why = recipe(len(data.train), minutes, _power(running.device(parts["training"].device)), mine)
+        power = _power(running.device(parts["training"].device))
+        found, why = recipe(tokens, minutes, power, self._settings)
         found["batch_size"] = -(-found["batch_size"] // distributed.world()) * distributed.world()
         return found, why
+
+    def planned(self, tokens: int) -> tuple[dict[str, Any], str]:
+        """The settings by part that a text of so many tokens to train on would be learned with, and why, before it is read:
+        `LanguageEstimator(minutes=1.0).planned(45_000)[0]["model"].hidden_size`."""
+        more, why = self._suited(tokens, self.parts["training"].minutes)
+        return self._checked(more), why
 
     def _tune(self, data: Any, *arguments: Any, **options: Any) -> Self:
         # Each fit reads the text, and standard input is there only once.
@@ -136,7 +147,7 @@ class LanguageEstimator(Tunable, ModelEstimator):
         return -evaluate(self.model, source)["nats"]
 
     def next(self) -> str:
-        return f"recurra generate {self._named()}" + (" --samples 20" if self.learned.items else "")
+        return f"recurra generate {self._named()}"
 
 
 def _power(device: torch.device) -> float:

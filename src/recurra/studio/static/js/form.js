@@ -9,10 +9,11 @@ const PLACEHOLDERS = { seed: "drawn", stop: "for example \\n\\n", logit_bias: "f
 /**
  * Fill `box`, the body of a fold, with the fields of `options`: those named in `front` first, all others under "More".
  * defaults: where they differ from the options' own. What was set is remembered under `name`.
- * Returns { values(), changed() }: values that differ from the defaults, by name; changed() is called when they do.
+ * Returns { values(), suggest(values), changed() }: values are those that differ from the defaults, by name; suggest() gives other
+ * defaults, which leave alone what somebody set; changed() is called when somebody changes one.
  */
 export function form(box, name, options, front, defaults = {}, cells = []) {
-  const made = { values, changed: () => {} };
+  const made = { values, suggest, changed: () => {} };
   const changed = calm(() => made.changed(), 150);
   const entries = new Map();
   const counts = []; // [element, entries]: how many of these differ
@@ -20,6 +21,17 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
   function values() {
     const found = [...entries.values()].filter(differs).map((entry) => [entry.field.name, read(entry)]);
     return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+  }
+
+  function suggest(better) {
+    for (const entry of entries.values()) {
+      const { field, input } = entry;
+      if (better[field.name] === undefined || differs(entry)) continue;
+      entry.start = asShown(field, better[field.name]);
+      put(input, entry.start);
+      named(entry);
+    }
+    shown();
   }
 
   function shown() {
@@ -44,9 +56,9 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
     const help = h("span", { class: inFront ? "sr" : "help", id: `${id}-help` }, field.help);
     input.setAttribute("aria-describedby", help.id);
     input.addEventListener("input", () => set(entry));
-    const words = start === "" ? "not set" : start === true ? "on" : start === false ? "off" : start;
     const back = () => (put(input, entry.start), set(entry), input.focus());
-    const reset = h("button", { type: "button", class: "reset", title: `Reset to ${words}`, "aria-label": `Reset ${field.label} to ${words}`, onclick: back }, "↺");
+    const reset = (entry.reset = h("button", { type: "button", class: "reset", onclick: back }, "↺"));
+    named(entry);
     const label = h("label", { for: id, title: inFront ? field.help : null }, field.label);
     const wide = !inFront || WIDE.has(field.name) ? "field wide" : "field";
     // A box to tick stands before its words, every other control below them.
@@ -113,6 +125,12 @@ function search(name, groups, front) {
   };
   input.addEventListener("input", look);
   return h("div", { class: "form-search", role: "search" }, input, status);
+}
+
+function named({ field, start, reset }) {
+  const words = start === "" ? "not set" : start === true ? "on" : start === false ? "off" : start;
+  reset.title = `Reset to ${words}`;
+  reset.setAttribute("aria-label", `Reset ${field.label} to ${words}`);
 }
 
 const raw = (input) => (input.type === "checkbox" ? input.checked : input.value);

@@ -36,7 +36,7 @@ export function reset() {
   const { gates, units } = look.reading;
   offer(state.runs.filter(able));
   choices($("gateName"), gates.map((name) => [name, `gate ${name}`]), gates.includes("f") ? "f" : gates[0]);
-  choices($("gateLayer"), units.map((_, layer) => [layer, `layer ${layer + 1}`]), 0);
+  choices($("gateLayer"), units.map((_, layer) => [layer, `layer ${layer}`]), 0);
   clear($("chartMemory"));
   say($("memorySaid"), "");
   // An RNN beside an LSTM shows the most, so the other family is proposed.

@@ -15,7 +15,7 @@ const STEPS = 8;
 let automatic = false; // the text in the box is the model's own, so another model gets its own too
 
 export const inside = (rest, given = {}) => api.post(api.run(look.run.id, `/inside/${rest}`), { text: look.text, ...given });
-export const unitTitle = ({ layer, unit, state }) => `unit ${unit} of layer ${layer + 1}${look.reading?.states.length > 1 ? `, ${state}` : ""}`;
+export const unitTitle = ({ layer, unit, state }) => `unit ${unit} of layer ${layer}${look.reading?.states.length > 1 ? `, ${state}` : ""}`;
 
 export function mount() {
   $("insideForm").addEventListener("submit", (event) => (event.preventDefault(), read()));
@@ -99,7 +99,7 @@ async function readNow() {
     $("insideBody").hidden = false;
     const { states, units } = look.reading;
     choices($("unitState"), states.map((name) => [name, `state ${name}`]), states.at(-1));
-    choices($("unitLayer"), [["", "all layers"], ...units.map((_, layer) => [layer, `layer ${layer + 1}`])], "");
+    choices($("unitLayer"), [["", "all layers"], ...units.map((_, layer) => [layer, `layer ${layer}`])], "");
     letters();
     motion.reset();
     await rank();
@@ -143,7 +143,7 @@ function row(unit, index, names, feature) {
   return h(
     "li",
     { role: "option", id: `unit-${index}`, "data-index": String(index), "aria-selected": "false", title: names.get(words)?.words ?? null },
-    h("span", {}, `${unit.layer + 1} · ${unit.unit}`),
+    h("span", {}, `${unit.layer} · ${unit.unit}`),
     h("span", { class: "follows" }, words),
     h("span", { class: "num" }, best ? [`r ${best.r.toFixed(2)}`, h("small", {}, `chance ${names.get(best.feature)?.chance.toFixed(2) ?? "–"}`)] : unit.variance.toFixed(2)),
   );

@@ -16,8 +16,7 @@ export function mount() {
   const { cells } = state.about;
   lesson.mount();
   $("cellList").append(...cells.map((cell) => h("button", { type: "button", "aria-pressed": "false", "data-cell": cell.name, onclick: () => choose(cell) }, cell.title)));
-  const trained = cells.filter(({ given }) => !given.length);
-  $("measureCells").append(...trained.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
+  $("measureCells").append(...cells.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
   choose(cells.find(({ name }) => name === remember.get("cell", "lstm")) ?? cells[0]);
   $("measureTable").tHead.append(h("tr", {}, ["Cell", "Units", "Parameters", "Bits a character", "Characters/s", "Time", "Steps"].map((words, index) => h("th", { scope: "col", class: index ? "num" : null }, words))));
   $("measureForm").addEventListener("submit", (event) => (event.preventDefault(), measure()));
@@ -61,7 +60,7 @@ function choose(cell) {
   );
 }
 
-function legend({ equations, given }) {
+function legend({ equations }) {
   const all = equations.join(" ");
   const parts = [
     [/x\./, "x.i is gate i’s part of W x + b, from the character"],
@@ -70,9 +69,7 @@ function legend({ equations, given }) {
     [/σ/, "σ squeezes into 0 to 1, tanh into –1 to 1"],
     [/'/, "a dash marks the new state"],
   ];
-  const words = parts.filter(([sign]) => sign.test(all)).map(([, words]) => words);
-  if (given.length) words.push(`${given.join(" and ")} comes with each step, in Python: texts bring none`);
-  return `${words.join("; ")}.`;
+  return `${parts.filter(([sign]) => sign.test(all)).map(([, words]) => words).join("; ")}.`;
 }
 
 async function measure() {
@@ -80,7 +77,7 @@ async function measure() {
   const [kind, ...rest] = $("measureText").value.split(" ");
   if (!cells.length || !kind) return say($("measureSaid"), cells.length ? "There is no text yet: give one under “Write like this”." : "Tick at least one cell.", true);
   try {
-    const started = await api.post("comparisons", { [kind]: rest.join(" "), cells, parameters: Number($("measureParameters").value), minutes: Number($("measureMinutes").value) });
+    const started = await api.post("comparisons", { [kind]: rest.join(" "), cells, parameters: Number($("measureParameters").value), minutes: Number($("measureMinutes").value), times: Number($("measureTimes").value) });
     remember.set("comparison", started.id);
     say($("measureSaid"), "Training... 0 %");
     poll();
@@ -104,25 +101,26 @@ async function poll() {
   $("btnMeasureStop").disabled = !live;
   $("btnMeasure").disabled = live;
   $("measureBox").hidden = !found.rows.length;
-  const least = Math.min(...found.rows.map(({ bits }) => bits ?? Infinity));
-  $("measureTable").tBodies[0].replaceChildren(...found.rows.map((row) => line(row, row.bits === least)));
+  $("measureTable").tBodies[0].replaceChildren(...found.rows.map((row) => line(row, found.best)));
   $("measureWords").replaceChildren(...found.words.map((words) => h("li", {}, words)));
-  const done = found.rows.filter((row) => row.state === "finished").length;
-  const words = live ? `Training... ${done} of ${found.rows.length} cells done` : ENDINGS[found.state];
+  const words = live ? `Training... ${found.done} of ${found.trainings} trainings done` : ENDINGS[found.state];
   say($("measureSaid"), words, found.state === "failed");
   if (live) polling = setTimeout(poll, 1000);
   else refresh();
 }
 
+/** best: the cells that none is better than by more than chance. */
 function line(row, best) {
+  const apart = row.each.length > 1 ? (Math.max(...row.each) - Math.min(...row.each)) / 2 : null;
   const numbers = [
     count(row.units),
     count(row.parameters),
-    row.bits ? row.bits.toFixed(3) : "–",
+    row.bits ? row.bits.toFixed(3) + (apart === null ? "" : ` ± ${apart.toFixed(3)}`) : "–",
     row.speed ? count(row.speed) : "–",
     row.seconds ? duration(row.seconds) : "–",
     row.steps ? count(row.steps) : "–",
   ];
-  const title = best ? h("strong", {}, `${cellTitle(row.cell)}, best`) : cellTitle(row.cell);
+  const words = best.length > 1 ? "among the best" : "best";
+  const title = best.includes(row.cell) ? h("strong", {}, `${cellTitle(row.cell)}, ${words}`) : cellTitle(row.cell);
   return h("tr", {}, h("td", {}, title), numbers.map((words) => h("td", { class: "num" }, words)));
 }

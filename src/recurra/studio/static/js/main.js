@@ -62,7 +62,7 @@ function invite() {
 
 function training({ run, progress }) {
   $("topRun").hidden = !run;
-  if (run) $("topRun").textContent = `Training ${percent(progress)}`;
+  if (run) $("topRun").textContent = progress ? `Training ${percent(progress)}` : "Training";
 }
 
 async function start() {

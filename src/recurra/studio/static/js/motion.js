@@ -74,7 +74,7 @@ async function put(place, one) {
     host.dataset.run = one.run.id;
     const stage = h("div", { class: "cell-stage", tabindex: "0", role: "region", "aria-label": `${cellTitle(one.run.cell)}, drawn` });
     const picture = drawCell(stage, found.drawing, { pick: place ? undefined : offer, pickable: (part) => part.kind === "state", title: `${cellTitle(one.run.cell)}: one step` });
-    const heading = place ? `${cellTitle(one.run.cell)} of “${one.run.title}”, unit ${one.unit.unit} of layer ${one.unit.layer + 1}` : `${cellTitle(one.run.cell)}, ${unitTitle(one.unit)}`;
+    const heading = place ? `${cellTitle(one.run.cell)} of “${one.run.title}”, unit ${one.unit.unit} of layer ${one.unit.layer}` : `${cellTitle(one.run.cell)}, ${unitTitle(one.unit)}`;
     host.replaceChildren(h("h3", {}, heading), stage, h("div", { class: "cell-under" }, equationsOf(found.drawing, picture.mark), place ? null : h("ol", { class: "next", id: "cellNext", "aria-label": "What it expects next" })));
     shows[place] = { ...one, ...found, picture, plain: found };
     shows[place].sizes = sizes(found);

@@ -6,7 +6,18 @@ import { $, calm, count, duration, h, percent } from "./ui.js";
 
 let leave = () => {};
 let shown = null; // the run in the panel, with its history and samples
-const redraw = calm(() => shown && $("figLoss").offsetParent && lossChart($("chartLoss"), shown.history, "seconds", moment?.step), 200);
+const redraw = calm(() => $("figLoss").offsetParent && curve(), 200);
+
+/** The curve of the run in the panel; before it has a point, words in its place. */
+function curve() {
+  const { train = [], valid = [] } = shown?.history ?? {};
+  if (train.length || valid.length) return lossChart($("chartLoss"), shown.history, "seconds", moment?.step);
+  clear($("chartLoss"));
+  $("chartLoss").dataset.empty = !shown ? "The loss curve appears here as it learns." : busy(shown) ? phase(shown) || "The first numbers are coming …" : "No curve was kept of this model’s training.";
+}
+
+/** What a training does before its first step; "" from then on. */
+export const phase = (run) => (run.step ? "" : run.state === "waiting" ? "Reading the text …" : "Measuring the speed …");
 
 /** Show a run in the panel and, while it trains, follow it. ended(run) is called once when it ends. */
 export async function watch(run, ended = () => {}) {
@@ -46,14 +57,14 @@ export const newest = () => shown?.samples.at(-1)?.text ?? "";
 function begin(run) {
   if (run.id !== shown?.id) moment = null;
   shown = { history: { train: [], valid: [] }, samples: [], ...run };
-  if (!run.history) clear($("chartLoss"));
+  if (!run.history) curve();
   samples();
   figures();
 }
 
 function empty() {
   shown = null;
-  clear($("chartLoss"));
+  curve();
   $("samples").replaceChildren();
   figures();
 }
@@ -61,6 +72,7 @@ function empty() {
 function merge(news) {
   if (!shown) return;
   Object.assign(shown, news);
+  if (news.state) redraw();
   figures();
 }
 
@@ -68,8 +80,10 @@ function figures() {
   const run = shown ?? {};
   const live = busy(run);
   const known = (run.epochs ?? 0) > 0;
-  $("barTraining").value = 100 * (run.progress ?? 0);
-  $("outProgress").textContent = percent(run.progress);
+  // One that had no need of all of its steps is done too.
+  const done = run.state === "finished" ? 1 : (run.progress ?? 0);
+  $("barTraining").value = 100 * done;
+  $("outProgress").textContent = live && phase(run) ? "" : percent(done);
   $("statLoss").textContent = run.bits_per_character ? run.bits_per_character.toFixed(2) : "–";
   $("statSpeed").textContent = run.speed ? count(run.speed) : "–";
   $("termLeft").textContent = !shown || live ? "Time left" : "Trained for";

@@ -1,11 +1,12 @@
 // The view "Write like this": a text in, a button, a text out. The first press trains; later ones only write.
 import * as api from "./api.js";
+import { different, mount as mountCard, sameText, started } from "./card.js";
 import { form } from "./form.js";
 import * as letters from "./letters.js";
-import { given, mount as mountSource, named, restore, source, text } from "./source.js";
+import { given, mount as mountSource, named, restore, source } from "./source.js";
 import { able, busy, choose, guest, on, refresh, remember, state, update } from "./state.js";
-import { goOn, mount as mountTrain, newest, stop, watch } from "./train.js";
-import { $, architecture, calm, copy, count, duration, grower, h, label, percent, plural, say, size } from "./ui.js";
+import { goOn, mount as mountTrain, newest, phase, stop, watch } from "./train.js";
+import { $, architecture, copy, duration, grower, h, label, percent, plural, say } from "./ui.js";
 
 const FRONT = ["cell", "num_layers", "hidden_size", "minutes", "epochs", "seed"];
 const BOLDNESS = 0.7; // rarely a letter out of place, and not the same twice
@@ -22,7 +23,6 @@ export async function mount() {
   const { form: fields, generation_form: drawing, cells, studio_defaults: defaults } = state.about;
   model = form($("formModel"), "model", fields, FRONT, defaults, cells);
   sampling = form($("formSampling"), "sampling", drawing, SAMPLING);
-  model.changed = card;
   $("inpBoldness").value = String(remember.get("boldness", BOLDNESS));
   $("inpBoldness").addEventListener("input", ({ target }) => (remember.set("boldness", Number(target.value)), bold()));
   bold();
@@ -34,7 +34,8 @@ export async function mount() {
   letters.mount((prompt) => write({ prompt }));
   mountSource();
   mountTrain();
-  on("source", () => (notice(), card()));
+  mountCard(model, trains);
+  on("source", () => notice());
   $("btnGenerate").addEventListener("click", generate);
   $("inpPrompt").addEventListener("keydown", (event) => event.key === "Enter" && generate());
   $("btnHalt").addEventListener("click", () => writing?.abort());
@@ -67,7 +68,7 @@ async function again() {
   else {
     watch(run);
     const last = remember.get("wrote", {});
-    if (last.run === run.id) shown(last.prompt, last.text), letters.take(last);
+    if (last.run === run.id) shown(run, last.prompt, last.text), letters.take(last);
     state.written = last.text ?? "";
     $("btnCopy").disabled = !state.written;
     say($("writeStatus"), run.packaged ? READY : `${run.title}: ${architecture(run)}. Press Generate.`);
@@ -92,48 +93,13 @@ async function taken() {
   offered = false;
   choose(run);
   watch(run);
-  card();
   say($("writeStatus"), run.packaged ? READY : `${run.title}: ${architecture(run)}. Press Generate.`);
 }
 
-// The card
-
-// tries: the machine's speed is measured when it is first asked for, so a first answer may lack it.
-const card = calm(async (tries = 0) => {
-  const settings = model.values();
-  // With nothing to learn from, the card describes the model that writes.
-  if (!given() && able(state.run)) {
-    const run = state.run;
-    $("cardLine").textContent = architecture(run);
-    $("cardParameters").textContent = count(run.parameters);
-    $("cardSize").textContent = size(run.bytes);
-    $("cardTime").textContent = run.packaged ? "ready" : duration(run.seconds);
-    return say($("cardWords"), run.packaged ? "The model in use. With a text of yours, this is what your own model will take." : "The model in use.");
-  }
-  const about = text.corpus ? { corpus: text.corpus } : text.id ? { text: text.id } : { characters: text.characters ? Math.max(text.characters, 2) : 100_000 };
-  try {
-    const costs = await api.post("card", { ...about, settings });
-    const known = { ...state.about.studio_defaults, ...settings };
-    $("cardLine").textContent = architecture({ cell: known.cell ?? "lstm", layers: known.num_layers ?? 1, units: known.hidden_size });
-    $("cardParameters").textContent = count(costs.parameters);
-    $("cardSize").textContent = size(costs.bytes);
-    $("cardTime").textContent = text.corpus || text.characters ? duration(costs.seconds) : "–";
-    say($("cardWords"), text.corpus || text.characters ? costs.words.join(" ") : "");
-    if (costs.speed === null && tries < 10) setTimeout(() => card(tries + 1), 1500);
-  } catch (error) {
-    say($("cardWords"), error.message, true);
-  }
-}, 200);
-
 // Training
 
-/** The settings that differ between the form and the trained run, in words; only those that make it another model. */
-function different(run) {
-  const wanted = { ...state.about.studio_defaults, ...model.values() };
-  return ["cell", "num_layers", "hidden_size", "embedding_size"].filter((name) => wanted[name] !== undefined && run.settings?.[name] !== undefined && String(wanted[name]) !== String(run.settings[name]));
-}
-
-const sameText = (run, from) => !from || (from.corpus ? run.text?.corpus === from.corpus : run.text?.id === from.text);
+/** Whether Generate trains in any case: there is no model yet, or none that is of the text in the box. */
+const trains = () => !able(state.run) || (given() && (state.run.packaged || offered));
 
 async function generate() {
   if (busy(state.run)) {
@@ -143,7 +109,7 @@ async function generate() {
     return trainingShown();
   }
   writing?.abort();
-  if (!able(state.run) || (given() && (state.run.packaged || offered))) return begin({});
+  if (trains()) return begin({});
   const from = await attempt(source);
   if (from === undefined) return;
   const changed = { text: !sameText(state.run, from), model: from ? different(state.run) : [] };
@@ -163,11 +129,14 @@ async function begin({ parent = null }) {
   }
   const before = state.run;
   say($("writeStatus"), "Training... 0 %");
-  $("outResult").replaceChildren(h("span", { class: "live" }, "Training... 0 %"));
+  by(null);
+  $("outResult").replaceChildren(h("span", { class: "live" }, "Reading the text …"));
   $("btnGenerate").disabled = true;
   try {
     const from = await source();
-    const run = await api.post("runs", { ...from, title: named(), settings: model.values(), ...(parent && { parent }) });
+    const settings = model.values();
+    const run = await api.post("runs", { ...from, title: named(), settings, ...(parent && { parent }) });
+    started(run, settings);
     await follow(run);
   } catch (error) {
     $("outResult").replaceChildren();
@@ -196,7 +165,8 @@ function trainingShown() {
   const progress = Math.max(run.progress ?? 0, $("barTraining").value / 100);
   const words = `Training... ${percent(progress)}`;
   if ($("writeStatus").textContent !== words + pressed) say($("writeStatus"), words + pressed);
-  $("outResult").replaceChildren(h("span", { class: "live" }, words), newest() ? `\n\n${newest()}` : "");
+  by(run);
+  $("outResult").replaceChildren(h("span", { class: "live" }, (!progress && phase(run)) || words), newest() ? `\n\n${newest()}` : "");
 }
 
 function ended(run) {
@@ -240,8 +210,12 @@ function notice(changed) {
 
 // Writing
 
-/** The prompt set apart, and what follows it. */
-function shown(prompt, text = "") {
+/** The line above the text: which model writes, or wrote, it. */
+const by = (run) => $("wroteBy").replaceChildren(...(run ? [h("b", {}, run.title), ` · ${architecture(run)}`] : []));
+
+/** The prompt set apart, and what follows it, from its beginning on. */
+function shown(run, prompt, text = "") {
+  by(run);
   const body = h("span", { id: "outText" }, text);
   $("outResult").replaceChildren(...(prompt ? [h("span", { class: "prompt" }, prompt)] : []), body);
   $("outResult").scrollTop = 0;
@@ -252,7 +226,7 @@ async function write({ prompt = $("inpPrompt").value } = {}) {
   const run = state.run;
   const stopper = (writing = new AbortController());
   letters.take(null);
-  const out = grower(shown(prompt), false);
+  const out = grower(shown(run, prompt), false);
   $("btnHalt").disabled = false;
   say($("writeStatus"), "Writing …");
   state.written = "";
@@ -260,7 +234,9 @@ async function write({ prompt = $("inpPrompt").value } = {}) {
   try {
     const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), keep_prompt: false, prompt };
     const end = await api.write(run.id, asked, (piece) => (out.add(piece), (state.written += piece)), stopper.signal);
-    ending = [`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, false];
+    ending = [[`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, end.changed].filter(Boolean).join("; "), false];
+    // As the model read it: what is looked at later are its letters.
+    if (prompt !== end.prompt) $("outResult").querySelector(".prompt").textContent = prompt = end.prompt;
   } catch (error) {
     ending = error.name === "AbortError" ? ["Stopped writing", false] : [error.message, true];
   }
