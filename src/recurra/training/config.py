@@ -25,15 +25,15 @@ class TrainingConfig:
     warmup: Annotated[float, Range(0, 1, words="a fraction, {}")] = 0.1
     """Part of the run in which the learning rate rises, as a fraction of its steps."""
     beta1: Fraction = 0.9
-    """Memory of the mean gradient, per step (momentum, for sgd)."""
+    """Decay of the mean gradient, per step (momentum, for sgd)."""
     beta2: Fraction = 0.99
-    """Memory of the squared gradient, per step (not used by sgd)."""
+    """Decay of the squared gradient, per step (not used by sgd)."""
     weight_decay: Annotated[float, Range(0, form=1000.0)] = 0.15
     """Pull of the weight matrices to zero, per step and unit of learning rate; biases are left alone."""
     clip: Annotated[float, Range(0, form=10**6)] = 1.0
     """Largest norm of the whole gradient; longer ones are scaled down to it. 0 = no clipping."""
     average: Fraction = 0.995
-    """Memory of the running mean of the weights, per step, for example 0.999; that mean is evaluated and saved. 0 = off."""
+    """Decay of the running mean of the weights, per step, for example 0.999; that mean is evaluated and saved. 0 = off."""
     monitor: str = "validation"
     """What decides which weights are the best and when to stop early: the loss on validation data, the training loss, or a
     measure of the task by its name, such as accuracy or wer."""

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_more_is_in_groups_with_a_search(visit):
-    visitor = visit()
+    visitor = visit(width=320)
     page = visitor.open()
     page.click("#foldModel > summary")
     page.click("#formModel .more > summary")
@@ -21,6 +21,7 @@ def test_more_is_in_groups_with_a_search(visit):
     page.fill("#model-search", "lr")  # by its name, for those who know it from the command line
     assert wait_for_text(page, "#formModel [role=status]", "1") == "1 setting"
     assert page.locator("#formModel .group .field:visible label").all_text_contents() == ["Learning rate"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.fill("#model-search", "layer")
     assert "above: Layers, Units per layer" in wait_for_text(page, "#formModel [role=status]", "above")
     page.fill("#model-search", "")

@@ -98,7 +98,7 @@ SEARCH: Space = {
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     # A published browser program, setting by setting: it has no validation part, no clipping and no dropout, and
-    # samples with the last 100 characters as context. Its Adam is Keras's: rate 0.001, memories 0.9 and 0.999.
+    # samples with the last 100 characters as context. Its Adam is Keras's: rate 0.001, decays 0.9 and 0.999.
     "classic": {
         "mode": "windows",
         "window": 100,
