@@ -168,6 +168,18 @@ def test_the_command_learns_several_networks(recurra):
     assert len(recurra("--model", "sales-1").splitlines()) == 13
 
 
+def test_the_command_weighs_series_by_a_column(recurra):
+    waves(60, 60).assign(w=lambda d: d["unique_id"].map({"s0": 1, "s1": 0})).to_csv("weighed.csv", index=False)
+    recurra("weighed.csv", *FLAGS, "--weight-col", "w")
+    assert "1 series have a weight of 0: forecast, but not learned from" in recurra.err
+    assert Forecaster.load("weighed-1").weights == "w"
+    assert len(recurra("weighed.csv", *FLAGS, "--weight-col", "w", "--windows", 1, "-q").splitlines()) == 4
+    assert recurra("--resume", "weighed-1", "-q") == "runs/weighed-1\n"
+    recurra("sales.csv", *FLAGS, "--weight-col", "w", fails=1)
+    assert "the frame has no column 'w'" in recurra.err
+    assert "name another with --weight-col" in recurra.err
+
+
 def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):
     lines = recurra("sales.csv", *FLAGS, "--windows", 2, "-q").splitlines()
     assert [line.split()[0] for line in lines] == ["model", "forecast", "naive", "seasonal_naive"]

@@ -27,6 +27,7 @@ _MOST = 60  # rows of a forecast that are printed after learning; the file has a
     data_free=(fitting.RESUME, fitting.USE),
     extra=_WINDOWS,
     commas=True,
+    leave_out=("weights",),
     examples={
         "learn, and print the next steps": "recurra forecast sales.csv",
         "28 days, columns of other names": "recurra forecast air.csv --time-col Day --target-col Passengers --horizon 28",
@@ -44,6 +45,12 @@ _MOST = 60  # rows of a forecast that are printed after learning; the file has a
     help=f"A recipe to start from: {', '.join(PRESETS)}.  [default: default]",
 )
 @fitting.to_option(modes=_SHOWN, help="Write the forecasts here, .csv or .parquet.")
+@fitting.option(
+    "--weight-col",
+    "weights",
+    modes=(fitting.FIT, *_WINDOWS),
+    help="The column with how much each series counts in the loss, 0 or more.  [default: all alike]",
+)
 @fitting.option("--steps", type=int, modes=_SCORED, help="Steps to forecast.  [default: the run's horizon]")
 @fitting.option(
     "--known",

@@ -21,7 +21,7 @@ def test_a_batch_without_a_measured_value_has_no_loss():
     assert (loss.item(), rows) == (0.0, 32)
     one, _, _ = task.loss(task.model, [batch], None)
     half, _, _ = task.loss(task.model, [batch._replace(weight=batch.weight / 2)], None)
-    assert one.item() == pytest.approx(half.item()), "the mean over what was measured"
+    assert half.item() == pytest.approx(one.item() / 2), "the mean over what was measured, in units of the mean weight"
 
 
 def test_members_have_the_mean_loss_and_each_the_gradient_of_its_own():

@@ -23,6 +23,12 @@ def _frequency() -> ModuleType:
     return frequency
 
 
+def _weights(weights: Any) -> Any:
+    from recurra.tasks.forecasting.series import weighing
+
+    return weighing.checked(weights)
+
+
 def _freq_name(freq: Any) -> Any:
     return _frequency().name(freq)
 
@@ -46,6 +52,9 @@ class SeriesConfig:
     """Columns known for the steps to forecast too, such as a planned promotion."""
     static: tuple[str, ...] = ()
     """Columns with one value a series, numbers or words, such as a shop's town; the id column gives each series its own."""
+    weights: Annotated[str | dict | None, Reads(_weights)] = None
+    """How much each series counts in the loss: a column with one number for each series, or in Python a mapping from names.
+    Those that a mapping leaves out count 1; a series of 0 is forecast, but not learned from. Not set = all alike."""
     fill: Literal["error", "forward", "linear", "zero"] = "error"
     """What becomes of missing stamps and values: an error that names them, the value before, a line across, or 0."""
     calendar: bool = True

@@ -36,6 +36,7 @@ class Forecaster(Parameters, Tunable, Estimator):
     horizon: steps to forecast; default by freq. freq: steps between stamps, "h", "D", "MS", 1 ..., or an offset of pandas;
     default is found.
     preset: a recipe of PRESETS, and with it the value of each setting whose default is None here and not in its class.
+    weights: how much each series counts in the loss: the name of a column, or a mapping, {"shop 7": 3.0}.
     The others are the fields of SeriesConfig, ForecastConfig and TrainingConfig, and parameters as scikit-learn has them.
 
     `fit`, `score` and the others take a frame with a row for each series and stamp: pandas, polars or pyarrow, with columns
@@ -60,6 +61,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         past: str | Iterable[str] = (),
         future: str | Iterable[str] = (),
         static: str | Iterable[str] = (),
+        weights: Any = None,
         fill: str = "error",
         calendar: bool = True,
         validation: float | None = None,
@@ -235,7 +237,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         steps, facts = self._steps(h), self.learned
         panel, form, scales, carried = facts.history.panel, facts.form, None, facts.history.carried
         if frame is not None:
-            (panel, form), carried = frames.read(frame, self.parts["series"]), None
+            (panel, form), carried = self._seen(frame), None
             scales = self._scales_for(panel, panel, form)
         known = frames.read_future(future, self.parts["series"], panel, steps)
         windows = self._windows(panel.extended(steps, known), scales)
@@ -273,7 +275,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         if not fit:
             self._fitted()
         windows, step = whole("windows", windows, "1 or more"), step and whole("step", step, "1 or more")
-        panel, form = frames.read(frame, model.parts["series"])
+        panel, form = model.read(frame, "frame") if fit else model._seen(frame)
         if model.parts["model"].horizon is None:
             model.set_params(horizon=settling.horizon(panel) if h is None else h)
         steps = model._steps(h)
@@ -308,7 +310,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         steps, facts = self._steps(h), self.learned
         panel, form, scales = facts.history.panel, facts.form, None
         if frame is not None:
-            panel, form = frames.read(frame, self.parts["series"])
+            panel, form = self._seen(frame)
             scales = self._scales_for(panel, panel, form)
         known = frames.read_future(future, self.parts["series"], panel, steps)
         windows = self._windows(panel.extended(steps, known), scales)
@@ -322,7 +324,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         are smaller than those of rows to come: those are `cross_validate`'s. A missing value has NaN.
         """
         self._fitted()
-        panel, form = frames.read(frame, self.parts["series"])
+        panel, form = self._seen(frame)
         windows = self._windows(panel, self._scales_for(panel, panel, form))
         rows = panel.places > 0
         series, cuts = panel.owners[rows], panel.places[rows]
@@ -335,7 +337,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         cv: from `cross_validate`. frame: the one it was made from; MASE is scaled by what is before each cutoff.
         smape and mase are means over windows, as in the M4 competition; coverage is that of the outermost quantiles.
         """
-        panel, form = frames.read(frame, self.parts["series"])
+        panel, form = self._seen(frame)
         return tables.scores(self.parts, form, panel, cv)
 
     def update(self, rows: Any) -> Self:
@@ -346,7 +348,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         """
         facts = self._fitted().learned
         self._carry()
-        past, config = facts.history, dataclasses.replace(self.parts["series"], static=())
+        past, config = facts.history, dataclasses.replace(self.parts["series"], static=(), weights=None)
         more = appending.follow(past.panel, frames.read(rows, config, past.panel.freq, filled=False).panel, config)
         panel = past.panel.joined(more)
         with predicting.inference():
@@ -368,6 +370,10 @@ class Forecaster(Parameters, Tunable, Estimator):
         forecasts = self.predict() if forecasts is None else forecasts
         panel = None if self._state is None else self.learned.history.panel
         return picture.draw(self.parts, panel, forecasts, path, ids, history)
+
+    def _seen(self, frame: Any) -> Series:
+        """The series of a frame that nothing is learned from."""
+        return frames.read(frame, dataclasses.replace(self.parts["series"], weights=None))
 
     def _windows(self, panel: Panel, scales: Scale | None = None) -> SeriesWindows:
         """Windows of a panel. scales: of its series; default those of the series that were fitted on."""

@@ -84,6 +84,8 @@ def notes(parts: dict[str, Any], panel: Panel, user: dict[str, Any], covariates:
     short = int((lengths < held + least).sum())
     if 0 < short < len(lengths):
         lines.append(f"{short} series are shorter than {held + least} steps: forecast, but not learned from")
+    if unweighted := int((panel.weights == 0).sum()):
+        lines.append(f"{unweighted} series have a weight of 0: forecast, but not learned from")
     series = parts["series"]
     used = ((series.past, covariates.past), (series.future, covariates.known), (series.static, covariates.static))
     for names, columns in used:

@@ -11,6 +11,8 @@ from recurra.data import Batches
 from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.model import Ensemble
+from recurra.tasks.forecasting.series import weighing
+from recurra.tasks.forecasting.series.panel import Panel
 from recurra.tasks.forecasting.series.windows import SeriesWindows, Window
 from recurra.training import Task, distributed
 
@@ -31,7 +33,8 @@ class ForecastTask(Task):
     def __init__(self, model: Ensemble, windows: SeriesWindows, series: SeriesConfig, held: int, seed: int = 1):
         self.model, self.windows, self.horizon = model, windows, model.config.horizon
         lengths = windows.panel.lengths
-        self.series, self.cuts = _cuts(lengths - held, model.config)
+        self.series, self.cuts = _counting(windows.panel, *_cuts(lengths - held, model.config))
+        self.weights = windows.panel.weights / windows.panel.weights[self.series].mean()
         self.held = _held(lengths, held, self.horizon)
         place = distributed.rank(), distributed.world()
         count, size = len(self.series), series.batch_size
@@ -42,7 +45,12 @@ class ForecastTask(Task):
         """A window for each member, which draws by its own seed."""
         # An epoch that is cut short is a draw: the order is another one each time.
         chosen = [own.batch(epoch, index) for own in self.batches]
-        return [self.windows.batch(self.series[c], self.cuts[c], self.horizon, self.model.device) for c in chosen]
+        return [self._window(self.series[some], self.cuts[some]) for some in chosen]
+
+    def _window(self, series: np.ndarray, cuts: np.ndarray) -> Window:
+        """Windows whose measured targets have the weights of their series."""
+        window = self.windows.batch(series, cuts, self.horizon, self.model.device)
+        return window._replace(weight=window.weight * torch.from_numpy(self.weights[series]).to(window.weight))
 
     def loss(self, model: torch.nn.Module, batch: list[Window], carry) -> tuple[Tensor, None, int]:
         losses = torch.stack([self._loss(*one) for one in zip(model(batch), batch, strict=True)])
@@ -51,7 +59,8 @@ class ForecastTask(Task):
         return losses.sum() - (losses.sum() - losses.mean()).detach(), None, sum(len(one.size) for one in batch)
 
     def _loss(self, parameters: Any, window: Window) -> Tensor:
-        total = distributed.mean_of(window.weight.sum()).clamp(min=1.0 / distributed.world())
+        # Not divided by the weights: a batch of series that count little counts little itself.
+        total = distributed.mean_of((window.weight > 0).float().sum()).clamp(min=1.0 / distributed.world())
         return (self.model.head.loss(parameters, window.target) * window.weight).sum() / total
 
     def patience(self, measured: dict[str, float]) -> int:
@@ -64,7 +73,7 @@ class ForecastTask(Task):
             return {}
         total = weight = 0.0
         for at in range(0, len(series), _CHUNK):
-            batch = self.windows.batch(series[at : at + _CHUNK], cuts[at : at + _CHUNK], self.horizon, model.device)
+            batch = self._window(series[at : at + _CHUNK], cuts[at : at + _CHUNK])
             each = [model.head.loss(one, batch.target) for one in model([batch] * len(model))]
             losses, weights = torch.stack(each).mean(0), batch.weight
             # Recursive mode reads the history too; what counts is what lies ahead.
@@ -88,6 +97,14 @@ def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
             f" least {config.horizon + 1}. Take a smaller {setting('horizon')}, or {setting('validation', 0)}"
         )
     return np.repeat(np.arange(len(lengths)), [len(part) for part in parts]), cuts
+
+
+def _counting(panel: Panel, series: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The windows of series with a weight. DataError where there is none."""
+    counts = panel.weights[series] > 0
+    if not counts.any():
+        raise DataError(f"{weighing.NAME}: every series that is long enough to learn from has a weight of 0")
+    return series[counts], cuts[counts]
 
 
 def held_windows(lengths: np.ndarray, parts: dict) -> tuple[np.ndarray, np.ndarray]:

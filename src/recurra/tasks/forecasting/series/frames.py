@@ -9,7 +9,7 @@ from recurra import files
 from recurra.errors import ConfigError, DataError, setting
 from recurra.paths import expanded, for_libraries
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping
+from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping, weighing
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
 from recurra.tasks.forecasting.series.panel import Form, Panel, Series
 
@@ -88,6 +88,7 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
         if not id_cols and name in config.static:
             raise DataError(f"there is no column {name!r} in the frame, and {setting('static')} names it")
     ids, codes = columns.ids(table, id_cols)
+    weights = weighing.read(table, config.weights, ids, codes)
     freq = freq or (frequency.parse(config.freq) if config.freq else None)
     stamps, kind = stamping.read(table[config.time_col], freq, columns.is_text(table))
     order = np.lexsort((stamps, codes))
@@ -118,6 +119,7 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
         past=grid[:, 1:past],
         known=grid[:, past:],
         static=_static(table, config, order, codes, starts, ids),
+        weights=weights,
     )
     panel = filling.filled(panel, config, names) if filled or config.fill == "error" else panel
     return Series(panel, Form(table.implementation.value, bool(id_cols), kind))

@@ -41,8 +41,12 @@ class Panel:
     """(N, 1 + P) steps until the values of y and past are known: a fill may use a later observation; else 0."""
     earlier: np.ndarray | None = None
     """(N, 1 + P) what was known of them until then: the value before, or 0 where there was none."""
+    weights: np.ndarray | None = None
+    """(S,) float64 how much each series counts in the loss."""
 
     def __post_init__(self):
+        if self.weights is None:
+            object.__setattr__(self, "weights", np.ones(len(self.ids)))
         if self.wait is None:
             shape = len(self.y), 1 + self.past.shape[1]
             object.__setattr__(self, "wait", np.zeros(shape, np.int64))
@@ -118,6 +122,7 @@ class Panel:
             first=self.first[series],
             begin=self.begin[series],
             static=[self.static[s] for s in series],
+            weights=self.weights[series],
         )
 
     def joined(self, more: "Panel") -> "Panel":

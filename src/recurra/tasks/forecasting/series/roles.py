@@ -19,7 +19,7 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     missing = [name for name in ("time_col", "target_col") if getattr(config, name) not in table.columns]
     if not missing or not len(table):
         return {}
-    used = {*config.id_col, *config.past, *config.future, *config.static}
+    used = {*config.id_col, *config.past, *config.future, *config.static, config.weights}
     free = [name for name in table.columns if name not in used]
     times = [name for name in free if name != config.target_col and _are_stamps(table, name)]
     time = times[0] if "time_col" in missing and len(times) == 1 else config.time_col
