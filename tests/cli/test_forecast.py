@@ -4,6 +4,7 @@ import json
 import re
 
 import click
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.series import waves
@@ -178,6 +179,22 @@ def test_the_command_weighs_series_by_a_column(recurra):
     recurra("sales.csv", *FLAGS, "--weight-col", "w", fails=1)
     assert "the frame has no column 'w'" in recurra.err
     assert "name another with --weight-col" in recurra.err
+
+
+def test_the_command_takes_words_and_empty_cells(recurra, tmp_path):
+    days = pd.date_range("2024-01-01", periods=66)
+    table = pd.DataFrame({"ds": days, "y": np.arange(66) % 7.0, "kind": ["sale", "none", ""] * 22})
+    table["price"] = np.where(np.arange(66) % 4, 1.5 + np.arange(66) % 5, np.nan)
+    table[:60].to_csv("kinds.csv", index=False)
+    table[60:].drop(columns="y").replace("sale", "gift").to_csv("ahead.csv", index=False)
+    recurra("kinds.csv", *FLAGS, "--future", "kind,price")
+    assert "kind has 3 words, (missing), none, sale; others read as unknown" in recurra.err
+    assert "price is missing at some steps: there it reads as its mean, beside a mark" in recurra.err
+    with pytest.warns(UserWarning, match="kind has 'gift', of which nothing was learned: read as unknown"):
+        assert len(recurra("--model", "kinds-1", "--known", "ahead.csv").splitlines()) == 7
+    table[:60].assign(price=["3", "low"] * 30).to_csv("mixed.csv", index=False)
+    recurra("mixed.csv", *FLAGS, "--future", "price", fails=1)
+    assert "the column 'price' holds text; expected numbers, or words alone (row 1 has 'low')" in recurra.err
 
 
 def test_the_command_scores_windows_beside_the_naive_forecasts(recurra):

@@ -87,7 +87,7 @@ def test_an_update_is_filled_from_what_is_known(fill, want, tmp_path):
     model.save(folder := tmp_path / "saved")
     assert known(model.update(data[60:])).y[-3:].tolist() == [50, want, 70]
     assert known(model).seen[-3:].tolist() == [True, False, True]
-    assert known(model).wait[-3:, 0].tolist() == [0, int(fill == "linear"), 0]
+    assert known(model).wait[-3:].tolist() == [0, int(fill == "linear"), 0]
     model.save(again := folder.with_name(folder.name + "-again"))
     for name in ("y", "wait", "earlier"):
         assert np.array_equal(getattr(known(Forecaster.load(again)), name), getattr(known(model), name)), name

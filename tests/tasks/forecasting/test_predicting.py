@@ -12,6 +12,7 @@ from recurra.tasks.forecasting import baselines, predicting
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.model import Ensemble, ForecastModel
 from recurra.tasks.forecasting.series import frames
+from recurra.tasks.forecasting.series.encoding import Column
 from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, describe
 
 
@@ -46,7 +47,7 @@ def test_a_window_that_begins_in_a_filled_gap_reads_what_was_known_then(mode):
     frame = pl.DataFrame({"ds": np.arange(40), "y": y, "p": y}).with_columns(pl.col("y", "p").fill_nan(None))
     later = frame.with_columns(pl.when(pl.col("ds") >= 33).then(777.0).otherwise(pl.col("y", "p")).name.keep())
     config = ForecastConfig(horizon=5, mode=mode, lags=(3,), season=3, input_size=8, samples=20)
-    covariates = Covariates([[0.0, 1.0]], [], [])
+    covariates = Covariates([Column([0.0], [1.0])], [], [])
 
     def windows(data):
         series = SeriesConfig(past=("p",), fill="linear")

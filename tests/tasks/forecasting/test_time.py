@@ -107,14 +107,3 @@ def test_a_series_is_known_by_its_name_in_a_table_of_text_too():
     text = frame.with_columns(pl.col("unique_id").cast(pl.String))
     assert model.predict(frame=text)["forecast"].to_list() == model.predict(frame=frame)["forecast"].to_list()
     model.update(pl.DataFrame({"unique_id": ["22"], "ds": [40], "y": [5.0]}))
-
-
-def test_missing_values_ahead_are_filled_as_the_known_ones_are():
-    days = np.arange(43)
-    frame = pl.DataFrame({"ds": days, "y": days * 1.0, "price": np.where(days < 20, 9.0, 8.0)})
-    model = Forecaster(future="price", fill="forward", **TINY).fit(frame[:40], quiet=True)
-    ahead = frame[40:].with_columns(price=pl.Series([7.0, None, None]))
-    full = ahead.with_columns(price=pl.lit(7.0))
-    assert model.predict(future=ahead)["forecast"].to_list() == model.predict(future=full)["forecast"].to_list()
-    with pytest.raises(DataError, match="`future` lacks price of series 'y' at 41"):
-        Forecaster(future="price", **TINY).fit(frame[:40], quiet=True).predict(future=ahead)

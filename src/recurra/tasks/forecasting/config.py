@@ -47,16 +47,17 @@ class SeriesConfig:
     target_col: str = "y"
     """The column to forecast."""
     past: tuple[str, ...] = ()
-    """Columns known up to the last stamp only, such as a measured temperature."""
+    """Columns known up to the last stamp only, such as a measured temperature: numbers, or words."""
     future: tuple[str, ...] = ()
-    """Columns known for the steps to forecast too, such as a planned promotion."""
+    """Columns known for the steps to forecast too, such as a planned promotion: numbers, or words."""
     static: tuple[str, ...] = ()
     """Columns with one value a series, numbers or words, such as a shop's town; the id column gives each series its own."""
     weights: Annotated[str | dict | None, Reads(_weights)] = None
     """How much each series counts in the loss: a column with one number for each series, or in Python a mapping from names.
     Those that a mapping leaves out count 1; a series of 0 is forecast, but not learned from. Not set = all alike."""
     fill: Literal["error", "forward", "linear", "zero"] = "error"
-    """What becomes of missing stamps and values: an error that names them, the value before, a line across, or 0."""
+    """What becomes of missing stamps, and of missing values of the target: an error that names them, the value before, a line
+    across, or 0. A covariate may be missing anywhere."""
     calendar: bool = True
     """Give the model the hour, weekday, day of the month and day of the year, as far as the stamps have them."""
     validation: Annotated[float | None, Range(0)] = None

@@ -44,18 +44,14 @@ def _others(
     windows: SeriesWindows, covariates: Covariates, config: SeriesConfig, cuts: np.ndarray
 ) -> Iterator[tuple[str, int, SeriesWindows]]:
     """The windows with one input put back: covariates in the order of the settings, then the values before the cut."""
-    for attribute, names in (("past", config.past), ("known", config.future)):
-        for k, name in enumerate(names):
-            # Scaled columns have a mean of 0.
-            yield name, 0, _with(windows, attribute, slice(k, k + 1), 0.0)
-    if windows.known.shape[1] > len(config.future):
-        yield "calendar", 0, _with(windows, "known", slice(len(config.future), None), 0.0)
-    at = 0
-    for name, how in zip(config.static, covariates.static, strict=True):
-        size = len(how) if how and isinstance(how[0], str) else 1
-        columns = slice(at, at + size)
-        yield name, 0, _with(windows, "static", columns, windows.static[:, columns].mean(0))
-        at += size
+    for attribute, names in (("past", config.past), ("known", config.future), ("static", config.static)):
+        at = 0
+        for name, column in zip(names, getattr(covariates, attribute), strict=True):
+            # As usual, or missing, is 0.
+            yield name, 0, _with(windows, attribute, slice(at, at + column.size), 0.0)
+            at += column.size
+        if attribute == "known" and windows.known.shape[1] > at:
+            yield "calendar", 0, _with(windows, "known", slice(at, None), 0.0)
     series, offsets = np.arange(len(cuts)), windows.panel.offsets[:-1]
     level = windows.scale(series, cuts).level
     farthest = max(windows.config.input_size, *windows.config.lags, 1)

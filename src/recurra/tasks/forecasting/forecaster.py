@@ -1,6 +1,7 @@
 """Forecaster: fit, predict, cross-validate, update, plot, save and load, on frames."""
 
 import dataclasses
+import warnings
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from recurra.tasks.forecasting.model import Ensemble, ForecastModel
 from recurra.tasks.forecasting.recipe import recipe
 from recurra.tasks.forecasting.series import appending, calendar, frames, frequency
 from recurra.tasks.forecasting.series.frequency import shown
-from recurra.tasks.forecasting.series.panel import Form, Panel, Series
+from recurra.tasks.forecasting.series.panel import Form, Panel, Series, plain
 from recurra.tasks.forecasting.series.windows import Scale, SeriesWindows
 from recurra.tasks.forecasting.task import ForecastTask, held_windows
 from recurra.training import distributed
@@ -193,8 +194,8 @@ class Forecaster(Parameters, Tunable, Estimator):
     def network(self, parts: dict[str, Any], learned: Facts) -> Ensemble:
         series, covariates, seed = parts["series"], learned.covariates, parts["training"].seed
         circles = 2 * len(calendar.names(frequency.parse(series.freq))) if series.calendar else 0
-        sizes = len(covariates.past), len(covariates.known) + circles, covariates.static_size
-        make = partial(ForecastModel, parts["model"], *sizes, learned.seasonal)
+        past, known, static = covariates.sizes
+        make = partial(ForecastModel, parts["model"], past, known + circles, static, learned.seasonal)
         return Ensemble(folders.seeded(make, seed + member) for member in range(parts["model"].members))
 
     def task(self, model: Ensemble, data: Halves) -> ForecastTask:
@@ -234,17 +235,12 @@ class Forecaster(Parameters, Tunable, Estimator):
         seed: of the sampled paths, which are drawn for all series at once, so that one alone gets others at the same seed.
         ConfigError for an invalid h, DataError for frames that do not fit, NotFittedError before `fit`.
         """
-        steps, facts = self._steps(h), self.learned
-        panel, form, scales, carried = facts.history.panel, facts.form, None, facts.history.carried
-        if frame is not None:
-            (panel, form), carried = self._seen(frame), None
-            scales = self._scales_for(panel, panel, form)
-        known = frames.read_future(future, self.parts["series"], panel, steps)
-        windows = self._windows(panel.extended(steps, known), scales)
+        steps, facts, start = self._steps(h), self.learned, None
+        panel, form, windows = self._ahead(frame, future, steps)
         series, cuts = np.arange(len(panel.ids)), panel.lengths
-        start = None
-        if carried is not None:
+        if frame is None:
             self._carry()
+            carried = facts.history.carried
             start = carried.state, carried.scale(windows, cuts)
         values = predicting.forecast(self.model, windows, series, cuts, steps, seed, start, facts)
         return tables.forecasts(self.parts, form, panel, series, cuts, values)
@@ -308,12 +304,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         unit, size the mean of its absolute values. ConfigError, DataError and NotFittedError as for `predict`.
         """
         steps, facts = self._steps(h), self.learned
-        panel, form, scales = facts.history.panel, facts.form, None
-        if frame is not None:
-            panel, form = self._seen(frame)
-            scales = self._scales_for(panel, panel, form)
-        known = frames.read_future(future, self.parts["series"], panel, steps)
-        windows = self._windows(panel.extended(steps, known), scales)
+        panel, form, windows = self._ahead(frame, future, steps)
         arguments = facts.covariates, self.parts["series"], panel.lengths, steps, seed
         return explaining.frame(self.parts, form, panel, explaining.effects(self.model, windows, *arguments))
 
@@ -325,6 +316,7 @@ class Forecaster(Parameters, Tunable, Estimator):
         """
         self._fitted()
         panel, form = self._seen(frame)
+        self._warn_of_new_words(panel)
         windows = self._windows(panel, self._scales_for(panel, panel, form))
         rows = panel.places > 0
         series, cuts = panel.owners[rows], panel.places[rows]
@@ -349,7 +341,9 @@ class Forecaster(Parameters, Tunable, Estimator):
         facts = self._fitted().learned
         self._carry()
         past, config = facts.history, dataclasses.replace(self.parts["series"], static=(), weights=None)
-        more = appending.follow(past.panel, frames.read(rows, config, past.panel.freq, filled=False).panel, config)
+        new = frames.read(rows, config, past.panel.freq, filled=False, words=past.panel.words).panel
+        self._warn_of_new_words(new)
+        more = appending.follow(past.panel, new, config)
         panel = past.panel.joined(more)
         with predicting.inference():
             past.carried.read(self.model, self._windows(panel), more.lengths)
@@ -373,7 +367,28 @@ class Forecaster(Parameters, Tunable, Estimator):
 
     def _seen(self, frame: Any) -> Series:
         """The series of a frame that nothing is learned from."""
-        return frames.read(frame, dataclasses.replace(self.parts["series"], weights=None))
+        words = None if self._state is None else self.learned.history.panel.words
+        return frames.read(frame, dataclasses.replace(self.parts["series"], weights=None), words=words)
+
+    def _ahead(self, frame: Any, future: Any, steps: int) -> tuple[Panel, Form, SeriesWindows]:
+        """The series to forecast, the fitted ones where `frame` is None, and their windows with so many steps ahead."""
+        panel, form, scales = self.learned.history.panel, self.learned.form, None
+        if frame is not None:
+            panel, form = self._seen(frame)
+            scales = self._scales_for(panel, panel, form)
+        longer = frames.extended(panel, future, self.parts["series"], steps)
+        self._warn_of_new_words(longer)
+        return panel, form, self._windows(longer, scales)
+
+    def _warn_of_new_words(self, panel: Panel) -> None:
+        facts, config = self.learned, self.parts["series"]
+        met = [*facts.history.panel.words, *[column.words for column in facts.covariates.static]]
+        here = [*panel.words, *zip(*panel.static, strict=True)]
+        for name, old, new in zip((*config.past, *config.future, *config.static), met, here, strict=False):
+            strange = sorted({plain(one) for one in new if one is not None} - {*old}) if old is not None else []
+            if strange:
+                words = ", ".join(map(repr, strange[:3]))
+                warnings.warn(f"{name} has {words}, of which nothing was learned: read as unknown", stacklevel=4)
 
     def _windows(self, panel: Panel, scales: Scale | None = None) -> SeriesWindows:
         """Windows of a panel. scales: of its series; default those of the series that were fitted on."""

@@ -17,7 +17,7 @@ from recurra.tasks.forecasting.series import frequency
 from recurra.tasks.forecasting.series.panel import Form, Panel
 from recurra.tasks.forecasting.series.windows import Covariates, Scale, SeriesWindows, Sizes, describe
 
-_FORMAT = "history/3"
+_FORMAT = "history/4"
 _ENDING = ".safetensors"
 _ARRAYS = ("begin", "offsets", "y", "seen", "past", "known", "wait", "earlier")
 
@@ -48,6 +48,7 @@ class History(Filed):
             "freq": str(panel.freq),
             "ids": _plain(panel.ids),
             "static": [_plain(row) for row in panel.static],
+            "words": panel.words,
         }
         tensorfiles.write(path.with_suffix(_ENDING), arrays, about)
 
@@ -57,15 +58,15 @@ class History(Filed):
         tensors, about = tensorfiles.read(path, _FORMAT)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         try:
-            freq, ids, static = frequency.parse(about["freq"]), about["ids"], about["static"]
-            if wrong := _misshapen(arrays, len(ids), len(static)):
+            freq, ids, static, words = frequency.parse(about["freq"]), about["ids"], about["static"], about["words"]
+            if wrong := _misshapen(arrays, len(ids), len(static)) or _miscoded(arrays, words):
                 raise ValueError(wrong)
             if not isinstance(ids, list) or not all(isinstance(row, list) for row in static):
                 raise ValueError("ids and static are no lists")
             first = arrays["first"] if freq.unit == "int" else arrays["first"].view("datetime64[ns]")
             columns = {name: arrays[name] for name in _ARRAYS}
             ids = [tuple(one) if isinstance(one, list) else one for one in ids]
-            panel = Panel(freq=freq, ids=ids, first=first, static=static, **columns)
+            panel = Panel(freq=freq, ids=ids, first=first, static=static, words=words, **columns)
         except (RecurraError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"{path} is damaged ({error}). {files.DAMAGED}") from error
         return cls(panel, Scale(arrays["level"], arrays["size"]), Carried(arrays["since"]))
@@ -106,8 +107,8 @@ def _misshapen(arrays: dict[str, np.ndarray], series: int, rows: int) -> str:
         "seen": ((steps,), "bool"),
         "past": ((steps, past), "float64"),
         "known": ((steps, known), "float64"),
-        "wait": ((steps, 1 + past), "int64"),
-        "earlier": ((steps, 1 + past), "float64"),
+        "wait": ((steps,), "int64"),
+        "earlier": ((steps,), "float64"),
     }
     for name, (shape, kind) in expected.items():
         if arrays[name].shape != shape or arrays[name].dtype != kind:
@@ -117,6 +118,20 @@ def _misshapen(arrays: dict[str, np.ndarray], series: int, rows: int) -> str:
         return f"offsets of {series} series do not part {steps} steps"
     if (arrays["since"] < 0).any() or (arrays["since"] > np.diff(offsets)).any():
         return "since is beyond its series"
+    return ""
+
+
+def _miscoded(arrays: dict[str, np.ndarray], words: list[list[str] | None]) -> str:
+    """What is wrong with the words of a history's covariates; "" for nothing."""
+    columns = [*arrays["past"].T, *arrays["known"].T]
+    if len(words) != len(columns):
+        return f"words are of {len(words)} covariates, and there are {len(columns)}"
+    for values, names in zip(columns, words, strict=True):
+        if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            return "words are no lists of text"
+        there = values[~np.isnan(values)]
+        if names is not None and len(there) and (there.min() < 0 or there.max() >= len(names)):
+            return f"a covariate has places to {there.max():g} in {len(names)} words"
     return ""
 
 

@@ -7,10 +7,12 @@ import numpy as np
 
 from recurra.errors import ConfigError, setting
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
+from recurra.tasks.forecasting.series.encoding import Column
 from recurra.tasks.forecasting.series.panel import Panel
 from recurra.tasks.forecasting.series.windows import Covariates
 
 _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
+_SHOWN = 5  # words of a covariate in a line
 _LONGEST = 512  # most steps that are read unless `input_size` is larger
 
 
@@ -71,6 +73,19 @@ def _held_out(series: SeriesConfig, model: ForecastConfig, lengths: np.ndarray) 
     return int(wanted)
 
 
+def _read_as(column: Column) -> list[str]:
+    """Lines about a covariate that is not simply a number."""
+    lines = ["is the same throughout what is learned from, and has no effect"] if column.still else []
+    if column.words is not None:
+        shown = ", ".join("(missing)" if word is None else word for word in column.words[:_SHOWN])
+        lines.append(
+            f"has {len(column.words)} words, {shown}{', ...' * (len(column.words) > _SHOWN)}; others read as unknown"
+        )
+    elif column.size > 1:
+        lines.append("is missing at some steps: there it reads as its mean, beside a mark")
+    return lines
+
+
 def notes(parts: dict[str, Any], panel: Panel, user: dict[str, Any], covariates: Covariates) -> list[str]:
     """What was read, settled, held out and left out, in lines. user: the settings as the user has them."""
     held, least, lengths = parts["series"].validation, parts["model"].horizon + 1, panel.lengths
@@ -88,7 +103,6 @@ def notes(parts: dict[str, Any], panel: Panel, user: dict[str, Any], covariates:
         lines.append(f"{unweighted} series have a weight of 0: forecast, but not learned from")
     series = parts["series"]
     used = ((series.past, covariates.past), (series.future, covariates.known), (series.static, covariates.static))
-    for names, columns in used:
-        still = [name for name, column in zip(names, columns, strict=False) if column[1:] == [0.0]]
-        lines += [f"{name} is the same throughout what is learned from, and has no effect" for name in still]
+    for name, column in [pair for part in used for pair in zip(*part, strict=True)]:
+        lines += [f"{name} {line}" for line in _read_as(column)]
     return lines

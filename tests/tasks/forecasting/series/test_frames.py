@@ -42,7 +42,7 @@ def test_series_named_by_numbers_have_a_vector_each_too():
         pd.DataFrame({"unique_id": [1, 1, 3, 3], "ds": [1, 2, 1, 2], "y": [1, 2, 3, 4]}), static="unique_id"
     )
     assert panel.ids == [1, 3]
-    assert windows.describe(panel).static == [["1", "3"]]
+    assert windows.describe(panel).static[0].words == ["1", "3"]
 
 
 D = {"unique_id": list("aaa"), "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]}
@@ -151,7 +151,8 @@ FUTURE = {"unique_id": list("aabb"), "ds": [4, 5, 3, 4], "f": [1.0, 2.0, 3.0, 4.
 def known(frame, steps=2):
     data = {"unique_id": list("aaabb"), "ds": [1, 2, 3, 1, 2], "y": [1, 2, 3, 4, 5], "f": [0.0] * 5}
     config = SeriesConfig(future=("f",))
-    return frames.read_future(frame, config, frames.read(pl.DataFrame(data), config)[0], steps)
+    panel = frames.extended(frames.read(pl.DataFrame(data), config)[0], frame, config, steps)
+    return panel.known[~panel.seen]
 
 
 def test_what_is_known_ahead_stands_at_its_step():

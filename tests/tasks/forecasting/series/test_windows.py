@@ -7,9 +7,10 @@ from helpers.series import index_panel
 
 from recurra.tasks.forecasting.config import ForecastConfig, SeriesConfig
 from recurra.tasks.forecasting.series import frames
+from recurra.tasks.forecasting.series.encoding import Column
 from recurra.tasks.forecasting.series.windows import Covariates, SeriesWindows, describe
 
-AS_IS = Covariates([[0.0, 1.0]], [[0.0, 1.0]], [])
+AS_IS = Covariates([Column([0.0], [1.0])], [Column([0.0], [1.0])], [])
 
 
 def index_windows(mode, *lengths, lags=(4,), input_size=6):

@@ -21,8 +21,7 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         if owner < 0:
             raise DataError(f"the model knows no series {name!r}; {nearest(name, panel.ids)}")
         where[owner] = number
-    past = 1 + panel.past.shape[1]
-    flat, lengths, waits, earliers = [], [], [], []
+    lengths, parts = [], []
     for s in range(len(panel.ids)):
         if s not in where:
             lengths.append(0)
@@ -30,31 +29,21 @@ def follow(panel: Panel, rows: Panel, config: SeriesConfig) -> Panel:
         piece = slice(*rows.offsets[where[s] : where[s] + 2])
         steps = np.arange(rows.lengths[where[s]])
         gap = _gap(panel, s, rows.at(np.full(len(steps), where[s]), steps), config)
-        values = np.column_stack([rows.y, rows.past, rows.known])[piece]
         end = panel.offsets[s + 1] - 1
-        last = np.concatenate([panel.y[end : end + 1], panel.past[end], panel.known[end]])
-        values = np.concatenate([last[None], np.full((gap, len(last)), np.nan), values])
-        hows = [filling.how(config, k) for k in range(values.shape[1])]
-        pairs = list(zip(values.T, hows, strict=True))
-        whole = [filling.fill(column, ~np.isfinite(column), how) for column, how in pairs]
-        late = [filling.later(column, ~np.isfinite(column), how) for column, how in pairs[:past]]
-        waits.append(np.stack([wait for wait, _ in late], 1)[1:])
-        earliers.append(np.stack([earlier for _, earlier in late], 1)[1:])
-        flat.append((np.stack(whole, 1)[1:], rows.seen[piece], gap))
-        lengths.append(len(values) - 1)
-    values = np.concatenate([part for part, _, _ in flat])
-    seen = np.concatenate([np.concatenate([np.zeros(gap, bool), part]) for _, part, gap in flat])
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return dataclasses.replace(
-        panel,
-        offsets=offsets,
-        y=values[:, 0],
-        seen=seen,
-        past=values[:, 1:past],
-        known=values[:, past:],
-        wait=np.concatenate(waits),
-        earlier=np.concatenate(earliers),
-    )
+        y = np.concatenate([panel.y[end : end + 1], np.full(gap, np.nan), rows.y[piece]])
+        missing = ~np.isfinite(y)
+        wait, earlier = filling.later(y, missing, config.fill)
+        # Where no row is, a covariate is as it was.
+        past, known = (
+            np.concatenate([np.repeat(ours[end : end + 1], gap, 0), new[piece]])
+            for ours, new in ((panel.past, rows.past), (panel.known, rows.known))
+        )
+        y = filling.fill(y, missing, config.fill)
+        parts.append((y[1:], np.append(np.zeros(gap, bool), rows.seen[piece]), past, known, wait[1:], earlier[1:]))
+        lengths.append(len(y) - 1)
+    names = ("y", "seen", "past", "known", "wait", "earlier")
+    flat = dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    return dataclasses.replace(panel, offsets=np.concatenate([[0], np.cumsum(lengths)]), words=rows.words, **flat)
 
 
 def _gap(panel: Panel, s: int, stamps: np.ndarray, config: SeriesConfig) -> int:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, nearest, setting
-from recurra.tasks.forecasting.series import frequency, pandas_forms, stamping
+from recurra.tasks.forecasting.series import encoding, frequency, pandas_forms, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency
+from recurra.tasks.forecasting.series.panel import plain as as_word
 from recurra.text.forms import composed_label
 
 _HUGE = 1e100  # squares of what is larger leave float64
@@ -33,6 +34,7 @@ _EMPTY = (
     "NA",
     "NULL",
 )
+_TRUTH = {"true": 1.0, "false": 0.0}
 _EMPTY += ("NaN", "n/a", "nan", "null", "None", "<NA>")
 
 
@@ -153,7 +155,8 @@ def plain(listed: list, what: str) -> None:
 
 
 def static(table, name: str) -> list:
-    """The cells of a static column: numbers, or words. Those of a file are numbers where all are, none of them like 007."""
+    """The cells of a static column: numbers or words, None where one is missing. Those of a file are numbers where all are,
+    and none is like 007."""
     listed = table[name].to_list()
     if is_text(table):
         cells = [None if one in _EMPTY else one for one in listed]
@@ -162,19 +165,48 @@ def static(table, name: str) -> list:
             listed = [None if one is None else float(one) for one in cells]
         else:
             listed = [one or None for one in listed]
+    listed = [None if _is_missing(one) else one for one in listed]
     plain([one for one in listed if one is not None], f"the static column {name!r}")
     return listed
 
 
-def numbers(table, name: str, empty: bool = False) -> np.ndarray:
-    """A column as float64. empty: it may be without any value, and then has no type."""
+def covariate(
+    table, name: str, met: list[str] | None = None, settled: bool = False
+) -> tuple[np.ndarray, list[str] | None]:
+    """A column as (rows,) float64, NaN where it is missing, and None; or of words their places in a list, and that list.
+
+    met: words that the list begins with. settled: whether it holds words is known, by `met`; else it follows from its type, and
+    in a file from the cells: words where none is a number.
+    """
+    if met is not None or not (settled or _are_numbers(table, name)):
+        return encoding.coded(_words(table, name), met)
+    return numbers(table, name, empty=True, what="numbers" if settled else "numbers, or words alone"), None
+
+
+def _are_numbers(table, name: str) -> bool:
+    kinds, series = library(), table[name]
+    if not is_text(table):
+        return not isinstance(series.dtype, kinds.String | kinds.Categorical | kinds.Enum)
+    cells = [one.strip() for one in series.to_list() if one is not None and one.strip() not in _EMPTY]
+    return not cells or any(_is_number(one) or one.lower() in _TRUTH for one in cells)
+
+
+def _words(table, name: str) -> list[str | None]:
+    listed, text = table[name].to_list(), is_text(table)
+    listed = [None if _is_missing(one) or (text and one.strip() in _EMPTY) else one for one in listed]
+    plain([one for one in listed if one is not None], f"the column {name!r}")
+    return [None if one is None else composed_label(as_word(one)) for one in listed]
+
+
+def numbers(table, name: str, empty: bool = False, what: str = "numbers") -> np.ndarray:
+    """A column as float64. empty: it may be without any value, and then has no type. what: is expected, for messages."""
     series = table[name]
     if empty and series.null_count() == len(series):
         return np.full(len(series), np.nan)
     if series.dtype.is_numeric() or series.dtype == library().Boolean:
         values = series.cast(library().Float64).to_numpy().astype(np.float64)
     else:
-        values = _parsed(table, name, series.dtype)
+        values = _parsed(table, name, series.dtype, empty, what)
     if np.isinf(values).any():
         raise DataError(f"the column {name!r} holds infinity, in row {int(np.isinf(values).argmax())}")
     if (large := np.abs(values) > _HUGE).any():
@@ -185,23 +217,26 @@ def numbers(table, name: str, empty: bool = False) -> np.ndarray:
     return values
 
 
-def _parsed(table, name: str, kind: Any) -> np.ndarray:
+def _parsed(table, name: str, kind: Any, empty: bool, what: str) -> np.ndarray:
     """Numbers of a column that has no type of numbers: objects such as decimals, and the texts of a file."""
     listed, text = table[name].to_list(), is_text(table)
     if text:
-        words = {"true": 1.0, "false": 0.0}
-        listed = [None if one.strip() in _EMPTY else words.get(one.strip().lower(), one) for one in listed]
+        listed = [None if one.strip() in _EMPTY else _TRUTH.get(one.strip().lower(), one) for one in listed]
     row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
     if row is None and not text:
         row = next((k for k, one in enumerate(listed) if isinstance(one, str)), None)
-    if row is not None or all(one is None for one in listed):
+    if row is not None or (not empty and all(one is None for one in listed)):
         hint = "numbers alone can be forecast" if row is None else f"row {row} has {listed[row]!r}"
-        raise DataError(f"the column {name!r} holds {'text' if text else kind}; expected numbers ({hint})")
+        raise DataError(f"the column {name!r} holds {'text' if text else kind}; expected {what} ({hint})")
     return np.array([np.nan if _is_empty(one) else float(one) for one in listed])
 
 
 def _is_empty(one: Any) -> bool:
     return one is None or type(one).__name__ == "NAType"
+
+
+def _is_missing(one: Any) -> bool:
+    return _is_empty(one) or (isinstance(one, float | np.floating) and one != one)
 
 
 def _is_number(one: Any) -> bool:

@@ -10,41 +10,25 @@ from recurra.tasks.forecasting.series.frequency import shown
 from recurra.tasks.forecasting.series.panel import Panel
 
 
-def filled(panel: Panel, config: SeriesConfig, names: list[str]) -> Panel:
+def filled(panel: Panel, config: SeriesConfig) -> Panel:
     """A panel with its missing values filled; the given one stays as it is. DataError where `fill` is "error"."""
-    flat = np.concatenate([panel.y[:, None], panel.past, panel.known], 1)
-    missing = ~np.isfinite(flat)
+    missing = ~np.isfinite(panel.y)
     if not missing.any():
         return panel
-    row, which = np.argwhere(missing)[0]
-    owner, name = panel.owners[row], names[1 + which]
     if config.fill == "error":
-        stamp = panel.stamps()[row]
+        row = int(missing.argmax())
         raise DataError(
-            f"series {panel.ids[owner]!r} has no {name!r} at {shown(stamp)} ({missing[:, which].sum()} missing in all);"
-            f" say what becomes of missing values: {setting('fill', 'forward')}, "
+            f"series {panel.ids[panel.owners[row]]!r} has no {config.target_col!r} at {shown(panel.stamps()[row])}"
+            f" ({missing.sum()} missing in all); say what becomes of missing values: {setting('fill', 'forward')}, "
             f"{setting('fill', 'linear')} or {setting('fill', 'zero')}"
         )
-    wait, earlier = panel.wait.copy(), panel.earlier.copy()
+    y, wait, earlier = panel.y.copy(), panel.wait.copy(), panel.earlier.copy()
     for s, (a, b) in enumerate(zip(panel.offsets, panel.offsets[1:], strict=False)):
-        if missing[a:b].all(0).any():
-            empty = names[1 + int(missing[a:b].all(0).argmax())]
-            raise DataError(f"series {panel.ids[s]!r} has no value of {empty!r} at all; leave it out")
-        for k in range(flat.shape[1]):
-            values = flat[a:b, k].copy()
-            flat[a:b, k] = fill(values, missing[a:b, k], how(config, k))
-            # What is known ahead has no cut to look across.
-            if k < wait.shape[1]:
-                wait[a:b, k], earlier[a:b, k] = later(values, missing[a:b, k], how(config, k))
-    past = panel.past.shape[1]
-    return dataclasses.replace(
-        panel, y=flat[:, 0], past=flat[:, 1 : 1 + past], known=flat[:, 1 + past :], wait=wait, earlier=earlier
-    )
-
-
-def how(config: SeriesConfig, column: int) -> str:
-    """How a column is filled: 0 is the target. No sales are 0 sold, and not a price of 0: that is the last one known."""
-    return "forward" if column and config.fill == "zero" else config.fill
+        if missing[a:b].all():
+            raise DataError(f"series {panel.ids[s]!r} has no value of {config.target_col!r} at all; leave it out")
+        y[a:b] = fill(panel.y[a:b], missing[a:b], config.fill)
+        wait[a:b], earlier[a:b] = later(panel.y[a:b], missing[a:b], config.fill)
+    return dataclasses.replace(panel, y=y, wait=wait, earlier=earlier)
 
 
 def later(values: np.ndarray, missing: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:

@@ -69,13 +69,21 @@ def write(frame: Any, path: str | Path) -> None:
         frame.write_csv(name) if path.suffix.lower() == ".csv" else frame.write_parquet(name)
 
 
-def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, filled: bool = True) -> Series:
+def read(
+    frame: Any,
+    config: SeriesConfig,
+    freq: Frequency | None = None,
+    *,
+    filled: bool = True,
+    words: list[list[str] | None] | None = None,
+) -> Series:
     """The series of a frame, on a grid without gaps, and the frame's form.
 
     frame: pandas, polars or pyarrow; a row a stamp, in any order. freq: known already; default `config.freq`, or found.
-    filled: False leaves NaN what `config.fill` is for, where the values before are elsewhere.
+    filled: False leaves NaN what `config.fill` is for, where the values before are elsewhere. words: as in the Panel that the
+    covariates of this one are like; default: which hold words follows from their types.
     Raises DataError for columns that are missing or of the wrong type, for duplicate, irregular or missing stamps, and
-    for missing values unless `config.fill` says what becomes of them.
+    for missing values of the target unless `config.fill` says what becomes of them.
     """
     table = columns.open_frame(frame, config)
     names = [config.time_col, config.target_col, *config.past, *config.future]
@@ -103,26 +111,39 @@ def read(frame: Any, config: SeriesConfig, freq: Frequency | None = None, *, fil
     begin = np.array([place[0] for place in places])
     places = [place - place[0] for place in places]
     lengths = np.array([place[-1] + 1 for place in places])
-    values = np.stack([columns.numbers(table, name, empty=not filled)[order] for name in names[1:]], 1)
+    y, past, newest = np.full(lengths.sum(), np.nan), len(config.past), np.zeros(lengths.sum(), np.int64)
     rows = np.concatenate(places) + (np.cumsum(lengths) - lengths)[codes]
-    grid = np.full((lengths.sum(), values.shape[1]), np.nan)
-    grid[rows] = values
-    past = 1 + len(config.past)
+    y[rows] = columns.numbers(table, config.target_col, empty=not filled)[order]
+    covariates, words = _covariates(table, names[2:], words)
+    # Where no row is, a covariate is as it was.
+    newest[rows] = np.arange(len(rows))
+    covariates = covariates[order][np.maximum.accumulate(newest)]
     panel = Panel(
         freq=freq,
         ids=ids,
         first=first,
         begin=begin,
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
-        y=grid[:, 0],
-        seen=np.isfinite(grid[:, 0]),
-        past=grid[:, 1:past],
-        known=grid[:, past:],
+        y=y,
+        seen=np.isfinite(y),
+        past=covariates[:, :past],
+        known=covariates[:, past:],
         static=_static(table, config, order, codes, starts, ids),
+        words=words,
         weights=weights,
     )
-    panel = filling.filled(panel, config, names) if filled or config.fill == "error" else panel
+    panel = filling.filled(panel, config) if filled or config.fill == "error" else panel
     return Series(panel, Form(table.implementation.value, bool(id_cols), kind))
+
+
+def _covariates(
+    table, names: list[str], words: list[list[str] | None] | None
+) -> tuple[np.ndarray, list[list[str] | None]]:
+    """(rows, columns) numbers, and the words of each column that has any. words: as in `read`."""
+    settled, met = words is not None, words or [None] * len(names)
+    found = [columns.covariate(table, name, one, settled) for name, one in zip(names, met, strict=True)]
+    values = [np.zeros((len(table), 0)), *[column[:, None] for column, _ in found]]
+    return np.concatenate(values, 1), [listed for _, listed in found]
 
 
 def _id_cols(table, config: SeriesConfig) -> tuple[str, ...]:
@@ -144,13 +165,14 @@ def _anchor(freq: Frequency, stamps: np.ndarray):
     return stamps[int((days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64).argmax())]
 
 
-def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> np.ndarray:
-    """The covariates known ahead, (S * steps, K), from a frame with a row for each series and each of its next steps."""
-    count = len(panel.ids)
+def extended(panel: Panel, frame: Any, config: SeriesConfig, steps: int) -> Panel:
+    """The panel with its next steps, their values unknown, and the covariates known ahead from a frame with a row for each
+    series and each of these steps."""
+    count, past = len(panel.ids), panel.past.shape[1]
     if not config.future:
         if frame is not None:
             raise ConfigError(f"{_KNOWN} was given, but the model was fitted without future=(...) columns; drop it")
-        return np.zeros((count * steps, 0))
+        return panel.extended(steps, np.zeros((count * steps, 0)))
     if frame is None:
         raise ConfigError(
             f"the model needs {', '.join(config.future)} for the next {steps} steps; give {_KNOWN}, a frame with"
@@ -165,37 +187,22 @@ def read_future(frame: Any, config: SeriesConfig, panel: Panel, steps: int) -> n
     stamps, _ = stamping.read(table[config.time_col], panel.freq, columns.is_text(table))
     if stamps.dtype != panel.first.dtype:
         raise DataError(f"{_KNOWN} has another type of {config.time_col} than the history has")
-    values = np.stack([columns.numbers(table, name) for name in config.future], 1)
+    values, words = _covariates(table, list(config.future), panel.words[past:])
     known = np.full((count, steps, values.shape[1]), np.nan)
     owners = (panel.numbered(names) if id_cols else np.zeros(1, np.int64))[codes]
     for s, name in enumerate(panel.ids):
-        rows = np.flatnonzero(owners == s)
+        rows, there = np.flatnonzero(owners == s), np.zeros(steps, bool)
         places, off = panel.places_of(s, stamps[rows])
         ahead = places - panel.lengths[s]
         inside = (ahead >= 0) & (ahead < steps) & ~off
-        known[s, ahead[inside]] = values[rows[inside]]
-        if config.fill != "error" and len(rows):
-            # A row without a value; a step without a row is still missing.
-            blank = np.zeros(steps, bool)
-            blank[ahead[inside]] = True
-            known[s] = _carried(panel.known[panel.offsets[s + 1] - 1], known[s], blank)
-        missing = np.flatnonzero(~np.isfinite(known[s]).all(1))
-        if len(missing):
-            stamp = panel.stamp(s, panel.lengths[s] + missing[0])
+        known[s, ahead[inside]], there[ahead[inside]] = values[rows[inside]], True
+        if not there.all():
+            stamp = panel.stamp(s, panel.lengths[s] + int(there.argmin()))
             raise DataError(
                 f"{_KNOWN} lacks {', '.join(config.future)} of series {name!r} at {shown(stamp)}"
-                f" ({len(missing)} of {steps} steps are missing)"
+                f" ({(~there).sum()} of {steps} steps are missing)"
             )
-    return known.reshape(count * steps, -1)
-
-
-def _carried(last: np.ndarray, known: np.ndarray, blank: np.ndarray) -> np.ndarray:
-    """Covariates ahead, (steps, K), with the value before where a row, blank (steps,), has none. last: (K,) before them."""
-    known = known.copy()
-    for step in range(len(known)):
-        empty = np.isnan(known[step]) & blank[step]
-        known[step, empty] = (known[step - 1] if step else last)[empty]
-    return known
+    return panel.extended(steps, known.reshape(count * steps, -1), [*panel.words[:past], *words])
 
 
 def make(content: dict[str, Any], form: Form, stamps: tuple[str, ...] = ()) -> Any:
@@ -286,7 +293,7 @@ def _static(table, config: SeriesConfig, order, codes, starts, ids) -> list[list
             listed = [listed[i] for i in order]
             values = [listed[start] for start in starts]
             for code, value in zip(codes, listed, strict=True):
-                if value is None or value != value or value != values[code]:
+                if value != values[code]:
                     raise DataError(
                         f"the static column {name!r} has {values[code]!r} and {value!r} in series {ids[code]!r}; expected"
                         " one value a series"

@@ -32,25 +32,28 @@ class Panel:
     seen: np.ndarray
     """(N,) bool: False where a value was missing and has been filled."""
     past: np.ndarray
-    """(N, P) float64 covariates known up to the last stamp."""
+    """(N, P) float64 covariates known up to the last stamp, NaN where one is missing; of words their places in `words`."""
     known: np.ndarray
-    """(N, K) float64 covariates known ahead."""
+    """(N, K) float64 covariates known ahead, likewise."""
     static: list[list]
-    """S rows with one value a static column."""
+    """S rows with one value a static column: a number, a word, or None where it is missing."""
     wait: np.ndarray | None = None
-    """(N, 1 + P) steps until the values of y and past are known: a fill may use a later observation; else 0."""
+    """(N,) steps until y is known: a fill may use a later observation; else 0."""
     earlier: np.ndarray | None = None
-    """(N, 1 + P) what was known of them until then: the value before, or 0 where there was none."""
+    """(N,) what was known of it until then: the value before, or 0 where there was none."""
+    words: list[list[str] | None] | None = None
+    """Of each column of past, then of known, the words that it has; None: it holds numbers."""
     weights: np.ndarray | None = None
     """(S,) float64 how much each series counts in the loss."""
 
     def __post_init__(self):
         if self.weights is None:
             object.__setattr__(self, "weights", np.ones(len(self.ids)))
+        if self.words is None:
+            object.__setattr__(self, "words", [None] * (self.past.shape[1] + self.known.shape[1]))
         if self.wait is None:
-            shape = len(self.y), 1 + self.past.shape[1]
-            object.__setattr__(self, "wait", np.zeros(shape, np.int64))
-            object.__setattr__(self, "earlier", np.zeros(shape))
+            object.__setattr__(self, "wait", np.zeros(len(self.y), np.int64))
+            object.__setattr__(self, "earlier", np.zeros(len(self.y)))
 
     @property
     def lengths(self) -> np.ndarray:
@@ -93,19 +96,16 @@ class Panel:
 
     def cut(self, lengths: np.ndarray) -> "Panel":
         """The first so many steps of each series, (S,), as they were known then."""
-        late = (self.places[:, None] + self.wait >= lengths[self.owners][:, None]) & (self.wait > 0)
-        then = self
-        if late.any():
-            y = np.where(late[:, 0], self.earlier[:, 0], self.y)
-            past = np.where(late[:, 1:], self.earlier[:, 1:], self.past)
-            then = dataclasses.replace(self, y=y, past=past, wait=np.where(late, 0, self.wait))
+        late = (self.places + self.wait >= lengths[self.owners]) & (self.wait > 0)
+        y, wait = np.where(late, self.earlier, self.y), np.where(late, 0, self.wait)
+        then = dataclasses.replace(self, y=y, wait=wait)
         return then._kept(self.places < lengths[self.owners])
 
     def known_at(self, series: np.ndarray, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """The values at places as they were known before the cuts: three arrays that broadcast."""
         rows = self.offsets[series] + places
-        wait = self.wait[rows, 0]
-        return np.where((wait > 0) & (places + wait >= cuts), self.earlier[rows, 0], self.y[rows])
+        wait = self.wait[rows]
+        return np.where((wait > 0) & (places + wait >= cuts), self.earlier[rows], self.y[rows])
 
     def tail(self, steps: int) -> "Panel":
         """The last steps of each series, or all where it has fewer."""
@@ -126,14 +126,14 @@ class Panel:
         )
 
     def joined(self, more: "Panel") -> "Panel":
-        """With the steps of `more`, which has the same series, behind each series' own."""
+        """With the steps of `more`, which has the same series, behind each series' own; its words begin with those here."""
         order = np.argsort(np.concatenate([self.owners, more.owners]), kind="stable")
         both = {name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in _FLAT}
-        whole = dataclasses.replace(self, **both)
+        whole = dataclasses.replace(self, words=more.words, **both)
         return whole._rows(order, self.lengths + more.lengths)
 
-    def extended(self, steps: int, known: np.ndarray) -> "Panel":
-        """With so many steps ahead behind each series, their values unknown. known: (S * steps, K)."""
+    def extended(self, steps: int, known: np.ndarray, words: list[list[str] | None] | None = None) -> "Panel":
+        """With so many steps ahead behind each series, their values unknown. known: (S * steps, K). words: with those in it."""
         count = len(self.ids) * steps
         ahead = dataclasses.replace(
             self,
@@ -144,6 +144,7 @@ class Panel:
             known=known,
             wait=None,
             earlier=None,
+            words=words or self.words,
         )
         return self.joined(ahead)
 

@@ -5,6 +5,7 @@ it on but what is known ahead: a filled value is what it was then, without the v
 Places before a series begins read as 0 and are marked as not seen.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -15,8 +16,9 @@ from torch import Tensor
 from recurra.errors import DataError, setting
 from recurra.tasks.forecasting.config import ForecastConfig
 from recurra.tasks.forecasting.series import calendar
-from recurra.tasks.forecasting.series.panel import Panel
-from recurra.tasks.standard import constant, moments, standardised
+from recurra.tasks.forecasting.series.encoding import Column, coded
+from recurra.tasks.forecasting.series.panel import Panel, plain
+from recurra.tasks.standard import constant
 
 _FLOOR = (
     0.1  # least size of a window's scale, as a part of its series': one that stands still must not blow up what follows
@@ -86,19 +88,16 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Covariates:
-    """How covariates are scaled and static words numbered: learned from the training part."""
+    """How covariates are read: learned from the training part."""
 
-    past: list[list[float]]
-    """Mean and standard deviation of each column; a constant has 0, and no effect."""
-    known: list[list[float]]
-    """The same of the columns known ahead."""
-    static: list[list]
-    """Of each static column its mean and standard deviation, or, of words, all of them, sorted."""
+    past: list[Column]
+    known: list[Column]
+    static: list[Column]
 
     @property
-    def static_size(self) -> int:
-        """Numbers of a series: one for each column of numbers, one for each word of the others."""
-        return sum(len(column) if _are_words(column) else 1 for column in self.static)
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of a step that past and known covariates become, and of a series the static ones."""
+        return tuple(sum(column.size for column in part) for part in (self.past, self.known, self.static))
 
 
 class SeriesWindows:
@@ -121,17 +120,18 @@ class SeriesWindows:
     ):
         self.panel, self.config = panel, config
         self.recursive = config.mode == "recursive"
-        self.y, self.earlier = panel.y, panel.earlier[:, 0]
+        self.y, self.earlier = panel.y, panel.earlier
         if config.log:
             self.y, self.earlier = _logarithms(panel)
-        self.late = panel.wait.any(0)
+        self.late = bool(panel.wait.any())
         if config.head == "negative-binomial":
             _counts(panel)
-        past, known = (_scaled(getattr(panel, name), getattr(covariates, name)) for name in ("past", "known"))
-        self.past_earlier = _scaled(panel.earlier[:, 1:], covariates.past)
+        split = panel.past.shape[1]
+        self.past = _read(panel.past.T, panel.words[:split], covariates.past, len(panel.y))
+        known = _read(panel.known.T, panel.words[split:], covariates.known, len(panel.y))
         circles = [calendar.features(panel.stamps(), panel.freq)] if calendared else []
-        self.past, self.known = past, np.concatenate([known, *circles], 1).astype(np.float32)
-        self.static = _static(panel, covariates.static)
+        self.known = np.concatenate([known, *circles], 1).astype(np.float32)
+        self.static = _read(*_statics(panel), covariates.static, len(panel.ids))
         measured = scales or self.measure_series()
         self.sizes = sizes or Sizes.learn(measured, config)
         if scales is None:
@@ -169,7 +169,7 @@ class SeriesWindows:
         values, seen = self._values(series, places - shift, scale, when)
         lagged = [self._values(series, places - lag, scale, when)[0] for lag in self.config.lags]
         fresh = (places - shift < cuts[:, None]) & (places - shift >= 0)
-        past = self._past(series, places - shift, when) * fresh.T[..., None]
+        past = self.at(self.past, series, places - shift) * fresh.T[..., None]
         parts = [np.stack([values, seen, *lagged], -1).transpose(1, 0, 2), past, self.at(self.known, series, places)]
         if self.past.shape[1]:
             parts.append(fresh.T[..., None])
@@ -216,26 +216,14 @@ class SeriesWindows:
         """Values on their scale, 0 outside the series, and where they were measured: (B, T) each. when: as known before it."""
         rows, inside = self._rows(series, places)
         values = self.y[rows]
-        if when is not None and self.late[0]:
-            values = np.where(self._waits(rows, places, when, 0), self.earlier[rows], values)
+        if when is not None and self.late:
+            wait = self.panel.wait[rows]
+            values = np.where((wait > 0) & (places + wait >= when), self.earlier[rows], values)
         return np.where(inside, scale.measured(values), 0.0), (self.panel.seen[rows] & inside).astype(np.float64)
 
     def _when(self, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """Before which place all that is read at `places` was known; one step at a time, each step is a cut of its own."""
         return np.minimum(places, cuts[:, None]) if self.recursive else cuts[:, None]
-
-    def _past(self, series: np.ndarray, places: np.ndarray, when: np.ndarray) -> np.ndarray:
-        """The past covariates at places as they were known before `when`, (T, B, P)."""
-        rows, inside = self._rows(series, places)
-        found = self.past[rows]
-        for k in np.flatnonzero(self.late[1:]):
-            late = self._waits(rows, places, when, 1 + k)
-            found[..., k] = np.where(late, self.past_earlier[rows, k], found[..., k])
-        return (found * inside[..., None]).transpose(1, 0, 2)
-
-    def _waits(self, rows: np.ndarray, places: np.ndarray, when: np.ndarray, column: int) -> np.ndarray:
-        wait = self.panel.wait[rows, column]
-        return (wait > 0) & (places + wait >= when)
 
     def at(self, flat: np.ndarray, series: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Covariates at places, (T, B, columns), 0 outside the series."""
@@ -244,12 +232,14 @@ class SeriesWindows:
 
 
 def describe(panel: Panel) -> Covariates:
-    """How the covariates of a panel are scaled, and the words of its static columns."""
-    columns = list(zip(*panel.static, strict=True)) if panel.static else []
-    static = [
-        _moments(np.array(c, np.float64)[:, None])[0] if _numeric(c) else sorted(set(map(str, c))) for c in columns
-    ]
-    return Covariates(_moments(panel.past), _moments(panel.known), static)
+    """How the covariates of a panel are read."""
+    split = panel.past.shape[1]
+    past, known = (
+        [Column.learn(*one) for one in zip(part.T, words, strict=True)]
+        for part, words in ((panel.past, panel.words[:split]), (panel.known, panel.words[split:]))
+    )
+    # A series that is named by a static word keeps a number of its own, however many there are.
+    return Covariates(past, known, [Column.learn(*one, most=None) for one in zip(*_statics(panel), strict=True)])
 
 
 def inputs(config: ForecastConfig, past: int, known: int, static: int) -> int:
@@ -269,35 +259,23 @@ def _measure(values: np.ndarray, seen: np.ndarray, config: ForecastConfig) -> Sc
     return Scale(level, np.where(still, 0.0, spread))
 
 
-def _moments(columns: np.ndarray) -> list[list[float]]:
-    mean, deviation = moments([columns])
-    return np.stack([mean, deviation], 1).tolist()
+def _statics(panel: Panel) -> tuple[list[np.ndarray], list[list[str] | None]]:
+    """The static columns as numbers, (S,) each, with their words."""
+    found = [_as_numbers(column) for column in zip(*panel.static, strict=True)]
+    return [values for values, _ in found], [words for _, words in found]
 
 
-def _scaled(columns: np.ndarray, moments: list[list[float]]) -> np.ndarray:
-    return standardised(columns, *np.array(moments, np.float64).reshape(-1, 2).T)
+def _as_numbers(column: tuple) -> tuple[np.ndarray, list[str] | None]:
+    there = [one for one in column if one is not None]
+    if all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in there):
+        return np.array([np.nan if one is None else one for one in column], np.float64), None
+    return coded([None if one is None else plain(one) for one in column])
 
 
-def _numeric(column) -> bool:
-    return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in column)
-
-
-def _are_words(column: list) -> bool:
-    return bool(column) and isinstance(column[0], str)
-
-
-def _static(panel: Panel, static: list) -> np.ndarray:
-    """(S, Q): numbers scaled, words as one column each."""
-    parts = [np.zeros((len(panel.ids), 0))]
-    for column, how in zip(zip(*panel.static, strict=True), static, strict=True):
-        if _are_words(how):
-            unknown = next((str(v) for v in column if str(v) not in how), None)
-            if unknown is not None:
-                raise DataError(f"a static column has {unknown!r}, which the model was not fitted with")
-            parts.append(np.eye(len(how))[[how.index(str(v)) for v in column]])
-        else:
-            parts.append(_scaled(np.array(column, np.float64)[:, None], [how]))
-    return np.concatenate(parts, 1).astype(np.float32)
+def _read(values: Iterable[np.ndarray], words: list, columns: list[Column], rows: int) -> np.ndarray:
+    """(rows, numbers) float32 of the covariates' columns, each (rows,)."""
+    parts = [column.read(*one) for column, *one in zip(columns, values, words, strict=True)]
+    return np.concatenate([np.zeros((rows, 0), np.float32), *parts], 1)
 
 
 def _logarithms(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
@@ -311,7 +289,7 @@ def _logarithms(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
         )
     least = np.minimum.reduceat(np.where(known, panel.y, np.inf), panel.offsets[:-1])[panel.owners]
     least = np.where(np.isfinite(least), least, 1.0)
-    return tuple(np.log(np.where(part > 0, part, least)) for part in (panel.y, panel.earlier[:, 0]))
+    return tuple(np.log(np.where(part > 0, part, least)) for part in (panel.y, panel.earlier))
 
 
 def _counts(panel: Panel) -> None:
