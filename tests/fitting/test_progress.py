@@ -59,6 +59,7 @@ def test_the_first_line_says_how_long_and_what_longer_means(start_of, first):
     stream = io.StringIO()
     tell(progress.display(stream), start(**start_of))
     assert stream.getvalue().startswith(first)
+    assert ("on cpu, up to 2 threads" in stream.getvalue()) == ("minutes" in start_of)
     assert ("it is not what one longer run would have given" in stream.getvalue()) == ("longer" in start_of)
 
 

@@ -146,7 +146,9 @@ class _Lines:
 
 
 def _started(event: Event) -> Iterator[str]:
-    where = f"{event['device']}, {_counted(event['threads'], 'thread')}"
+    # By the clock a run takes as many of them as are fastest.
+    most = "up to " if event["minutes"] and event["threads"] > 1 else ""
+    where = f"{event['device']}, {most}{_counted(event['threads'], 'thread')}"
     if event["processes"] > 1:
         where = f"{event['processes']} processes on {where}"
     minutes, resumed = event["minutes"], event["resumed"] and not event["longer"]
