@@ -1,9 +1,10 @@
 """Settings searched for some minutes, beside the defaults, on test data that neither of them saw.
 
     python benchmarks/bench_tuning.py                      two sets, two seeds, five minutes each: about 25 minutes
-    python benchmarks/bench_tuning.py vowels --minutes 1 --seeds 1
+    python benchmarks/bench_tuning.py --quick --trials 8   short fits, of the defaults too: to see that it works
+    python benchmarks/bench_tuning.py --trials 10          by fits: whatever else the machine does, the same result
 
-    sunspots  monthly from 1749: 24 months ahead, the last 20 years as ten windows of test; sMAPE, less is better
+    sunspots  monthly, the last 70 years: 24 months ahead, 20 years as ten windows of test; sMAPE, less is better
     vowels    Japanese vowels, 270 spoken sequences of 9 people to learn from, 370 of test; errors in percent
     words     a language model of the first 200,000 characters of Shakespeare, the next 50,000 as test; nats a character
 
@@ -45,7 +46,7 @@ class Set(NamedTuple):
 def sunspots() -> Set:
     import pandas as pd
 
-    frame = pd.read_csv(DATA / "sunspots" / "monthly-sunspots.csv")
+    frame = pd.read_csv(DATA / "sunspots" / "monthly-sunspots.csv").tail(12 * 70)
     frame.columns = ["ds", "y"]
     frame["ds"] = pd.to_datetime(frame["ds"])
 
@@ -70,29 +71,35 @@ def words() -> Set:
 
 SETS = {"sunspots": sunspots, "vowels": vowels, "words": words}
 USUAL = ("sunspots", "vowels")
+QUICK = {"sunspots": {"epochs": 60}, "vowels": {"epochs": 8}, "words": {"epochs": 1}}
 
 
 def main() -> None:
-    parser = arguments(__doc__, threads=1)
+    parser = arguments(__doc__, quick=False, threads=1)
     parser.add_argument("rows", nargs="*", type=row_of(SETS), help=f"sets; default: {' and '.join(USUAL)}")
-    parser.add_argument("--minutes", type=float, default=5.0, help="of each search; default 5")
+    parser.add_argument("--minutes", type=float, help="of each search; default 5, with --trials none")
+    parser.add_argument("--trials", type=int, help="the most fits of each search")
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    minutes = options.minutes or (None if options.trials else 5.0)
     report = Report(__doc__, options)
-    report.say(f"{header('optuna')}; {options.minutes:g} minutes")
+    report.say(f"{header('optuna')}; minutes {minutes}, most fits {options.trials}")
     report.table(
         "set     ", "measure ", "seed", "default", "its s", "tuned", "its s", "fits", "best of them" + " " * 60
     )
     ahead = []
     for name in options.rows or USUAL:
         make, data, score, measure = SETS[name]()
+        settings = QUICK[name] if options.quick else {}
         for seed in range(1, options.seeds + 1):
             began = time.perf_counter()
-            plain = make(seed=seed).fit(*data, quiet=True)
+            plain = make(seed=seed, **settings).fit(*data, quiet=True)
             middle = time.perf_counter()
             with tempfile.TemporaryDirectory() as folder:
-                tuned = make(seed=seed).tune(*data, minutes=options.minutes, out=Path(folder) / "run", quiet=True)
+                tuned = make(seed=seed, **settings).tune(
+                    *data, minutes=minutes, trials=options.trials, out=Path(folder) / "run"
+                )
                 ended = time.perf_counter()
                 scores = score(plain), score(tuned)
             best = next(row for row in tuned.tried if row["best"])

@@ -8,6 +8,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,7 @@ class Goal(NamedTuple):
             raise ConfigError(
                 f"how long to search is not set; give {setting('tune', python='minutes')}, such as 5, or {setting('trials')}"
             )
-        number = isinstance(self.minutes, int | float) and not isinstance(self.minutes, bool)
+        number = isinstance(self.minutes, Real) and not isinstance(self.minutes, bool)
         if self.minutes is not None and not (number and 0 < self.minutes < math.inf):
             raise ConfigError(
                 f"{setting('tune', python='minutes')} is {shown(self.minutes)}; expected a number of minutes above 0"
