@@ -8,7 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from recurra import expr
+from recurra.cells import Cell
 from recurra.errors import CellError
+from recurra.expr.text import equations
+from recurra.expr.trace import trace
 
 SAME = {
     "sigmoid": torch.sigmoid,
@@ -54,6 +57,20 @@ def test_hard_sigmoid_and_its_corners():
     assert torch.allclose(expr.hard_sigmoid(v), F.hardsigmoid(v), rtol=1e-15)
     # PyTorch rounds its sixth to float32, whatever the dtype.
     assert torch.allclose(gradient(expr.hard_sigmoid, v), gradient(F.hardsigmoid, v), atol=2e-8)
+
+
+def test_formulas_take_pytorchs_arguments_by_name():
+    class Named(Cell):
+        gates = "n"
+
+        def step(self, x, h, s):
+            return s.next(
+                h=F.gelu(input=x.n, approximate="tanh") + expr.gelu(h.n, approximate="tanh") + F.silu(input=s.h)
+            )
+
+    assert dict(equations(trace(Named()))) == {"h'": "gelu_tanh(x.n) + gelu_tanh(h.n) + silu(h)"}
+    assert str(inspect.signature(expr.gelu)) == "(v, approximate: str = 'none')"
+    assert expr.gelu.__doc__.startswith("v times the normal distribution's share below v")
 
 
 def test_options():

@@ -1,7 +1,11 @@
-"""Functions that are formulas of operations, on symbols: what a step means by silu, softmax or a layer norm."""
+"""Functions that are formulas of operations, on symbols: what a step means by silu, softmax or a layer norm.
+
+A new elementwise one is a function here and its row in `ELEMENTWISE_FORMULAS`; `recurra.expr` has it for tensors, numbers too.
+"""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from recurra.expr.symbols import Symbol, as_node, completes
 
@@ -13,7 +17,16 @@ def _called(name: str, result: Symbol, *args: Any) -> Symbol:
     return result
 
 
+def square(v: Symbol) -> Symbol:
+    """v * v."""
+    return v * v
+
+
 def gelu(v: Symbol, approximate: str = "none") -> Symbol:
+    """v times the normal distribution's share below v; approximate: "none" (default, exact) or "tanh".
+
+    Hendrycks & Gimpel 2016, arXiv:1606.08415.
+    """
     if approximate == "tanh":
         inner = (math.sqrt(2 / math.pi) * (v + 0.044715 * v * v * v)).tanh()
         return _called("gelu_tanh", 0.5 * v * (1 + inner), v)
@@ -21,15 +34,37 @@ def gelu(v: Symbol, approximate: str = "none") -> Symbol:
 
 
 def silu(v: Symbol) -> Symbol:
+    """v sigmoid(v), also called swish."""
     return _called("silu", v * v.sigmoid(), v)
 
 
 def hard_sigmoid(v: Symbol) -> Symbol:
+    """A sigmoid of three straight lines, as torch's: (v + 3) / 6 kept between 0 and 1."""
     return _called("hard_sigmoid", hardtanh(v + 3, 0, 6) / 6, v)
 
 
 def hardtanh(v: Symbol, low: float = -1, high: float = 1) -> Symbol:
     return v._new(v.table.clamp(v._number(v), low, high, inside=True))
+
+
+class Formula(NamedTuple):
+    """An elementwise function that is a formula."""
+
+    of_symbols: Callable
+    """(symbol, *more) → its value; its text and its other arguments are those of the function in `recurra.expr`."""
+    of_tensors: Callable
+    """(torch.nn.functional, tensor, *more) → PyTorch's value."""
+    torch: str
+    """PyTorch's word for it, whose arguments are the same."""
+
+
+ELEMENTWISE_FORMULAS = {
+    "square": Formula(square, lambda F, v: v.square(), "square"),
+    "gelu": Formula(gelu, lambda F, v, approximate="none": F.gelu(v, approximate=approximate), "gelu"),
+    "silu": Formula(silu, lambda F, v: F.silu(v), "silu"),
+    # PyTorch's own rounds its sixth to float32, whatever the dtype.
+    "hard_sigmoid": Formula(hard_sigmoid, lambda F, v: F.hardtanh(v + 3, 0, 6) / 6, "hardsigmoid"),
+}
 
 
 @completes("softmax")

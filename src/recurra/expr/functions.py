@@ -1,8 +1,9 @@
 """Elementwise functions for tensors, symbols and numbers alike. On tensors they are PyTorch's own.
 
-Those that are operations are made from the table (`ops`); the others are written here.
+They are made from the tables of operations and of formulas; clamp and where, which take more than values, are written here.
 """
 
+import functools
 import inspect
 from typing import Any
 
@@ -28,11 +29,17 @@ def _function(op: Op):
 
     function = extended if op.extended else one if op.arity == 1 else two
     if op.extended:
-        _, *parameters = inspect.signature(op.extended).parameters.values()
-        function.__signature__ = inspect.Signature(parameters)
+        function.__signature__ = _without_types(op.extended, 1)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = op.says
     return function
+
+
+def _without_types(function, skip: int) -> inspect.Signature:
+    """A function's arguments, for tensors, symbols and numbers alike. skip: how many of the first stand for something else."""
+    parameters = [*inspect.signature(function).parameters.values()][skip:]
+    first, *more = parameters
+    return inspect.Signature([first.replace(annotation=first.empty), *more])
 
 
 def _apply(op: Op, *values: Any):
@@ -61,33 +68,24 @@ def _extended(op: Op, v: Any, *more: Any, **named: Any):
 globals().update({name: _function(op) for name, op in ELEMENTWISE.items()})
 
 
-def square(v):
-    """v * v."""
-    return v * v if isinstance(v, Symbol | int | float) else v.square()
+def _formula(formula: formulas.Formula):
+    """A formula of operations as a function."""
+
+    @functools.wraps(formula.of_symbols)
+    def function(v, *more, **named):
+        if isinstance(v, int | float):
+            return fold_formula(lambda symbol: formula.of_symbols(symbol, *more, **named), v)
+        if isinstance(v, Symbol):
+            return formula.of_symbols(v, *more, **named)
+        import torch.nn.functional as F
+
+        return formula.of_tensors(F, v, *more, **named)
+
+    function.__signature__ = _without_types(formula.of_symbols, 0)
+    return function
 
 
-def gelu(v, approximate: str = "none"):
-    """v times the normal distribution's share below v; approximate: "none" (default, exact) or "tanh".
-
-    Hendrycks & Gimpel 2016, arXiv:1606.08415.
-    """
-    if isinstance(v, int | float):
-        return fold_formula(lambda symbol: formulas.gelu(symbol, approximate), v)
-    return formulas.gelu(v, approximate) if isinstance(v, Symbol) else _functional().gelu(v, approximate=approximate)
-
-
-def silu(v):
-    """v sigmoid(v), also called swish."""
-    if isinstance(v, int | float):
-        return fold_formula(formulas.silu, v)
-    return formulas.silu(v) if isinstance(v, Symbol) else _functional().silu(v)
-
-
-def hard_sigmoid(v):
-    """A sigmoid of three straight lines, as torch's: (v + 3) / 6 kept between 0 and 1."""
-    if isinstance(v, int | float):
-        return fold_formula(formulas.hard_sigmoid, v)
-    return formulas.hard_sigmoid(v) if isinstance(v, Symbol) else _functional().hardtanh(v + 3, 0, 6) / 6
+globals().update({name: _formula(formula) for name, formula in formulas.ELEMENTWISE_FORMULAS.items()})
 
 
 def clamp(v, low: float | None = None, high: float | None = None):
@@ -114,10 +112,4 @@ def fold_formula(formula, v: float) -> float:
     return formula(Symbol(table, table.const(v))).node.value
 
 
-def _functional():
-    import torch.nn.functional as F
-
-    return F
-
-
-__all__ = sorted([*ELEMENTWISE, "square", "gelu", "silu", "hard_sigmoid", "clamp", "where"])
+__all__ = sorted([*ELEMENTWISE, *formulas.ELEMENTWISE_FORMULAS, "clamp", "where"])

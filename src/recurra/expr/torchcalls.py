@@ -13,7 +13,6 @@ _METHODS = {
     for word in (row.name, row.torch.rpartition(".")[2], *row.names.split())
     if hasattr(Symbol, row.name)
 } | {
-    "square": "square",
     "pow": "pow",
     "sum": "sum",
     "amin": "amin",
@@ -87,11 +86,12 @@ def _elu(input, alpha=1.0):
     return select(input > 0, input, alpha * input.clamp(max=0.0).expm1())
 
 
-_OWN = {
+def _formula(function):
+    return lambda input, *more, **named: function(input, *more, **named)
+
+
+_OWN = {formula.torch: _formula(formula.of_symbols) for formula in formulas.ELEMENTWISE_FORMULAS.values()} | {
     "where": lambda condition, input, other: select(condition, input, other),
-    "gelu": lambda input, approximate="none": formulas.gelu(input, approximate),
-    "silu": formulas.silu,
-    "hardsigmoid": formulas.hard_sigmoid,
     "hardtanh": lambda input, min_val=-1.0, max_val=1.0: formulas.hardtanh(input, min_val, max_val),
     "relu6": lambda input: formulas.hardtanh(input, 0, 6),
     "leaky_relu": _leaky_relu,
