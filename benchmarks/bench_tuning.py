@@ -86,7 +86,7 @@ def main() -> None:
     report = Report(__doc__, options)
     report.say(f"{header('optuna')}; minutes {minutes}, most fits {options.trials}")
     report.table(
-        "set     ", "measure ", "seed", "default", "its s", "tuned", "its s", "fits", "best of them" + " " * 60
+        "set     ", "measure ", "seed", "default", "its s", "tuned", "its s", "fits", "best of them" + " " * 100
     )
     ahead = []
     for name in options.rows or USUAL:
