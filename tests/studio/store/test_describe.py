@@ -4,6 +4,9 @@ import pytest
 from helpers.studio_support import client, save_model
 
 import recurra
+from recurra import config
+from recurra.studio.store import describe
+from recurra.training import TrainingConfig
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,11 @@ def test_a_run_tells_its_recipe_and_what_was_set_by_hand(api, home):
     assert "units" not in run["recipe"]  # which were set
     assert run["changed"] == {"hidden_size": 8, "epochs": 1, "items": "off"}
     assert run["settings"]["batch_size"] == 4
+    # The studio's own minute is nobody's choice; another one is.
+    parts = {"training": {option.name: option.default for option in config.options(TrainingConfig)}}
+    for minutes, by_hand in ((1.0, {}), (None, {}), (2.0, {"minutes": 2.0})):
+        parts["training"]["minutes"] = minutes
+        assert describe._changed(parts, {}, {"minutes": 1.0}) == by_hand
     assert api.delete("/api/runs/small").status_code == 204
 
 

@@ -11,6 +11,7 @@ from recurra.errors import RunError
 from recurra.fitting.folders import CONFIG, VOCABULARY, read_settings
 from recurra.fitting.listeners import METRICS, read_metrics
 from recurra.paths import printable
+from recurra.studio.settings import MINUTES
 from recurra.studio.shapes import Run
 from recurra.studio.store import history
 from recurra.tasks.language.config import CONFIGS, SCHEMA
@@ -67,7 +68,7 @@ def _describe(folder: Path) -> dict[str, Any]:
         "bytes": _size(folder / WEIGHTS) or None,
         "seed": settings.get("seed"),
         "settings": settings,
-        "changed": _changed(parts, about.get("open", {})),
+        "changed": _changed(parts, about.get("open", {}), {"minutes": MINUTES} if "given" in record else {}),
         "recipe": about.get("recipe", ""),
         "text": {
             "id": record.get("text"),
@@ -91,13 +92,14 @@ def _describe(folder: Path) -> dict[str, Any]:
     }
 
 
-def _changed(parts: dict[str, dict[str, Any]], settled: dict[str, Any]) -> dict[str, Any]:
-    """Settings that differ from their defaults without having been settled by the data."""
+def _changed(parts: dict[str, dict[str, Any]], settled: dict[str, Any], studio: dict[str, Any]) -> dict[str, Any]:
+    """Settings that differ from their defaults without having been settled by the data. studio: defaults of its own."""
     return {
-        option.name: parts[part][option.name]
+        option.name: value
         for part, cls in CONFIGS.items()
         for option in options(cls)
-        if part in parts and parts[part][option.name] != option.default and option.name not in settled
+        if part in parts and option.name not in settled
+        if (value := parts[part][option.name]) not in (option.default, studio.get(option.name, option.default))
     }
 
 
