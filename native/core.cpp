@@ -14,6 +14,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "watch.h"
 
 namespace recurra {
 
@@ -212,6 +213,16 @@ std::string layout() {
 #include "fields_cell.h"
 #undef STRUCTURE
 #undef NAME
+#define STRUCTURE Watched
+#define NAME "Watched"
+#include "fields_watched.h"
+#undef STRUCTURE
+#undef NAME
+#define STRUCTURE Watch
+#define NAME "Watch"
+#include "fields_watch.h"
+#undef STRUCTURE
+#undef NAME
 #define STRUCTURE Direction
 #define NAME "Direction"
 #include "fields_direction.h"
@@ -253,11 +264,18 @@ static long guarded(Work work) {
 extern "C" {
 __attribute__((visibility("default"))) long recurra_keep_bytes(const Call* call) { return BY_TYPE(keep_bytes); }
 __attribute__((visibility("default"))) long recurra_forward(const Call* call) {
+  if (call->watch && !recurra::same(*call->watch)) return 2;
   return guarded([&] { return BY_TYPE(forward); });
 }
 __attribute__((visibility("default"))) long recurra_backward(const Call* call) {
   return guarded([&] { return BY_TYPE(backward); });
 }
+__attribute__((visibility("default"))) long recurra_look(const recurra::Watch* watch) {
+  for (long i = 0; i < watch->count; ++i)
+    if (!recurra::look(*watch, watch->watched[i])) return 1;
+  return 0;
+}
+__attribute__((visibility("default"))) long recurra_same(const recurra::Watch* watch) { return recurra::same(*watch); }
 // Every field of the structures, "Call.time long 16 8;" and so on, so that the caller can see that it lays them out the same way.
 __attribute__((visibility("default"))) const char* recurra_layout() {
   static const std::string text = recurra::layout();

@@ -12,11 +12,23 @@
 namespace recurra {
 
 typedef void (*Parallel)(void (*)(void*), void*, unsigned, unsigned);
+typedef int32_t (*AskPlace)(void* tensor, void**);
+typedef int32_t (*AskNumber)(void* tensor, int64_t*);
+typedef int32_t (*AskType)(void* tensor, int32_t*);
+typedef int32_t (*AskNumbers)(void* tensor, int64_t**);
 
 enum Io : long { F32 = 0, BF16 = 1, F64 = 2 };
 
 #define FIELD(type, name) type name;
 #define LIST(type, name, count) type name[count];
+struct Watched {
+#include "fields_watched.h"
+};
+
+struct Watch {
+#include "fields_watch.h"
+};
+
 struct Direction {
 #include "fields_direction.h"
 };
@@ -31,7 +43,9 @@ struct Call {
 
 extern "C" {
 long recurra_keep_bytes(const recurra::Call* call);   // for one direction
-long recurra_forward(const recurra::Call* call);      // 0, or 1 where memory ran out
+long recurra_forward(const recurra::Call* call);      // 0; 1 where memory ran out; 2, and nothing was read, where call->watch has changed
 long recurra_backward(const recurra::Call* call);
+long recurra_look(const recurra::Watch* watch);       // write down what its tensors are now; 0, or 1 where they cannot be asked
+long recurra_same(const recurra::Watch* watch);       // 1 where all are as they were; else 0
 const char* recurra_layout();                         // every field of the structures: its type, place and size
 }

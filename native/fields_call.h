@@ -24,5 +24,6 @@ FIELD(long, y_row)
 FIELD(const void*, dy)                // laid out as y; or null
 FIELD(long, dy_time)
 FIELD(long, dy_row)
+FIELD(const Watch*, watch)            // weights that must be what they were, or null; read by recurra_forward
 FIELD(Parallel, parallel)             // OpenMP's GOMP_parallel as PyTorch loaded it, or null
 LIST(Direction, direction, 2)

@@ -22,20 +22,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 # What training imports on its way; imported here once, not in each fork.
+import matplotlib.figure
 import matplotlib.font_manager  # noqa: F401
 import torch
 import torch._dynamo
 from helpers import distributed_child
-from matplotlib.backends import backend_agg  # noqa: F401
+from matplotlib.backends import backend_agg
 
 import recurra
 from recurra import tensorfiles
 from recurra.fitting import folders, listeners
+from recurra.tasks.language import task as language_task
 from recurra.training import Interrupted
 
-KINDS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES, "short": -1, "kill": -2}
+KINDS = {"kill": -2, "ENOSPC": errno.ENOSPC, "short": -1, "EACCES": errno.EACCES, "EIO": errno.EIO}
 TIMES = ("seconds", "tokens_per_second", "left", "learning")
-SETTINGS = {"epochs": 2, "save_every": 1e-9, "seed": 1}
+SETTINGS = {"epochs": 3, "save_every": 1e-9, "seed": 1}
+
+# To draw the losses, or a long sample, takes longer than such a run.
+backend_agg.FigureCanvasAgg.print_png = lambda canvas, file: file.write(b"picture" * 100)
+language_task.SAMPLE["length"] = 8
 
 
 class Uses(NamedTuple):
@@ -50,9 +56,9 @@ class Uses(NamedTuple):
     load: Callable[[Path], Any]
 
 
-TEXT = "The quick brown fox jumps over the lazy dog. " * 6
-EXAMPLES = 20
-"""Of each task: two steps an epoch, each of which saves."""
+TEXT = "The quick brown fox jumps over the lazy dog. "
+EXAMPLES = 10
+"""Of each task: a step an epoch, and each saves. A run of three can be stopped after its first evaluation."""
 
 
 def language() -> Uses:
@@ -112,38 +118,47 @@ def forked(work: Callable[[], Any]) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), words
 
 
-def armed(out: Path, n: int, kind: str, work: Callable[[], Any]) -> Callable[[], int]:
+def armed(out: Path, n: int, kind: str, work: Callable[[], Any]) -> Callable[[], str]:
+    """Work with a fault at its n-th operation; n = 0: none. Returns the operations, as file_faults.cpp spells them."""
     library = ctypes.CDLL(os.environ["LD_PRELOAD"])
+    library.faults_seen.restype = ctypes.c_char_p
 
     def run():
         library.faults_arm(str(out).encode(), n, KINDS.get(kind, 0))
         try:
             work()
         finally:
-            count = library.faults_count()
+            seen = library.faults_seen().decode()
             library.faults_arm(b"", 0, 0)
-        return count
+        return seen
 
     return run
 
 
-def digest(out: Path) -> str:
-    """Everything that decides a run's future, and its rows, but for times."""
-    total = hashlib.sha256()
+def contents(out: Path) -> dict[str, str]:
+    """Everything that decides a run's future, and its rows, but for times: part → its hash, or its row."""
+    parts = {}
     for name, schema in (("state.safetensors", "state/1"), ("model.safetensors", "model/1")):
         tensors, about = tensorfiles.read(out / name, schema)
         for time in ("seconds", "aside"):
             about.get("progress", {}).pop(time, None)
-        total.update(json.dumps(about, sort_keys=True).encode())
-        for key in sorted(tensors):
-            total.update(key.encode() + tensors[key].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        parts[name] = json.dumps(about, sort_keys=True)
+        for key, tensor in tensors.items():
+            parts[f"{key} in {name}"] = hashlib.sha256(_bytes(tensor)).hexdigest()
     rows = [{k: v for k, v in row.items() if k not in TIMES} for row in listeners.read_metrics(out)]
     # `stopped` stops at the first evaluation, whose sample the signal may cut short: its row stays, without a text.
-    next((row for row in rows if row["event"] == "sample"), {}).pop("text", None)
-    total.update(json.dumps(rows).encode())
+    first = next(row["step"] for row in rows if row["event"] == "evaluate")
+    for row in rows:
+        if row["event"] == "sample" and row["step"] == first:
+            del row["text"]
+    parts |= {f"row {number}": json.dumps(row) for number, row in enumerate(rows)}
     left = sorted(name for name in os.listdir(out) if name.startswith("."))
     assert not left, f"left behind: {left}"
-    return total.hexdigest()
+    return parts
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
 def saved(out: Path) -> str:
@@ -174,20 +189,25 @@ def continue_run(uses: Uses, out: Path) -> None:
     uses.train(out) if there is None else uses.resume(out)
 
 
-def continued(uses: Uses, out: Path, whole: str) -> None:
+def continued(uses: Uses, out: Path, whole: dict[str, str]) -> None:
     """Continue a run to its end, which must be that of the whole one."""
     continue_run(uses, out)
-    assert digest(out) == whole, "it ended elsewhere"
+    ended = contents(out)
+    others = [part for part in whole | ended if whole.get(part) != ended.get(part)]
+    assert not others, f"it ended elsewhere: {others[:3]}, such as {ended.get(others[0])} for {whole.get(others[0])}"
 
 
-def points(count: int, most: int, name: str) -> list[tuple[int, str]]:
-    """Which operations are tried, each with a kind of fault: all, or `most` that follow from the name."""
+def points(operations: str, most: int, name: str) -> list[tuple[int, str]]:
+    """Which operations are tried, each with a kind of fault: all, or `most` that follow from the name, kind after kind."""
+
+    def fitting(kind: str) -> list[tuple[int, str]]:
+        return [(n, kind) for n, letter in enumerate(operations, 1) if kind != "short" or letter == "w"]
+
     if not most:
-        return [(n, kind) for n in range(1, count + 1) for kind in KINDS]
+        return [point for kind in KINDS for point in fitting(kind)]
     draw, kinds = random.Random(name), list(KINDS)
     first = draw.randrange(len(kinds))
-    which = draw.sample(range(1, count + 1), min(most, count))
-    return [(n, kinds[(first + k) % len(kinds)]) for k, n in enumerate(which)]
+    return [draw.choice(fitting(kinds[(first + k) % len(kinds)])) for k in range(most)]
 
 
 def must(work: Callable[[], Any]) -> str:
@@ -203,7 +223,7 @@ def commands(uses: Uses, home: Path) -> dict[str, tuple]:
     must(lambda: uses.train(home / "other", seed=2))
     must(lambda: uses.save(uses.load(home / "whole"), home / "one"))
     must(lambda: uses.save(uses.load(home / "other"), home / "two"))
-    whole, one, two = digest(home / "whole"), saved(home / "one"), saved(home / "two")
+    whole, one, two = contents(home / "whole"), saved(home / "one"), saved(home / "two")
     assert one != two
 
     def save(out: Path) -> None:
@@ -236,13 +256,13 @@ def faults(home: Path, before: str | None, work: Callable, check: Callable, most
             shutil.copytree(home / before, out)
 
     prepare()
-    count = int(must(armed(out, 0, "", lambda: work(out))))
-    for n, kind in points(count, most, name):
+    operations = must(armed(out, 0, "", lambda: work(out)))
+    for n, kind in points(operations, most, name):
         prepare()
         code, words = forked(armed(out, n, kind, lambda: work(out)))
         fine = code == -signal.SIGKILL if kind == "kill" else code in (0, 1) and "\n" not in words
         after, why = forked(lambda: check(out))
-        row = {"of": count, "n": n, "kind": kind, "code": code, "ok": fine and after == 0}
+        row = {"of": len(operations), "n": n, "kind": kind, "code": code, "ok": fine and after == 0}
         yield row if row["ok"] else row | {"words": words[-600:], "after": why[-600:]}
 
 

@@ -1,7 +1,7 @@
 // Preloaded into a process: counts the file operations below one folder and fails, shortens or kills the n-th.
 //
 //   faults_arm(folder, n, kind)   from now on; n from 1, 0 = only count. folder: absolute, may not exist yet
-//   faults_count()                operations since
+//   faults_seen()                 the operations since: a letter each, w for a write that can be shortened, - for any other
 //
 // kind: an errno (ENOSPC, EIO, EACCES), or SHORTEN (half of a write), or KILL (SIGKILL before the operation).
 // Operations: open for writing, write, pwrite, writev, fsync, fdatasync, ftruncate, rename, unlink, rmdir, mkdir, link.
@@ -22,8 +22,9 @@ namespace {
 constexpr int SHORTEN = -1, KILL = -2;
 char root[PATH_MAX] = "";
 size_t root_length = 0;
-long wanted = 0, seen = 0;
+long wanted = 0, count = 0;
 int fault = 0;
+char seen[1 << 16] = "";
 
 bool below(const char* path) {
     return root_length && !strncmp(path, root, root_length) && (path[root_length] == '/' || !path[root_length]);
@@ -52,9 +53,11 @@ bool opened(int file) {
     return below(path);
 }
 
-// Whether this operation fails, with errno set; a write that is to be shortened is told by *shorten.
+// Whether this operation fails, with errno set; a write that can be shortened passes `shorten`, which is then set.
 bool fails(bool counted, bool* shorten = nullptr) {
-    if (!counted || ++seen != wanted) return false;
+    if (!counted) return false;
+    if (count + 1 < long(sizeof seen)) seen[count] = shorten ? 'w' : '-', seen[count + 1] = 0;
+    if (++count != wanted) return false;
     if (fault == KILL) kill(getpid(), SIGKILL);
     if (fault == SHORTEN) {
         if (shorten) *shorten = true;
@@ -77,10 +80,10 @@ extern "C" {
 
 void faults_arm(const char* folder, long n, int kind) {
     snprintf(root, sizeof root, "%s", folder);
-    root_length = strlen(root), wanted = n, fault = kind, seen = 0;
+    root_length = strlen(root), wanted = n, fault = kind, count = 0, seen[0] = 0;
 }
 
-long faults_count() { return seen; }
+const char* faults_seen() { return seen; }
 
 #define OPEN(name) \
     int name(const char* path, int flags, ...) { \
@@ -102,23 +105,23 @@ OPENAT(openat64)
 ssize_t write(int file, const void* data, size_t size) {
     static auto next = reinterpret_cast<ssize_t (*)(int, const void*, size_t)>(dlsym(RTLD_NEXT, "write"));
     bool half = false;
-    if (fails(opened(file), &half)) return -1;
-    return next(file, data, half && size > 1 ? size / 2 : size);
+    if (fails(opened(file), size > 1 ? &half : nullptr)) return -1;
+    return next(file, data, half ? size / 2 : size);
 }
 #define PWRITE(name, offset_type) \
     ssize_t name(int file, const void* data, size_t size, offset_type at) { \
         static auto next = reinterpret_cast<ssize_t (*)(int, const void*, size_t, offset_type)>(dlsym(RTLD_NEXT, #name)); \
         bool half = false; \
-        if (fails(opened(file), &half)) return -1; \
-        return next(file, data, half && size > 1 ? size / 2 : size, at); \
+        if (fails(opened(file), size > 1 ? &half : nullptr)) return -1; \
+        return next(file, data, half ? size / 2 : size, at); \
     }
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
-ssize_t writev(int file, const struct iovec* parts, int count) {
+ssize_t writev(int file, const struct iovec* parts, int parts_count) {
     static auto next = reinterpret_cast<ssize_t (*)(int, const struct iovec*, int)>(dlsym(RTLD_NEXT, "writev"));
     bool half = false;
-    if (fails(opened(file), &half)) return -1;
-    return next(file, parts, half && count > 1 ? count / 2 : count);
+    if (fails(opened(file), parts_count > 1 ? &half : nullptr)) return -1;
+    return next(file, parts, half ? parts_count / 2 : parts_count);
 }
 
 #define ON_FILE(name) \

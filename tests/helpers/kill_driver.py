@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from helpers.fault_driver import TASKS, Uses, continue_run, continued, digest, forked, must
+from helpers.fault_driver import TASKS, Uses, contents, continue_run, continued, forked, must
 
 
 def killed(work: Callable[[], Any], after: float) -> bool:
@@ -38,7 +38,7 @@ def killed(work: Callable[[], Any], after: float) -> bool:
     return code != 0
 
 
-def case(uses: Uses, out: Path, whole: str, seconds: float, draw: random.Random) -> dict:
+def case(uses: Uses, out: Path, whole: dict, seconds: float, draw: random.Random) -> dict:
     """One end: how often it was killed, what the first kill left, and whether it ended as `whole`."""
     shutil.rmtree(out, ignore_errors=True)
     # A moment after the end kills nothing; the next is tried.
@@ -60,7 +60,7 @@ def main(place: Path, names: list[str], count: int, seed: int) -> int:
             home.mkdir(parents=True)
             uses, begun = TASKS[name](), time.monotonic()
             must(lambda uses=uses, home=home: uses.train(home / "whole"))
-            made[name] = (uses, time.monotonic() - begun, digest(home / "whole"))
+            made[name] = (uses, time.monotonic() - begun, contents(home / "whole"))
         uses, seconds, whole = made[name]
         row = case(uses, home / "run", whole, seconds, draw)
         wrong += not row["ok"]

@@ -14,7 +14,8 @@ def test_structures_are_laid_out_as_in_cpp():
     said = library._core(processor.chosen()).library.recurra_layout().decode()
     library.check_layout(said, abi.layout())
     assert said.startswith("Step.rows long 0 8;")
-    assert said.count(";") == sum(len(part.spelled) for part in (abi.Step, abi.Cell, abi.Direction, abi.Call))
+    structures = abi.Step, abi.Cell, abi.Watched, abi.Watch, abi.Direction, abi.Call
+    assert said.count(";") == sum(len(part.spelled) for part in structures)
 
 
 @pytest.mark.parametrize(("one", "other"), [("keep", "keep_row"), ("scratch", "merged")])

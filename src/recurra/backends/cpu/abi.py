@@ -16,7 +16,7 @@ from recurra.backends.cpu import build
 F32, BF16, F64 = 0, 1, 2
 
 _LINE = re.compile(r"^(FIELD|LIST)\(([^,]+), (\w+)(?:, (\w+))?\)", re.MULTILINE)
-_POINTERS = ("Stage<T>", "Parallel")
+_POINTERS = ("Stage<T>", "Parallel", "AskPlace", "AskNumber", "AskType", "AskNumbers")
 
 
 @functools.cache
@@ -53,6 +53,10 @@ Step = structure("Step")
 """recurra::Step<T>: one time step for some rows; the core fills it in."""
 Cell = structure("Cell")
 """recurra::Cell<T>: what the core must know of a cell; the same for float and double but for the functions."""
+Watched = structure("Watched")
+"""recurra::Watched: a tensor of PyTorch's, and what it was."""
+Watch = structure("Watch")
+"""recurra::Watch: some of them, and whom to ask."""
 Direction = structure("Direction")
 """recurra::Direction: addresses, all of them."""
 Call = structure("Call", Direction=Direction)
@@ -61,7 +65,7 @@ Call = structure("Call", Direction=Direction)
 
 def layout() -> str:
     """Every field of the structures as ctypes lays them out, in the words of the core's recurra_layout."""
-    return layout_of(Step, Cell, Direction, Call)
+    return layout_of(Step, Cell, Watched, Watch, Direction, Call)
 
 
 def layout_of(*structures: type[ctypes.Structure]) -> str:

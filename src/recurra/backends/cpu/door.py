@@ -108,7 +108,8 @@ def is_whole(tensor: Tensor) -> bool:
     """Whether the tensor's storage still reaches as far as the tensor does."""
     held = tensor.untyped_storage().nbytes()
     if tensor.is_contiguous():
-        return held >= tensor.nbytes + tensor.storage_offset() * tensor.itemsize
+        start = tensor.storage_offset()
+        return held >= tensor.nbytes + (start and start * tensor.itemsize)
     return held >= extent(tensor)
 
 

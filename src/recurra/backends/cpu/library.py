@@ -29,7 +29,7 @@ HEADERS = ("step.h", "vector.h", "fields_step.h", "fields_cell.h")
 """Those that a cell's generated code includes."""
 WAY_OUT = "`recurra doctor` shows what is here"
 
-_CORE = ("recurra_keep_bytes", "recurra_forward", "recurra_backward", "recurra_layout")
+_CORE = tuple(f"recurra_{name}" for name in ("keep_bytes", "forward", "backward", "look", "same", "layout"))
 _KINDS = {"f32": abi.F32, "f64": abi.F64}
 _lock = threading.RLock()
 _made: dict[tuple[str, str], "Made | Unavailable"] = {}  # by the equations and the instruction set
@@ -47,6 +47,8 @@ class Core(NamedTuple):
     keep_bytes: Any
     forward: Any
     backward: Any
+    look: Any
+    same: Any
     library: CDLL
 
 

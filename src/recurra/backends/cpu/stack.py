@@ -3,8 +3,9 @@
 A single step at batch 1 computes for a few microseconds; to read a layer's options, weights and states takes twenty times
 as long. What follows from the layers alone is found once, from `Recurrent.stack()`, and kept here: without gradients the
 structures that the core reads, in which a call fills in its own addresses; with gradients the operator's arguments but for its
-tensors. Each call checks that they still hold. Anything else (dropout is on, rows have lengths, something looks over the
-calls, an argument is wrong) takes the general path, which also raises the error messages.
+tensors. Each call checks that they still hold; whether the weights are what they were, the core itself sees (`watch`).
+Anything else (dropout is on, rows have lengths, something looks over the calls, an argument is wrong) takes the general path,
+which also raises the error messages.
 """
 
 import math
@@ -24,6 +25,7 @@ from recurra.backends.call import Call, Operands
 from recurra.backends.cpu import abi, door, execute, library, operator
 from recurra.backends.cpu import layer as cpu
 from recurra.backends.cpu.structures import Structures, structures, template
+from recurra.backends.cpu.watch import CHANGED, Watch, is_possible
 from recurra.backends.stack import Stack
 
 _requires_grad = attrgetter("requires_grad")
@@ -96,9 +98,15 @@ class FastPath:
             self.free.append(record)  # it is only read, and the operator calls hooks of the user's
             return None if layer.checkpoint_every else record.train(x, state)
         result = record.run(x, shape, strides, state)
-        self.free.append(record)
+        if result is CHANGED:
+            record = _make(layer, parameters, x)
+            result = record and record.run(x, shape, strides, state)
+        if record is not None:
+            self.free.append(record)
+        if not isinstance(result, tuple):
+            return None
         # NaN in a state that came along shows in the output; the general path names it.
-        if result and state is not None and layer.check_finite and not math.isfinite(result[0].sum().item()):
+        if state is not None and layer.check_finite and not math.isfinite(result[0].sum().item()):
             return None
         return result
 
@@ -142,7 +150,7 @@ def looked_up(ids: Any, table: Any) -> Tensor | None:
 def _make(layer, parameters: dict[str, Tensor], x: Tensor) -> "_Record | None":
     """The record of a stack as it is now. None where it is not plain: a parametrised or pruned weight, mixed types."""
     stack: Stack = layer.stack()
-    if stack.shape.listed or stack.cell.given or cpu.cell_reason(stack.cell):
+    if stack.shape.listed or stack.cell.given or cpu.cell_reason(stack.cell) or not is_possible():
         return None
     weights = [w for layer in stack.weights for one in layer for w in one.flat() if w is not None]
     if len(weights) != len(parameters):
@@ -176,9 +184,7 @@ class _Record:
 
     def __init__(self, stack: Stack, parameters: dict[str, Tensor], dtype: torch.dtype, batch_first: bool):
         self.batch_first, self.dtype = batch_first, dtype
-        self.names, self.parameters = [*parameters], [*parameters.values()]
-        self.key = door.state_of(self.parameters)
-        self.cell = stack.cell
+        self.names, self.parameters, self.cell = [*parameters], [*parameters.values()], stack.cell
         layers = range(len(stack.weights))
         self.works = [cpu.work(_first_call(stack, k, dtype)) for k in layers]
         self.calls = calls = [structures(work) for work in self.works]
@@ -193,24 +199,30 @@ class _Record:
                 to.state, to.last = (addressof(array) for array in arrays)
                 self.places.append(arrays)
         self.layers = [(packed.call, addressof(packed.call)) for packed in calls]
-        self.form = self.room = None
+        self.watch = Watch(calls[0].made.core, self.parameters)
+        calls[0].call.watch = self.watch.address
+        self.form = self.room = self.shown = None
 
     def fits(self, layer, parameters: dict[str, Tensor], x: Tensor, trains: bool) -> bool:
-        """Whether the layer is still what it was. trains: autograd looks at the parameters, not only at their numbers."""
-        if x.dtype is not self.dtype or layer.batch_first != self.batch_first or [*parameters] != self.names:
+        """Whether the layer is still what it was. trains: without gradients the core sees whether the weights are."""
+        if x.dtype is not self.dtype or layer.batch_first != self.batch_first or layer.cell is not self.cell:
             return False
-        if trains and not all(map(is_, parameters.values(), self.parameters)):
+        # Names too: pruning puts a mask beside a weight, which keeps its place under another name.
+        if [*parameters] != self.names or not all(map(is_, parameters.values(), self.parameters)):
             return False
-        return door.state_of(parameters.values()) == self.key and layer.cell is self.cell
+        return not trains or self.watch.same()
 
-    def run(self, x: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], state: Any) -> tuple[Tensor, Any] | None:
-        """shape, strides: of x, which is read where it lies."""
+    def run(self, x: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], state: Any) -> Any:
+        """The result; None where a state is not plain, CHANGED where a weight is not what it was.
+
+        shape, strides: of x, which is read where it lies.
+        """
         time, row = (1, 0) if self.batch_first else (0, 1)
         batch = shape[row]
-        room = self.room  # read once: threads that train share it
+        room = self.room
         if room is None or room.batch != batch:
-            room = self._new_room(batch)
-        before = self._zeros(room) if state is None else self._before(state, room)
+            room = self.room = self._new_room(batch)
+        before = room.zeros if state is None else self._before(state, room)
         if before is None:
             return None
         dtype = self.dtype
@@ -233,18 +245,20 @@ class _Record:
         for call, address in self.layers:
             y = _empty(size, dtype=dtype)
             call.x, call.y = x.data_ptr(), y.data_ptr()
-            if forward(address):
-                execute.ran_out()
+            if failed := forward(address):
+                return CHANGED if failed == CHANGED else execute.ran_out()
             x = y
         return x, after[0] if len(after) == 1 else tuple(after)
 
     def train(self, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
         """The same where gradients may be wanted: by the operator, layer by layer."""
         x = x.transpose(0, 1) if self.batch_first else x
-        room = self.room
-        if room is None or room.batch != x.shape[1]:
-            room = self._new_room(x.shape[1])
-        before = self._zeros(room) if state is None else self._before(state, room)
+        room = (
+            self.shown
+        )  # to hooks of the user's, which may have freed the zeros. Read once: threads that train share it
+        if room is None or room.batch != x.shape[1] or door.storage_of(room.zeros) != room.bytes:
+            room = self.shown = self._new_room(x.shape[1])
+        before = room.zeros if state is None else self._before(state, room)
         if before is None:
             return None
         threads, ended = torch.get_num_threads(), [[] for _ in self.widths]
@@ -272,24 +286,20 @@ class _Record:
         if not isinstance(parts, tuple | list) or len(parts) != len(self.widths):
             return None
         dtype = self.dtype
-        for part, shape, size in zip(parts, room.shapes, room.bytes, strict=True):
-            if type(part) is not Tensor or part.dtype is not dtype or not part.is_cpu or part.is_neg():
-                return None
-            if part.layout is not torch.strided or part.is_nested or part.shape != shape or not part.is_contiguous():
-                return None
-            if (part.untyped_storage().nbytes() != size or part.storage_offset()) and not door.is_whole(part):
-                return None
+        try:
+            for part, shape, size in zip(parts, room.shapes, room.bytes, strict=True):
+                if type(part) is not Tensor or part.dtype is not dtype or not part.is_cpu or part.is_neg():
+                    return None
+                if part.shape != shape or not part.is_contiguous():
+                    return None
+                if (part.untyped_storage().nbytes() != size or part.storage_offset()) and not door.is_whole(part):
+                    return None
+        except (RuntimeError, NotImplementedError):  # nested, sparse, of oneDNN
+            return None
         return parts
 
     def _new_room(self, batch: int) -> "_Room":
         shapes = [(len(self.places), batch, width) for width in self.widths]
         with torch.inference_mode(False):  # kept for training, which refuses inference tensors
             zeros = [torch.zeros(shape, dtype=self.dtype) for shape in shapes]
-        self.room = room = _Room(batch, shapes, zeros, door.storage_of(zeros))
-        return room
-
-    def _zeros(self, room: "_Room") -> list[Tensor]:
-        """Zeros to start from. A user's hook, to which training shows them, may have freed those of the call before."""
-        if door.storage_of(room.zeros) != room.bytes:
-            room = self._new_room(room.batch)
-        return room.zeros
+        return _Room(batch, shapes, zeros, door.storage_of(zeros))
