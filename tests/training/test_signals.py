@@ -15,7 +15,7 @@ from helpers import training_child
 from helpers.training_toy import ToyTask, config, run, weights
 
 from recurra.errors import RunError
-from recurra.training import Interrupted, fit, runs, signals
+from recurra.training import Interrupted, clock, fit, runs, signals
 
 pytestmark = pytest.mark.slow
 
@@ -164,6 +164,35 @@ def test_many_signals_are_one(tmp_path):
     with pytest.raises(Interrupted) as raised:
         fit(task, config(), tmp_path)
     assert raised.value.exit_code == 143
+
+
+def test_an_evaluation_that_was_cut_short_is_done_when_the_run_is_resumed(tmp_path, monkeypatch):
+    """Else its row is missing, and its weights may have been the best."""
+    monkeypatch.setattr(clock, "TICK", 0.0)  # a stop is heeded at each call of the model
+    rows = {}
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+        task, events, real = ToyTask(), [], ToyTask.evaluate
+
+        def evaluate(model, task=task, folder=folder, events=events, real=real):
+            if folder == "cut" and any(event["event"] == "evaluate" for event in events):
+                signal.raise_signal(signal.SIGTERM)
+            return real(task, model)
+
+        task.evaluate = evaluate
+        if folder == "cut":
+            with pytest.raises(Interrupted):
+                fit(task, config(evaluate_every=10), tmp_path / folder, listeners=[events.append])
+            task = ToyTask()
+            assert [event["step"] for event in events if event["event"] == "interrupt"] == [20]
+        fit(task, config(evaluate_every=10), tmp_path / folder, listeners=[events.append])
+        kept = [event for event in events if event["event"] in ("evaluate", "sample")]
+        times = ("seconds", "tokens_per_second")
+        rows[folder] = [{name: value for name, value in event.items() if name not in times} for event in kept]
+    assert rows["cut"] == rows["whole"]
+    for name in (runs.STATE, runs.WEIGHTS):
+        one, two = (weights(tmp_path / folder, name) for folder in ("whole", "cut"))
+        assert all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_stop_before_the_first_evaluation_leaves_weights(tmp_path):

@@ -115,6 +115,13 @@ class Clock:
             found |= {"save", "interrupt"}
         return found
 
+    def owed(self, run: Run) -> set[str]:
+        """What a signal cut short at the step where a run was left: an evaluation and its sample; as a rule nothing."""
+        step, every = run.progress.step, self.periods.get("evaluate")
+        if not every or step % every or step == run.progress.first or run.marks.get("evaluate", (-1,))[0] == step:
+            return set()
+        return {"evaluate", *(["sample"] if not run.config.sample_every or step % run.config.sample_every == 0 else [])}
+
     def _found(self, step: int, tick: bool) -> set[str]:
         """What comes at its times, or after so many steps; of the former only what there is time for."""
         found = {event for event, period in self.periods.items() if step % period == 0}

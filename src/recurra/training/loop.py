@@ -117,7 +117,7 @@ def fit(
         while not run.progress.reason:
             if time_of.over(run):  # it was stopped in the evaluation after its last step
                 run.progress.reason, due = "finished", {"evaluate", "sample", "save"}
-            else:
+            elif not (due := time_of.owed(run)):
                 began = time.monotonic()
                 with caught.breakable():
                     _step(task, run, model, time_of.done(run))
