@@ -27,7 +27,8 @@ from recurra.tasks.regression.config import CONFIGS, DEFAULTS, SEARCH
 )
 @click.option("--text-column", default="text", show_default=True, help="A table's column of texts.")
 @click.option(
-    "--series-column", help="A table's column of series: steps parted by spaces or commas, features by colons."
+    "--series-column",
+    help="A table's column of series: steps parted by spaces or commas, features by colons; ? is a missing value.",
 )
 @click.option(
     "--target-column",

@@ -58,7 +58,8 @@ def table_of(
 ) -> tuple[list[Any], list[list[Any]] | None]:
     """The sequences in a column of a table, and of each the cells of other columns, or None where the table has none of them.
 
-    known: those columns. series: the sequences are numbers, not texts: steps parted by commas or spaces, features by colons.
+    known: those columns. series: the sequences are numbers, not texts: steps parted by commas or spaces, features by colons,
+    `?` for a missing value.
     """
     columns, rows = read_table(path)
     there = [name for name in known if name in columns]
