@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.regression import SequenceRegressor
-from recurra.tasks.sequences.config import SequencesConfig
+from recurra.tasks.sequences.config import EncoderConfig, SequencesConfig
+from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.sequences.gaps import closed
 from recurra.tasks.sequences.reader import Reader
 from recurra.tasks.tagging import SequenceTagger
 
 NAN = np.nan
-TINY = {"hidden_size": 8, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "epochs": 15, "batch_size": 16}
+TINY = {"hidden_size": 8, "lr": 2e-2, "average": 0.0, "dropout": 0.0, "epochs": 40, "batch_size": 16}
 
 
 def test_a_gap_is_the_last_value_and_before_any_the_start():
@@ -58,6 +60,17 @@ def test_a_constant_with_gaps_keeps_its_mask():
     X = [np.array([[5.0], [NAN], [5.0]])]
     reader = Reader.learn(X, SequencesConfig(), "word")
     assert reader.rows(X, SequencesConfig())[0].tolist() == [[0, 0], [0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("convolutions", [0, 4])
+@pytest.mark.parametrize("cell", ["gru", "indrnn", "sru"])
+def test_masks_have_no_effect_before_they_are_learned(cell, convolutions):
+    config = EncoderConfig(cell=cell, hidden_size=4, convolutions=convolutions)
+    encoder = Encoder(5, config, tokens=False, masks=2).eval()
+    x = torch.randn(6, 3, 5)
+    other = torch.cat([x[..., :3], 1 - x[..., 3:]], 2)
+    assert torch.equal(encoder(x), encoder(other))
+    assert not torch.equal(encoder(x), encoder(x.flip(2)))
 
 
 def gapped(count=80, seed=0):

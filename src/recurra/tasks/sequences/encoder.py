@@ -16,7 +16,8 @@ class Encoder(nn.Module):
 
     inputs: features of a step, or tokens of the vocabulary where `tokens` is True. unknown: the id of the token for all
     that is not in the vocabulary; its vector starts at zero, and stays there where the training part has none of them.
-    more: features that come beside an embedding.
+    more: features that come beside an embedding. masks: how many of the last features are masks; their weights start at zero,
+    as masks of values that are missing at random are nothing but noise.
 
     Returns states (time, batch, `size`), zero past each row's length; behind convolutions with a stride there are fewer, and
     `encoder.lengths(lengths)` is how many of each row.
@@ -29,6 +30,7 @@ class Encoder(nn.Module):
         tokens: bool,
         unknown: int | None = None,
         more: int = 0,
+        masks: int = 0,
     ):
         super().__init__()
         self.config = config
@@ -57,6 +59,12 @@ class Encoder(nn.Module):
         self.size = config.hidden_size * (1 + config.bidirectional)
         if config.span:
             spread(self.layers, config.span)
+        if masks:
+            first = self.layers if self.convolutions is None else self.convolutions
+            with torch.no_grad():
+                for name, weight in first.named_parameters():
+                    if name.startswith(("weight_ih_l0", "layers.0.")):
+                        weight[:, -masks:] = 0.0
 
     def lengths(self, lengths: Tensor | None) -> Tensor | None:
         """How many states each row has."""

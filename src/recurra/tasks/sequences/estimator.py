@@ -118,8 +118,7 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         return self.batches(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
 
     def notes(self, data: Halves, task: SequencesTask) -> Iterable[str]:
-        masked = self.learned.masked
-        return [] if masked is None or not len(masked) else [gaps.described(data.train.X, masked)]
+        return [gaps.described(data.train.X, self.learned.masked)] if self.learned.masks else []
 
     def _examples(self, data: Labelled) -> Examples:
         if not len(data.X):
@@ -129,7 +128,7 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
     def encoder(self, parts: dict[str, Any], learned: Reader, more: int = 0) -> Encoder:
         """A new encoder of the sequences that `learned` knows. more: features beside the embedding."""
         unknown = None if learned.vocabulary is None else learned.vocabulary.unk
-        return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more)
+        return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more, learned.masks)
 
     def examples(self) -> list[str]:
         kept = self._fitted().examples

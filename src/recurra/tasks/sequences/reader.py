@@ -40,11 +40,12 @@ class Reader:
     @property
     def inputs(self) -> int:
         """Numbers that the network reads of a step, or tokens that there are."""
-        return self.features + len(self._masked) if self.vocabulary is None else len(self.vocabulary)
+        return self.features + self.masks if self.vocabulary is None else len(self.vocabulary)
 
     @property
-    def _masked(self) -> np.ndarray:
-        return np.empty(0, np.int64) if self.masked is None else self.masked
+    def masks(self) -> int:
+        """How many of the inputs, the last ones, are masks."""
+        return 0 if self.masked is None else len(self.masked)
 
     kind = "texts"
     """What sequences with a vocabulary are, for messages."""
@@ -60,9 +61,10 @@ class Reader:
             return self.encoded(X, data)
         if X[0].shape[1] != self.features:
             raise ShapeError(f"`X` has {X[0].shape[1]} features a step, but the model was fitted on {self.features}")
+        masked = self.masked if self.masks else np.empty(0, np.int64)
         # Until something was seen, a gap is the mean: 0 of what is scaled.
         start = 0.0 if self.mean is None or self.deviation is not None else self.mean
-        return [gaps.closed(row, self._masked, start) for row in self._scaled(X, data)]
+        return [gaps.closed(row, masked, start) for row in self._scaled(X, data)]
 
     def _scaled(self, X: Any, data: SequencesConfig) -> list[np.ndarray]:
         if data.standardise == "sequence":
