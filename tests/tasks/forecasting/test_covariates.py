@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recurra.errors import DataError
+from recurra import tensorfiles
+from recurra.errors import DataError, RunError
 from recurra.tasks.forecasting import Forecaster
 
 QUICK = {
@@ -157,3 +158,15 @@ def test_the_target_keeps_its_rule():
     ):
         Forecaster(**COLUMNS, **TINY).fit(gap, quiet=True)
     Forecaster(fill="linear", **COLUMNS, **TINY).fit(gap, quiet=True)
+
+
+def test_damaged_words_of_a_run_are_one_line(tmp_path):
+    Forecaster(future="kind", **TINY).fit(table(40), quiet=True).save(tmp_path / "model")
+    path = tmp_path / "model/history.safetensors"
+    tensors, about = tensorfiles.read(path, "history/4")
+    assert about["words"] == [["gift", "none", "sale"]]
+    cases = {"covariates": [], "places to 2 in 1 words": [["gift"]], "no lists of text": [[1, 2, 3]], "": 7}
+    for message, words in cases.items():
+        tensorfiles.write(path, tensors, about | {"words": words})
+        with pytest.raises(RunError, match=rf"history\.safetensors is damaged .*{message}"):
+            Forecaster.load(tmp_path / "model")
