@@ -149,6 +149,7 @@ async function drop(run) {
 }
 
 async function attempt(work, words) {
+  say($("runsSaid"), "One moment …");
   try {
     await work();
     say($("runsSaid"), words);

@@ -178,9 +178,9 @@ async function select(index) {
   if (item.offsetTop - list.offsetTop < list.scrollTop) list.scrollTop = item.offsetTop - list.offsetTop;
   else if (item.offsetTop - list.offsetTop + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = item.offsetTop - list.offsetTop + item.offsetHeight - list.clientHeight;
   look.unit = unit;
-  await motion.show(unit);
+  $("unitName").textContent = unitTitle(unit);
   try {
-    const values = await valuesOf(unit);
+    const [values] = await Promise.all([valuesOf(unit), motion.show(unit)]);
     if (look.unit === unit) colour(values);
   } catch (error) {
     say($("insideStatus"), error.message, true);
@@ -202,7 +202,6 @@ export function tone(value, scale) {
 function colour({ values, low, high }) {
   const scale = Math.max(Math.abs(low), Math.abs(high), 1e-6);
   spans.forEach((span, at) => (span.className = tone(values[at], scale)));
-  $("unitName").textContent = unitTitle(look.unit);
   $("scaleLow").textContent = (-scale).toFixed(2);
   $("scaleHigh").textContent = scale.toFixed(2);
   hold.offer(low, high);

@@ -26,7 +26,8 @@ function show() {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   document.title = `${$(`view-${name}`).querySelector("h1").textContent} · Recurra studio`;
-  VIEWS[name].show?.();
+  // The view is seen first; what it then does comes after the frame.
+  requestAnimationFrame(() => setTimeout(() => VIEWS[name].show?.()));
 }
 
 function theme() {
