@@ -21,6 +21,7 @@ from report import Report, arguments
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers import browser
+from helpers.visits import FILLED
 
 from recurra.tasks.language import LanguageModel
 from recurra.tasks.language.config import LanguageConfig
@@ -64,13 +65,6 @@ CLICKS = {
         ("#cellList [data-cell=lstm]", "#cellBody"),
     ],
 }
-FILLED = {
-    "write": "#outResult",
-    "inside": "#chartSaturation .scatterlayer",
-    "compare": "#runsTable td.name",
-    "learn": "#lessonBody .cell-svg",
-}
-"""What is there when a view is."""
 # From the time of a click, or of a slider's move, to the frame that shows the first change of what it is to change.
 WATCH = """(selector) => {
     const changing = document.querySelector(selector);

@@ -8,6 +8,14 @@ HOSTILE = "<script>document.title = 'broken'</script><img src=x onerror=alert(1)
 
 VIEWS = ("write", "inside", "compare", "learn")
 
+FILLED = {
+    "write": "#cardFigures",
+    "inside": "#chartSaturation .scatterlayer",
+    "compare": "#runsTable td.name",
+    "learn": "#lessonBody .cell-svg",
+}
+"""What is there when a view is."""
+
 
 def small(page, **settings: str) -> None:
     """A small model and a short training, through the page's own controls."""

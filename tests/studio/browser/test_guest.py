@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from helpers import browser
 from helpers.studio_support import save_model
-from helpers.visits import VIEWS, wait_for_text
+from helpers.visits import FILLED, VIEWS, wait_for_text
 
 pytestmark = pytest.mark.slow
 
@@ -55,14 +55,6 @@ def opened(chromium, links):
     yield come
     for context in contexts:
         context.close()
-
-
-FILLED = {
-    "write": "#cardFigures",
-    "inside": "#chartSaturation .scatterlayer",
-    "compare": "#runsTable td.name",
-    "learn": "#lessonBody .cell-svg",
-}
 
 
 @pytest.mark.parametrize("width", [1280, 360])

@@ -77,6 +77,25 @@ def test_a_letter_shows_what_it_hung_on_and_what_else_could_have_come(visit, tra
     visitor.check()
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_box_of_a_letter_is_not_in_front_of_it(visit, trained, width):
+    visitor = visit(width=width)
+    page = visitor.open()
+    page.select_option("#selModel", trained[0]["id"])
+    page.click("#btnGenerate")
+    wait_for_text(page, "#writeStatus", "copied|word for word")
+    page.locator("#outResult").scroll_into_view_if_needed()
+    for at in (12, 150):
+        page.mouse.click(*page.evaluate(BOX, at))
+        wait_for_text(page, "#letterSaid", "had")
+        page.wait_for_selector("#letterBox:not([hidden])")
+        x, y = page.evaluate(BOX, at)
+        box = page.locator("#letterBox").bounding_box()
+        assert not (box["y"] < y < box["y"] + box["height"]), (at, y, box)
+        page.click("#btnLetterClose")
+    visitor.check()
+
+
 def test_what_is_copied_is_shaded(visit, trained):
     visitor = visit()
     page = visitor.open()

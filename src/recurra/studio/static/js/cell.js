@@ -130,3 +130,18 @@ export function equationsOf(drawing, mark) {
   list.append(...lines);
   return list;
 }
+
+/** What the signs in a cell's equations mean, of those that occur in them: a drawing's, whose pieces are linked, or a cell's, as lines of text. */
+export function legend({ equations }) {
+  const all = equations.flat().map((one) => one.text ?? one).join(" ");
+  const gate = all.match(/[xh]\.(\w+)/)?.[1];
+  const parts = [
+    [/x\./, `x.${gate} is what the letter brings (${gate}’s part of W x + b)`],
+    [/h\./, `h.${gate} is what the last state brings (its part of U h + b)`],
+    [/⊙/, "⊙ multiplies unit by unit"],
+    [/σ/, "σ squeezes into 0 to 1"],
+    [/tanh/, "tanh squeezes into −1 to 1"],
+    [/'/, "a dash marks the new state"],
+  ];
+  return `${parts.filter(([sign]) => sign.test(all)).map(([, words]) => words).join("; ")}.`;
+}

@@ -1,6 +1,6 @@
 // Units held at a value at every letter: those that matter most come first, and a moved slider acts at once.
 import { bar, inside, look, tone, unitTitle } from "./inside.js";
-import { $, bits, h, latest, say } from "./ui.js";
+import { $, bits, h, latest, say, signed } from "./ui.js";
 
 const PASSAGE = 200; // letters that are read with the units held
 const PROMPT = 100; // of these, before the text that is written
@@ -85,7 +85,7 @@ function row(one) {
   const put = () => {
     item.classList.toggle("on", one.value !== null);
     slider.value = String(one.value ?? (one.low + one.high) / 2);
-    number.textContent = one.value === null ? "free" : one.value.toFixed(2);
+    number.textContent = one.value === null ? "free" : signed(one.value);
     slider.setAttribute("aria-valuetext", number.textContent);
     free.disabled = one.value === null;
   };

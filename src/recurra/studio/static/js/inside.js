@@ -4,7 +4,7 @@ import * as gates from "./gates.js";
 import * as hold from "./hold.js";
 import * as motion from "./motion.js";
 import { able, on, remember, state } from "./state.js";
-import { $, architecture, choices, cellTitle, h, say } from "./ui.js";
+import { $, architecture, cellTitle, choices, h, say, signed } from "./ui.js";
 
 /** What was read: the run's id, the text, the server's reading; and the unit that is shown. */
 export const look = { run: null, text: "", reading: null, units: [], unit: null };
@@ -126,10 +126,11 @@ async function rank() {
   const layer = $("unitLayer").value;
   try {
     const found = await inside("units", { state: $("unitState").value, sort: by, limit: 200, ...(layer && { layer: Number(layer) }), ...(feature && { feature }) });
-    look.units = found.units;
-    choices($("unitSort"), [["follows", "by what they follow"], ["variance", "by how much they vary"], ...found.features.map(({ name }) => [`follows/${name}`, `follows: ${name}`])], sort);
     const names = new Map(found.features.map((one) => [one.name, one]));
-    $("unitList").replaceChildren(...found.units.map((unit, index) => row(unit, index, names, feature)));
+    const above = (unit) => lead(unit, names)?.above ?? -1;
+    look.units = sort === "follows" ? found.units.toSorted((a, b) => above(b) - above(a)) : found.units;
+    choices($("unitSort"), [["follows", "by what they follow"], ["variance", "by how much they vary"], ...found.features.map(({ name }) => [`follows/${name}`, `follows: ${name}`])], sort);
+    $("unitList").replaceChildren(...look.units.map((unit, index) => row(unit, index, names, feature)));
     say($("unitsSaid"), `The first ${found.units.length} of ${found.tried}. r: correlation with what a unit follows; below it, how large it gets by chance alone.`);
     await select(0);
   } catch (error) {
@@ -137,15 +138,22 @@ async function rank() {
   }
 }
 
+/** What a unit follows furthest above chance. Whatever drifts follows the place in the text, so that does not count. */
+function lead({ follows }, names) {
+  const found = follows.filter(({ feature }) => feature !== "text position").map((one) => ({ ...one, above: Math.abs(one.r) - (names.get(one.feature)?.chance ?? 1) }));
+  return found.toSorted((a, b) => b.above - a.above)[0];
+}
+
 function row(unit, index, names, feature) {
-  const best = (feature && unit.follows.find((one) => one.feature === feature)) || unit.follows[0];
+  const first = lead(unit, names);
+  const best = unit.follows.find((one) => one.feature === feature) ?? (first?.above > 0 ? first : unit.follows[0]);
   const words = best?.feature ?? "nothing in particular";
   return h(
     "li",
     { role: "option", id: `unit-${index}`, "data-index": String(index), "aria-selected": "false", title: names.get(words)?.words ?? null },
     h("span", {}, `${unit.layer} · ${unit.unit}`),
     h("span", { class: "follows" }, words),
-    h("span", { class: "num" }, best ? [`r ${best.r.toFixed(2)}`, h("small", {}, `chance ${names.get(best.feature)?.chance.toFixed(2) ?? "–"}`)] : unit.variance.toFixed(2)),
+    h("span", { class: "num" }, best ? [`r ${signed(best.r)}`, h("small", {}, `chance ${names.get(best.feature)?.chance.toFixed(2) ?? "–"}`)] : unit.variance.toFixed(2)),
   );
 }
 
@@ -202,7 +210,7 @@ export function tone(value, scale) {
 function colour({ values, low, high }) {
   const scale = Math.max(Math.abs(low), Math.abs(high), 1e-6);
   spans.forEach((span, at) => (span.className = tone(values[at], scale)));
-  $("scaleLow").textContent = (-scale).toFixed(2);
+  $("scaleLow").textContent = signed(-scale);
   $("scaleHigh").textContent = scale.toFixed(2);
   hold.offer(low, high);
   place(cursor);
@@ -220,7 +228,7 @@ function place(at) {
   const came = characters[cursor + 1];
   const surprise = losses[cursor + 1];
   const cost = came === undefined ? "the text ends here" : `then came “${visible(came)}”${surprise === null ? "" : `, a surprise of ${(surprise / Math.LN2).toFixed(1)} bits`}`;
-  $("cursorSaid").textContent = `After “${visible(characters.slice(Math.max(0, cursor - 11), cursor + 1).join(""))}”: ${cost}. The unit is at ${value === undefined ? "–" : value.toFixed(2)}.`;
+  $("cursorSaid").textContent = `After “${visible(characters.slice(Math.max(0, cursor - 11), cursor + 1).join(""))}”: ${cost}. The unit is at ${value === undefined ? "–" : signed(value)}.`;
   $("nextList").replaceChildren(...next[cursor].map(([symbol, share]) => bar(symbol, share, symbol === came)));
 }
 

@@ -1,5 +1,6 @@
 // The view "Learn": a cell's equations and gates, when to pick it, and what that is worth on the user's own text.
 import * as api from "./api.js";
+import { legend } from "./cell.js";
 import * as lesson from "./lesson.js";
 import { busy, on, refresh, remember, state } from "./state.js";
 import { $, cellTitle, choices, count, duration, h, say } from "./ui.js";
@@ -58,18 +59,6 @@ function choose(cell) {
     ),
     cell.source ? h("p", { class: "muted" }, cell.source) : "",
   );
-}
-
-function legend({ equations }) {
-  const all = equations.join(" ");
-  const parts = [
-    [/x\./, "x.i is gate i’s part of W x + b, from the character"],
-    [/h\./, "h.i the same from the last state"],
-    [/⊙/, "⊙ multiplies unit by unit"],
-    [/σ/, "σ squeezes into 0 to 1, tanh into –1 to 1"],
-    [/'/, "a dash marks the new state"],
-  ];
-  return `${parts.filter(([sign]) => sign.test(all)).map(([, words]) => words).join("; ")}.`;
 }
 
 async function measure() {

@@ -1,9 +1,9 @@
 // One class hour in ten steps: what a state is, why it fades, what a gate does, and what follows. Each step has something to do on
 // the model at hand, and a question.
 import * as api from "./api.js";
-import { drawCell, equationsOf } from "./cell.js";
+import { drawCell, equationsOf, legend } from "./cell.js";
 import { able, remember, state } from "./state.js";
-import { $, architecture, cellTitle, count, duration, h } from "./ui.js";
+import { $, architecture, cellTitle, count, duration, h, latest } from "./ui.js";
 
 const LENGTH = 160; // letters of the text that the class reads
 const visible = (symbol) => symbol.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣");
@@ -124,6 +124,7 @@ async function open(index) {
     h("p", { class: "lesson-task" }, h("b", {}, "To do: "), step.task),
     box,
     h("details", { class: "lesson-question" }, h("summary", {}, step.question), h("p", {}, step.answer)),
+    STEPS[at + 1] ? h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: () => (open(at + 1), $("lessonBody").scrollIntoView({ block: "nearest" })) }, `Next: ${STEPS[at + 1].title}`)) : "",
   );
   try {
     await step.make(box, () => mine === turn);
@@ -175,10 +176,11 @@ async function walk(box, cell, gate = null, change = false) {
     const number = h("input", { type: "range", min: String(-1.5 * sizes[name]), max: String(1.5 * sizes[name]), step: "any", "aria-label": `${name} before this letter` });
     number.value = String(found.values[name][at]);
     const moment = at;
-    number.addEventListener("change", async () => {
+    const follow = latest(async () => {
       found = await wires({ change: { at: moment - 1, layer: 0, unit: chosen, state: name, value: Number(number.value) } });
       go(at);
     });
+    number.addEventListener("input", follow);
     setting.replaceChildren(h("label", { class: "field grow" }, `${name} before “${visible(letters[at])}”`, number), h("button", { type: "button", class: "btn small", onclick: async () => ((setting.hidden = true), (found = await wires()), go(at)) }, "As it was"));
     setting.hidden = false;
     number.focus();
@@ -196,7 +198,7 @@ async function walk(box, cell, gate = null, change = false) {
   let timer = 0;
   const play = h("button", { type: "button", class: "btn small primary", onclick: () => (timer ? pause() : ((play.textContent = "Pause"), picture.flow(true), (timer = setInterval(() => (play.isConnected && at < letters.length - 1 ? go(at + 1) : pause()), 700)))) }, "Play");
   const pause = () => (clearInterval(timer), (timer = 0), picture.flow(false), (play.textContent = "Play"));
-  box.replaceChildren(about(run), h("div", { class: "tools" }, step("◂", -1, "One letter back"), play, step("▸", 1, "One letter on")), line, slider, stage, setting, equationsOf(found.drawing, picture.mark));
+  box.replaceChildren(about(run), h("div", { class: "tools" }, step("◂", -1, "One letter back"), play, step("▸", 1, "One letter on")), line, slider, stage, setting, equationsOf(found.drawing, picture.mark), h("p", { class: "muted" }, legend(found.drawing)));
   go(at);
 }
 

@@ -115,7 +115,7 @@ function show(found, letters) {
   for (let level = 1; level <= LEVELS; level++)
     highlight(`glow${level}`, found.before.filter(([, , norm]) => Math.ceil(norm * norm ** 0.25 * LEVELS) === level).map(([from, to]) => [from + by, to + by]));
   const letter = letters.slice(start, end).join("");
-  say($("letterSaid"), `“${visible(letter)}” had ${percent(found.chance)}. The letters that glow mattered most for it.`);
+  say($("letterSaid"), `“${visible(letter)}” had ${percent(found.chance)}. Letters that glow mattered most for it. Press one of these to write on with it:`);
   $("letterNext").replaceChildren(
     ...found.next.map(([symbol, chance]) => {
       const fill = h("i");
@@ -124,6 +124,9 @@ function show(found, letters) {
       return h("li", { class: symbol === letter ? "came" : null }, h("button", { type: "button", class: "btn small symbol", title: "Write on from here with this one", "aria-label": `Write on with ${visible(symbol)}`, onclick: onward }, visible(symbol)), h("span", { class: "track" }, fill), h("span", { class: "share" }, percent(chance)));
     }),
   );
+  // Not in front of the letter that it is about.
+  const [out, [chosen]] = [$("outResult").getBoundingClientRect(), boxes(start)];
+  $("letterBox").classList.toggle("above", chosen && chosen.top > out.top + out.height / 2);
   $("letterBox").hidden = false;
 }
 

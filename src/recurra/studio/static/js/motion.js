@@ -1,9 +1,9 @@
 // "The cell at work": the drawing with this model's numbers, letter by letter; other cells beside it; a number changed.
 import * as api from "./api.js";
-import { drawCell, equationsOf } from "./cell.js";
+import { drawCell, equationsOf, legend } from "./cell.js";
 import { look, unitTitle } from "./inside.js";
 import { able, emit, state } from "./state.js";
-import { $, bits, calm, cellTitle, h, say } from "./ui.js";
+import { $, bits, cellTitle, h, latest, say, signed } from "./ui.js";
 
 const STEPS = 200; // letters that are followed
 const BEAT = 900; // milliseconds a letter
@@ -75,7 +75,7 @@ async function put(place, one) {
     const stage = h("div", { class: "cell-stage", tabindex: "0", role: "region", "aria-label": `${cellTitle(one.run.cell)}, drawn` });
     const picture = drawCell(stage, found.drawing, { pick: place ? undefined : offer, pickable: (part) => part.kind === "state", title: `${cellTitle(one.run.cell)}: one step` });
     const heading = place ? `${cellTitle(one.run.cell)} of “${one.run.title}”, unit ${one.unit.unit} of layer ${one.unit.layer}` : `${cellTitle(one.run.cell)}, ${unitTitle(one.unit)}`;
-    host.replaceChildren(h("h3", {}, heading), stage, h("div", { class: "cell-under" }, equationsOf(found.drawing, picture.mark), place ? null : h("ol", { class: "next", id: "cellNext", "aria-label": "What it expects next" })));
+    host.replaceChildren(h("h3", {}, heading), stage, h("div", { class: "cell-under" }, h("div", {}, equationsOf(found.drawing, picture.mark), h("p", { class: "muted" }, legend(found.drawing))), place ? null : h("div", {}, h("h3", {}, "What it expects next"), h("ol", { class: "next", id: "cellNext", "aria-label": "What it expects next" }))));
     shows[place] = { ...one, ...found, picture, plain: found };
     shows[place].sizes = sizes(found);
     if (!place) emit("wires", { ...shows[0], letters: letters(), go: (to) => (halt(), go(to)) });
@@ -118,7 +118,7 @@ function announce(one, text) {
     .map(({ name }) => `${name} is ${Math.round(100 * value(name))} % open`)
     .join(", ");
   const carried = one.drawing.parts.filter(({ kind }) => kind === "new").map(({ args, name }) => ({ name, before: value(name.slice(0, -1)), after: value(name), args }));
-  const moved = carried.map(({ name, before, after }) => `${name.slice(0, -1)} ${before === undefined ? "becomes" : `goes from ${before.toFixed(2)} to`} ${after.toFixed(2)}`).join(", ");
+  const moved = carried.map(({ name, before, after }) => `${name.slice(0, -1)} ${before === undefined ? "becomes" : `goes from ${signed(before)} to`} ${signed(after)}`).join(", ");
   say($("cellSaid"), `It reads “${visible(text[at])}”: ${effect ? `${effect}; ` : ""}${moved}.`);
   const came = text[at + 1];
   $("cellNext")?.replaceChildren(
@@ -164,7 +164,7 @@ function number() {
 }
 
 /** Ask what follows from the number as it stands on the slider. */
-const ask = calm(async () => {
+const ask = latest(async () => {
   const one = shows[0];
   if (!changed || !one) return;
   const mine = ++turn;
@@ -178,7 +178,7 @@ const ask = calm(async () => {
   } catch (error) {
     say($("cellChanged"), error.message, true);
   }
-}, 120);
+});
 
 function undo() {
   const one = shows[0];

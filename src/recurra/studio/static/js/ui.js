@@ -18,6 +18,8 @@ const integers = new Intl.NumberFormat("en");
 export const count = (n) => (n === null || n === undefined ? "–" : integers.format(Math.round(n)));
 export const bits = (nats) => (Number.isFinite(nats) ? (nats / Math.LN2).toFixed(2) : "–");
 export const percent = (share) => `${Math.floor(100 * (share ?? 0) + 1e-9)} %`;
+/** A number to so many digits, with a true minus sign. */
+export const signed = (n, digits = 2) => n.toFixed(digits).replace("-", "−");
 export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 
 export function size(bytes) {
