@@ -54,7 +54,7 @@ def test_a_letter_shows_what_it_hung_on_and_what_else_could_have_come(visit, tra
         address, f"runs/{trained[0]['id']}/inside/letter", {"text": "def part" + text, "at": len("def part") + at}
     )
     assert page.locator("#letterNext li").count() == 5
-    assert page.locator("#letterNext .share").first.text_content() == f"{round(100 * want['next'][0][1])} %"
+    assert page.locator("#letterNext .share").first.text_content() == f"{int(100 * want['next'][0][1] + 0.5)} %"
 
     # The keyboard moves the chosen letter; Escape lets it go.
     page.focus("#outResult")
