@@ -102,6 +102,7 @@ def test_items_are_whole_and_those_that_are_new_are_marked(beside, home, monkeyp
     (home / "names.txt").write_text("\n".join(names) + "\n")
     beside("train", "names.txt", "--preset", "tiny", "--epochs", 30, "-o", "names")
     assert "60 items one a line, shuffled, each from a fresh state" in beside.err
+    assert "Use it:  recurra generate names --samples 20" in beside.err
     out = beside("generate", "names", "--samples", 20, "--seed", 1).splitlines()
     assert len(out) == 20
     new = [name for name in out if name not in names]

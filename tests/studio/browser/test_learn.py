@@ -41,6 +41,9 @@ def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
 def test_learn_shows_the_cell_and_measures_on_the_text(visit, trained):
     visitor = visit()
     page = visitor.open("learn")
+    page.click("#cellList [data-cell=gru-d]")
+    assert "dt comes with each step" in page.inner_text("#cellBody")
+    assert page.locator("#measureCells [value=gru-d]").count() == 0
     page.click("#cellList [data-cell=gru]")
     assert "h' = (1 - z) ⊙ n + z ⊙ h" in page.text_content("#cellBody")
     assert page.locator("#cellBody dl.gates dt").all_text_contents() == ["r", "z", "n"]

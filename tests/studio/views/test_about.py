@@ -18,6 +18,7 @@ def test_about_tells_what_the_page_needs(api):
     assert about["machine"]["cores"] >= 1
     assert about["limits"]["length"] == 2000
     assert [cell["name"] for cell in about["cells"]] == list(cells.names())
+    assert [cell["name"] for cell in about["cells"] if not cell["given"]] == list(cells.names(given=False))
     lstm = about["cells"][2]
     assert lstm["states"] == ["h", "c"]
     assert "c' = f ⊙ c + i ⊙ g" in lstm["equations"]

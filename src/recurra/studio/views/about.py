@@ -54,6 +54,7 @@ def cell(name: str) -> dict[str, Any]:
         "title": lesson.title,
         "summary": lesson.summary,
         "states": list(found.state_names),
+        "given": list(found.call_names),
         "gates": [{"name": gate, "does": lesson.gates.get(gate, "")} for gate in found.gate_names],
         "equations": _equations(found),
         "source": _source(found) if built_in else None,

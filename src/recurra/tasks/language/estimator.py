@@ -147,7 +147,7 @@ class LanguageEstimator(Tunable, ModelEstimator):
         return -evaluate(self.model, source)["nats"]
 
     def next(self) -> str:
-        return f"recurra generate {self._named()}"
+        return f"recurra generate {self._named()}" + (" --samples 20" if self.learned.items else "")
 
 
 def _power(device: torch.device) -> float:

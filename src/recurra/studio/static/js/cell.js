@@ -132,7 +132,7 @@ export function equationsOf(drawing, mark) {
 }
 
 /** What the signs in a cell's equations mean, of those that occur in them: a drawing's, whose pieces are linked, or a cell's, as lines of text. */
-export function legend({ equations }) {
+export function legend({ equations, given = [] }) {
   const all = equations.flat().map((one) => one.text ?? one).join(" ");
   const gate = all.match(/[xh]\.(\w+)/)?.[1];
   const parts = [
@@ -143,5 +143,7 @@ export function legend({ equations }) {
     [/tanh/, "tanh squeezes into −1 to 1"],
     [/'/, "a dash marks the new state"],
   ];
-  return `${parts.filter(([sign]) => sign.test(all)).map(([, words]) => words).join("; ")}.`;
+  const words = parts.filter(([sign]) => sign.test(all)).map(([, words]) => words);
+  if (given.length) words.push(`${given.join(" and ")} comes with each step, in Python: texts bring none`);
+  return `${words.join("; ")}.`;
 }

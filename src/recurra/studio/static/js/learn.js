@@ -17,7 +17,8 @@ export function mount() {
   const { cells } = state.about;
   lesson.mount();
   $("cellList").append(...cells.map((cell) => h("button", { type: "button", "aria-pressed": "false", "data-cell": cell.name, onclick: () => choose(cell) }, cell.title)));
-  $("measureCells").append(...cells.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
+  const trained = cells.filter(({ given }) => !given.length);
+  $("measureCells").append(...trained.map((cell) => h("label", { class: "check" }, h("input", { type: "checkbox", value: cell.name, checked: FIRST.includes(cell.name) }), cellTitle(cell.name))));
   choose(cells.find(({ name }) => name === remember.get("cell", "lstm")) ?? cells[0]);
   $("measureTable").tHead.append(h("tr", {}, ["Cell", "Units", "Parameters", "Bits a character", "Characters/s", "Time", "Steps"].map((words, index) => h("th", { scope: "col", class: index ? "num" : null }, words))));
   $("measureForm").addEventListener("submit", (event) => (event.preventDefault(), measure()));
