@@ -28,7 +28,7 @@ from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.classification.files import read_files
 
 CHOOSE = ("digits-40", "digits-60", "digits-100", "digits-400", "UnitTest", "ArrowHead", "GunPoint")
-"""What defaults are chosen by. digits-60: sixty digits to learn from, drawn anew by each seed; the others are labelled."""
+"""What defaults are chosen by. digits-60: sixty digits to learn from, drawn again by each seed; the others are labelled."""
 REPORT = (
     "ItalyPowerDemand", "OSULeaf", "BasicMotions", "JapaneseVowels", "PickupGestureWiimoteZ", "ACSF1", "digits-200",
 )  # fmt: skip

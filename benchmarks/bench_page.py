@@ -58,7 +58,7 @@ SETUP = """async ([code, facts, config, vocabulary]) => {
 STEPS = """([inputs, last, batch, time, steps]) => {
   const targets = new Int32Array(batch * time).fill(-1);
   last.forEach((token, b) => (targets[b * time + time - 1] = token));
-  const window = { inputs: Int32Array.from(inputs), targets, batch, time, anew: true };
+  const window = { inputs: Int32Array.from(inputs), targets, batch, time, restart: true };
   return Array.from({ length: steps }, () => {
     const began = performance.now();
     learner.step(window, 1e-3);
@@ -142,7 +142,7 @@ def native_child() -> None:
         times = []
         for _ in range(13):
             began = time.perf_counter()
-            learner.step(inputs, targets, anew=True, rate=1e-3)
+            learner.step(inputs, targets, restart=True, rate=1e-3)
             times.append(time.perf_counter() - began)
     model.eval()
     model.generate("A", length=2000, seed=1)

@@ -7,7 +7,7 @@ registers (peak.cpp), and copies of memory. Training steps: 100 steps, inputs as
 products count as operations. A cell without a recurrent matrix is a scan: its
 gates are written and read once and its outputs written, and these bytes over the time of the whole layer are its bandwidth,
 beside a copy's (memcpy, reads and writes counted). Outputs of 16 MB are past the caches. Longer ones, of 64 MB, are printed
-but not judged: PyTorch takes such memory from the system anew in every call, and the page faults cost more than the work;
+but not judged: PyTorch takes such memory from the system again in every call, and the page faults cost more than the work;
 the column `fresh` is a copy that has to do the same.
 """
 

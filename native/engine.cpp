@@ -336,7 +336,7 @@ class Group {
     if (count) e_.head.multiply(operand_, count, start, to);
   }
 
-  // What follows the token that row r has just read. False where the row's turn ends.
+  // What follows the token that row r has just read. False if the row's turn ends.
   bool take(long r) {
     Walker& w = walkers_[r];
     Row& row = *w.row;
@@ -417,7 +417,7 @@ long Engine<K>::run(Row* rows, long count, long threads) const {
   std::vector<std::thread> others;
   try {
     for (long t = 1; t < threads; ++t) others.emplace_back(loop);
-  } catch (const std::system_error&) {  // no more threads to be had: those that there are do the work
+  } catch (const std::system_error&) {  // no more threads are available: those that there are do the work
   }
   loop();
   for (std::thread& other : others) other.join();

@@ -3,7 +3,7 @@ FIELD(long, time)                  // T
 FIELD(long, batch)                 // B
 FIELD(const int64_t*, inputs)      // [B][T]
 FIELD(const int64_t*, targets)     // [T][B]; below 0: not counted
-FIELD(const uint8_t*, resets)      // [T][B] 1 where a row starts anew before it reads; or null
+FIELD(const uint8_t*, resets)      // [T][B] 1 where a row starts over before it reads; or null
 FIELD(float*, carry)               // for each layer and state [B][H]: before the first step; written: after the last
 FIELD(double, loss)                // nats a target, the mean; written
 FIELD(long, counted)               // targets; written

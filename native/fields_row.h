@@ -3,7 +3,7 @@ FIELD(float*, state)                    // every state of every layer, as recurr
 FIELD(const int64_t*, given)            // tokens to read first, one at least
 FIELD(long, given_count)
 FIELD(long, previous)                   // the token before them; -1: none
-FIELD(long, eod)                        // the token after which a row starts anew; -1: none
+FIELD(long, eod)                        // the token after which a row starts over; -1: none
 // on request, of the tokens read
 FIELD(float*, logits)                   // the scores that follow the last of them, [tokens]; or null
 FIELD(long, every)                      // 1: the scores that follow each of them, [given_count][tokens]

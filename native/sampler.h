@@ -103,7 +103,7 @@ class Sampler {
   }
 
  private:
-  // The scores as doubles, and the largest. False where that is not finite.
+  // The scores as doubles, and the largest. False if that is not finite.
   bool read(Row& row, const float* logits, double& most) {
     Floats largest_yet = all(-__builtin_inff());
     each<float>(V_, [&](auto at) __attribute__((always_inline)) {

@@ -29,6 +29,10 @@ WORDS = {
     r"\bwhat stands\b|\bstands there\b|\bwhat comes of\b": "the value, the content",
     r"\b[Ww]hatever (is|has|was|does|can)\b": "anything that",
     r"\bin a coat\b": "(nothing)",
+    r"\banew\b": "again, over",
+    r"\b(hangs?|hung) on\b(?! the wall)": "depends on",
+    r"\b(to|can|could|cannot) be had\b": "available",
+    r"\b\w+(Error|Unavailable)s?(, in one line,?)? where\b|\(4\d\d\),? where\b": "if",
 }
 # A word that is the field's own in some files.
 ALLOWED = {"said": ("speech", "transcri", "sounds")}  # what a recording says

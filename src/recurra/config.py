@@ -164,7 +164,7 @@ def _sentences(cls: type) -> dict[str, str]:
 
 
 def check(config: Any) -> None:
-    """Raise ConfigError where a field's value has the wrong type, is not among its choices or not in its range.
+    """Raise ConfigError if a field's value has the wrong type, is not among its choices or not in its range.
 
     Settings classes call this from `__post_init__`, then check what binds several fields. An int passes for a float, and a
     number of NumPy's, as searches over a grid give them, becomes one of Python's.

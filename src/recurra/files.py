@@ -43,7 +43,7 @@ _NO_FLUSH = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.EBADF
 
 
 def check_place(path: str | Path) -> Path:
-    """Where a file is to be written, before there is one. ConfigError where that is a folder, its folder is none, or its name
+    """Where a file is to be written, before there is one. ConfigError if that is a folder, its folder is none, or its name
     is too long."""
     path = expanded(path)
     try:
@@ -68,7 +68,7 @@ def check_place(path: str | Path) -> Path:
 def replacing(path: str | Path) -> Iterator[Path]:
     """A file to write in place of `path`, one of a run's own, which becomes it when the block has ended well.
 
-    When the block fails, the old file is untouched and the new one gone. RunError where something other than a plain file
+    When the block fails, the old file is untouched and the new one gone. RunError if something other than a plain file
     is there (a link could lead out of the run), where the folder cannot be written or the disk is full.
     """
     path = Path(path)
@@ -234,7 +234,7 @@ def together(folder: Path, last: str) -> Iterator[Path]:
 
 
 def finish(folder: Path, last: str) -> None:
-    """Move files into place that `together` had written when its process was killed. OSError where that is not possible."""
+    """Move files into place that `together` had written when its process was killed. OSError if that is not possible."""
     whole = folder / WHOLE
     if not is_unfinished(folder):
         return
@@ -285,7 +285,7 @@ def _mode(path: Path, test) -> bool:
 
 
 def refuse_special(path: Path) -> None:
-    """RunError where there is something, and that is no plain file."""
+    """RunError if there is something, and that is no plain file."""
     if os.path.lexists(path) and not _mode(path, stat.S_ISREG):
         raise RunError(_special(path))
 
@@ -296,7 +296,7 @@ def _special(path: Path) -> str:
 
 
 def opened(path: Path, most: int = MOST) -> BinaryIO:
-    """One of a run's own files, to read. OSError where it cannot be opened; RunError where it is no plain file or too large.
+    """One of a run's own files, to read. OSError if it cannot be opened; RunError if it is no plain file or too large.
 
     most: bytes that it may have.
     """
@@ -318,7 +318,7 @@ def opened(path: Path, most: int = MOST) -> BinaryIO:
 
 
 def appending(path: Path) -> BinaryIO:
-    """One of a run's own files, to add to. OSError where it cannot be opened, RunError where it is no
+    """One of a run's own files, to add to. OSError if it cannot be opened, RunError if it is no
     plain file."""
     refuse_special(path)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o666)
@@ -332,7 +332,7 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 
 def read_text(path: Path, most: int = MOST) -> str:
-    """A run's own file as text. RunError, in one line, where it is missing, damaged, too large or no plain file."""
+    """A run's own file as text. RunError, in one line, if it is missing, damaged, too large or no plain file."""
     try:
         with opened(path, most) as file:
             return file.read().decode("utf-8")
@@ -360,7 +360,7 @@ def parse_json(text: str | bytes, path: Path) -> Any:
 def source(path: str | Path, most: int = LARGEST) -> BinaryIO:
     """A file that the user has named, to read: a link is followed, anything else than a file is refused.
 
-    most: bytes that it may have. DataError where it is missing, a folder, a pipe, a device or too large, or cannot be read.
+    most: bytes that it may have. DataError if it is missing, a folder, a pipe, a device or too large, or cannot be read.
     """
     path = expanded(path)
     try:

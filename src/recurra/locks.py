@@ -1,6 +1,6 @@
 """One writer a run: a lock of the system on a file in its folder, released by the end of its holder, whatever ends it.
 
-    with locks.held(folder):        # RunError where another process writes the run, with its number and what it does
+    with locks.held(folder):        # RunError if another process writes the run, with its number and what it does
         ...
     locks.holder(folder)            # who that is, or None
 
@@ -45,7 +45,7 @@ class Holder:
     """Who writes a run."""
 
     process: int | None = None
-    """Its process number; None where that is unknown."""
+    """Its process number; None if that is unknown."""
     host: str = ""
     what: str = ""
     """What it does: "training"."""
@@ -58,7 +58,7 @@ class Holder:
 
 
 def take(handle: int, shared: bool = False) -> bool | None:
-    """Lock an open file: True; False where another process holds it; None where its file system has no locks."""
+    """Lock an open file: True; False where another process holds it; None if its file system has no locks."""
     if fcntl is None:
         return None
     try:
@@ -77,7 +77,7 @@ def held(folder: str | Path, what: str = "training", wait: float = WAIT) -> Iter
     """Be the only writer of a folder: `with held("runs/book-1"): ...`.
 
     what: shown to others who try. wait: seconds to try for.
-    Busy, a RunError, where another process holds the lock; RunError where the folder cannot be written. Where the file system
+    Busy, a RunError, if another process holds the lock; RunError if the folder cannot be written. Where the file system
     has no locks, one warning (RuntimeWarning), and the block runs.
     """
     path = Path(folder) / LOCK
@@ -128,7 +128,7 @@ def _acquire(path: Path, wait: float) -> int:
 
 
 def holder(folder: str | Path) -> Holder | None:
-    """Who writes a folder now; None where nobody does, or where that is unknown."""
+    """Who writes a folder now; None if nobody does, or where that is unknown."""
     try:
         handle = os.open(Path(folder) / LOCK, os.O_RDONLY | _FLAGS)
     except OSError:  # no such file, as a rule; one that may not be read has no owner to show

@@ -32,7 +32,7 @@ def test_an_empty_page_and_one_with_a_model(recurra, tmp_path):
     [
         ({"unit": "word"}, "it writes words with marks of their own"),
         ({"zoneout": 0.1}, "it has zoneout"),
-        ({"mode": "windows", "window": 8}, "it reads 8 characters anew"),
+        ({"mode": "windows", "window": 8}, "it reads 8 characters again"),
         ({"cell": "transformer", "context": 16, "window": 16}, "this is a transformer"),
     ],
 )

@@ -36,7 +36,7 @@ new PerformanceObserver((list) => {
 
 
 def missing() -> str:
-    """What is not there of what a browser test needs; empty where all is."""
+    """What is not there of what a browser test needs; empty if all is."""
     for package in ("playwright", "axe_playwright_python"):
         if importlib.util.find_spec(package) is None:
             return f"{package} is not installed: pip install -e '.[dev]'"

@@ -22,7 +22,7 @@ from helpers.fault_driver import TASKS, Uses, contents, continue_run, continued,
 
 
 def killed(work: Callable[[], Any], after: float) -> bool:
-    """Do work in a fork and kill it after so many seconds; False where it had ended by then."""
+    """Do work in a fork and kill it after so many seconds; False if it had ended by then."""
     child = os.fork()
     if child == 0:
         code = 1

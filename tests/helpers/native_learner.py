@@ -82,11 +82,11 @@ class Learner:
             for name, shape in self.shapes.items()
         }
 
-    def step(self, inputs, targets, resets=None, *, anew: bool = False, rate: float, learn: bool = True) -> float:
+    def step(self, inputs, targets, resets=None, *, restart: bool = False, rate: float, learn: bool = True) -> float:
         """The loss of a window; with `learn` the parameters are updated. inputs, targets: (batch, time) int64."""
         batch, time = inputs.shape
         size = self.native.recurra_learner_state(addressof(self.structure), batch)
-        if anew or self.carry is None or len(self.carry) != size:
+        if restart or self.carry is None or len(self.carry) != size:
             self.carry = np.zeros(size, np.float32)
         inputs = np.ascontiguousarray(inputs, np.int64)
         targets = np.ascontiguousarray(np.asarray(targets).T, np.int64)

@@ -77,7 +77,7 @@ def node(folder: Path):
 
 
 def firefox_program() -> str:
-    """A Firefox; empty where none is installed."""
+    """A Firefox; empty if none is installed."""
     return next(filter(None, map(shutil.which, ("firefox", "firefox-esr"))), "")
 
 

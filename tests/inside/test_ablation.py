@@ -44,5 +44,5 @@ def test_what_has_no_effects():
     with pytest.raises(ConfigError, match="`state` is 'x'; expected one of"):
         inside.effects(model, inside.read(model, TEXT), state="x")
     bounded = tiny("lstm", context=4)
-    with pytest.raises(ConfigError, match=r"`context` is 4|context=4|reads .* anew at each step"):
+    with pytest.raises(ConfigError, match=r"`context` is 4|context=4|reads .* again at each step"):
         inside.effects(bounded, inside.read(bounded, TEXT))

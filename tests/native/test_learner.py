@@ -49,14 +49,14 @@ def taught(cell: str, native, config: TrainingConfig, steps: int, layers: int = 
         optimizer, mean = optimizers.make(model, config), optimizers.averaged(model)
         ids, pairs, carry = vocabulary.encode(TEXT).astype(np.int64), [], None
         places = [window for _ in range(99) for window in windows(ids, 6, 16)]
-        for number, (anew, inputs, targets) in enumerate(places[:steps], 1):
+        for number, (restart, inputs, targets) in enumerate(places[:steps], 1):
             starts = inputs == vocabulary.encode("\n")[0] if resets else None
             rate = config.lr * (0.5 + 0.5 * math.cos(number / steps))
-            ours = learner.step(inputs, targets, starts, anew=anew, rate=rate)
+            ours = learner.step(inputs, targets, starts, restart=restart, rate=rate)
             optimizers.set_rate(optimizer, rate)
             x = torch.from_numpy(np.ascontiguousarray(inputs))
             again = None if starts is None else torch.from_numpy(starts)
-            logits, carry = model(x, None if anew else carry, again)
+            logits, carry = model(x, None if restart else carry, again)
             carry = tensors.map_tree(torch.Tensor.detach, carry)
             loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(np.ascontiguousarray(targets)).flatten())
             optimizer.zero_grad()
@@ -112,7 +112,7 @@ def test_a_measure_learns_nothing_and_a_place_without_a_target_does_not_count(na
         model.get_parameter(name).data.copy_(torch.from_numpy(found))
     logits, _ = model(torch.from_numpy(np.ascontiguousarray(inputs)))
     expected = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets).flatten())
-    assert learner.step(inputs, targets, anew=True, rate=0.0, learn=False) == pytest.approx(
+    assert learner.step(inputs, targets, restart=True, rate=0.0, learn=False) == pytest.approx(
         float(expected.detach()), abs=1e-5
     )
     assert (learner.values == before).all()
@@ -127,7 +127,7 @@ def test_windows_that_predict_their_last_token_teach_what_python_learns(native, 
     learner = native_learner.Learner(model, native, WEIGHTED)
     _, inputs, targets = next(windows(vocabulary.encode(TEXT).astype(np.int64), 7, 90))
     targets = np.where(np.arange(90) == 89, targets, -1)
-    ours = learner.step(inputs, targets, anew=True, rate=1e-2)
+    ours = learner.step(inputs, targets, restart=True, rate=1e-2)
     logits, _ = model(torch.from_numpy(np.ascontiguousarray(inputs)), last=True)
     loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets[:, -1].copy()))
     loss.backward()

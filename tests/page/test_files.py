@@ -148,7 +148,10 @@ HOSTILE = {
         "no sizes of a model",
     ),
     "tied": (lambda files: changed(files, "config.json", settings(files, tie_weights=True)), "shares one matrix"),
-    "context": (lambda files: changed(files, "config.json", settings(files, context=100)), "reads 100 characters anew"),
+    "context": (
+        lambda files: changed(files, "config.json", settings(files, context=100)),
+        "reads 100 characters again",
+    ),
     "symbols": (lambda files: changed(files, "vocabulary.json", b'{"symbols": [1, 2]}'), "no list of symbols"),
     "words": (
         lambda files: changed(files, "vocabulary.json", files["vocabulary.json"].replace(b'"character"', b'"word"')),

@@ -35,8 +35,8 @@ CELLS = ["lstm", "gru", "rnn", "layernorm-lstm", "mingru", "leaky"]
 LEARN = """([config, vocabulary, tensors, options, batches, cell]) => {
   const model = { config, vocabulary, tensors: unpacked(tensors) };
   const learner = new R.learner.Learner(native, model, facts[cell], options);
-  const losses = batches.map(([inputs, targets, batch, time, anew, rate]) =>
-    learner.step({ inputs, targets, batch, time, anew }, rate));
+  const losses = batches.map(([inputs, targets, batch, time, restart, rate]) =>
+    learner.step({ inputs, targets, batch, time, restart }, rate));
   learner.free();
   return losses;
 }"""
@@ -82,9 +82,9 @@ def lesson(cell: str, steps: int, **more) -> tuple[list, np.ndarray]:
     places = [window for _ in range(99) for window in windows(ids, 6, 16)][:steps]
     rates = [config.lr * (0.5 + 0.5 * math.cos(k / steps)) for k in range(steps)]
     expected = []
-    for (anew, inputs, targets), rate in zip(places, rates, strict=True):
+    for (restart, inputs, targets), rate in zip(places, rates, strict=True):
         optimizers.set_rate(optimizer, rate)
-        logits, carry = model(torch.from_numpy(np.ascontiguousarray(inputs)), None if anew else carry)
+        logits, carry = model(torch.from_numpy(np.ascontiguousarray(inputs)), None if restart else carry)
         carry = tensors.map_tree(torch.Tensor.detach, carry)
         loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(np.ascontiguousarray(targets)).flatten())
         optimizer.zero_grad()
@@ -93,8 +93,8 @@ def lesson(cell: str, steps: int, **more) -> tuple[list, np.ndarray]:
         optimizer.step()
         expected.append(float(loss.detach()))
     batches = [
-        [inputs.ravel().tolist(), targets.ravel().tolist(), *inputs.shape, bool(anew), rate]
-        for (anew, inputs, targets), rate in zip(places, rates, strict=True)
+        [inputs.ravel().tolist(), targets.ravel().tolist(), *inputs.shape, bool(restart), rate]
+        for (restart, inputs, targets), rate in zip(places, rates, strict=True)
     ]
     options = {"beta1": config.beta1, "beta2": config.beta2, "weight_decay": 0.1, "clip": 0.5, "average": 0}
     words = json.loads(vocabulary.to_json())

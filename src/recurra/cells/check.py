@@ -31,7 +31,7 @@ class Facts:
     shown: tuple[str, ...]
     """The gates whose values the step names in `s.next(...)`, in the cell's order."""
     whole: bool
-    """True if the recurrent product is one product; False where the step calls `h.of(...)`."""
+    """True if the recurrent product is one product; False if the step calls `h.of(...)`."""
     projects: bool
     """Whether the output may be projected: W_h multiplies the first state and nothing else, and that is all that the
     step reads of it. `h.of(v)` multiplies vectors of as many numbers as there are units."""

@@ -22,7 +22,7 @@ class CoupledLSTM(Cell):
     lesson = Lesson(
         "LSTM, coupled gates",
         "An LSTM with one gate for keeping and writing: the memory is a running mean, and stays from -1 to 1.",
-        {name: LSTM_GATES[name] for name in "fgo"} | {"f": "how much of the memory is kept; the rest is written anew"},
+        {name: LSTM_GATES[name] for name in "fgo"} | {"f": "how much of the memory is kept; the rest is written again"},
         "As the LSTM with a quarter less to store and multiply; it cannot count, as its memory is bounded.",
     )
 

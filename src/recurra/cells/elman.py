@@ -18,7 +18,7 @@ PYTORCH = {"tanh": "rnn_tanh", "relu": "rnn_relu"}
 LESSONS = {
     "tanh": Lesson(
         "Elman RNN",
-        "One state, made anew at each step from the input and the last state.",
+        "One state, made again at each step from the input and the last state.",
         {"n": "the new state itself; nothing decides what is kept"},
         "To see what the gates of the others are good for, and where a few characters back are enough. It is the"
         " quickest a step, and its gradient fades soonest.",

@@ -26,7 +26,7 @@ class SRU(Cell):
         "SRU",
         "A memory with a gate, and a second gate that lets the input past it.",
         {
-            "f": "how much of the memory is kept; the rest is written anew",
+            "f": "how much of the memory is kept; the rest is written again",
             "n": "the candidate, from the input alone",
             "r": "how much of the output is memory; the rest is the input's highway",
             "k": "the highway: the input, multiplied",

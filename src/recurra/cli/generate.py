@@ -125,7 +125,7 @@ def _items(samples, model, new: list[bool] | None) -> str:
 
 
 def _new(samples, model) -> list[bool] | None:
-    """Whether each item is none of the training text's; None where that is not there."""
+    """Whether each item is none of the training text's; None if that is not there."""
     import numpy as np
 
     from recurra.data import Corpus

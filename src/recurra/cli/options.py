@@ -164,7 +164,7 @@ class NewFile(UserPath):
 
 
 def spare(to: Path | None, sources: Iterable[str | Path]) -> None:
-    """Refuse to write over what is read, before any work: UsageError where `to` is one of the files in `sources`."""
+    """Refuse to write over what is read, before any work: UsageError if `to` is one of the files in `sources`."""
     if to is None or not to.is_file():
         return
     for source in map(Path, sources):

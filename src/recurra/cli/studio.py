@@ -79,7 +79,7 @@ def guest_token() -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at the address. RunError, in one line, where it cannot be had."""
+    """A socket at the address. RunError, in one line, if it is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     if sys.platform != "win32":

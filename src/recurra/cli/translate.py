@@ -18,7 +18,7 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
     hint="name files of pairs to learn from, or texts to translate and a --model",
     examples={
         "learn from pairs, a tab between": "recurra translate sentences.tsv --minutes 5",
-        "what is spelled anew, such as dates": "recurra translate dates.tsv --unit character --minutes 1",
+        "what is respelled, such as dates": "recurra translate dates.tsv --unit character --minutes 1",
         "the other way round": "recurra translate dates.tsv --swap",
         "translate": 'recurra translate "3 May 1987" "the 5th of June, 2001" --model dates-1',
         "a file, a text on each line": "recurra translate --model dates-1 --to iso.txt letters.txt",
@@ -105,7 +105,7 @@ def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:
             if swap:
                 columns.reverse()
             texts.append(columns[0])
-            # None where a line has no translation; a blank one needs none.
+            # None if a line has no translation; a blank one needs none.
             wanted.append(columns[1] if len(columns) > 1 else None if columns[0] else "")
     if not any(texts):
         raise DataError(f"there is no text to translate in {', '.join(map(place, data))}")

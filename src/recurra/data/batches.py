@@ -11,12 +11,12 @@ _BUCKET = 50
 
 
 class Batches:
-    """Batches of examples by their numbers: shuffled anew every epoch, those of like length together.
+    """Batches of examples by their numbers: shuffled again every epoch, those of like length together.
 
         batches = Batches(1000, 32, seed=1, lengths=lengths)
         batches.batch(epoch, index)        # 32 numbers from 0 to 999, the same for the same arguments
 
-    count: examples. lengths: (count,) steps of each, or None where they are equal. Every example comes once an epoch;
+    count: examples. lengths: (count,) steps of each, or None if they are equal. Every example comes once an epoch;
     the last batch may be smaller. rank, world: in a process group each rank gets its share of a batch, of one size for
     all; where examples do not divide evenly, the first of the epoch come twice.
     """

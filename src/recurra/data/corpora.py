@@ -57,7 +57,7 @@ def corpora() -> list[CorpusInfo]:
 
 
 def corpus_documents(name: str) -> Documents:
-    """The documents of a corpus, fetched where it is not here. RunError where that fails."""
+    """The documents of a corpus, fetched where it is not here. RunError if that fails."""
     if name == "manual":
         return _manual()
     if name == "stdlib":
@@ -73,7 +73,7 @@ def corpus_text(name: str) -> str:
 def corpus_path(name: str) -> Path:
     """The file of a corpus, fetched where it is not here.
 
-    DataError for an unknown name, and for an embedded corpus, which is no file; RunError where fetching fails.
+    DataError for an unknown name, and for an embedded corpus, which is no file; RunError if fetching fails.
     """
     if name not in CORPORA:
         raise DataError(f"there is no corpus `{name}`; {nearest(name, CORPORA)}")

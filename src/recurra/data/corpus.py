@@ -71,7 +71,7 @@ class Corpus:
 
     @property
     def valid(self) -> np.ndarray:
-        """The ids kept for validation: a view of the last part; empty where the fraction is 0 or holds no 2 tokens."""
+        """The ids kept for validation: a view of the last part; empty if the fraction is 0 or holds no 2 tokens."""
         return self.ids[self.info["train"] :]
 
     @property
@@ -122,7 +122,7 @@ def build_corpus(
     vocabulary: encode with this one, and build none. progress: called with the fraction done, 0 to 1, now and then.
     validation: texts that become the validation part, in place of the end of the others.
 
-    DataError where a text cannot be read or is too short; VocabularyError where `vocabulary` lacks a symbol; RunError
+    DataError if a text cannot be read or is too short; VocabularyError if `vocabulary` lacks a symbol; RunError
     where the folder cannot be written. Files appear whole or not at all.
     """
     folder, text, data = Path(folder), text or TextConfig(), data or DataConfig()

@@ -112,7 +112,7 @@ class Documents(list[Document]):
 
 
 def text_document(text: str, name: str = "text") -> Document:
-    """A document from a string. DataError where it is no str or holds half of a surrogate pair."""
+    """A document from a string. DataError if it is no str or holds half of a surrogate pair."""
     if not isinstance(text, str):
         raise DataError(f"{name} is {type(text).__name__}; expected str. Decode bytes first: b.decode('utf-8')")
     try:
@@ -126,7 +126,7 @@ def text_document(text: str, name: str = "text") -> Document:
 
 
 def file_document(path: Path, encoding: str = "utf-8", invalid: str = "error") -> Document:
-    """A document from a file. DataError where it cannot be read."""
+    """A document from a file. DataError if it cannot be read."""
     try:
         return Document(str(path), lambda: path.open("rb"), path.stat().st_size, encoding, invalid)
     except OSError as error:

@@ -44,7 +44,7 @@ class CorpusInfo:
 
 
 def cache_folder() -> Path:
-    """Where fetched corpora are kept. RunError where there is no such place."""
+    """Where fetched corpora are kept. RunError if there is no such place."""
     import pooch
 
     try:

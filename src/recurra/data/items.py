@@ -39,7 +39,7 @@ def as_setting(separator: str) -> str:
 def split(documents: Documents, separator: str, seed: int | None = 0) -> Documents:
     """The items of some texts as documents, in an order drawn by the seed; None: as they stand. Empty ones are left out.
 
-    DataError where there are not two of them.
+    DataError if there are not two of them.
     """
     texts = [item for document in documents for item in _items(document, separator)]
     if len(texts) < 2:

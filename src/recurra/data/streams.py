@@ -75,16 +75,16 @@ class Streams(_Passages):
     `len(streams)` windows an epoch; `streams.batch(i)` is any one of them, so a run can resume anywhere:
     inputs and targets (B, T) int64, resets (B, T) bool, True at the first token of each document, or None without
     `eod`. The last window may be shorter. Row r reads passage r, so the state of row r at window i is that after window
-    i - 1; at window 0 it starts anew.
+    i - 1; at window 0 it starts over.
 
     ids: (tokens,) integers.  batch_size: streams, over all processes; a short text gets fewer (see `fit`).
     window: tokens; the whole text where it is shorter.  eod: id of the end-of-document token, for the resets.
     rank, world: this process gets rows rank·B/world to (rank+1)·B/world of the batch that one process would get.
-    fresh: part of the windows, drawn by `seed`, epoch and number of the window, in which a row starts anew at a token before
+    fresh: part of the windows, drawn by `seed`, epoch and number of the window, in which a row starts over at a token before
     which one of `line_ends` stands: (vocabulary,) bool.
 
     Passages have equal lengths: at most B - 1 tokens at the text's end are not used.
-    DataError where there are not two tokens; ConfigError where batch_size is not a multiple of world.
+    DataError if there are not two tokens; ConfigError if batch_size is not a multiple of world.
     """
 
     def __init__(

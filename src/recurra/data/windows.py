@@ -1,7 +1,7 @@
 """Shuffled windows: each starts from a zero state and predicts the one token that follows it.
 
 The order is a keyed permutation, computed where it is needed: no list of all windows is ever made, and any batch of any
-epoch can be had at once.
+epoch is available at once.
 """
 
 import math

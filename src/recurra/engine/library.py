@@ -58,7 +58,7 @@ def step_unit(cell: Cell) -> tuple[Compilation, Any]:
 
 
 def functions() -> Functions:
-    """The engine for this processor. Raises Unavailable where it cannot be had."""
+    """The engine for this processor. Raises Unavailable if there is none."""
     if ctypes.sizeof(c_long) != 8:
         raise Unavailable("the engine is for Linux and macOS on 64 bits")
     with _lock:
@@ -99,7 +99,7 @@ def why_not(cell: Cell) -> str:
 
 
 def step(cell: Cell) -> Step:
-    """A cell's step, compiled now if need be. Raises Unavailable where it cannot be compiled."""
+    """A cell's step, compiled now if need be. Raises Unavailable if it cannot be compiled."""
     with _lock:
         found = _steps.get((cell, processor.chosen()))
         if found is None:

@@ -17,7 +17,7 @@ from recurra.expr.graph import Graph, Node, Table, is_const, order
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """Nodes for the gradient of each thing that a step reads; None where it is zero."""
+    """Nodes for the gradient of each thing that a step reads; None if it is zero."""
 
     graph: Graph
     dx: tuple[Node | None, ...]

@@ -359,7 +359,7 @@ class Table:
         return a if a.kind in ("row", "const") else self.make("amax", a, kind="row")
 
     def again(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """The node's operation on other arguments, simplified anew."""
+        """The node's operation on other arguments, simplified again."""
         if not args:
             return node
         return self.clamp(*args, *node.value) if node.op == "clamp" else self.apply(node.op, *args)

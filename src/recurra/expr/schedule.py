@@ -243,7 +243,7 @@ class _Loops:
             loop.steps.append(node)
 
     def _again(self, node: Node, loop: Loop) -> bool:
-        """Whether to compute the value anew in this loop."""
+        """Whether to compute the value again in this loop."""
         return node.boolean or (node.cheap and all(self._at_hand(a, loop) for a in node.args))
 
     def _at_hand(self, node: Node, loop: Loop) -> bool:

@@ -41,7 +41,7 @@ _METHODS = {
 
 @completes("torch")
 def call(function: Any, args: tuple, kwargs: dict) -> Symbol:
-    """What `function` gives for these arguments. TraceError where it is not known."""
+    """What `function` gives for these arguments. TraceError if it is not known."""
     name = getattr(function, "__name__", str(function)).removeprefix("special_")
     if kwargs.get("inplace") or kwargs.get("out") is not None:
         raise refuse(f"`{name}` that writes into a value", "leave inplace and out away: v = f(v)")

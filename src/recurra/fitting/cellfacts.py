@@ -40,7 +40,7 @@ def _name(parts: dict[str, Any]) -> str | None:
 def compare(stored: Any, parts: dict[str, Any], folder: Path) -> None:
     """Check the cell registered here against the one that a run with these settings was trained with.
 
-    RunError where its equations or numbers are others; CellError, which names --cell-file, where there is none.
+    RunError if its equations or numbers are others; CellError, which names --cell-file, where there is none.
     """
     if stored is None:
         return

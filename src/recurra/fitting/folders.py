@@ -42,7 +42,7 @@ def setting_up(out: str | Path | None, name: str = "run") -> Iterator[tuple[Path
     out: the run's folder, new or empty; None = the next free one of runs/<name>-1, runs/<name>-2 ...
     Where the block fails, or the process is killed, nothing is left, or a folder that the next call takes up again; paths in
     `place` are gone after the block. Under torchrun the first process alone calls it.
-    RunError where the folder is in use, or cannot be written.
+    RunError if the folder is in use, or cannot be written.
     """
     choices = (RUNS / f"{name}-{number}" for number in itertools.count(1)) if out is None else [expanded(out)]
     for folder in choices:
@@ -91,7 +91,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Finish what a killed process had begun to put in place. RunError where the folder cannot be written."""
+    """Finish what a killed process had begun to put in place. RunError if the folder cannot be written."""
     if files.is_unfinished(folder):
         with locks.held(folder, "putting files in place", wait=10):
             try:
@@ -148,7 +148,7 @@ def name_of(source: str | Path) -> str:
 
 
 def claim(folder: str | Path) -> Path:
-    """Make a folder for a new run, or take an empty one. RunError where it has files in it."""
+    """Make a folder for a new run, or take an empty one. RunError if it has files in it."""
     folder = expanded(folder)
     make(folder)
     _refuse_used(folder)
@@ -163,7 +163,7 @@ def make(folder: Path) -> None:
 
 
 def find(name: str | Path) -> Path:
-    """The folder of a run, from its path or its name under runs/. RunError, with the nearest name, where there is none."""
+    """The folder of a run, from its path or its name under runs/. RunError, with the nearest name, if there is none."""
     name = expanded(name)
     for folder in (name, RUNS / name):
         settle(folder)
@@ -179,7 +179,7 @@ def find(name: str | Path) -> Path:
 
 
 def refuse_a_run(folder: Path) -> None:
-    """Raise RunError where saving a model would break a training run."""
+    """Raise RunError if saving a model would break a training run."""
     if (folder / STATE).exists():
         raise RunError(f"{folder} holds a training run, which saving a model would break; choose another folder")
 
@@ -201,7 +201,7 @@ def read_settings(
     """The settings in config.json by part, and all else it says: `parts, about = read_settings(folder, ...)`.
 
     classes: the settings class of each part. need: the parts that must be there; others may be missing, as a saved model's
-    are. RunError where the file is damaged, of another task or version.
+    are. RunError if the file is damaged, of another task or version.
     """
     path = folder / CONFIG
     about = files.read_json(path)
@@ -225,7 +225,7 @@ def read_settings(
 def as_set(parts: dict[str, Any], left: Any, folder: Path) -> dict[str, Any]:
     """Settings by name as the user set them. parts: as they are in force. left: those of them that the data settled.
 
-    RunError where `left`, as config.json has it, is damaged.
+    RunError if `left`, as config.json has it, is damaged.
     """
     values = {field: value for part in parts.values() for field, value in vars(part).items()}
     try:
@@ -245,7 +245,7 @@ def write_vocabulary(folder: Path, vocabulary: Vocabulary, name: str = VOCABULAR
 
 
 def read_vocabulary(folder: Path, name: str = VOCABULARY) -> Vocabulary:
-    """What `write_vocabulary` wrote. RunError where the file is missing or damaged."""
+    """What `write_vocabulary` wrote. RunError if the file is missing or damaged."""
     path = folder / name
     text = files.read_text(path)
     try:

@@ -33,7 +33,7 @@ class Filed(ABC):
     @classmethod
     @abstractmethod
     def read(cls, path: Path) -> Self:
-        """What `write` wrote. RunError, in one line, where it is missing or damaged."""
+        """What `write` wrote. RunError, in one line, if it is missing or damaged."""
 
 
 def write(learned: Any, folder: Path) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def write(learned: Any, folder: Path) -> dict[str, Any]:
 
 
 def read(cls: type, content: Any, folder: Path) -> Any:
-    """What `write` wrote, as an object of `cls`. RunError, in one line, where it is damaged."""
+    """What `write` wrote, as an object of `cls`. RunError, in one line, if it is damaged."""
     try:
         return _unpacked(cls, content, folder)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

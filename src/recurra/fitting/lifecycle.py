@@ -115,7 +115,7 @@ class Lifecycle(ABC):
         """A new network. Its weights follow from the seed, as it is built under it."""
 
     def start(self, model: nn.Module) -> bool:
-        """Change a new network's weights before the first step; True where they are then stored as the run's beginning."""
+        """Change a new network's weights before the first step; True if they are then stored as the run's beginning."""
         return False
 
     @abstractmethod
@@ -157,7 +157,7 @@ class Lifecycle(ABC):
         return f"recurra {self.command} {quote(self._source() or 'DATA')} --model {self._named()}"
 
     def _source(self) -> str | None:
-        """The first of the files that the model was fitted on; None where they are not there, or it was data in memory."""
+        """The first of the files that the model was fitted on; None if they are not there, or it was data in memory."""
         return next(iter(sources.present(self._fitted().paths, self.folder)), None)
 
     def _named(self) -> str:
@@ -192,7 +192,7 @@ class Lifecycle(ABC):
 
     @property
     def folder(self) -> Path | None:
-        """The run's folder; None where none was kept. NotFittedError before `fit`."""
+        """The run's folder; None if none was kept. NotFittedError before `fit`."""
         return self._fitted().folder
 
     @property
@@ -234,13 +234,13 @@ class Lifecycle(ABC):
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
     ) -> Self:
-        """Learn from the data, anew each time.
+        """Learn from the data, from the start each time.
 
         validation_data: data to choose the best weights by, in place of the part `validation` of the other.
         out: a new folder to keep the run in; default none is kept. quiet: show nothing; default: progress is shown on a
         terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
 
-        DataError and DtypeError for data that cannot be used, RunError where the folder is in use or cannot be written,
+        DataError and DtypeError for data that cannot be used, RunError if the folder is in use or cannot be written,
         Interrupted after Ctrl-C.
         """
         return self._fit(data, validation_data, How(out, quiet, listeners, stop))
@@ -373,7 +373,7 @@ class Lifecycle(ABC):
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, model.safetensors, and what was learned beside the weights.
 
-        RunError where the folder holds a run, or cannot be written.
+        RunError if the folder holds a run, or cannot be written.
         """
         state = self._fitted()
         saved.save(folder, state.model, self.schema, state.parts, state.learned, open=state.left)
@@ -411,7 +411,7 @@ class Lifecycle(ABC):
         that the run was made from, or from its folder. A finished run is only opened, unless it is to be trained longer:
         until it has had so many epochs in all, or for so many minutes more. That is a further cycle of the schedule with half
         the learning rate, and not what one longer fit would have given.
-        RunError where the folder is damaged or holds no run, where its data is not found, or where a run to be trained
+        RunError if the folder is damaged or holds no run, where its data is not found, or where a run to be trained
         longer is not finished.
         """
         return cls._resume(

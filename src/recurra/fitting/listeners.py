@@ -94,7 +94,7 @@ def _json_number(value: Any) -> Any:
 
 
 def require_tensorboard() -> type:
-    """TensorBoard's writer. ConfigError where the package is missing."""
+    """TensorBoard's writer. ConfigError if the package is missing."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -105,7 +105,7 @@ def require_tensorboard() -> type:
 
 
 def tensorboard(folder: Path) -> Listener:
-    """TensorBoard event files in `<folder>/tensorboard`. ConfigError where the package is missing."""
+    """TensorBoard event files in `<folder>/tensorboard`. ConfigError if the package is missing."""
     SummaryWriter, writers = require_tensorboard(), []
 
     def listen(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What a notebook shows of a fit beside the lines: the curve, drawn anew at each evaluation."""
+"""What a notebook shows of a fit beside the lines: the curve, drawn again at each evaluation."""
 
 import sys
 from collections.abc import Callable

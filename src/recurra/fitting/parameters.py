@@ -32,7 +32,7 @@ class Parameters:
         return {name: getattr(self, name) for name in self._defaults()}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters, for the next `fit`: `set_params(lr=1e-3)`. ConfigError where one is invalid; none is set then."""
+        """Change parameters, for the next `fit`: `set_params(lr=1e-3)`. ConfigError if one is invalid; none is set then."""
         before = self.get_params()
         for name in params:
             if name not in before:

@@ -36,7 +36,7 @@ class How(NamedTuple):
 
 
 def device(name: str) -> torch.device:
-    """The device that a `device` setting means: "auto", "cpu", "cuda" or "cuda:1". ConfigError where it is not here."""
+    """The device that a `device` setting means: "auto", "cpu", "cuda" or "cuda:1". ConfigError if it is not here."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

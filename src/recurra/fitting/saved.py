@@ -16,7 +16,7 @@ def save(
     """Write a model's weights, its settings, and what was learned beside them (an object of the task's `Learned`).
 
     about: anything else for config.json, which gets what is not empty.
-    RunError where the folder holds a run, or cannot be written.
+    RunError if the folder holds a run, or cannot be written.
     """
     from recurra.training import runs  # here, not above: a quantised model is written without PyTorch
 
@@ -26,7 +26,7 @@ def save(
 
 
 def learned_again(folder: Path, knowledge: Any) -> None:
-    """Write what was learned into a run's config.json anew, all else as it was."""
+    """Write what was learned into a run's config.json again, all else as it was."""
     about = files.read_json(folder / folders.CONFIG)
     content = about | {"learned": learned.write(knowledge, folder)}
     files.write(folder / folders.CONFIG, files.to_json(content, indent=2) + "\n")

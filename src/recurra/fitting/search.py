@@ -44,7 +44,7 @@ class Goal(NamedTuple):
     """A table, or names of settings in the task's; None: those that are left open."""
 
     def checked(self) -> "Goal":
-        """ConfigError where neither is set, or one is invalid."""
+        """ConfigError if neither is set, or one is invalid."""
         if self.minutes is None and self.trials is None:
             raise ConfigError(
                 f"how long to search is not set; give {setting('tune', python='minutes')}, such as 5, or {setting('trials')}"

@@ -25,7 +25,7 @@ FINISHED, EARLY, TIME, FAILED = "finished", "early", "time", "failed"
 
 
 def required() -> Any:
-    """Optuna. ConfigError where it is not installed."""
+    """Optuna. ConfigError if it is not installed."""
     try:
         import optuna
     except ImportError as error:
@@ -38,7 +38,7 @@ def required() -> Any:
 def opened(path: Path, seed: int) -> Iterator["Trials"]:
     """The trials in a file, a SQLite database that Optuna's own tools open too; where nothing was tried, no file stays.
 
-    RunError where it is damaged.
+    RunError if it is damaged.
     """
     optuna = required()
     from sqlalchemy.engine import URL
@@ -87,7 +87,7 @@ class Trials:
 
     @property
     def best(self) -> int | None:
-        """The number of the one with the lowest loss of those that were not ended early; None where there is none."""
+        """The number of the one with the lowest loss of those that were not ended early; None if there is none."""
         done = [row for row in self.rows if row["ended"] in (FINISHED, TIME) and math.isfinite(row["validation_loss"])]
         return min(done, key=lambda row: row["validation_loss"])["trial"] if done else None
 

@@ -58,7 +58,7 @@ class Tunable(Lifecycle):
         validation_data: as in `fit`. out: a new folder for the best run, or that of a search that was stopped, which is
         continued; default none is kept. quiet: show nothing; default: as in `fit`.
 
-        The result has its settings and `tried`. ConfigError where Optuna is missing, nothing is left to search, or nothing is
+        The result has its settings and `tried`. ConfigError if Optuna is missing, nothing is left to search, or nothing is
         held out; DataError and RunError as `fit`, and where `out` has the search of other data; Interrupted after Ctrl-C.
         """
         return self._tune(data, validation_data, Goal(minutes, trials, search), How(out, quiet))

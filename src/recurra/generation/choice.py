@@ -22,7 +22,7 @@ class Way(NamedTuple):
 def way(model, precision: str | None = None) -> Way:
     """Who writes a model's text. precision: None for the one that the model is stored in.
 
-    ConfigError where a precision is wanted that only the engine has, and it cannot run the model.
+    ConfigError if a precision is wanted that only the engine has, and it cannot run the model.
     """
     from recurra.engine import models
 

@@ -57,7 +57,7 @@ class GenerationConfig:
     """What the engine multiplies in: bfloat16 and int8 are faster and a little coarser, and int8 gives the same text on every
     machine; left out, int8 for a quantised run, else float32."""
     context: Annotated[int, Range(0, words="{} tokens", form=4096)] = 0
-    """0 = carry the state from token to token; n = read the last n tokens anew for each, which is slower."""
+    """0 = carry the state from token to token; n = read the last n tokens again for each, which is slower."""
 
     def __post_init__(self):
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)

@@ -42,13 +42,13 @@ def pieces(
 
 
 def raise_for(status: int) -> None:
-    """RunError where a row's turn ended badly."""
+    """RunError if a row's turn ended badly."""
     if status != abi.GOOD:
         raise RunError(_ERRORS[status])
 
 
 def _read(engine, ids: np.ndarray, vocabulary, config: GenerationConfig) -> np.ndarray:
-    """The state after all tokens of the prompt but the last; with a bounded context every step reads them anew."""
+    """The state after all tokens of the prompt but the last; with a bounded context every step reads them again."""
     state = engine.start()[0]
     if len(ids) > 1 and not config.context:
         row = Row(state, engine.tokens)
@@ -149,7 +149,7 @@ def _pauses(vocabulary, config: GenerationConfig) -> np.ndarray | None:
 
 
 def _characters(vocabulary) -> np.ndarray | None:
-    """How many characters each token has; None where one may hold a part of a character."""
+    """How many characters each token has; None if one may hold a part of a character."""
     try:
         return np.array([len((piece or b"").decode()) for piece in vocabulary.bytes_of], np.int64)
     except UnicodeDecodeError:

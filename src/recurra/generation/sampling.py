@@ -31,7 +31,7 @@ def stream(model, vocabulary, prompt: str = "", config: GenerationConfig | None 
     Memory does not grow with the length. Several streams on one model do not disturb each other, and each
     sample is the same however many run beside it: to the bit by the engine, else up to the rounding of the model's
     arithmetic at another batch size. Raises ConfigError for an invalid setting, VocabularyError for a prompt the model
-    cannot read, RunError where the model's scores are unusable.
+    cannot read, RunError if the model's scores are unusable.
     """
     config = _settings(config, options)
     if config.beam:
@@ -70,6 +70,6 @@ def _settings(config, options) -> GenerationConfig:
 
 
 def seeded(config: GenerationConfig) -> GenerationConfig:
-    """The same settings with a seed, a fresh one where there is none: then the text can be had again."""
+    """The same settings with a seed, a fresh one where there is none: with it the same text can be written again."""
     drawn = config.seed is None and not config.beam
     return dataclasses.replace(config, seed=fresh_seed()) if drawn else config

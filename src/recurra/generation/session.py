@@ -28,7 +28,7 @@ class Session:
     context: 0 carries the state; n reads the last n tokens again from a fresh state at each call.
     eod: the id that ends a document: the token after it starts from a fresh state, as in training.
 
-    ConfigError where the model carries no state (`model.reads` says how many tokens it reads at most) and the context is none.
+    ConfigError if the model carries no state (`model.reads` says how many tokens it reads at most) and the context is none.
     """
 
     def __init__(self, model, *, context: int = 0, eod: int | None = None):
@@ -36,7 +36,7 @@ class Session:
         if most and not 1 <= context <= most:
             raise ConfigError(
                 f"{setting('context')} is {context}; expected 1 to {most}: this model carries no "
-                "state, it reads its last tokens anew"
+                "state, it reads its last tokens again"
             )
         self._model, self._context, self._eod = model, context, eod
         self._device = next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -59,7 +59,7 @@ NOTHING_LEFT = "the model leaves no token to draw: its vocabulary has nothing bu
 
 
 def check_size(scores: int, vocabulary) -> None:
-    """RunError where a model gives more or fewer scores than the vocabulary has tokens."""
+    """RunError if a model gives more or fewer scores than the vocabulary has tokens."""
     if scores != len(vocabulary):
         raise RunError(
             f"the model gives {scores} scores, the vocabulary has {len(vocabulary)} tokens: they "

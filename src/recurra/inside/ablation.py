@@ -53,7 +53,7 @@ def effects(
     """
     if model.config.context:
         raise ConfigError(
-            f"this model reads {setting('context', model.config.context)} tokens anew at each step: it carries no state"
+            f"this model reads {setting('context', model.config.context)} tokens again at each step: it carries no state"
         )
     state = check_state(reading.cell, state) or reading.cell.state_names[-1]
     ids = torch.from_numpy(encode(model, reading.text)[:steps]).to(model.device)

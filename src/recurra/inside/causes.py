@@ -22,7 +22,7 @@ REACH = 300
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """What one prediction hung on."""
+    """What one prediction depended on."""
 
     at: int
     """The token that was predicted, from 0."""

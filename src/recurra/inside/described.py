@@ -12,7 +12,7 @@ _WORD = re.compile(r"(?<![.\w])[^\W\d][\w.]*'?")
 
 
 def drawing(cell: Cell) -> dict[str, Any]:
-    """All that a page needs to draw the cell; the numbers come by the parts' names. TraceError where it has no graph."""
+    """All that a page needs to draw the cell; the numbers come by the parts' names. TraceError if it has no graph."""
     found = wiring(cell)
     return {
         "parts": [

@@ -29,8 +29,8 @@ class Feature:
 def columns(characters: Iterable[str], features: Mapping[str, Feature]) -> dict[str, np.ndarray]:
     """Each feature's values at each token, (T,) float64, without the features that never change.
 
-    A token of several characters has the value at its last one. ShapeError where a feature gives too few values,
-    DataError where one is no finite number.
+    A token of several characters has the value at its last one. ShapeError if a feature gives too few values,
+    DataError if one is no finite number.
     """
     characters = tuple(characters)
     text = "".join(characters)

@@ -110,7 +110,7 @@ def nudge(
     state = check_place(reading.cell, reading.units, layer, unit, state)
     if model.config.context:
         raise ConfigError(
-            f"this model reads {setting('context', model.config.context)} tokens anew at each step: it carries no state"
+            f"this model reads {setting('context', model.config.context)} tokens again at each step: it carries no state"
         )
     if not 0 <= at < len(reading.losses):
         raise ConfigError(f"`at` is {at}; expected 0 to {len(reading.losses) - 1}, the steps of the text")

@@ -35,7 +35,7 @@ class Memory:
     """Positions of the text that the mean is over."""
 
     def reach(self, share: float = 0.01) -> int | None:
-        """The last lag at which the norm is at least a fraction of that at lag 0; None where that is the last one measured."""
+        """The last lag at which the norm is at least a fraction of that at lag 0; None if that is the last one measured."""
         last = int(np.flatnonzero(self.norms >= share).max())
         return None if last == len(self.norms) - 1 else last
 

@@ -74,7 +74,7 @@ class Reading:
         return self.states[layer][state][:, unit]
 
     def gate(self, layer: int, gate: str) -> np.ndarray:
-        """A gate's values at every step, (T, units): `reading.gate(0, "f")`. ConfigError where there is none."""
+        """A gate's values at every step, (T, units): `reading.gate(0, "f")`. ConfigError if there is none."""
         check_layer(self.units, layer)
         if gate not in self.gates[layer]:
             shown = ", ".join(self.gates[layer]) or "none, for its step names no gate in s.next(...)"
@@ -84,7 +84,7 @@ class Reading:
     def next(self, k: int = 8) -> list[list[tuple[str, float]]]:
         """After each token the k likeliest next ones with their probabilities: `reading.next()[0][0]` is ("e", 0.41).
 
-        ConfigError where k is more than the `choices` that were kept.
+        ConfigError if k is more than the `choices` that were kept.
         """
         if not 1 <= k <= self.ids.shape[1]:
             raise ConfigError(
@@ -102,7 +102,7 @@ def read(model: LanguageModel, text: str, *, choices: int = 8) -> Reading:
 
     The state is carried through the text. A model with a bounded `context` starts from zeros at each step and reads
     its last tokens, as when it generates. Raises DataError for an empty text, VocabularyError for a symbol that the
-    model does not know, ConfigError for a model without recurrent layers, RunError where its weights give no finite scores.
+    model does not know, ConfigError for a model without recurrent layers, RunError if its weights give no finite scores.
     """
     if choices < 1:
         raise ConfigError(f"`choices` is {choices}; expected at least 1")
@@ -124,7 +124,7 @@ def read(model: LanguageModel, text: str, *, choices: int = 8) -> Reading:
 
 
 def encode(model: LanguageModel, text: str) -> np.ndarray:
-    """The ids of a text, (tokens,) int64. DataError where it is empty, VocabularyError for an unknown symbol."""
+    """The ids of a text, (tokens,) int64. DataError if it is empty, VocabularyError for an unknown symbol."""
     recurrent(model)
     ids = model.vocabulary.encode(text).astype(np.int64)
     if not len(ids):

@@ -45,7 +45,7 @@ class Accelerated:
 def accelerate(model: nn.Module) -> Accelerated:
     """Run every torch.nn.RNN, LSTM and GRU inside `model` by Recurra, in place: `print(recurra.accelerate(model))`.
 
-    The layers stay the same objects with all that hangs on them, so optimisers, state_dicts, hooks, buffers, tied and
+    The layers stay the same objects with all that belongs to them, so optimisers, state_dicts, hooks, buffers, tied and
     parametrised weights and class checks keep working, and the results are the same; subclasses whose forward calls torch.nn's
     are among them. What cannot be replaced stays, and the report says why. `restore` undoes it.
     """
@@ -82,7 +82,7 @@ def restore(model: nn.Module) -> nn.Module:
 
 
 def accelerated(layer: nn.RNNBase) -> Recurrent | None:
-    """What `accelerate` would make of the layer, as another object on the same weights; None where it would leave it."""
+    """What `accelerate` would make of the layer, as another object on the same weights; None if it would leave it."""
     if _why_not(layer) is not None:
         return None
     twin = copy.copy(layer)

@@ -29,7 +29,7 @@ class Memory(NamedTuple):
     """(batch, time, size), or (batch, heads, time, size / heads)."""
     values: Tensor
     active: Tensor | None
-    """(batch, 1, time), or (batch, 1, 1, time), True where a row has a step; None where every row has all of them."""
+    """(batch, 1, time), or (batch, 1, 1, time), True if a row has a step; None where every row has all of them."""
 
     def repeat(self, times: int) -> "Memory":
         """Every row so many times, side by side: for several candidates a row."""

@@ -109,7 +109,7 @@ class ConvRecurrent(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Start all weights anew, by `init` and `forget_bias`."""
+        """Draw all weights again, by `init` and `forget_bias`."""
         forget = self.forget_bias
         if forget is None and self.init == "recommended" and (self.bias or self.cell.forget in self.cell.vectors):
             forget = 1.0 if self.cell.forget else None

@@ -101,7 +101,7 @@ def initialise(
 
 @torch.no_grad()
 def begin(weight: Tensor, start: Start, name: str) -> None:
-    """Fill a vector, or a gate's part of a bias, (units,), by its `Start`. ConfigError where a function gives another shape."""
+    """Fill a vector, or a gate's part of a bias, (units,), by its `Start`. ConfigError if a function gives another shape."""
     units = len(weight)
     match start:
         case ("uniform", low, high):

@@ -107,7 +107,7 @@ def only_looks_up(embedding: torch.nn.Embedding) -> bool:
 
 
 def check_ids(name: str, ids: Tensor, tokens: int) -> None:
-    """Raise DataError where an id is no row of the embedding."""
+    """Raise DataError if an id is no row of the embedding."""
     if ids.numel():
         low, high = (int(i) for i in ids.aminmax())
         if low < 0 or high >= tokens:
@@ -162,7 +162,7 @@ def can_be_asked(x: Tensor) -> bool:
 
 
 def check_finite(name: str, x: Tensor) -> None:
-    """Raise DataError where `x` holds NaN or infinity: one of them spoils every step that follows.
+    """Raise DataError if `x` holds NaN or infinity: one of them spoils every step that follows.
 
     x: (time, batch, features), or frames (time, batch, height, width, channels).
     """
@@ -228,7 +228,7 @@ def read_resets(
     resets = torch.as_tensor(resets, device=device)
     if resets.dtype != torch.bool:
         raise DtypeError(
-            f"{name}: `resets` is {_short(resets)}; expected bool, True where a new document starts. Use resets.bool(), "
+            f"{name}: `resets` is {_short(resets)}; expected bool, True if a new document starts. Use resets.bool(), "
             "or (masks == 0) if 0 marks a start."
         )
     want = (time,) if not batched else ((batch, time) if batch_first else (time, batch))

@@ -75,7 +75,7 @@ class MixtureDensity(nn.Module):
         return self.output_size * (self.output_size - 1) // 2 if self.correlated else 0
 
     def nats(self, hidden: Tensor, target: Tensor) -> Tensor:
-        """Minus the log-density of target (..., D) after hidden (..., input_size): (...). ShapeError where they differ."""
+        """Minus the log-density of target (..., D) after hidden (..., input_size): (...). ShapeError if they differ."""
         if target.shape != (*hidden.shape[:-1], self.output_size):
             raise ShapeError(
                 f"MixtureDensity: `target` is {tuple(target.shape)}; expected"

@@ -151,7 +151,7 @@ class Recurrent(nn.Module):
                     setattr(self, f"{name}_{suffix}", nn.Parameter(torch.empty(size, **kind)))
 
     def reset_parameters(self) -> None:
-        """Start all weights anew, by `init` and `forget_bias`."""
+        """Draw all weights again, by `init` and `forget_bias`."""
         forget = self.forget_bias
         if forget is None and self.init == "recommended" and self._can_open_forget_gate() and not self._starts_forget():
             forget = 1.0
@@ -368,7 +368,7 @@ class Recurrent(nn.Module):
         return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), given, options)
 
     def _run_fast(self, x: Any, state: Any, embedding: Any) -> tuple[Tensor, Any] | None:
-        """What `forward` returns, by the fast path; None where an option stands between the layers and their equations, or
+        """What `forward` returns, by the fast path; None if an option stands between the layers and their equations, or
         the call is not plain."""
         if self.training and (
             self.input_dropout

@@ -74,7 +74,7 @@ class Transformer(nn.Module):
     ) -> tuple[Tensor, None]:
         """y (time, batch, hidden_size) for x (time, batch, input_size), and None for the state that there is not.
 
-        resets: (time, batch) bool, True where a new document starts: what came before is not looked at. embedding:
+        resets: (time, batch) bool, True if a new document starts: what came before is not looked at. embedding:
         (tokens, input_size); x is then ids, (time, batch). ShapeError and DtypeError for tensors that do not fit, and for more
         than `context` steps.
         """

@@ -49,7 +49,7 @@ def objection(model: native.NativeModel) -> str:
     for name, words in {
         "tie_weights": "it shares one matrix between embedding and softmax",
         "zoneout": "it has zoneout",
-        "context": f"it reads {config.context} characters anew for each it writes",
+        "context": f"it reads {config.context} characters again for each it writes",
     }.items():
         if getattr(config, name):
             return words

@@ -13,7 +13,7 @@ from recurra.inside.drawing import wiring
 def equations(cell: Cell) -> dict[str, Any]:
     """The graph of a cell, see static/graph.js: its nodes in the order in which they are worked out, and what goes in and out.
 
-    ConfigError for a cell with given numbers or an output apart from its states; TraceError where it has no graph.
+    ConfigError for a cell with given numbers or an output apart from its states; TraceError if it has no graph.
     """
     if cell.given_names or cell.output:
         raise ConfigError(

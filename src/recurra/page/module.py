@@ -122,7 +122,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def compiler() -> list[str]:
-    """The command of the compiler for browsers. ConfigError where it is not installed."""
+    """The command of the compiler for browsers. ConfigError if it is not installed."""
     if importlib.util.find_spec("ziglang") is None:
         raise ConfigError(
             "a page is compiled by ziglang, which is not installed: pip install '.[web]' (from a clone), or pip install ziglang"
@@ -188,7 +188,7 @@ def _key(sources: dict[str, tuple[str, tuple[str, ...]]]) -> str:
 
 
 def _place(key: str) -> Path | None:
-    """Where the module lies in the user's cache; None where that is no place for it."""
+    """Where the module lies in the user's cache; None if that is no place for it."""
     try:
         place = Path(os.path.realpath(cache.folder())) / "web" / f"{key}.wasm"
     except cache.NoFolderError:

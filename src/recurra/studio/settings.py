@@ -102,7 +102,7 @@ def known() -> dict[str, config.Option]:
 def training_settings(
     given: dict[str, Any], minutes: float | None = None, *, tuning: bool = False
 ) -> tuple[str, dict[str, Any]]:
-    """A preset's name and the settings over it, from a page's request. ConfigError where it is invalid.
+    """A preset's name and the settings over it, from a page's request. ConfigError if it is invalid.
 
     tuning: whether the training begins with a model's weights."""
     values = dict(given)

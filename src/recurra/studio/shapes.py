@@ -68,7 +68,7 @@ class Run(BaseModel):
     changed: dict[str, Any] = {}
     """Of the settings, those that somebody set to something else than the defaults."""
     recipe: str = ""
-    """Which of them were chosen for the text and the time, and why; empty where none were."""
+    """Which of them were chosen for the text and the time, and why; empty if none were."""
     text: RunText
     created: str
     """ISO 8601, UTC."""
@@ -171,7 +171,7 @@ class Card(BaseModel):
     settings: dict[str, Any]
     """All settings that it would be trained with."""
     recipe: str
-    """Which of them were chosen for the text and the time, and why; empty where none were."""
+    """Which of them were chosen for the text and the time, and why; empty if none were."""
 
 
 class NewComparison(Source):
@@ -207,7 +207,7 @@ class Comparison(BaseModel):
     """cell, units, parameters, state, runs, done (trainings); means of nats, bits, speed, seconds, steps; each, speeds: their
     values for each training."""
     best: list[str]
-    """The cells that none is better than by more than chance explains; empty where that is not known."""
+    """The cells that none is better than by more than chance explains; empty if that is not known."""
     words: list[str]
 
 

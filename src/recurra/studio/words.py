@@ -53,7 +53,7 @@ TRAINING = {
         "window": "Tokens per update",
         "stride": "Tokens between windows",
         "validation": "Held out",
-        "reset_documents": "Start anew at each document",
+        "reset_documents": "Start over at each document",
         "fresh_starts": "Starts from zero",
         "context": "Tokens read again",
     },

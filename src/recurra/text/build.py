@@ -30,7 +30,7 @@ def build_vocabulary(
 
     `documents` adds the end-of-document token. The ids of characters and words: special tokens, byte tokens,
     then characters by code point, or words by how often they occur.
-    DataError where a text of which they are counted is empty, or all of it would be unknown.
+    DataError if a text of which they are counted is empty, or all of it would be unknown.
     """
     config = config or TextConfig()
     if config.unit == "byte":

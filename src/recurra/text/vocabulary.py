@@ -71,7 +71,7 @@ class Vocabulary:
     def encode(self, text: str, where: str = "text") -> np.ndarray:
         """The ids of a text: (tokens,) of the smallest unsigned type that holds every id, `.dtype`.
 
-        `where` names the text in errors. VocabularyError where a symbol is unknown and the policy is "error".
+        `where` names the text in errors. VocabularyError if a symbol is unknown and the policy is "error".
         """
         if not isinstance(text, str):
             raise DtypeError(f"{where} is {type(text).__name__}; expected str. Decode bytes first: b.decode('utf-8')")
@@ -192,7 +192,7 @@ def name(symbol: str) -> str:
 
 
 def utf8(text: str, where: str, place: Place | None = None) -> bytes:
-    """The bytes of a text. VocabularyError where it holds half a surrogate pair, which is no character."""
+    """The bytes of a text. VocabularyError if it holds half a surrogate pair, which is no character."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:

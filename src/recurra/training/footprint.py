@@ -14,7 +14,7 @@ _BESIDE = 1.2  # of what is kept for the way back: the gradients on that way
 def kept(loss: Callable[[Tensor], Tensor], shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> int | None:
     """Bytes that a step on one input of this shape will take, from the sizes alone: nothing is computed or allocated.
 
-    loss: of the input. None where that depends on numbers.
+    loss: of the input. None if that depends on numbers.
     """
     from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode, UnsupportedOperatorException
 
@@ -39,7 +39,7 @@ def kept(loss: Callable[[Tensor], Tensor], shape: tuple[int, ...], dtype: torch.
 
 
 def available() -> int | None:
-    """Bytes of memory that this machine has free, swap too; None where that is unknown."""
+    """Bytes of memory that this machine has free, swap too; None if that is unknown."""
     try:
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         found = {name: int(size.split()[0]) << 10 for name, size in (line.split(":") for line in lines)}
@@ -49,7 +49,7 @@ def available() -> int | None:
 
 
 def check(needed: int | None, advice: str) -> None:
-    """ConfigError where a step needs more memory than there is. advice: what makes it smaller."""
+    """ConfigError if a step needs more memory than there is. advice: what makes it smaller."""
     there = available()
     if needed and there is not None and needed > there:
         raise ConfigError(

@@ -56,11 +56,11 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Measures on held-out data, among them "loss"; empty where none is held out. While training it is to be quick:
+        """Measures on held-out data, among them "loss"; empty if none is held out. While training it is to be quick:
         `self.look` says where to end. It calls the model often, because a stop is heeded at each call."""
 
     def check_memory(self) -> None:  # noqa: B027 (a hook: few tasks have steps that fill a machine)
-        """Raise ConfigError where a step would take more memory than there is (see `footprint`). Called before the first."""
+        """Raise ConfigError if a step would take more memory than there is (see `footprint`). Called before the first."""
 
     def sample(self, model: nn.Module, seed: int) -> str | None:
         """Something to look at, or None."""
@@ -100,7 +100,7 @@ def fit(
     Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps (0 by the clock), seconds, learning (of the
     seconds, the part that went into steps), best, best_step.
     Raises Interrupted after Ctrl-C and the other signals of `signals.CAUGHT`, with everything saved, weights to use included;
-    DivergenceError where the loss stays infinite or NaN; RunError where the folder's files are damaged, of another run, or
+    DivergenceError if the loss stays infinite or NaN; RunError if the folder's files are damaged, of another run, or
     cannot be written.
     """
     listeners = tuple(listeners) if distributed.rank() == 0 else ()
@@ -186,7 +186,7 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, report, longer: Lon
 
 
 def _extend(run: Run, longer: Longer, epoch: int) -> None:
-    """Begin another cycle of a finished run. RunError where it is not finished, ConfigError where it has had those epochs."""
+    """Begin another cycle of a finished run. RunError if it is not finished, ConfigError if it has had those epochs."""
     progress, steps = run.progress, longer.epochs * epoch
     if progress.reason not in ("finished", "patience"):
         raise RunError(
@@ -245,7 +245,7 @@ def _since(task: Task, run: Run, event: str) -> dict[str, float]:
 
 def _evaluate(task: Task, run: Run, due: set[str], halts: "_Halts") -> dict[str, Any] | None:
     """Measure, keep the weights if they are the best, and see whether patience is at an end; what follows from it is added to
-    `due`. None where the evaluation was stopped, or its loss is no number: nothing is to be kept of that."""
+    `due`. None if the evaluation was stopped, or its loss is no number: nothing is to be kept of that."""
     config, progress = run.config, run.progress
     if run.marks.get("evaluate", (-1,))[0] == progress.step:  # a run that was stopped right after it
         return None

@@ -132,7 +132,7 @@ def save(run: Run) -> None:
 
 
 def restore(run: Run) -> None:
-    """Bring a run to where `save` left it. RunError, in one line, where the file does not fit this run."""
+    """Bring a run to where `save` left it. RunError, in one line, if the file does not fit this run."""
     path = run.folder / STATE
     content, about = tensorfiles.read(path, SCHEMA[STATE])
     try:
@@ -224,7 +224,7 @@ def no_larger_than_saved(folder: Path) -> Iterator[None]:
 
 
 def load_weights(model: nn.Module, folder: Path) -> dict[str, Any]:
-    """Put the best weights of a run's folder into a model; returns their step and loss. RunError where they do not fit."""
+    """Put the best weights of a run's folder into a model; returns their step and loss. RunError if they do not fit."""
     if (folder / STATE).exists() and not (folder / WEIGHTS).exists():
         raise RunError(
             f"{folder / WEIGHTS} is missing. Resume the run, if it ended before its first evaluation; else restore the file"

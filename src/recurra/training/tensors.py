@@ -67,7 +67,7 @@ def no_larger_than(shapes: dict[str, tuple[int, ...]], where: str) -> Iterator[N
 
 
 def put_into_module(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Copy values into a module, by name, in place. RunError where names, shapes or dtypes differ; then nothing changes."""
+    """Copy values into a module, by name, in place. RunError if names, shapes or dtypes differ; then nothing changes."""
     own = of_module(module)
     for name in own.keys() ^ tensors.keys():
         side = "is missing" if name in own else "is no part of this model"

@@ -124,7 +124,7 @@ def test_an_input_freed_before_the_way_back():
 
 
 def test_a_hook_that_frees_what_is_saved():
-    """What lies between two layers is looked at again, and the zeros that a layer starts from are made anew."""
+    """What lies between two layers is looked at again, and the zeros that a layer starts from are made again."""
     layer = make(num_layers=2)
     want = layer(X)[0]
 

@@ -1,4 +1,4 @@
-"""The compiled kernels under torch.compile, torch.export and autocast, and imported anew."""
+"""The compiled kernels under torch.compile, torch.export and autocast, and imported again."""
 
 import subprocess
 import sys
@@ -128,7 +128,7 @@ def test_float16_goes_elsewhere():
 
 @pytest.mark.slow
 def test_the_package_is_imported_again_in_one_process():
-    """A notebook's autoreload, an import that Ctrl-C stopped: the operators are registered anew, and old layers still run."""
+    """A notebook's autoreload, an import that Ctrl-C stopped: the operators are registered again, and old layers still run."""
     code = """
 import importlib, sys, torch
 

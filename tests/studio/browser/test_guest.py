@@ -81,7 +81,7 @@ def test_a_guest_can_press_everything_that_is_shown_and_is_refused_nothing(opene
         page.evaluate("document.querySelectorAll('[data-pressed]').forEach((one) => delete one.dataset.pressed)")
     assert refused == []
     shown = page.evaluate("document.body.innerText")
-    for word in ("Rename", "Delete", "Open a file", "Start anew", "Measured on your text"):
+    for word in ("Rename", "Delete", "Open a file", "Start over", "Measured on your text"):
         assert word not in shown
     assert {r.method for r in visitor.requests} == {"GET", "POST"}
     visitor.check()

@@ -109,7 +109,7 @@ def test_a_changed_text_is_said_with_two_choices(visit, address):
     page.wait_for_selector("#writeNotice:not([hidden])")
     notice = page.locator("#writeNotice")
     assert "The text has changed" in notice.text_content()
-    assert notice.locator("button").all_text_contents() == ["Train on", "Start anew", "Write with it as it is"]
+    assert notice.locator("button").all_text_contents() == ["Train on", "Start over", "Write with it as it is"]
     notice.locator("button", has_text="Train on").click()
     wait_for_text(page, "#writeStatus", "characters in")
     newest = browser.ask(address, "runs")["runs"][0]

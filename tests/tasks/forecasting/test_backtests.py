@@ -1,4 +1,4 @@
-"""Backtests: fitting anew at each cutoff, and what was not foreseen one step ahead."""
+"""Backtests: fitting again at each cutoff, and what was not foreseen one step ahead."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_a_refit_knows_all_before_its_cutoff_and_nothing_after():
 
 def test_a_refit_of_a_model_as_it_is_is_refused():
     model = Forecaster(**TINY)
-    with pytest.raises(ConfigError, match="`refit` fits anew, and `fit=False` takes this model as it is; drop one"):
+    with pytest.raises(ConfigError, match="`refit` fits again, and `fit=False` takes this model as it is; drop one"):
         model.fit(waves(60), quiet=True).cross_validate(waves(60), fit=False, refit=True)
     with pytest.raises(ConfigError, match="`refit` is 0; expected True, False, or 1 or more"):
         model.cross_validate(waves(60), refit=0)

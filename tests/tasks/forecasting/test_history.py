@@ -34,7 +34,7 @@ def test_new_rows_move_the_state_on_as_if_read_at_once(settings, tmp_path):
     model = Forecaster(season=12, samples=20, **TINY | settings).fit(known, quiet=True)
     model.save(folder := tmp_path / "saved")
     steps = new.groupby("unique_id").cumcount()
-    for count in (5, 12, 17, 30):  # below, at and beyond the window, where the state begins anew
+    for count in (5, 12, 17, 30):  # below, at and beyond the window, where the state starts over
         one, all_at_once = Forecaster.load(folder), Forecaster.load(folder)
         for k in range(count):
             one.update(new[steps == k])

@@ -348,7 +348,7 @@ else:
 
 @pytest.mark.slow
 def test_killed_at_random_moments_a_run_goes_on_to_the_same_bits(tmp_path):
-    """kill -9, three times, at moments drawn anew in each run of the tests."""
+    """kill -9, three times, at moments drawn again in each run of the tests."""
     text, whole, killed = tmp_path / "text.txt", tmp_path / "whole", tmp_path / "killed"
     text.write_text(TEXT)
 

@@ -46,7 +46,7 @@ def native() -> Path:
 
 
 def compiler() -> Compiler:
-    """The system's C++ compiler: $CXX, or the first of c++, g++ and clang++. Raises CompileError where there is none."""
+    """The system's C++ compiler: $CXX, or the first of c++, g++ and clang++. Raises CompileError if there is none."""
     return _find(os.environ.get("CXX", ""), os.environ.get("PATH", ""))
 
 

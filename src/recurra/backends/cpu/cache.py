@@ -83,7 +83,7 @@ class NoFolderError(OSError):
 
 
 def folder() -> Path:
-    """The user's cache: $RECURRA_CACHE, or the system's usual place. NoFolderError where there is none."""
+    """The user's cache: $RECURRA_CACHE, or the system's usual place. NoFolderError if there is none."""
     asked, base = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
     if asked:
         return paths.expanded(asked)
@@ -179,7 +179,7 @@ def _of_compiler() -> Path:
 def _writable() -> Path:
     """A folder to compile into: the user's cache, or, where that is no place for it, one that ends with the process.
 
-    Raises CompileError where there is none that only the user can write.
+    Raises CompileError if there is none that only the user can write.
     """
     try:
         place = _of_compiler()

@@ -43,7 +43,7 @@ def check(tensor: Tensor, label: str, shape: tuple[int, ...] | None = None) -> N
 
 
 def check_storage(tensor: Tensor, label: str) -> None:
-    """Raise ShapeError where the tensor's storage no longer reaches as far as the tensor does."""
+    """Raise ShapeError if the tensor's storage no longer reaches as far as the tensor does."""
     if not is_whole(tensor):
         held, needed = tensor.untyped_storage().nbytes(), extent(tensor)
         raise ShapeError(

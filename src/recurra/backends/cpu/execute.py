@@ -169,7 +169,7 @@ def _take_gradients(packed: Structures, d: int, gradients: Results) -> None:
 def _give_gradients(packed: Structures, d: int, found: Operands) -> None:
     """Hand the core the room for one direction's gradients.
 
-    Everything is set anew: an earlier backward pass over the same graph may have wanted more.
+    Everything is set again: an earlier backward pass over the same graph may have wanted more.
     """
     to, weights = packed.call.direction[d], found.weights[d]
     for field, gradient in zip(GRADIENTS, weights[:-1], strict=True):
@@ -195,7 +195,7 @@ def keep_bytes(work: Work, size: Sizes, made: Made):
 
     What is kept is so much for each step and row, so much for each row, and padding; the core returns the first two.
     """
-    # A layer's widths are fixed; int() raises where they are symbols too.
+    # A layer's widths are fixed; int() raises if they are symbols too.
     widths = int(size.inputs), int(size.units), int(size.outputs), int(size.heads)
     looked_at = (*(["w_r"] if work.operands.weights[0].w_r is not None else []), *work.options)
     each, rows = _keep_rates(work.cell, work.io, looked_at, *widths)

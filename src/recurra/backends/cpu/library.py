@@ -241,7 +241,7 @@ def _warn(message: str) -> None:
 @functools.cache
 def parallel() -> int | None:
     """The address of GOMP_parallel in the OpenMP library that PyTorch runs on, so that its threads are used and not
-    others beside them; None where there is none, and kernels then run on the calling thread."""
+    others beside them; None if there is none, and kernels then run on the calling thread."""
     home = Path(sys.modules["torch"].__file__).parent
     own = sorted([*home.glob("lib/lib*omp*"), *home.parent.glob("torch.libs/lib*omp*")])
     for name in ("libgomp.so.1", "libiomp5.so", "libomp.so", "libomp.so.5", "libomp.dylib", *map(str, own)):

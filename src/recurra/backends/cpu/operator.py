@@ -83,7 +83,7 @@ class _Layer(torch.autograd.Function):
         saved = [*tensors, *work.others()]
         ctx.save_for_backward(*saved, keep)  # where hooks (checkpointing, offloading) see them
         ctx.work, ctx.base = work.blank(), packed.base
-        ctx.seen = seen(saved, packed.base, anew=False)
+        ctx.seen = seen(saved, packed.base, fresh=False)
         ctx.packed = None if packed.copies() else packed
         return tuple(made.flat())
 
@@ -94,7 +94,7 @@ class _Layer(torch.autograd.Function):
         # create_graph=True: the gradient itself is to be differentiated. Or is_grads_batched=True: there are many.
         if torch.is_grad_enabled() or any(map(_is_batched, gradients)):
             return None, None, *_by_equations(ctx.work.like(saved), gradients, wanted)
-        now, packed, form = seen(saved, ctx.base, anew=True), ctx.packed, ctx.work.operands
+        now, packed, form = seen(saved, ctx.base, fresh=True), ctx.packed, ctx.work.operands
         if packed is not None and now == ctx.seen:
             given = results(ctx.work, gradients)
             return None, None, *execute.backward(packed, saved[: len(wanted)], keep, given, form, wanted)
@@ -114,7 +114,7 @@ def _backward(
 
 
 def _check_types(work: Work, now: list[torch.dtype], before: list[torch.dtype]) -> None:
-    """Raise DtypeError where a tensor is of another type than it was in the forward pass."""
+    """Raise DtypeError if a tensor is of another type than it was in the forward pass."""
     labels = [label for label, tensor in zip(work.labels(), work.flat(), strict=True) if tensor is not None]
     for label, new, old in zip(labels, now, before, strict=True):
         if new is not old:

@@ -57,7 +57,7 @@ class FastPath:
         return stack if door.state_of(tensors) == key else None
 
     def keep(self, stack: Stack, parameters: dict[str, Tensor]) -> None:
-        """Keep a description, unless a weight is made anew at each call (parametrised, pruned) or is on another device."""
+        """Keep a description, unless a weight is made again at each call (parametrised, pruned) or is on another device."""
         tensors = [*parameters.values()]
         plain = {id(tensor) for tensor in tensors if type(tensor) is nn.Parameter and tensor.is_cpu}
         weights = [w for layer in stack.weights for one in layer for w in one.flat() if w is not None]
@@ -65,7 +65,7 @@ class FastPath:
         self.kept = (stack, [*parameters], tensors, door.state_of(tensors)) if kept else None
 
     def run(self, layer, parameters: dict[str, Tensor], x: Any, state: Any) -> tuple[Tensor, Any] | None:
-        """What `layer(x, state)` returns, or None where that must take the general path.
+        """What `layer(x, state)` returns, or None if that must take the general path.
 
         layer: a Recurrent without an option between its layers and their equations. parameters: all of its own, by name.
         """
@@ -148,7 +148,7 @@ def looked_up(ids: Any, table: Any) -> Tensor | None:
 
 
 def _make(layer, parameters: dict[str, Tensor], x: Tensor) -> "_Record | None":
-    """The record of a stack as it is now. None where it is not plain: a parametrised or pruned weight, mixed types."""
+    """The record of a stack as it is now. None if it is not plain: a parametrised or pruned weight, mixed types."""
     stack: Stack = layer.stack()
     if stack.shape.listed or stack.cell.given or cpu.cell_reason(stack.cell) or not is_possible():
         return None
@@ -213,7 +213,7 @@ class _Record:
         return not trains or self.watch.same()
 
     def run(self, x: Tensor, shape: tuple[int, ...], strides: tuple[int, ...], state: Any) -> Any:
-        """The result; None where a state is not plain, CHANGED where a weight is not what it was.
+        """The result; None if a state is not plain, CHANGED where a weight is not what it was.
 
         shape, strides: of x, which is read where it lies.
         """
@@ -281,7 +281,7 @@ class _Record:
         return y, ended[0] if len(ended) == 1 else tuple(ended)
 
     def _before(self, state: Any, room: "_Room") -> Sequence[Tensor] | None:
-        """The states to start from, as the core reads them; None where they are not plainly that."""
+        """The states to start from, as the core reads them; None if they are not plainly that."""
         parts = state if len(self.widths) > 1 else (state,)
         if not isinstance(parts, tuple | list) or len(parts) != len(self.widths):
             return None

@@ -44,12 +44,12 @@ class Seen(NamedTuple):
         return [x, *weights, *others]
 
 
-def seen(tensors: Sequence[Tensor | None], base: "Template", anew: bool) -> Seen:
-    """tensors: of `Work.flat`, x first and then the weights. base: the call's. anew: look at the weights too, not only at what
+def seen(tensors: Sequence[Tensor | None], base: "Template", fresh: bool) -> Seen:
+    """tensors: of `Work.flat`, x first and then the weights. base: the call's. fresh: look at the weights too, not only at what
     the template saw of them."""
     end = 1 + base.count
     others = [tensors[0], *[t for t in tensors[end:] if t is not None]]
-    weights = door.state_of([t for t in tensors[1:end] if t is not None]) if anew else base.state
+    weights = door.state_of([t for t in tensors[1:end] if t is not None]) if fresh else base.state
     return Seen(weights, door.state_of(others))
 
 

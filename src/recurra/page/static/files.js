@@ -90,7 +90,7 @@ export function modelOf(found) {
     throw new Error("config.json is damaged: its sizes are no sizes of a model");
   if (layers.tie_weights) throw new Error("This model shares one matrix between embedding and softmax, which this page cannot run; use recurra generate");
   if (layers.zoneout) throw new Error("This model has zoneout, which this page cannot run; use recurra generate");
-  if (layers.context) throw new Error(`This model reads ${layers.context} characters anew for each it writes (context), which this page cannot do; use recurra generate`);
+  if (layers.context) throw new Error(`This model reads ${layers.context} characters again for each it writes (context), which this page cannot do; use recurra generate`);
   const symbols = vocabulary?.symbols;
   if (!Array.isArray(symbols) || !symbols.length || symbols.length > 200_000 || symbols.some((s) => typeof s !== "string"))
     throw new Error("vocabulary.json is damaged: it has no list of symbols");

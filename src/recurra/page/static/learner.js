@@ -70,7 +70,7 @@ export class Learner {
     return at;
   }
 
-  /** One update on a window: {inputs, targets: (batch × time), batch, time, anew}. rate: of the schedule. The loss in nats. */
+  /** One update on a window: {inputs, targets: (batch × time), batch, time, restart}. rate: of the schedule. The loss in nats. */
   step(window, rate) {
     return this.#run(window, "step", rate, "training");
   }
@@ -86,7 +86,7 @@ export class Learner {
     }
   }
 
-  #run({ inputs, targets, batch, time, anew }, what, rate, purpose) {
+  #run({ inputs, targets, batch, time, restart }, what, rate, purpose) {
     const { native, options } = this;
     this.#place(inputs, targets, batch, time);
     const learns = what === "step";
@@ -96,7 +96,7 @@ export class Learner {
       batch,
       inputs: this.window.inputs,
       targets: this.window.targets,
-      carry: this.#carry(purpose, batch, anew),
+      carry: this.#carry(purpose, batch, restart),
       step: this.steps,
       rate,
       beta1: options.beta1,
@@ -129,10 +129,10 @@ export class Learner {
       }
   }
 
-  #carry(purpose, batch, anew) {
+  #carry(purpose, batch, restart) {
     const size = this.native.functions.recurra_learner_state(this.structure, batch);
     const held = this.carries.get(purpose);
-    if (held?.size === size && !anew) return held.at;
+    if (held?.size === size && !restart) return held.at;
     if (held) this.native.free(held.at);
     const at = this.native.room(4 * size);
     this.carries.set(purpose, { at, size });

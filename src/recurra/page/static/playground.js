@@ -49,7 +49,7 @@ export function mount(host, equations) {
       slider("length", "Length", 6, 40, 1, (value) => ((state.length = value), begin())),
       slider("rate", "Learning rate", 0.002, 0.1, 0.002, (value) => ((state.rate = value), runs.forEach((one) => (one.adam.rate = value)))),
       h("fieldset", { class: "play-cells" }, h("legend", { class: "sr" }, "Cells side by side"), ...boxes)),
-    h("div", { class: "page-row" }, run, button("btnPlayStep", "One step", () => (stop(), learn(), show(state.at))), button("btnPlayAnew", "Begin anew", () => (++state.seed, begin())), button("btnPlayOther", "Another example", () => another()), status),
+    h("div", { class: "page-row" }, run, button("btnPlayStep", "One step", () => (stop(), learn(), show(state.at))), button("btnPlayAnew", "Start over", () => (++state.seed, begin())), button("btnPlayOther", "Another example", () => another()), status),
     h("h2", {}, "An example, step by step"),
     h("div", { class: "page-row" }, play, h("label", { class: "play-check" }, backward, " gradients, flowing back along the same wires"), h("label", { class: "field" }, "Unit ", (controls.unit = h("select", { id: "play-unit", onchange: () => ((state.unit = Number(controls.unit.value)), show(state.at)) })))),
     text, place, stage,

@@ -38,7 +38,7 @@ export class Streams {
       targets.set(this.ids.subarray(from + 1, from + there + 1), b * time);
       counted += there;
     }
-    return { inputs, targets, batch: this.batch, time, anew: i === 0, counted };
+    return { inputs, targets, batch: this.batch, time, restart: i === 0, counted };
   }
 }
 

@@ -28,7 +28,7 @@ class Noise:
 
 
 def noise(groups: Sequence[Sequence[float]]) -> Noise | None:
-    """The noise within groups of repeated measurements, pooled over them; None where nothing was repeated."""
+    """The noise within groups of repeated measurements, pooled over them; None if nothing was repeated."""
     degrees = sum(len(group) - 1 for group in groups if group)
     if degrees < 1:
         return None

@@ -37,7 +37,7 @@ class Comparisons:
         trainer.when_one_ends(lambda run: self._advance())
 
     def start(self, body: NewComparison) -> dict[str, Any]:
-        """Begin. Refused, ConfigError, CellError and DataError where the request is invalid."""
+        """Begin. Refused, ConfigError, CellError and DataError if the request is invalid."""
         names = list(dict.fromkeys(body.cells))
         self._trainer.require_free()
         text = self._texts.source(body.text, body.corpus)
@@ -78,7 +78,7 @@ class Comparisons:
             del self._waiting[run]
 
     def get(self, comparison: str) -> dict[str, Any]:
-        """Its rows with what was measured so far, and sentences on them. Refused (404) where there is none."""
+        """Its rows with what was measured so far, and sentences on them. Refused (404) if there is none."""
         stored = self._read(comparison)
         trainings = [self._training(row) for row in stored["rows"]]
         states = [one["state"] for one in trainings]

@@ -29,7 +29,7 @@ class Launcher:
         self._parameters, self._lock = parameters, threading.Lock()
 
     def new(self, body: NewRun) -> dict[str, Any]:
-        """Start a training. ConfigError, CellError and Refused where the request is invalid."""
+        """Start a training. ConfigError, CellError and Refused if the request is invalid."""
         text = self._texts.source(body.text, body.corpus)
         preset, values = training_settings(body.settings, body.minutes, tuning=body.parent is not None)
         parts, parent = settings(preset, **values), None
@@ -99,7 +99,7 @@ def _resume(folder: Path) -> dict[str, Any]:
 
 
 def require_size(parts: dict[str, Any], symbols: int, most: int) -> int:
-    """The parameters of a model. ConfigError where there are more than `most`. symbols: different characters of the text."""
+    """The parameters of a model. ConfigError if there are more than `most`. symbols: different characters of the text."""
     model = parts["model"]
     cells.get(model.cell)
     count = parameters(model, model.cell, range(expected_size(parts["text"], symbols)), model.hidden_size)

@@ -57,14 +57,14 @@ class Trainer:
         self._listeners.append(call)
 
     def require_free(self) -> None:
-        """Refused (409) where no more can be trained now."""
+        """Refused (409) if no more can be trained now."""
         if len(self.jobs) >= self.most:
             job = next(iter(self.jobs.values()))
             title = job.going.record.get("title") or job.run
             raise Refused(409, f"“{title}” is being trained; wait until it is done, or stop it first")
 
     def start(self, run: str, record: dict[str, Any], job: dict[str, Any]) -> None:
-        """Start a process for a run. Refused (409) where no more can be trained now.
+        """Start a process for a run. Refused (409) if no more can be trained now.
 
         record: what studio.json is to hold. job: what `recurra.studio.jobs.worker` takes, but for the cells.
         """
@@ -90,7 +90,7 @@ class Trainer:
     def stop(self, run: str, wait: float = 0.0) -> bool:
         """Ask a training to stop and keep what it learned; whether it has ended within `wait` seconds.
 
-        Refused (409) where the run is not being trained.
+        Refused (409) if the run is not being trained.
         """
         job = self.jobs.get(run)
         if job is None:

@@ -18,7 +18,7 @@ def address(config: StudioConfig, port: int, token: str | None = None) -> str:
 
 
 def in_network() -> str | None:
-    """This machine's address in its network: `"192.168.1.20"`; None where it is in none.
+    """This machine's address in its network: `"192.168.1.20"`; None if it is in none.
 
     The system is asked which address it would send from; nothing is sent.
     """

@@ -109,7 +109,7 @@ class Guard:
         return refusal
 
     def _refusal(self, scope: Scope, role: str | None) -> tuple[int, str] | None:
-        """Why a request is not answered: a status and words; None where it may pass."""
+        """Why a request is not answered: a status and words; None if it may pass."""
         headers, path = Headers(scope=scope), scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_ours(host, scope):
@@ -175,7 +175,7 @@ class Guard:
         )
 
     def _first_visit(self, scope: Scope) -> str | None:
-        """Whose link was opened; None where the request is another one."""
+        """Whose link was opened; None if the request is another one."""
         if scope["method"] != "GET" or scope["path"] != "/":
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])

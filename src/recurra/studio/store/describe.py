@@ -138,7 +138,7 @@ def _written(folder: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object from a JSON file; empty where there is none, or something else."""
+    """An object from a JSON file; empty if there is none, or something else."""
     try:
         found = files.read_json(path)
     except RunError:

@@ -67,7 +67,7 @@ def of(rows: Iterable[Event]) -> Event:
 
 
 def best(rows: Iterable[Event]) -> Event:
-    """The best loss of a run, in the page's measures, and its speed; None where nothing was measured."""
+    """The best loss of a run, in the page's measures, and its speed; None if nothing was measured."""
     evaluations = [row for row in rows if row["event"] == "evaluate" and finite(row["loss"]) is not None]
     if not evaluations:
         return dict.fromkeys(("loss", "bits_per_character", "perplexity", "speed"))

@@ -19,7 +19,7 @@ class Models:
         self._runs, self._open, self._lock = runs, OrderedDict(), threading.Lock()
 
     def load(self, run: str) -> LanguageModel:
-        """The model of a run. Refused (404) where there is no such run, (409) where it has no weights yet or is damaged."""
+        """The model of a run. Refused (404) if there is no such run, (409) if it has no weights yet or is damaged."""
         return self.load_stamped(run)[0]
 
     def load_stamped(self, run: str) -> tuple[LanguageModel, int]:

@@ -31,7 +31,7 @@ class Runs:
     """The runs in a folder: `Runs(Path("runs"), 500, Live()).get("book-1")`."""
 
     def __init__(self, root: Path, most: int, live: Live):
-        """most: runs that are kept. live: those under way. RunError where nothing can be written into the folder."""
+        """most: runs that are kept. live: those under way. RunError if nothing can be written into the folder."""
         self.root, self.most, self._live = root.resolve(), most, live
         self.packaged = {PACKAGED + folder.name: folder for folder in models.folders()}
         """Models that ship with Recurra, by id: they write and are looked into; they are not listed among the runs."""
@@ -47,7 +47,7 @@ class Runs:
         self._lock = threading.Lock()
 
     def folder(self, run: str) -> Path:
-        """A run's folder from its id. Refused (404) where there is none, or where the id is no plain name."""
+        """A run's folder from its id. Refused (404) if there is none, or where the id is no plain name."""
         if run in self.packaged:
             return self.packaged[run]
         folder = self.place(run)
@@ -87,7 +87,7 @@ class Runs:
             return False
 
     def get(self, run: str) -> dict[str, Any]:
-        """One run as the page shows it. Refused (404) where there is none."""
+        """One run as the page shows it. Refused (404) if there is none."""
         if run in self.packaged:
             return self._packaged(run)
         going = self._live.get(run)
@@ -126,7 +126,7 @@ class Runs:
         return self._live.get(run) is not None
 
     def trained_elsewhere(self, run: str) -> locks.Holder | None:
-        """Who trains a run that this studio does not train: another studio, or a command; None where nobody does."""
+        """Who trains a run that this studio does not train: another studio, or a command; None if nobody does."""
         return None if self.is_live(run) else locks.holder(self.place(run))
 
     def is_busy(self, run: str) -> bool:
@@ -176,7 +176,7 @@ class Runs:
             raise Refused(409, "this model ships with Recurra and stays as it is; train one of your own")
 
     def require_room(self) -> None:
-        """Refused (409) where there are as many runs as may be."""
+        """Refused (409) if there are as many runs as may be."""
         if len(self.ids()) >= self.most:
             raise Refused(409, f"there are {self.most} runs, which is the limit; delete some first")
 

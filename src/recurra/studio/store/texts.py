@@ -39,8 +39,8 @@ class Texts:
     async def add(self, chunks: AsyncIterable[bytes], name: str, encoding: str = "utf-8") -> dict[str, Any]:
         """Keep a text that comes in pieces; what is known of it.
 
-        encoding: one of ENCODINGS, by any of its names. DataError and ConfigError where it cannot be read; Refused (413)
-        where it is too long, (409) where there are too many. Nothing of it stays then.
+        encoding: one of ENCODINGS, by any of its names. DataError and ConfigError if it cannot be read; Refused (413)
+        where it is too long, (409) if there are too many. Nothing of it stays then.
         """
         require_encoding(encoding)
         await asyncio.to_thread(self._make_room)
@@ -69,12 +69,12 @@ class Texts:
         raise Refused(409, f"there are {self.most} texts, which is the limit, each of a run; delete runs first")
 
     def get(self, text: str) -> dict[str, Any]:
-        """What is known of a text. Refused (404) where there is none."""
+        """What is known of a text. Refused (404) if there is none."""
         self.path(text)
         return read_json(self.folder / f"{text}.json")
 
     def path(self, text: str) -> Path:
-        """A text's file. Refused (404) where there is none, or where the id is no SHA-256."""
+        """A text's file. Refused (404) if there is none, or where the id is no SHA-256."""
         if not _ID.fullmatch(text) or not (self.folder / f"{text}.json").is_file():
             raise Refused(404, f"there is no text `{text[:64]}`; send it first: POST /api/texts")
         return self.folder / f"{text}.txt"
@@ -82,7 +82,7 @@ class Texts:
     def source(self, text: str | None, corpus: str | None) -> dict[str, Any]:
         """Where a text to train on is, and what is known of it: one that was sent, by its id, or a corpus, by its name.
 
-        Refused where there is no such text or corpus (404), the corpus was not fetched (409), or not one of both is given.
+        Refused if there is no such text or corpus (404), the corpus was not fetched (409), or not one of both is given.
         """
         if (text is None) == (corpus is None):
             raise Refused(422, "give either `text`, the id of one that was sent, or `corpus`, the name of one")
@@ -120,7 +120,7 @@ class Incoming:
         self._symbols.update(text)
 
     def end(self, name: str) -> dict[str, Any]:
-        """What is known of the text. DataError where it ends in the middle of a character, or has too little."""
+        """What is known of the text. DataError if it ends in the middle of a character, or has too little."""
         self.take(b"", final=True)
         _require_text(self._characters, self._symbols)
         self._file.flush()

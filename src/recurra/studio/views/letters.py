@@ -1,4 +1,4 @@
-"""One letter of a written text, as JSON: what it hung on and what else could have come; and what of the text is copied."""
+"""One letter of a written text, as JSON: what it depended on and what else could have come; and what of the text is copied."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +26,7 @@ AROUND = 60
 
 
 def letter(body: shapes.Letter, model: LanguageModel, reading: Reading) -> dict[str, Any]:
-    """What the letter at a place hung on, and what else could have come there."""
+    """What the letter at a place depended on, and what else could have come there."""
     ends = np.cumsum([len(part) for part in reading.characters])
     if not 1 <= body.at < ends[-1]:
         raise ConfigError(f"`at` is {body.at}; expected 1 to {ends[-1] - 1}: the first letter follows from nothing")
@@ -74,7 +74,7 @@ def copies(body: shapes.Look, model: LanguageModel, reading: Reading) -> dict[st
 
 
 def _training_text(model: LanguageModel) -> np.ndarray | None:
-    """The training text's ids; None where it did not come with the model."""
+    """The training text's ids; None if it did not come with the model."""
     folder = Path(model.folder)
     if folder.parent == FOLDER:
         return model.vocabulary.encode(corpus_text("manual"))

@@ -224,7 +224,7 @@ class ClampAnswer(BaseModel):
     losses: LossesBeforeAfter
     next: NextBeforeAfter
     text: dict[Literal["before", "after"], str]
-    """From the prompt on; empty where nothing was to be written."""
+    """From the prompt on; empty if nothing was to be written."""
 
 
 class EffectShape(BaseModel):
@@ -297,7 +297,7 @@ class WiresAnswer(BaseModel):
 
 
 class LetterAnswer(BaseModel):
-    """What a letter hung on, and what else could have come. Places count characters from 0."""
+    """What a letter depended on, and what else could have come. Places count characters from 0."""
 
     start: int
     end: int

@@ -60,7 +60,7 @@ def likelier(p: np.ndarray) -> np.ndarray:
 def bound(held: np.ndarray | None, coverage: float) -> float:
     """The most that labels of a set may have before them. held: (n,) what the right ones of held-out sequences had.
 
-    ConfigError for a coverage that is no fraction, DataError where nothing, or too little, was held out for it.
+    ConfigError for a coverage that is no fraction, DataError if nothing, or too little, was held out for it.
     """
     if isinstance(coverage, bool) or not isinstance(coverage, int | float | np.number) or not 0 < coverage < 1:
         raise ConfigError(f"{setting('coverage')} is {coverage!r}; expected a fraction between 0 and 1, such as 0.9")

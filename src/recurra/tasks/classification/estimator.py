@@ -87,7 +87,7 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
         Sets are as large as held-out sequences show that they must be (adaptive prediction sets, Romano, Sesia & Candès 2020,
         arXiv:2006.02544): over new sequences like those, at least that fraction of the sets holds the right label. Held-out
         sequences that also chose the weights make it a little less.
-        ConfigError for a coverage that is no fraction, DataError where too few were held out for it: 9 are needed for 0.9.
+        ConfigError for a coverage that is no fraction, DataError if too few were held out for it: 9 are needed for 0.9.
         """
         most, p = calibration.bound(self.learned.held, coverage), self.predict_proba(X)
         counts = (calibration.likelier(p) <= most).sum(1)

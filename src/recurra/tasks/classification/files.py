@@ -28,7 +28,7 @@ def read_files(
         input, with a text a line; a blank line stays, as "", so that each line has its number.
     text_column, label_column: of tables.
 
-    Returns X, texts or arrays (steps, features), and y, (sequences,) of str, or None where the sources have no labels.
+    Returns X, texts or arrays (steps, features), and y, (sequences,) of str, or None if the sources have no labels.
     DataError, with the place, where a source is missing, empty, not as expected, or of another kind than the first one.
     """
 

@@ -39,7 +39,7 @@ def errors(model: Ensemble, windows: SeriesWindows, series: np.ndarray, cuts: np
 
 
 def shifts(off: np.ndarray, levels: tuple[float, ...]) -> np.ndarray | None:
-    """(H, quantiles) what to add to each quantile, in the windows' units; None where there are too few errors.
+    """(H, quantiles) what to add to each quantile, in the windows' units; None if there are too few errors.
 
     off: from `errors`. The median stays: it is the forecast. A level is taken a little further out than the errors say, as many
     errors as there are allow (the finite-sample term of conformal prediction).

@@ -66,7 +66,7 @@ class SeriesConfig:
     batch_size: Count = 128
     """Windows in a training step."""
     epoch_steps: Count = 200
-    """Most training steps in an epoch; where there are more windows, each epoch draws from all of them anew."""
+    """Most training steps in an epoch; where there are more windows, each epoch draws from all of them again."""
 
     def __post_init__(self):
         for name in ("id_col", "past", "future", "static"):

@@ -262,11 +262,11 @@ class Forecaster(Parameters, Tunable, Estimator):
         windows: cutoffs per series, the last one h steps before its end. step: steps between them; default h.
         fit: fit a clone on what is before the first cutoff, so that nothing of it is known; False takes this model as
         it is, which is honest only where it was fitted on earlier rows. Returns `predict`'s columns with `cutoff`, the
-        last stamp known, and the target. quiet: as in `fit`. refit: True fits anew at each cutoff, on all that is before it,
-        as one would who forecasts every month; 3 at each third. DataError where a series is too short.
+        last stamp known, and the target. quiet: as in `fit`. refit: True fits again at each cutoff, on all that is before it,
+        as one would who forecasts every month; 3 at each third. DataError if a series is too short.
         """
         if refit and not fit:
-            raise ConfigError("`refit` fits anew, and `fit=False` takes this model as it is; drop one")
+            raise ConfigError("`refit` fits again, and `fit=False` takes this model as it is; drop one")
         model = type(self)(**self.get_params()) if fit else self
         if not fit:
             self._fitted()
@@ -421,7 +421,7 @@ class Forecaster(Parameters, Tunable, Estimator):
 
 
 def _before(panel: Panel, first: np.ndarray, wanted: str) -> Panel:
-    """What is before the first cutoff of each series, (S,). DataError where nothing can be learned from it."""
+    """What is before the first cutoff of each series, (S,). DataError if nothing can be learned from it."""
     if (first < 2).any():
         name, length = panel.ids[int(first.argmin())], panel.lengths[first.argmin()]
         raise DataError(f"series {name!r} has {length} steps; {wanted}, need at least {length - first.min() + 2}")

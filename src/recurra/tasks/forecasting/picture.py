@@ -97,7 +97,7 @@ def _series(
 def _last(history: Panel | None, first: np.datetime64 | int) -> tuple[np.ndarray, np.ndarray]:
     """Stamp and value of the newest value before the first forecast, (1,) each, so that its lines begin there.
 
-    Both are empty where the history does not reach that far.
+    Both are empty if the history does not reach that far.
     """
     place = -1 if history is None else int(history.places_of(0, np.array([first]))[0][0]) - 1
     if history is None or not 0 <= place < len(history.y) or not history.seen[: place + 1].any():

@@ -24,10 +24,10 @@ def inference(seed: int = 0) -> Iterator[None]:
 
 
 class Carried:
-    """The state of every series after its last value: `read` starts it anew or moves it on by the rows that are new.
+    """The state of every series after its last value: `read` starts it again or moves it on by the rows that are new.
 
     A state begins `input_size` steps back, as in training, and its scale is that stretch's. When it has carried on for as
-    many steps again, it begins anew from the newest `input_size` steps, on their scale. So it depends on the values and
+    many steps again, it starts over from the newest `input_size` steps, on their scale. So it depends on the values and
     on where it first began, not on how many rows came at a time.
     """
 
@@ -39,14 +39,14 @@ class Carried:
         """Read what is new, (S,) rows at the end of each series; None reads all from the start. Returns the scales."""
         length, lengths = model.config.input_size, windows.panel.lengths
         if fresh is None or self.state is None:
-            begin, anew = lengths - length - self.since, np.ones(len(lengths), bool)
+            begin, restart = lengths - length - self.since, np.ones(len(lengths), bool)
         else:
-            anew = self.since + fresh >= length
+            restart = self.since + fresh >= length
             self.since = (self.since + fresh) % length
-            begin = np.where(anew, lengths - length - self.since, lengths - fresh)
+            begin = np.where(restart, lengths - length - self.since, lengths - fresh)
         everything = np.arange(len(lengths))
         scale = windows.scale(everything, lengths - self.since)
-        kept = torch.from_numpy(~anew).to(model.device)[:, None]
+        kept = torch.from_numpy(~restart).to(model.device)[:, None]
         state = map_state(lambda part: part * kept, self.state)
         self.state = _read(model, windows, begin, lengths, scale, state)
         return scale

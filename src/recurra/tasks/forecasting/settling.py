@@ -44,7 +44,7 @@ def horizon(panel: Panel) -> int:
 def settled(parts: dict[str, Any], panel: Panel) -> dict[str, Any]:
     """The settings by part with freq, horizon, validation (in steps), season, lags and input_size taken from the series.
 
-    ConfigError where `validation` is fewer steps than the horizon.
+    ConfigError if `validation` is fewer steps than the horizon.
     """
     series, model, longest = parts["series"], parts["model"], int(panel.lengths.max())
     model = dataclasses.replace(model, horizon=model.horizon or horizon(panel))

@@ -85,7 +85,7 @@ class ForecastTask(Task):
 def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
     """All windows of the training part: (n,) series and (n,) places of the first step to forecast.
 
-    Where a series is too short for a full window, what is before it is padding. DataError where none has a window.
+    Where a series is too short for a full window, what is before it is padding. DataError if none has a window.
     """
     most = lengths - config.horizon
     least = np.clip(np.minimum(config.input_size, most), 1, None)
@@ -100,7 +100,7 @@ def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _counting(panel: Panel, series: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The windows of series with a weight. DataError where there is none."""
+    """The windows of series with a weight. DataError if there is none."""
     counts = panel.weights[series] > 0
     if not counts.any():
         raise DataError(f"{weighing.NAME}: every series that is long enough to learn from has a weight of 0")

@@ -37,7 +37,7 @@ def train(
 
     Returns the model with the best weights, ready to generate.
     Raises ConfigError for invalid settings, DataError and VocabularyError for a text that cannot be read or is too short,
-    RunError where files cannot be written or the training cannot continue, Interrupted after Ctrl-C.
+    RunError if files cannot be written or the training cannot continue, Interrupted after Ctrl-C.
     """
     if (source is None) == (text is None):
         raise ConfigError("give train either `source` (paths, or the name of a corpus) or `text`, the text itself")
@@ -72,7 +72,7 @@ def resume(
 
     A finished run is only opened, unless `epochs` or `more_minutes` says how much longer to train it; see
     `LanguageEstimator.resume`. The folder holds the text; data: the same text again, to be compared with it.
-    RunError, in one line, where the folder is damaged or not a run's.
+    RunError, in one line, if the folder is damaged or not a run's.
     """
     longer = {"epochs": epochs, "more_minutes": more_minutes}
     return LanguageEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop, **longer).model

@@ -39,7 +39,7 @@ def sizes(names: list[str], documents: Documents, budget: int, parts: dict[str, 
 
 
 def hidden_size(model: LanguageConfig, cell: str, vocabulary, budget: int) -> int:
-    """The hidden size whose model comes nearest to a number of parameters. ConfigError where even one unit is too many."""
+    """The hidden size whose model comes nearest to a number of parameters. ConfigError if even one unit is too many."""
     # Units of a transformer come in whole heads.
     unit = 16 if cell == TRANSFORMER else 1
     if parameters(model, cell, vocabulary, unit) > budget:

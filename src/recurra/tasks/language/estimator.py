@@ -167,7 +167,7 @@ def prelude(corpus: Corpus) -> tuple[int, ...]:
     # After an empty line begins a paragraph, a speech, a heading: what prompts begin with.
     ends = np.concatenate([np.flatnonzero(part[1:] & part[:-1]) + 1, np.flatnonzero(part)])
     if not len(ends):
-        return ()  # a text of one line: nothing of it begins anew
+        return ()  # a text of one line: nothing of it starts over
     end = middle + int(ends[0]) + 1
     return tuple(ids[max(0, end - PRELUDE) : end].tolist())
 

@@ -16,7 +16,7 @@ from recurra.text import TextConfig, Vocabulary
 
 POLICIES = ("grow", "error", "unk")
 
-# What changes how the weights are trained, and not what they compute, may be chosen anew.
+# What changes how the weights are trained, and not what they compute, may be chosen again.
 _FREE = (
     *("dropout", "input_dropout", "output_dropout", "recurrent_dropout", "zoneout", "weight_dropout"),
     "precision",

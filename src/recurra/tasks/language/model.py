@@ -60,7 +60,7 @@ class LanguageModel(nn.Module):
 
     @property
     def reads(self) -> int | None:
-        """The most tokens it can read at once, where it carries no state; None where it does."""
+        """The most tokens it can read at once, where it carries no state; None if it does."""
         return self.config.context if self.config.cell == TRANSFORMER else None
 
     def forward(

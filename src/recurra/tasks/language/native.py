@@ -53,7 +53,7 @@ class NativeModel:
 def open(name: str | Path) -> NativeModel:
     """Open a run for writing: `open("runs/book-1").generate("Once ")`. PyTorch is not imported.
 
-    Unavailable where the engine cannot run it; RunError, in one line, for a folder that is missing, damaged or of another task.
+    Unavailable if the engine cannot run it; RunError, in one line, for a folder that is missing, damaged or of another task.
     """
     folder = folders.find(name)
     settings, about = folders.read_settings(folder, SCHEMA, CONFIGS)

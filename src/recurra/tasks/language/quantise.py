@@ -30,7 +30,7 @@ class Quantised(NamedTuple):
     bytes_before: int
     bytes_after: int
     loss_before: float | None
-    """Nats a token on held-out text, in float32; None where there was no text to measure on."""
+    """Nats a token on held-out text, in float32; None if there was no text to measure on."""
     loss_after: float | None
 
     @property

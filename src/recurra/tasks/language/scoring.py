@@ -22,9 +22,9 @@ _STEPS = 4096  # tokens of each passage that are read in a call, so that memory 
 def measure(
     engine: Engine, vocabulary: Vocabulary, ids: np.ndarray, eod: int | None, context: int = 0
 ) -> dict[str, float]:
-    """What `recurra.tasks.language.evaluate` returns, for ids (tokens,). eod: the token after which a text starts anew.
+    """What `recurra.tasks.language.evaluate` returns, for ids (tokens,). eod: the token after which a text starts over.
 
-    context: 0 where the state is carried; else as many tokens are read anew for each that is predicted.
+    context: 0 where the state is carried; else as many tokens are read again for each that is predicted.
     """
     if len(ids) < 2:
         raise DataError(f"the text is {len(ids)} token(s) long; measuring needs at least 2")

@@ -29,7 +29,7 @@ def train(
     `recurra.training.fit`.
 
     Returns the model with the best weights, ready to compose.
-    Raises ConfigError for invalid settings, DataError for music that cannot be read, RunError where files cannot be written
+    Raises ConfigError for invalid settings, DataError for music that cannot be read, RunError if files cannot be written
     or the training cannot continue, Interrupted after Ctrl-C.
     """
     several = list(source) if isinstance(source, list | tuple) else [source]
@@ -53,7 +53,7 @@ def resume(
 
     A finished run is only opened, unless `epochs` or `more_minutes` says how much longer to train it; see
     `MusicEstimator.resume`. The folder holds the pieces; data: the same again, to be compared with them.
-    RunError, in one line, where the folder is damaged or not a run's.
+    RunError, in one line, if the folder is damaged or not a run's.
     """
     longer = {"epochs": epochs, "more_minutes": more_minutes}
     return MusicEstimator.resume(folder, data, quiet=quiet, listeners=listeners, stop=stop, **longer).model

@@ -92,7 +92,7 @@ class Nade(nn.Module):
     def draw(
         self, hidden: Tensor, uniform: Tensor, temperature: float, min_p: float, before: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        # In doubles, so that hardly any draw hangs on how sums were rounded. As above, memory changes only at a key that
+        # In doubles, so that hardly any draw depends on how sums were rounded. As above, memory changes only at a key that
         # sounds: each round moves to the next such key of every row.
         logits, memory = self.output(hidden).double(), self.memory(hidden).double().expand(len(uniform), -1)
         write, read = self.write.double(), self.read.double()

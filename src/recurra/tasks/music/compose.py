@@ -17,7 +17,7 @@ from recurra.tasks.music.config import CompositionConfig
 from recurra.tasks.music.form import KEYS, key_name
 from recurra.tasks.music.piece import Piece
 
-# Steps drawn side by side, and how often anew, until one has as many keys as requested.
+# Steps drawn side by side, and how often again, until one has as many keys as requested.
 _DRAWS, _TRIES = 32, 8
 # Chords drawn to find the likeliest one: it is among them if its probability is a few hundredths.
 _CHORDS = 128
@@ -104,7 +104,7 @@ def _next(
     low: int,
     random: torch.Generator,
 ) -> Tensor:
-    """One step's row: drawn, and drawn anew until the number of voices, at least `low`, fits; or the likeliest."""
+    """One step's row: drawn, and drawn again until the number of voices, at least `low`, fits; or the likeliest."""
     width, high = head.output.out_features, config.voices or KEYS
 
     def draw(count: int, temperature: float, random: torch.Generator) -> tuple[Tensor, Tensor]:

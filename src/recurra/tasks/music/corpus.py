@@ -27,7 +27,7 @@ def write_pieces(folder: Path, pieces: Pieces) -> None:
 
 
 def read_pieces(folder: Path) -> Pieces:
-    """What `write_pieces` wrote. RunError where it is damaged."""
+    """What `write_pieces` wrote. RunError if it is damaged."""
     content, about = tensorfiles.read(folder / FILE, SCHEMA)
     parts: dict[str, list[Piece]] = {part: [] for part in PARTS}
     try:

@@ -24,7 +24,7 @@ def evaluate(model: MusicModel, source: Any, part: str = "test") -> dict[str, fl
     Returns nats: minus the log-probability of a step given those before it, summed over the 88 keys (and over those that can
     be struck again, with a model that knows of it), as the mean over all steps of all pieces but each piece's first, which is
     given (Bai et al. 2018, arXiv:1803.01271); nats_with_first: the same with the first; pieces; steps.
-    ConfigError for another part, DataError where there is nothing to measure on.
+    ConfigError for another part, DataError if there is nothing to measure on.
     """
     if part not in PARTS:
         raise ConfigError(f"`part` is {part!r}; {nearest(part, PARTS)}")

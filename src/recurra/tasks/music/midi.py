@@ -85,7 +85,7 @@ def read_score(path: str | Path) -> Score:
 
 
 def on_grid(score: Score, steps_per_beat: int) -> Piece:
-    """The notes of a score at steps. DataError where there would be more than 131,072."""
+    """The notes of a score at steps. DataError if there would be more than 131,072."""
     form = Form(steps_per_beat, **score.form)
     bar, beat = form.steps(1, "bars"), score.ticks_per_beat
     spans = [(*(grid.step_of(tick, beat, steps_per_beat) for tick in note[:2]), note[2]) for note in score.notes]

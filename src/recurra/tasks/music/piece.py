@@ -80,7 +80,7 @@ class Piece:
         return replace(self, roll=self.roll[start:end], struck=self.struck[start:end])
 
     def transposed(self, semitones: int) -> "Piece":
-        """The piece so many semitones higher; DataError where a note would leave the piano."""
+        """The piece so many semitones higher; DataError if a note would leave the piano."""
         keys = [[key + semitones for key in keys] for keys in self.steps()]
         return Piece(keys, self.form, self.name, np.roll(self.struck, semitones, axis=1))
 

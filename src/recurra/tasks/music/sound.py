@@ -22,8 +22,8 @@ _INSTALL = "On Debian or Ubuntu: sudo apt install fluidsynth fluid-soundfont-gm"
 def write_wav(piece: Any, path: str | Path, soundfont: str | Path | None = None) -> None:
     """Write a piece as 16-bit stereo sound, 44,100 samples a second: `write_wav(piece, "new.wav")`.
 
-    soundfont: the instruments, an .sf2 file; default $SOUNDFONT, or the system's. ConfigError where FluidSynth or a
-    soundfont is missing, RunError where it fails.
+    soundfont: the instruments, an .sf2 file; default $SOUNDFONT, or the system's. ConfigError if FluidSynth or a
+    soundfont is missing, RunError if it fails.
     """
     program, font = player(soundfont)
     path = Path(path)
@@ -41,7 +41,7 @@ def write_wav(piece: Any, path: str | Path, soundfont: str | Path | None = None)
 
 
 def player(soundfont: str | Path | None = None) -> tuple[str, Path]:
-    """The program that plays, and its instruments. ConfigError where either is missing."""
+    """The program that plays, and its instruments. ConfigError if either is missing."""
     program, font = shutil.which("fluidsynth"), _soundfont(soundfont)
     if program is None:
         raise ConfigError(f"sound needs the program fluidsynth, which is missing. {_INSTALL}")

@@ -28,7 +28,7 @@ def read_files(
         a text a line. text_column, series_column, target_columns: of tables.
 
     Returns X, texts or arrays (steps, features), and y, (sequences,) or with several columns (sequences, targets) float64, or
-    None where the sources have none. DataError, with the place, as in `files.read_sources`, and for what is no number.
+    None if the sources have none. DataError, with the place, as in `files.read_sources`, and for what is no number.
     """
     column, series = series_column or text_column, series_column is not None
 

@@ -157,7 +157,7 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
     ) -> Self:
-        """Learn from labelled sequences, anew each time.
+        """Learn from labelled sequences, from the start each time.
 
         sample_weight: (sequences,) how much each counts in the loss, 0 or more; default 1.
         validation_data: (X, y) to choose the best weights by, in place of the part `validation` of the sequences.
@@ -165,7 +165,7 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
 
         A UserWarning where sequences have fewer steps than features: other libraries have channels before steps.
-        ConfigError for invalid settings, DataError, ShapeError and DtypeError for data that cannot be used, RunError where
+        ConfigError for invalid settings, DataError, ShapeError and DtypeError for data that cannot be used, RunError if
         the folder is in use or cannot be written, Interrupted after Ctrl-C.
         """
         warn_of_channels(X, type(self).__name__)
@@ -217,7 +217,7 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         X, y, sample_weight, validation_data: the same as they were; others are a DataError. Left out, they are read again
         from the files that the run was made from. A finished run is only opened, unless `epochs` or
         `more_minutes` says how much longer to train it.
-        RunError where the folder is damaged, holds no run, or its data is not found.
+        RunError if the folder is damaged, holds no run, or its data is not found.
         """
         data = None if X is None else Labelled(X, y, sample_weight)
         return cls._resume(

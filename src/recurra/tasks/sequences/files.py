@@ -18,7 +18,7 @@ Parse = Callable[[str, str], Any]
 def read_sources(
     paths: str | Path | Sequence[str | Path], readers: dict[str, Callable[[Path], tuple[list[Any], list[Any] | None]]]
 ) -> tuple[list[Any], list[Any] | None]:
-    """Sequences of one or several sources, of one kind, and what is known of each, or None where nothing is.
+    """Sequences of one or several sources, of one kind, and what is known of each, or None if nothing is.
 
     readers: by the ending of a file; "table" reads .csv and .tsv, "folder" folders. All others, and `-`, standard input, hold
     a text a line; a blank line stays, as "", so that each line has its number.
@@ -56,7 +56,7 @@ def _read(path: Path, readers: dict[str, Callable]) -> tuple[list[Any], list[Any
 def table_of(
     path: Path, column: str, known: Sequence[str], parse: Parse, *, series: bool = False
 ) -> tuple[list[Any], list[list[Any]] | None]:
-    """The sequences in a column of a table, and of each the cells of other columns, or None where the table has none of them.
+    """The sequences in a column of a table, and of each the cells of other columns, or None if the table has none of them.
 
     known: those columns. series: the sequences are numbers, not texts: steps parted by commas or spaces, features by colons,
     `?` for a missing value.

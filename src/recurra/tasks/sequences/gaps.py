@@ -14,7 +14,7 @@ from recurra.tasks.sequences.rows import Rows
 
 
 def gappy(X: Rows) -> np.ndarray:
-    """The numbers of the features that miss a value somewhere. DataError where one of them has no value at all."""
+    """The numbers of the features that miss a value somewhere. DataError if one of them has no value at all."""
     missing = sum(np.isnan(row).sum(0) for row in X)
     if (empty := np.flatnonzero(missing == sum(map(len, X)))).size:
         raise DataError(

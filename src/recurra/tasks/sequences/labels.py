@@ -10,7 +10,7 @@ from recurra.text.forms import composed_label
 
 
 def find_classes(labels: np.ndarray) -> np.ndarray:
-    """The classes among labels, sorted. DataError where there is one only, or they are nothing that JSON holds."""
+    """The classes among labels, sorted. DataError if there is one only, or they are nothing that JSON holds."""
     try:
         classes = np.unique(labels)
     except TypeError:
@@ -41,7 +41,7 @@ def refuse_measures(labels: Any) -> None:
 
 
 def refuse_mixed(labels: Any) -> None:
-    """DataError where a list holds texts and other labels: NumPy would make texts of all of them, 1 becoming '1'."""
+    """DataError if a list holds texts and other labels: NumPy would make texts of all of them, 1 becoming '1'."""
     if len({isinstance(label, str) for label in labels}) > 1:
         raise _mixed(labels)
 

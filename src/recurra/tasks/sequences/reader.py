@@ -21,7 +21,7 @@ class Reader:
     mean: np.ndarray | None = None
     """(features,) float64 of the training part; None for texts, and where each sequence is scaled by itself."""
     deviation: np.ndarray | None = None
-    """(features,) float64, the standard deviation; 0 for a constant, which has no effect. None where it scales nothing."""
+    """(features,) float64, the standard deviation; 0 for a constant, which has no effect. None if it scales nothing."""
     masked: np.ndarray | None = None
     """The numbers of the features that miss values in the training part: a mask of each is an input too. None: of none."""
     vocabulary: Vocabulary | None = None
@@ -51,7 +51,7 @@ class Reader:
     """What sequences with a vocabulary are, for messages."""
 
     def rows(self, X: Any, data: SequencesConfig) -> Any:
-        """Checked sequences as rows, scaled and without gaps. DtypeError, ShapeError where they are of another kind than those
+        """Checked sequences as rows, scaled and without gaps. DtypeError, ShapeError if they are of another kind than those
         to train on."""
         coded = isinstance(X[0], str | list)
         if coded != (self.vocabulary is not None):

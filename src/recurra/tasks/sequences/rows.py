@@ -22,7 +22,7 @@ def read(X: Any, name: str = "X") -> list[str] | Rows:
 
     X: texts; arrays (steps,) or (steps, features) of any lengths; one array (sequences, steps) or (sequences, steps,
     features); or a frame. NaN is a missing value, and so are None, pandas' NA and what a mask hides. DataError, ShapeError,
-    DtypeError where it is none of these, or holds infinity, an empty sequence or one without any value.
+    DtypeError if it is none of these, or holds infinity, an empty sequence or one without any value.
     """
     if hasattr(X, "toarray"):
         raise DtypeError(f"`{name}` is a sparse matrix; sequences are dense: {name}.toarray()")
@@ -153,7 +153,7 @@ def _numbers(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def _refuse_infinite(numbers: np.ndarray, where: str) -> None:
-    """DataError where numbers hold infinity, or what is infinite in float32: the first place."""
+    """DataError if numbers hold infinity, or what is infinite in float32: the first place."""
     wrong = np.abs(numbers) > np.finfo(np.float32).max
     if not wrong.any():
         return
@@ -194,7 +194,7 @@ def scale_each(rows: Rows) -> list[np.ndarray]:
 def weights(given: Any, count: int) -> np.ndarray:
     """How much each of so many sequences counts, (count,) float32: as given, or 1.
 
-    ShapeError, DtypeError, DataError where it is not a number each, 0 or more, or where none counts.
+    ShapeError, DtypeError, DataError if it is not a number each, 0 or more, or where none counts.
     """
     if given is None:
         return np.ones(count, np.float32)

@@ -93,7 +93,7 @@ def by_length(rows: Rows, device: torch.device) -> Iterator[tuple[np.ndarray, Te
 
 
 def together(rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Rows as one batch, time first: `x, lengths`; lengths is None where all are equal, and nothing needs masking."""
+    """Rows as one batch, time first: `x, lengths`; lengths is None if all are equal, and nothing needs masking."""
     if len({len(row) for row in rows}) == 1:
         return torch.as_tensor(np.stack(list(rows), 1), device=device), None
     x, lengths = pad(rows)

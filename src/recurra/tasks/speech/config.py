@@ -67,7 +67,7 @@ class SpeechDataConfig:
     validation: HeldOut = 0.1
     """Fraction of the recordings, or how many of them, drawn by the seed and held out to choose the best weights; 0 = none."""
     join: Count = 1
-    """Join up to so many recordings, drawn anew each time, into one: words spoken alone then teach strings of words."""
+    """Join up to so many recordings, drawn again each time, into one: words spoken alone then teach strings of words."""
     pause: Annotated[float, Range(0)] = 0.5
     """Longest silence before, between and after joined recordings, in seconds."""
     noise: Annotated[float | None, Range(-20, 40, words="{} dB below the sound")] = None

@@ -25,7 +25,7 @@ _ESTIMATED = {"mp3", "aac", "ac3", "amr"}  # formats whose length FFmpeg guesses
 def open_sound(path: Path, av: Any, reason: str) -> tuple[int, Iterator[np.ndarray]]:
     """A file's samples a second and its sound, (n, channels) float32 in pieces as FFmpeg gives them.
 
-    av: PyAV. reason: why libsndfile does not read it. DataError where FFmpeg does not read it either; while it is read, for a
+    av: PyAV. reason: why libsndfile does not read it. DataError if FFmpeg does not read it either; while it is read, for a
     file that is cut off.
     """
     refused = (
@@ -58,7 +58,7 @@ def _refuse_to_open(url: str, *_: Any) -> None:
 
 def _pieces(path: Path, av: Any, refused: str) -> Iterator[np.ndarray]:
     done, broken = 0, 0
-    # Opened anew: who wants the rate alone never begins to read, and what is not begun cannot be closed.
+    # Opened again: who wants the rate alone never begins to read, and what is not begun cannot be closed.
     with _opened(path, av, refused) as container:
         stream = container.streams.audio[0]
         rate, resampler = stream.rate, av.AudioResampler(format="fltp", rate=stream.rate)

@@ -56,7 +56,7 @@ class SpeechCorpus:
 
     @classmethod
     def open(cls, folder: Path) -> "SpeechCorpus":
-        """The recordings that `build` wrote. RunError where the files are damaged or missing."""
+        """The recordings that `build` wrote. RunError if the files are damaged or missing."""
         try:
             index = files.read_json(folder / INDEX)
             found = _sum(folder / SOUNDS)
@@ -86,7 +86,7 @@ def build(
     array_rate: samples a second of arrays. report: called with the fraction that is done.
 
     A recording that cannot be read is left out, and counted in the notes. Where nothing is said its text is empty.
-    Raises DataError where none can be read.
+    Raises DataError if none can be read.
     """
     examples = pairs([*train, *valid])
     if not train:

@@ -51,7 +51,7 @@ def _table(path: Path) -> list[tuple[Path, str]]:
 
 
 def sounds_in(folder: Path) -> list[Path]:
-    """The sounds in a folder and below it, by name. DataError where there are none."""
+    """The sounds in a folder and below it, by name. DataError if there are none."""
     sounds = files_in(folder, SOUNDS, beside=(".txt",))
     if not sounds:
         raise DataError(f"the folder {folder} has no sound files ({', '.join(SOUNDS)})")

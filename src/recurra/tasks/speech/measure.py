@@ -29,7 +29,7 @@ def word_error_rate(said: str | Sequence[str], heard: str | Sequence[str]) -> fl
 
     Texts that look the same are the same, however their accents were typed (Unicode NFC).
 
-    said, heard: texts, or lists of as many. DataError where what was said has no words.
+    said, heard: texts, or lists of as many. DataError if what was said has no words.
     """
     return _rate(said, heard, str.split, "words")
 

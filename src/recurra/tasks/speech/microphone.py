@@ -12,7 +12,7 @@ PIECE = 0.1  # seconds
 def microphone(rate: int) -> Iterator[np.ndarray]:
     """What the default microphone hears from now on, without end: pieces (samples,) float32, `rate` samples a second.
 
-    ConfigError where the package sounddevice or its library is missing, RunError where there is no microphone.
+    ConfigError if the package sounddevice or its library is missing, RunError if there is no microphone.
     """
     try:
         import sounddevice

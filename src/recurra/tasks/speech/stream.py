@@ -69,7 +69,7 @@ class Stream:
             0, 1, units, dtype=torch.float32, device=model.device
         )  # whose lookahead has not come yet
         self._state: Any = None
-        self._text: str | None = ""  # None = to be read anew
+        self._text: str | None = ""  # None = to be read again
 
     @property
     def delay(self) -> float:

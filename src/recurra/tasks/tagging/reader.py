@@ -92,7 +92,7 @@ def _plain(word: str, data: SequencesConfig) -> str:
 
 
 def check_labels(X: Any, y: Any, name: str) -> list[np.ndarray]:
-    """Labels of each step, as many as there are steps. DataError, ShapeError where they are not."""
+    """Labels of each step, as many as there are steps. DataError, ShapeError if they are not."""
     if len(X) != len(y):
         raise DataError(f"`{name}` has {len(X)} sequences and `y` {len(y)}: inconsistent numbers of samples")
     checked = []

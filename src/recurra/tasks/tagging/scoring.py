@@ -32,7 +32,7 @@ def span_f1(y: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> f
     """The F1 of whole spans, from 0 to 1: `span_f1([["B-PER", "O"]], [["B-PER", "O"]])` → 1.0.
 
     A span counts as found where kind, start and end are right (Tjong Kim Sang & De Meulder 2003). Without any span on
-    either side it is 1. ShapeError where the sequences are not as many, or not as long.
+    either side it is 1. ShapeError if the sequences are not as many, or not as long.
     """
     if len(y) != len(predicted):
         raise ShapeError(f"`y` has {len(y)} sequences and `predicted` {len(predicted)}; expected as many")

@@ -58,7 +58,7 @@ class PairsConfig:
     """How pairs of texts are read, put aside and put together."""
 
     unit: Literal["bpe", "character", "word"] = "bpe"
-    """What a token is: a byte pair, which is a frequent piece of a word; a character, for what is spelled anew; or a word with
+    """What a token is: a byte pair, which is a frequent piece of a word; a character, for what is respelled; or a word with
     the space before it."""
     vocabulary_size: Annotated[int | None, Range(1, words="{} tokens", form=100_000)] = None
     """The most tokens of each side, the frequent ones first; left out: 2,000 for byte pairs, all of them for the others."""

@@ -82,6 +82,6 @@ class VideoEstimator(Estimator):
 
 
 def origin(clips: Any, *tables: Any) -> dict[str, Any] | None:
-    """The files that a fit was made from, which a resumed run reads again; None where any of it is in memory."""
+    """The files that a fit was made from, which a resumed run reads again; None if any of it is in memory."""
     paths = [*(clips if isinstance(clips, list | tuple) else [clips]), *tables]
     return {"paths": list(map(str, paths))} if all(isinstance(path, str | Path) for path in paths) else None

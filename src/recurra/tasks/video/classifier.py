@@ -66,7 +66,7 @@ class VideoClassifier(VideoEstimator):
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
     ) -> Self:
-        """Learn from labelled clips, anew each time.
+        """Learn from labelled clips, from the start each time.
 
         clips: as `read_clips` takes them, of any numbers of frames. labels: a label each, or a row of labels each: a list of
         tuples, an array (clips, labels), a dict or a table of columns by name; or the path of a table, as `read_labels`.
@@ -75,7 +75,7 @@ class VideoClassifier(VideoEstimator):
         quiet: show nothing; default: progress is shown on a terminal and in a notebook.
         listeners, stop: as in `recurra.training.fit`.
 
-        DataError, ShapeError and DtypeError for clips or labels that cannot be used, RunError where the folder is in use or
+        DataError, ShapeError and DtypeError for clips or labels that cannot be used, RunError if the folder is in use or
         cannot be written, Interrupted after Ctrl-C.
         """
         self._refuse_without_files(clips)
@@ -100,7 +100,7 @@ class VideoClassifier(VideoEstimator):
 
         clips, labels, validation_data: the same as they were; others are a DataError. Clips and labels are left out where both
         were paths. A finished run is only opened, unless `epochs` or `more_minutes` says how much longer to train
-        it. RunError where the folder is damaged, holds no run, or its data is not found.
+        it. RunError if the folder is damaged, holds no run, or its data is not found.
         """
         data = None if clips is None and labels is None else (clips, labels)
         return cls._resume(

@@ -21,7 +21,7 @@ def read_clips(clips: Any, config: ClipsConfig | None = None, name: str = "clips
     clips: an array (clips, frames, height, width[, channels]); a list of arrays (frames, height, width[, channels]), of any
     numbers of frames; a folder of clips, a folder of images, a video file, or a list of those. uint8, or from 0 to 1.
     Where any is in colour, those without get three equal channels.
-    DataError, ShapeError, DtypeError where it is none of these, is empty, holds NaN, or frames differ in size.
+    DataError, ShapeError, DtypeError if it is none of these, is empty, holds NaN, or frames differ in size.
     """
     arrays, labels, skipped = [], [], Counter()
     for clip, label in _each(clips, name, skipped):

@@ -32,7 +32,7 @@ def find(path: str | Path, skipped: Counter[str] | None = None) -> list[Path]:
     """What stands for a clip under a path: itself; or of a folder of clips, each video and folder of images, by name.
 
     skipped: what was left out of the folder, by reason, is counted here; tables, which hold the labels, are not.
-    DataError where there is nothing.
+    DataError if there is nothing.
     """
     skipped = Counter() if skipped is None else skipped
     path = expanded(path)
@@ -64,7 +64,7 @@ def find(path: str | Path, skipped: Counter[str] | None = None) -> list[Path]:
 
 
 def read(path: Path, config: ClipsConfig) -> np.ndarray:
-    """One clip, (frames, height, width, channels) uint8, or as a .npy file has it. DataError where it cannot be read."""
+    """One clip, (frames, height, width, channels) uint8, or as a .npy file has it. DataError if it cannot be read."""
     suffix = path.suffix.lower()
     if path.is_file() and suffix == ".npy":
         return _read_array(path, config)
@@ -93,7 +93,7 @@ def read(path: Path, config: ClipsConfig) -> np.ndarray:
 
 
 def _check_size(path: Path, config: ClipsConfig, what: str, needed: int) -> None:
-    """DataError where reading takes more memory than the settings allow."""
+    """DataError if reading takes more memory than the settings allow."""
     if needed > config.clip_memory * _MB:
         raise _too_large(path, config, f"{what} would take the clip to {needed / _MB:,.0f} MB of memory")
 

@@ -59,7 +59,7 @@ def read_labels(file: str | Path, clips: Any) -> dict[str, list[str]]:
     """The columns of a table, a row for each clip: matched by its path or the end of it, its name, or that without ending.
 
     file: .csv or .tsv; its first column is the clip's name, each other one a label. clips: paths, as `read_clips` takes them.
-    DataError where a clip has no row, or it is not clear which.
+    DataError if a clip has no row, or it is not clear which.
     """
     file = Path(file)
     header, known = _table(file)

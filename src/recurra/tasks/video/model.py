@@ -17,7 +17,7 @@ _SMALLEST = 5  # pixels: a frame is halved until its shorter side has no more
 
 @dataclass(frozen=True)
 class Frame:
-    """The size of a frame, in pixels, and its colours: 1 (grey) or 3. ValueError where there is no such frame."""
+    """The size of a frame, in pixels, and its colours: 1 (grey) or 3. ValueError if there is no such frame."""
 
     height: int
     width: int

@@ -41,7 +41,7 @@ def moving_digits(
     digits: images in a clip. speed: pixels a frame, as a fraction of the room that an image has to move in. eight: only the
     eight directions of HEADINGS, in place of any angle. pairs: (count, digits) which images to take; default random ones.
 
-    ShapeError where the images are not smaller than the canvas or pairs are of others, DtypeError where they are not uint8,
+    ShapeError if the images are not smaller than the canvas or pairs are of others, DtypeError if they are not uint8,
     ConfigError for invalid numbers.
     """
     images = np.asarray(images)

@@ -47,14 +47,14 @@ class FramePredictor(VideoEstimator):
         listeners: Iterable[Listener] = (),
         stop: Callable[[], bool] | None = None,
     ) -> Self:
-        """Learn from clips, anew each time: every run of seen + ahead frames in them.
+        """Learn from clips, from the start each time: every run of seen + ahead frames in them.
 
         clips: as `read_clips` takes them, of any numbers of frames. validation_data: clips to choose the best weights by, in
         place of the part `validation`. out: a new folder to keep the run in; default none is kept. Fitted on paths, it is
         resumed without the data. quiet: show nothing; default: progress is shown on a terminal and in a notebook.
         listeners, stop: as in `recurra.training.fit`.
 
-        DataError, ShapeError and DtypeError for clips that cannot be used, such as too short ones, RunError where the folder is
+        DataError, ShapeError and DtypeError for clips that cannot be used, such as too short ones, RunError if the folder is
         in use or cannot be written, Interrupted after Ctrl-C.
         """
         self._refuse_without_files(clips)
@@ -142,7 +142,7 @@ class FramePredictor(VideoEstimator):
     def score(self, clips: Any) -> float:
         """How much of copying's squared error is gone: 1 for perfect predictions, 0 for copies of the last frame.
 
-        DataError where nothing moves in any clip: copying makes no error there.
+        DataError if nothing moves in any clip: copying makes no error there.
         """
         found = self.evaluate(clips)
         if not found["copy_mse"]:

@@ -12,7 +12,7 @@ KINDS = {kind.schema: kind for kind in (VideoClassifier, FramePredictor)}
 
 
 def kind(folder: str | Path) -> type[VideoClassifier] | type[FramePredictor]:
-    """Which of the two a run's folder holds. RunError where it is of another task."""
+    """Which of the two a run's folder holds. RunError if it is of another task."""
     path = folders.find(folder) / folders.CONFIG
     content = files.read_json(path)
     schema = str(content.get("schema")) if isinstance(content, dict) else "None"

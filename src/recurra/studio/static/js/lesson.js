@@ -20,7 +20,7 @@ const STEPS = [
   },
   {
     title: "Why it fades",
-    words: "At each step h goes through the same weights and through tanh again. What an early letter left in it is multiplied each time, and mostly shrinks. The bars show how much a prediction hangs on a letter so many steps back.",
+    words: "At each step h goes through the same weights and through tanh again. What an early letter left in it is multiplied each time, and mostly shrinks. The bars show how much a prediction depends on a letter so many steps back.",
     task: "Read off after how many letters less than a hundredth is left.",
     make: (box) => far(box, ["rnn"]),
     question: "Why can the network not learn what depends on a letter a hundred places back?",

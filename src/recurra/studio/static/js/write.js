@@ -201,7 +201,7 @@ function notice(changed) {
     h("p", {}, `${what} changed since “${run.title}” was trained.`),
     h("div", { class: "tools" }, [
       changed.model.length ? null : button("Train on", "primary", () => begin({ parent: run.id })),
-      button("Start anew", changed.model.length ? "primary" : "", () => begin({})),
+      button("Start over", changed.model.length ? "primary" : "", () => begin({})),
       button("Write with it as it is", "link", write),
     ]),
   );

@@ -88,7 +88,7 @@ def names(frame: Any) -> list[str]:
 
 
 def values(frame: Any, name: str) -> np.ndarray:
-    """A column of a frame as an array. DataError, with the nearest name, where there is none."""
+    """A column of a frame as an array. DataError, with the nearest name, if there is none."""
     table = open_frame(frame)
     have(table, [name])
     return table[name].to_numpy()
@@ -155,7 +155,7 @@ def plain(listed: list, what: str) -> None:
 
 
 def static(table, name: str) -> list:
-    """The cells of a static column: numbers or words, None where one is missing. Those of a file are numbers where all are,
+    """The cells of a static column: numbers or words, None if one is missing. Those of a file are numbers where all are,
     and none is like 007."""
     listed = table[name].to_list()
     if is_text(table):

@@ -11,7 +11,7 @@ from recurra.tasks.forecasting.series.panel import Panel
 
 
 def filled(panel: Panel, config: SeriesConfig) -> Panel:
-    """A panel with its missing values filled; the given one stays as it is. DataError where `fill` is "error"."""
+    """A panel with its missing values filled; the given one stays as it is. DataError if `fill` is "error"."""
     missing = ~np.isfinite(panel.y)
     if not missing.any():
         return panel

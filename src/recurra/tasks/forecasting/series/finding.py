@@ -14,7 +14,7 @@ _FORMS = {"days, YYYYMMDD": ("%Y%m%d", "2024-01-31"), "months, YYYYMM": ("%Y%m",
 def find(series: list[np.ndarray]) -> Frequency:
     """The frequency of sorted stamps, one array a series: the step that most stamps are apart.
 
-    DataError where none can be found: no two stamps in any series, or no step that repeats.
+    DataError if none can be found: no two stamps in any series, or no step that repeats.
     """
     steps = np.concatenate([np.diff(stamps).astype(np.int64) for stamps in series])
     if not len(steps):

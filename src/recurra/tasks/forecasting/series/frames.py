@@ -20,7 +20,7 @@ _TABLES = (".csv", ".parquet")
 
 
 def load(path: str | Path, rows: int | None = None) -> Any:
-    """The frame in a CSV or Parquet file, or so many of its first rows. DataError where it cannot be read."""
+    """The frame in a CSV or Parquet file, or so many of its first rows. DataError if it cannot be read."""
     path = expanded(path)
     try:
         import pyarrow
@@ -54,7 +54,7 @@ def load(path: str | Path, rows: int | None = None) -> Any:
 
 
 def writable(path: str | Path) -> Path:
-    """The path, or ConfigError where no frame can be written to it: its ending, or its folder."""
+    """The path, or ConfigError if no frame can be written to it: its ending, or its folder."""
     path = Path(path)
     if path.suffix.lower() not in _TABLES:
         raise ConfigError(f"{path}: forecasts are written as .csv or .parquet")
@@ -147,7 +147,7 @@ def _covariates(
 
 
 def _id_cols(table, config: SeriesConfig) -> tuple[str, ...]:
-    """The columns that name the series; none where the frame is one series. DataError where it has some of them only."""
+    """The columns that name the series; none where the frame is one series. DataError if it has some of them only."""
     if any(name in table.columns for name in config.id_col):
         columns.have(table, list(config.id_col))
         return config.id_col

@@ -61,13 +61,13 @@ class Frequency:
 
     @property
     def anchor(self) -> int | None:
-        """The month of QS-OCT, from 0, or the weekday of W-MON, from 0; None where the series' first stamp says it."""
+        """The month of QS-OCT, from 0, or the weekday of W-MON, from 0; None if the series' first stamp says it."""
         name = self.unit.partition("-")[2]
         return CALENDAR.index(name) if name in CALENDAR else _WEEK.get(name)
 
     @property
     def days(self) -> str | None:
-        """The days of a week that has steps, as a mask; None where it is no such frequency."""
+        """The days of a week that has steps, as a mask; None if it is no such frequency."""
         return "Mon Tue Wed Thu Fri" if self.unit == "B" else self.unit if self.unit[:3] in WEEKDAYS else None
 
     @property
@@ -124,7 +124,7 @@ class Frequency:
         return places.astype(np.int64), off
 
     def stamps(self, first, positions: np.ndarray) -> np.ndarray:
-        """The stamp of each position, as `first` is: integers, or datetime64[ns]. DataError where these end, in 2262."""
+        """The stamp of each position, as `first` is: integers, or datetime64[ns]. DataError if these end, in 2262."""
         if self.unit == "int":
             return first + positions * self.count
         first, positions = np.datetime64(first, "ns"), np.asarray(positions)

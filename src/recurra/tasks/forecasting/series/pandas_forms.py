@@ -9,7 +9,7 @@ def with_columns(frame: Any, id_cols: tuple[str, ...], time_col: str, target_col
     """A frame of pandas whose stamps, and names where they are there, are columns; all else as it is.
 
     A Series is the target. The last level of the index has the stamps, the ones before it the names of the series. Periods
-    become their first stamps. DataError where an index has other levels than the settings have columns for.
+    become their first stamps. DataError if an index has other levels than the settings have columns for.
     """
     if type(frame).__module__.partition(".")[0] != "pandas" or not hasattr(frame, "index"):
         return frame

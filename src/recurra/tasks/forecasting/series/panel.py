@@ -30,13 +30,13 @@ class Panel:
     y: np.ndarray
     """(N,) float64 values."""
     seen: np.ndarray
-    """(N,) bool: False where a value was missing and has been filled."""
+    """(N,) bool: False if a value was missing and has been filled."""
     past: np.ndarray
     """(N, P) float64 covariates known up to the last stamp, NaN where one is missing; of words their places in `words`."""
     known: np.ndarray
     """(N, K) float64 covariates known ahead, likewise."""
     static: list[list]
-    """S rows with one value a static column: a number, a word, or None where it is missing."""
+    """S rows with one value a static column: a number, a word, or None if it is missing."""
     wait: np.ndarray | None = None
     """(N,) steps until y is known: a fill may use a later observation; else 0."""
     earlier: np.ndarray | None = None
