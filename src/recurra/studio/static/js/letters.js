@@ -124,10 +124,13 @@ function show(found, letters) {
       return h("li", { class: symbol === letter ? "came" : null }, h("button", { type: "button", class: "btn small symbol", title: "Write on from here with this one", "aria-label": `Write on with ${visible(symbol)}`, onclick: onward }, visible(symbol)), h("span", { class: "track" }, fill), h("span", { class: "share" }, percent(chance)));
     }),
   );
-  // Not in front of the letter that it is about.
-  const [out, [chosen]] = [$("outResult").getBoundingClientRect(), boxes(start)];
-  $("letterBox").classList.toggle("above", chosen && chosen.top > out.top + out.height / 2);
-  $("letterBox").hidden = false;
+  // Not in front of the letter that it is about: the text moves up under it, and where it cannot, the box does.
+  const box = $("letterBox");
+  box.classList.remove("above");
+  box.hidden = false;
+  const hidden = () => (boxes(start)[0]?.bottom ?? 0) + 8 - box.getBoundingClientRect().top;
+  if (hidden() > 0) $("outResult").scrollTop += hidden();
+  box.classList.toggle("above", hidden() > 0);
 }
 
 const percent = (chance) => (chance < 0.01 ? "under 1 %" : `${Math.round(100 * chance)} %`);
