@@ -10,20 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from recurra import files
 from recurra.config import shown, whole
 from recurra.errors import ConfigError, DataError, DivergenceError, RunError, nearest, setting
 from recurra.fitting import folders, progress
+from recurra.fitting.lifecycle import Lifecycle
 from recurra.fitting.report import score_of
 from recurra.fitting.running import How
 from recurra.fitting.space import Space
 from recurra.fitting.trials import EARLY, FAILED, FINISHED, LEVELS, TIME, Trials
 from recurra.training import Interrupted
-
-if TYPE_CHECKING:
-    from recurra.fitting.tuning import Tunable
 
 TRIALS = "trials"
 """In the folder of a search, that of its runs."""
@@ -33,6 +31,17 @@ EACH, SEARCHED = 1 / 12, 1 / 2
 """Where they go by the clock: of the time, each fit's, and the search's. The rest goes to one fit of the best settings."""
 SURE = 1 / 100
 """Of the time, what has passed before the length of the first fit is judged."""
+
+
+class Searched(Lifecycle):
+    """An estimator whose settings can be searched."""
+
+    SEARCH: ClassVar[Space]
+    """What a search tries, from the task's `config`."""
+
+    def bound(self) -> set[str]:
+        """Settings that no search may change: other settings decide them or, of a fitted one, the data."""
+        return set()
 
 
 class Goal(NamedTuple):
@@ -56,7 +65,7 @@ class Goal(NamedTuple):
             )
         return self._replace(trials=None if self.trials is None else whole("trials", self.trials))
 
-    def space(self, estimator: "Tunable") -> Space:
+    def space(self, estimator: Searched) -> Space:
         """What to search. ConfigError for a name that is no setting of the table, or of the task; and where nothing is left."""
         table, known, user = estimator.SEARCH, estimator.SEARCH, estimator._given()
         search = [name for name in table if name not in user] if self.search is None else self.search
@@ -118,7 +127,7 @@ class Search:
 
     def __init__(
         self,
-        estimator: "Tunable",
+        estimator: Searched,
         data: tuple[Any, Any],
         goal: Goal,
         space: Space,
@@ -187,7 +196,7 @@ class Search:
         longest = LONGEST * self.goal.seconds if first else math.inf
         return Watch(self.until, worth, longest, SURE * self.goal.seconds)
 
-    def _fitted(self, chosen: dict[str, Any], watch: Watch) -> "Tunable":
+    def _fitted(self, chosen: dict[str, Any], watch: Watch) -> Searched:
         """The next fit, in its folder."""
         number = len(self.trials.rows)
         folder, fitted = self._folder(number), self.estimator._changed(chosen)
@@ -204,7 +213,7 @@ class Search:
             watch.ended, watch.loss = FAILED, math.nan
         return fitted
 
-    def _add(self, trial: Any, fitted: "Tunable", chosen: dict[str, Any], watch: Watch) -> None:
+    def _add(self, trial: Any, fitted: Searched, chosen: dict[str, Any], watch: Watch) -> None:
         """Store what came of a fit; of the folders only the best one's stays."""
         names, now = self.trials.facts["searched"], time.monotonic()
         values = _in_force(fitted) if watch.ended != FAILED else self.trials.rows[0] | chosen
@@ -267,6 +276,6 @@ class Search:
             progress.say(line)
 
 
-def _in_force(fitted: "Tunable") -> dict[str, Any]:
+def _in_force(fitted: Searched) -> dict[str, Any]:
     """Every setting by name, with what the data settled."""
     return {name: value for part in fitted.parts.values() for name, value in vars(part).items()}

@@ -16,14 +16,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from recurra import files, locks
 from recurra.errors import ConfigError, RunError, setting
 from recurra.fitting import folders, running, sources
-from recurra.fitting.lifecycle import Lifecycle
 from recurra.fitting.running import How
-from recurra.fitting.search import TRIALS, Goal, Search
+from recurra.fitting.search import TRIALS, Goal, Search, Searched
 from recurra.fitting.space import Space
 from recurra.fitting.trials import opened, required
 from recurra.paths import expanded
@@ -32,11 +31,9 @@ from recurra.training import Interrupted, distributed
 DATABASE, TABLE = "tune.db", "tune.csv"
 
 
-class Tunable(Lifecycle):
+class Tunable(Searched):
     """A task whose settings can be searched. To be named before `Estimator` among a class's parents."""
 
-    SEARCH: ClassVar[Space]
-    """What a search tries, from the task's `config`."""
     _tried: tuple[Mapping[str, Any], ...] = ()
 
     def tune(
@@ -95,10 +92,6 @@ class Tunable(Lifecycle):
 
     def _use(self) -> str:
         return "used to choose the settings" if self._tried else super()._use()
-
-    def bound(self) -> set[str]:
-        """Settings that no search may change: other settings decide them or, of a fitted one, the data."""
-        return set()
 
     def _tune(self, data: Any, validation: Any, goal: Goal, how: How, origin: dict[str, Any] | None = None) -> Self:
         goal, _ = goal.checked(), required()
