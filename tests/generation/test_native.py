@@ -37,7 +37,8 @@ def assert_same(model, prompt: str, config: GenerationConfig, vocabulary=VOCABUL
 @pytest.mark.parametrize("cell", cells.names(given=False))
 def test_every_cell_writes_the_references_text(cell, options):
     model = language_model(cell, **OPTIONS[options])
-    assert_same(model, "to be", GenerationConfig(length=60, seed=3, samples=3, temperature="1.2:0.7"))
+    # A state without a bound grows, and with it what the order of a sum changes: 3e-5 in an IndRNN on some processors.
+    assert_same(model, "to be", GenerationConfig(length=60, seed=3, samples=3, temperature="1.2:0.7"), near=1e-4)
 
 
 def fixed(scores) -> torch.nn.Module:

@@ -39,9 +39,11 @@ KINDS = {"kill": -2, "ENOSPC": errno.ENOSPC, "short": -1, "EACCES": errno.EACCES
 TIMES = ("seconds", "tokens_per_second", "left", "learning")
 SETTINGS = {"epochs": 3, "save_every": 1e-9, "seed": 1}
 
-# To draw the losses, or a long sample, takes longer than such a run.
-backend_agg.FigureCanvasAgg.print_png = lambda canvas, file: file.write(b"picture" * 100)
-language_task.SAMPLE["length"] = 8
+
+def shorten() -> None:
+    """Draw nothing and write short samples, in this process from now on: either takes longer than such a run."""
+    backend_agg.FigureCanvasAgg.print_png = lambda canvas, file: file.write(b"picture" * 100)
+    language_task.SAMPLE["length"] = 8
 
 
 class Uses(NamedTuple):
@@ -280,4 +282,5 @@ def main(place: Path, names: list[str], most: int) -> int:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    shorten()
     sys.exit(main(Path(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3])))

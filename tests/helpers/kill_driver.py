@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from helpers.fault_driver import TASKS, Uses, contents, continue_run, continued, forked, must
+from helpers.fault_driver import TASKS, Uses, contents, continue_run, continued, forked, must, shorten
 
 
 def killed(work: Callable[[], Any], after: float) -> bool:
@@ -70,4 +70,5 @@ def main(place: Path, names: list[str], count: int, seed: int) -> int:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    shorten()
     sys.exit(main(Path(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3]), int(sys.argv[4])))
