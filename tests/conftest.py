@@ -12,6 +12,7 @@ from helpers.kernels import another_user, empty_cache, no_kernels  # noqa: F401 
 from recurra import cells
 
 soak.load_profile()
+os.environ.pop("COLUMNS", None)  # workers of pytest-xdist have it, and tables are then as wide as that
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 

@@ -96,13 +96,14 @@ def test_the_keys_left_out_are_the_least_likely_at_temperature_0(head):
 def tunes(tmp_path_factory):
     """A model of tunes whose every note is struck twice without a gap, from MIDI files."""
     folder = tmp_path_factory.mktemp("tunes")
+    (folder / "midi").mkdir()
     for number in range(8):
         keys = [60 + k % 5 for k in range(10 + number) for _ in range(2)]
-        midi_file(folder / f"{number}.mid", [one for key in keys for one in note(key, 0, 240)])
+        midi_file(folder / f"midi/{number}.mid", [one for key in keys for one in note(key, 0, 240)])
     options = dict(
         epochs=60, evaluate_every=60, batch_size=2, transpose=0, dropout=0.0, hidden_size=32, lr=1e-2, average=0.0
     )
-    return folder, music.train(folder, folder / "run", quiet=True, **options)
+    return folder, music.train(folder / "midi", folder / "run", quiet=True, **options)
 
 
 def test_struck_notes_are_learned_kept_and_played(tunes, tmp_path):
@@ -112,7 +113,7 @@ def test_struck_notes_are_learned_kept_and_played(tunes, tmp_path):
     assert music.load(folder / "run").strikes
     parts = read_pieces(model.folder).parts
     assert sorted(len(piece.notes()) for piece in parts["train"] + parts["valid"]) == list(range(20, 36, 2))
-    prompt = music.read_midi(folder / "7.mid", 4)
+    prompt = music.read_midi(folder / "midi/7.mid", 4)
     piece = model.compose(prompt.cut(24), length=32, unit="steps", temperature=0.0)
     assert piece.notes() == prompt.cut(56).notes()
     assert music.read_midi(piece.save(tmp_path / "new.mid"), 4).notes() == piece.notes()
