@@ -112,6 +112,7 @@ OVERLAPS = """() => [...document.querySelectorAll(".panel")].filter((panel) => p
 })"""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("width", [320, 768, 1440])
 def test_on_a_first_visit_nothing_overlaps_jumps_or_is_cut(visit, trained, width):
     visitor = visit(width=width)
