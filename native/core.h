@@ -45,7 +45,7 @@ extern "C" {
 long recurra_keep_bytes(const recurra::Call* call);   // for one direction
 long recurra_forward(const recurra::Call* call);      // 0; 1 where memory ran out; 2, and nothing was read, where call->watch has changed
 long recurra_backward(const recurra::Call* call);
-long recurra_look(const recurra::Watch* watch);       // write down what its tensors are now; 0, or 1 where they cannot be asked
+long recurra_look(const recurra::Watch* watch);       // write down what its tensors are now; 0, or 1 if PyTorch's functions fail
 long recurra_same(const recurra::Watch* watch);       // 1 where all are as they were; else 0
 const char* recurra_layout();                         // every field of the structures: its type, place and size
 }

@@ -84,7 +84,7 @@ class CellError(RecurraError, TypeError):
 
 
 class TraceError(CellError):
-    """A cell's `step` does what cannot be compiled; it still runs on the backend `equations`."""
+    """A cell's `step` does something that does not compile; it still runs on the backend `equations`."""
 
     instead = ""
     """What to write in its place, where that is known."""
@@ -99,7 +99,7 @@ class CompileWarning(RuntimeWarning):
 
 
 class DataError(RecurraError, ValueError):
-    """A text, a file or a corpus cannot be used as it is."""
+    """A text, a file or a corpus is not usable as it is."""
 
 
 class VocabularyError(RecurraError, ValueError):

@@ -69,7 +69,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """A file to write in place of `path`, one of a run's own, which becomes it when the block has ended well.
 
     When the block fails, the old file is untouched and the new one gone. RunError if something other than a plain file
-    is there (a link could lead out of the run), where the folder cannot be written or the disk is full.
+    is there (a link could lead out of the run), where the folder is not writable or the disk is full.
     """
     path = Path(path)
     refuse_special(path)
@@ -296,7 +296,7 @@ def _special(path: Path) -> str:
 
 
 def opened(path: Path, most: int = MOST) -> BinaryIO:
-    """One of a run's own files, to read. OSError if it cannot be opened; RunError if it is no plain file or too large.
+    """One of a run's own files, to read. OSError if opening it fails; RunError if it is no plain file or too large.
 
     most: bytes that it may have.
     """
@@ -318,7 +318,7 @@ def opened(path: Path, most: int = MOST) -> BinaryIO:
 
 
 def appending(path: Path) -> BinaryIO:
-    """One of a run's own files, to add to. OSError if it cannot be opened, RunError if it is no
+    """One of a run's own files, to add to. OSError if opening it fails, RunError if it is no
     plain file."""
     refuse_special(path)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _PLAIN, 0o666)
@@ -360,7 +360,7 @@ def parse_json(text: str | bytes, path: Path) -> Any:
 def source(path: str | Path, most: int = LARGEST) -> BinaryIO:
     """A file that the user has named, to read: a link is followed, anything else than a file is refused.
 
-    most: bytes that it may have. DataError if it is missing, a folder, a pipe, a device or too large, or cannot be read.
+    most: bytes that it may have. DataError if it is missing, a folder, a pipe, a device or too large, or unreadable.
     """
     path = expanded(path)
     try:

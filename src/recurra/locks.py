@@ -77,7 +77,7 @@ def held(folder: str | Path, what: str = "training", wait: float = WAIT) -> Iter
     """Be the only writer of a folder: `with held("runs/book-1"): ...`.
 
     what: shown to others who try. wait: seconds to try for.
-    Busy, a RunError, if another process holds the lock; RunError if the folder cannot be written. Where the file system
+    Busy, a RunError, if another process holds the lock; RunError if the folder is not writable. Where the file system
     has no locks, one warning (RuntimeWarning), and the block runs.
     """
     path = Path(folder) / LOCK

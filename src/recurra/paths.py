@@ -57,7 +57,7 @@ def home() -> Path | None:
 def listed(folder: Path, skipped: Counter[str] | None = None) -> list[Path]:
     """What is in a folder, by name; hidden ones (their names begin with a dot) are left out, and counted in `skipped`.
 
-    OSError if the folder cannot be read.
+    OSError if the folder is unreadable.
     """
     inside = [folder / name for name in sorted(os.listdir(folder))]
     hidden = [path for path in inside if path.name.startswith(".")]
@@ -71,7 +71,7 @@ def walk(folder: str | os.PathLike, skipped: Counter[str] | None = None) -> list
 
     A linked folder is read like any other, but each real folder once: not where it lies in `folder` anyway, and no loops.
     Hidden files and folders (their names begin with a dot), pipes, devices and links to nowhere are left out.
-    OSError if a folder cannot be read.
+    OSError if a folder is unreadable.
     """
     skipped = Counter() if skipped is None else skipped
     root, files = os.path.realpath(folder), []
@@ -152,7 +152,7 @@ def printable(name: str | os.PathLike) -> str:
 
 @contextlib.contextmanager
 def for_libraries(path: str | os.PathLike) -> Iterator[str]:
-    """A path of the same file, for a library that takes none whose bytes are not UTF-8. OSError if it cannot be opened."""
+    """A path of the same file, for a library that takes none whose bytes are not UTF-8. OSError if opening it fails."""
     name = os.fspath(path)
     if os.name != "posix" or not LONE.search(name):
         yield name

@@ -39,4 +39,4 @@ class Stack:
     weights: list[list[Weights]]
     """The same with the weights as they are now."""
     kept: list[dict] = field(default_factory=list)
-    """For each layer what a backend keeps from call to call, as `Call.kept`; empty if they cannot be looked at."""
+    """For each layer what a backend keeps from call to call, as `Call.kept`; empty if reading them fails."""

@@ -183,7 +183,7 @@ config_option = click.option(
 def given(values: dict[str, Any], classes: list[type], file: Path | None = None) -> dict[str, Any]:
     """The settings that the user gave, by field: from the file, then from the options in `values`.
 
-    ConfigError for a file that cannot be read, or that has a setting the classes do not.
+    ConfigError for a file that is unreadable, or that has a setting the classes do not.
     """
     known = [option.name for cls in classes for option in config.options(cls)]
     settings = read_settings(file, known) if file else {}

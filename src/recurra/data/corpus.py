@@ -122,8 +122,8 @@ def build_corpus(
     vocabulary: encode with this one, and build none. progress: called with the fraction done, 0 to 1, now and then.
     validation: texts that become the validation part, in place of the end of the others.
 
-    DataError if a text cannot be read or is too short; VocabularyError if `vocabulary` lacks a symbol; RunError
-    where the folder cannot be written. Files appear whole or not at all.
+    DataError if a text is unreadable or too short; VocabularyError if `vocabulary` lacks a symbol; RunError
+    where the folder is not writable. Files appear whole or not at all.
     """
     folder, text, data = Path(folder), text or TextConfig(), data or DataConfig()
     documents = gather(source, data)

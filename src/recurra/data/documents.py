@@ -126,7 +126,7 @@ def text_document(text: str, name: str = "text") -> Document:
 
 
 def file_document(path: Path, encoding: str = "utf-8", invalid: str = "error") -> Document:
-    """A document from a file. DataError if it cannot be read."""
+    """A document from a file. DataError if it is unreadable."""
     try:
         return Document(str(path), lambda: path.open("rb"), path.stat().st_size, encoding, invalid)
     except OSError as error:

@@ -36,7 +36,7 @@ def read_documents(
     where there is no such file. From a folder come the text files of KINDS; hidden, empty, binary and other
     files are counted in `.skipped`. A file that is named itself may be of any kind.
 
-    DataError if a path is missing or cannot be read, and where no document is left.
+    DataError if a path is missing or unreadable, or if no document is left.
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     for path in paths:

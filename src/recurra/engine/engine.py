@@ -19,7 +19,7 @@ class Engine:
         quarter, and the same bits on every machine).
 
     It holds no text and no state: several threads and any number of rows may use it at once.
-    Raises Unavailable if a cell cannot be compiled, or there is no compiled engine.
+    Raises Unavailable if a cell does not compile, or there is no compiled engine.
     """
 
     def __init__(self, parts: ModelParts, precision: str = "float32"):

@@ -50,7 +50,7 @@ def unit() -> Compilation:
 
 
 def step_unit(cell: Cell) -> tuple[Compilation, Any]:
-    """What is compiled for a cell, and what the engine must know of it. Raises CellError if its step cannot be traced."""
+    """What is compiled for a cell, and what the engine must know of it. Raises CellError if its step is not traceable."""
     from recurra.expr.compile import inference
 
     generated = inference(cell)
@@ -99,7 +99,7 @@ def why_not(cell: Cell) -> str:
 
 
 def step(cell: Cell) -> Step:
-    """A cell's step, compiled now if need be. Raises Unavailable if it cannot be compiled."""
+    """A cell's step, compiled now if need be. Raises Unavailable if it does not compile."""
     with _lock:
         found = _steps.get((cell, processor.chosen()))
         if found is None:

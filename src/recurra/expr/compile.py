@@ -55,7 +55,7 @@ class Generated:
 
 
 def generate(cell) -> Generated:
-    """The cell's step and its gradient as C++. Raises TraceError if the step cannot be compiled."""
+    """The cell's step and its gradient as C++. Raises TraceError if the step does not compile."""
     graph = trace(cell)
     try:
         return of_graph(graph)

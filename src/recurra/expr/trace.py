@@ -13,7 +13,7 @@ MOST_GATES = 64
 
 
 def trace(cell, names: bool = False) -> Graph:
-    """The equations of one step. Raises TraceError if the step does what cannot be compiled, CellError for its faults.
+    """The equations of one step. Raises TraceError if the step does something that does not compile, CellError for its faults.
 
     A layer's cell was read when the layer was made, and has its graph; another is read now.
     names: call values as the step's own variables are called, for those who read the equations.

@@ -22,7 +22,7 @@ def described(parts: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _equations(cell: cells.Cell) -> str:
-    """The equations in words, with the numbers in them; of a cell that cannot be traced the source of its step."""
+    """The equations in words, with the numbers in them; of a cell that is not traceable the source of its step."""
     head = f"gates {cell.gates}; states {cell.states}; vectors {sorted(cell.vectors)}; recurrent {cell.recurrent}\n"
     try:
         return head + aligned(equations(trace(cell)))

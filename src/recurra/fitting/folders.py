@@ -42,7 +42,7 @@ def setting_up(out: str | Path | None, name: str = "run") -> Iterator[tuple[Path
     out: the run's folder, new or empty; None = the next free one of runs/<name>-1, runs/<name>-2 ...
     Where the block fails, or the process is killed, nothing is left, or a folder that the next call takes up again; paths in
     `place` are gone after the block. Under torchrun the first process alone calls it.
-    RunError if the folder is in use, or cannot be written.
+    RunError if the folder is in use or not writable.
     """
     choices = (RUNS / f"{name}-{number}" for number in itertools.count(1)) if out is None else [expanded(out)]
     for folder in choices:
@@ -91,7 +91,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Finish what a killed process had begun to put in place. RunError if the folder cannot be written."""
+    """Finish what a killed process had begun to put in place. RunError if the folder is not writable."""
     if files.is_unfinished(folder):
         with locks.held(folder, "putting files in place", wait=10):
             try:

@@ -120,7 +120,7 @@ class Lifecycle(ABC):
 
     @abstractmethod
     def task(self, model: nn.Module, data: Halves) -> Task:
-        """Batches, losses and measures. DataError for data that cannot be learned from."""
+        """Batches, losses and measures. DataError for data with nothing to learn from."""
 
     def notes(self, data: Halves, task: Task) -> Iterable[str]:
         """Lines shown before training: what was read, what was left out."""
@@ -240,7 +240,7 @@ class Lifecycle(ABC):
         out: a new folder to keep the run in; default none is kept. quiet: show nothing; default: progress is shown on a
         terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
 
-        DataError and DtypeError for data that cannot be used, RunError if the folder is in use or cannot be written,
+        DataError and DtypeError for unusable data, RunError if the folder is in use or not writable,
         Interrupted after Ctrl-C.
         """
         return self._fit(data, validation_data, How(out, quiet, listeners, stop))
@@ -373,7 +373,7 @@ class Lifecycle(ABC):
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, model.safetensors, and what was learned beside the weights.
 
-        RunError if the folder holds a run, or cannot be written.
+        RunError if the folder holds a run or is not writable.
         """
         state = self._fitted()
         saved.save(folder, state.model, self.schema, state.parts, state.learned, open=state.left)

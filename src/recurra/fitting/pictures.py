@@ -20,7 +20,7 @@ def check(path: str | Path) -> Path:
 
 
 def write(figure: Any, path: str | Path) -> Path:
-    """Write a matplotlib figure. ConfigError as `check` raises it; RunError if the file cannot be written."""
+    """Write a matplotlib figure. ConfigError as `check` raises it; RunError if the file is not writable."""
     path, content = check(path), BytesIO()
     figure.savefig(content, format=path.suffix[1:].lower())
     files.write_output(path, content.getvalue())

@@ -16,7 +16,7 @@ def save(
     """Write a model's weights, its settings, and what was learned beside them (an object of the task's `Learned`).
 
     about: anything else for config.json, which gets what is not empty.
-    RunError if the folder holds a run, or cannot be written.
+    RunError if the folder holds a run or is not writable.
     """
     from recurra.training import runs  # here, not above: a quantised model is written without PyTorch
 

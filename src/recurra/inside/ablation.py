@@ -49,7 +49,7 @@ def effects(
     text, from its beginning, on which the loss is measured.
 
     ConfigError for a state that is not there, for a model with a bounded `context`, which carries no state, and for an inner
-    state of a cell whose step cannot be traced. A text of one token has no loss: the list is empty.
+    state of a cell whose step is not traceable. A text of one token has no loss: the list is empty.
     """
     if model.config.context:
         raise ConfigError(

@@ -66,7 +66,7 @@ def clamped(model: LanguageModel, clamps: Iterable[Clamp]) -> LanguageModel:
     """The same model with units held: `clamped(model, [Clamp(0, 17), Clamp(0, 3, 1.0, "c")]).generate("The ")`.
 
     It shares the model's weights and runs on the backend `equations`. ConfigError for a unit that is not there, for
-    two values of one unit, and for an inner state of a cell whose step cannot be traced.
+    two values of one unit, and for an inner state of a cell whose step is not traceable.
     """
     old = recurrent(model)
     held = _places(model, clamps)

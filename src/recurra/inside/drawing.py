@@ -66,7 +66,7 @@ class Wiring:
 
 
 def wiring(cell: str | type[Cell] | Cell) -> Wiring:
-    """The drawing of a cell: `wiring("gru").places["h'"]`. TraceError for a cell whose step cannot be traced."""
+    """The drawing of a cell: `wiring("gru").places["h'"]`. TraceError for a cell whose step is not traceable."""
     cell = cells.get(cell)
     graph = trace(cell, names=True)
     parts, nodes = _Parts(graph, squashed(cell)).found()

@@ -29,7 +29,7 @@ def wires(
     that are wanted; default all. A state's own part `c` is its value before the step, `c'` the one after.
 
     A model with a bounded `context` carries its state through the first of its steps only: `count` ends there.
-    Raises ConfigError for a layer or steps that are not there, TraceError for a cell whose step cannot be traced.
+    Raises ConfigError for a layer or steps that are not there, TraceError for a cell whose step is not traceable.
     """
     drawing, layers = wiring(reading.cell), recurrent(model)
     check_layer(reading.units, layer)

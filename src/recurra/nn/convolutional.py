@@ -52,7 +52,7 @@ class ConvRecurrent(nn.Module):
     check_finite: refuse an x or a state with NaN or infinity, on the CPU; default True.
 
     Weights are named as in Recurrent: weight_ih_l0 (gates * hidden, in, *kernel_size), weight_hh_l0, bias_ih_l0 ...
-    Raises ConfigError for options that cannot be or would have no effect, CellError for a cell that breaks the rules.
+    Raises ConfigError for options that are invalid or would have no effect, CellError for a cell that breaks the rules.
     """
 
     def __init__(

@@ -195,7 +195,7 @@ def check_finite_states(name: str, names: Sequence[str], state: Any) -> None:
 
 
 def read_lengths(name: str, lengths: Any, time: int, batch: int, batched: bool, device, of: str = "x") -> Tensor | None:
-    """Lengths as a tensor (batch,) int64, refused where they cannot be those of the argument `of`."""
+    """Lengths as a tensor (batch,) int64, refused if they do not fit the argument `of`."""
     if lengths is None:
         return None
     if not batched:

@@ -73,7 +73,7 @@ class Recurrent(nn.Module):
     backend: "auto" (default), or one of `recurra.backends.BACKENDS` by name.
     check_finite: refuse an x or a state with NaN or infinity, on the CPU; default True.
 
-    Raises ConfigError for options that cannot be or would have no effect, CellError for a cell that breaks the rules.
+    Raises ConfigError for options that are invalid or would have no effect, CellError for a cell that breaks the rules.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ def place(path: str | Path) -> str:
 
 
 def bytes_of(path: str | Path) -> bytes:
-    """What is in a file, or comes through standard input (-). DataError if it cannot be read."""
+    """What is in a file, or comes through standard input (-). DataError if it is unreadable."""
     if str(path) != "-":
         with files.source(path) as file:
             return file.read()
@@ -30,7 +30,7 @@ def bytes_of(path: str | Path) -> bytes:
 
 
 def text_of(path: Path) -> str:
-    """A file as text, or - for standard input. DataError if it cannot be read, or is not UTF-8."""
+    """A file as text, or - for standard input. DataError if it is unreadable or not UTF-8."""
     try:
         return bytes_of(path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

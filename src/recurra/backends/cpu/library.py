@@ -121,7 +121,7 @@ def by_key(key: str) -> Made:
 
 
 def unit(cell: Cell) -> tuple[Compilation, Any]:
-    """What is compiled for a cell, and what the core must know of it. Raises CellError if its step cannot be traced."""
+    """What is compiled for a cell, and what the core must know of it. Raises CellError if its step is not traceable."""
     from recurra.expr.compile import generate
 
     generated = generate(cell)

@@ -294,7 +294,7 @@ class _Record:
                     return None
                 if (part.untyped_storage().nbytes() != size or part.storage_offset()) and not door.is_whole(part):
                     return None
-        except (RuntimeError, NotImplementedError):  # nested, sparse, of oneDNN
+        except (RuntimeError, NotImplementedError):  # nested, sparse and oneDNN tensors have no storage to compare
             return None
         return parts
 

@@ -38,7 +38,7 @@ class Studio:
     """The parts of a studio, each made of the parts it needs. Only its owner, who starts and closes it, holds all of it."""
 
     def __init__(self, config: StudioConfig):
-        """RunError if the folder of the runs cannot be written."""
+        """RunError if the folder of the runs is not writable."""
         limits, own_cells, live = config.limits, own_cell_files(), Live()
         self.config, self.hub = config, Hub()
         # What a training process, which begins as this one did, will take.
@@ -67,7 +67,7 @@ class Studio:
 def create_app(config: StudioConfig | None = None) -> FastAPI:
     """The studio as an ASGI application: `uvicorn.run(create_app(StudioConfig(runs=Path("runs"))), port=8765)`.
 
-    `app.state.studio` is the Studio, for whoever serves it. RunError if the folder of the runs cannot be written.
+    `app.state.studio` is the Studio, for whoever serves it. RunError if the folder of the runs is not writable.
     """
     config = config or StudioConfig()
     studio = Studio(config)

@@ -39,7 +39,7 @@ class Texts:
     async def add(self, chunks: AsyncIterable[bytes], name: str, encoding: str = "utf-8") -> dict[str, Any]:
         """Keep a text that comes in pieces; what is known of it.
 
-        encoding: one of ENCODINGS, by any of its names. DataError and ConfigError if it cannot be read; Refused (413)
+        encoding: one of ENCODINGS, by any of its names. DataError and ConfigError if it is unreadable; Refused (413)
         where it is too long, (409) if there are too many. Nothing of it stays then.
         """
         require_encoding(encoding)

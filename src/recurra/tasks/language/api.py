@@ -36,8 +36,8 @@ def train(
     notebook. listeners, stop: as in `recurra.training.fit`.
 
     Returns the model with the best weights, ready to generate.
-    Raises ConfigError for invalid settings, DataError and VocabularyError for a text that cannot be read or is too short,
-    RunError if files cannot be written or the training cannot continue, Interrupted after Ctrl-C.
+    Raises ConfigError for invalid settings, DataError and VocabularyError for a text that is unreadable or too short,
+    RunError if files are not writable or the training cannot continue, Interrupted after Ctrl-C.
     """
     if (source is None) == (text is None):
         raise ConfigError("give train either `source` (paths, or the name of a corpus) or `text`, the text itself")

@@ -33,8 +33,8 @@ def evaluate(
     Returns loss (nats a token), nats (a character), bits_per_character, perplexity (a token), tokens, characters. The
     first token, which nothing leads to, is not counted. A recurrent model with a bounded context reads a whole context for
     each token, so a long text is measured at 8,192 to 16,384 evenly spaced ones; `tokens` is how many.
-    ConfigError without a text or with two, or for a precision that the model cannot be run in; DataError and VocabularyError
-    where the text cannot be read or has symbols the model does not know.
+    ConfigError without a text or with two, or for a precision that does not run this model; DataError and VocabularyError
+    where the text is unreadable or has symbols the model does not know.
     """
     if (source is None) == (text is None):
         raise ConfigError("give evaluate either `source` (paths, or the name of a corpus) or `text`, the text itself")

@@ -10,7 +10,7 @@ from recurra.tasks.memory.measure import Row
 def draw(rows: Sequence[Row], path: str | Path) -> Path:
     """Write a picture (.png, .svg, .pdf) of what `bench` gave: a panel a problem; a cross is a run that did not solve it.
 
-    ConfigError for another ending, or a folder that is not there; RunError if it cannot be written.
+    ConfigError for another ending, or a folder that is not there; RunError if it is not writable.
     """
     from matplotlib.figure import Figure
 

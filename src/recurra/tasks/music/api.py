@@ -29,7 +29,7 @@ def train(
     `recurra.training.fit`.
 
     Returns the model with the best weights, ready to compose.
-    Raises ConfigError for invalid settings, DataError for music that cannot be read, RunError if files cannot be written
+    Raises ConfigError for invalid settings, DataError for unreadable music, RunError if files are not writable
     or the training cannot continue, Interrupted after Ctrl-C.
     """
     several = list(source) if isinstance(source, list | tuple) else [source]

@@ -22,7 +22,7 @@ def library():
 def write_midi(piece: Any, path: str | Path) -> None:
     """Write a piece as a MIDI file that any player plays: one track, one instrument, held keys as one note.
 
-    RunError if the file cannot be written.
+    RunError if the file is not writable.
     """
     mido = library()
     form, tick = piece.form, Fraction(TICKS, piece.form.steps_per_beat)

@@ -14,7 +14,7 @@ def draw(pieces: Any, path: str | Path) -> Path:
     """Draw a piece, or several one above the other: `draw({"real": a, "generated": b}, "rolls.png")`.
 
     path: ends in .png, .svg or .pdf. Of each piece the first 64 bars are drawn. Returns the path. ConfigError for another
-    ending or a folder that is not there, RunError if it cannot be written.
+    ending or a folder that is not there, RunError if it is not writable.
     """
     # Not pyplot: its state, and the choice of a window system, are the user's.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -65,7 +65,7 @@ def read(source: Any, steps_per_beat: int | None = None, validation: float = 0.0
     source: a path, a Piece, a piano roll, what a .json file holds as a dict, or a list of those.
     steps_per_beat: the grid of MIDI files, default the coarsest that the notes of all of them lie on (see `read_midi`); of
     other sources, what a step stands for, default 1. validation: the fraction held out where the files have no split.
-    DataError for a file that cannot be read; in a folder it is left out, and reported.
+    DataError for a file that is unreadable; in a folder it is left out, and reported.
     """
     sources = list(source) if _several(source) else [source]
     entries: list[_Entry] = []

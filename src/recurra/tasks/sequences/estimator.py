@@ -165,8 +165,8 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         terminal and in a notebook. listeners, stop: as in `recurra.training.fit`.
 
         A UserWarning where sequences have fewer steps than features: other libraries have channels before steps.
-        ConfigError for invalid settings, DataError, ShapeError and DtypeError for data that cannot be used, RunError if
-        the folder is in use or cannot be written, Interrupted after Ctrl-C.
+        ConfigError for invalid settings, DataError, ShapeError and DtypeError for unusable data, RunError if
+        the folder is in use or not writable, Interrupted after Ctrl-C.
         """
         warn_of_channels(X, type(self).__name__)
         return self._fit(Labelled(X, y, sample_weight), validation_data, How(out, quiet, listeners, stop))

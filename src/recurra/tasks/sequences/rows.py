@@ -1,4 +1,4 @@
-"""What users call sequences → rows that a model reads: arrays of numbers, or ids of tokens; and what cannot be one."""
+"""What users call sequences → rows that a model reads: arrays of numbers, or ids of tokens; anything else is refused."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any

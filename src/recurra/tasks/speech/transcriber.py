@@ -75,7 +75,7 @@ class Transcriber(StoringEstimator):
         to choose the best weights by, in place of the part `validation` of the others. rate: samples a second of arrays.
         out, quiet, listeners, stop: as in `recurra.fitting.lifecycle.Lifecycle.fit`.
 
-        Raises DataError for recordings that cannot be read or are too short, RunError if files cannot be written or the
+        Raises DataError for recordings that are unreadable or too short, RunError if files are not writable or the
         training cannot continue, Interrupted after Ctrl-C.
         """
         data = examples if isinstance(examples, Recordings) else Recordings(examples, rate)

@@ -23,7 +23,7 @@ class Alignment(NamedTuple):
     def draw(self, path: str | Path) -> Path:
         """Write the matrix as a picture (.png, .svg, .pdf): text above, translation on the left, dark where it looked.
 
-        ConfigError for another ending, a folder that is not there, and attention="none"; RunError if it cannot be written.
+        ConfigError for another ending, a folder that is not there, and attention="none"; RunError if it is not writable.
         """
         from matplotlib.figure import Figure
 

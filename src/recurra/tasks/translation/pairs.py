@@ -40,7 +40,7 @@ def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> 
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 file, of - for standard input. DataError if it cannot be read."""
+    """The lines of a UTF-8 file, of - for standard input. DataError if it is unreadable."""
     try:
         content = bytes_of(path)
         return lines_of(content.decode("utf-8-sig"))

@@ -75,7 +75,7 @@ class VideoClassifier(VideoEstimator):
         quiet: show nothing; default: progress is shown on a terminal and in a notebook.
         listeners, stop: as in `recurra.training.fit`.
 
-        DataError, ShapeError and DtypeError for clips or labels that cannot be used, RunError if the folder is in use or
+        DataError, ShapeError and DtypeError for unusable clips or labels, RunError if the folder is in use or
         cannot be written, Interrupted after Ctrl-C.
         """
         self._refuse_without_files(clips)

@@ -1,4 +1,4 @@
-"""What users call clips → arrays that a model reads: (frames, height, width, channels) each; and what cannot be one."""
+"""What users call clips → arrays that a model reads: (frames, height, width, channels) each; anything else is refused."""
 
 from collections import Counter
 from pathlib import Path

@@ -64,7 +64,7 @@ def find(path: str | Path, skipped: Counter[str] | None = None) -> list[Path]:
 
 
 def read(path: Path, config: ClipsConfig) -> np.ndarray:
-    """One clip, (frames, height, width, channels) uint8, or as a .npy file has it. DataError if it cannot be read."""
+    """One clip, (frames, height, width, channels) uint8, or as a .npy file has it. DataError if it is unreadable."""
     suffix = path.suffix.lower()
     if path.is_file() and suffix == ".npy":
         return _read_array(path, config)

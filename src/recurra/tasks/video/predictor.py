@@ -54,7 +54,7 @@ class FramePredictor(VideoEstimator):
         resumed without the data. quiet: show nothing; default: progress is shown on a terminal and in a notebook.
         listeners, stop: as in `recurra.training.fit`.
 
-        DataError, ShapeError and DtypeError for clips that cannot be used, such as too short ones, RunError if the folder is
+        DataError, ShapeError and DtypeError for unusable clips, such as too short ones, RunError if the folder is
         in use or cannot be written, Interrupted after Ctrl-C.
         """
         self._refuse_without_files(clips)

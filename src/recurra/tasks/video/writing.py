@@ -18,7 +18,7 @@ def write_frames(path: str | Path, frames: Any, *, seconds: float = 0.1) -> None
 
     frames: (frames, height, width[, 1 or 3]), integers from 0 to 255, or from 0 to 1. seconds: each is shown in a GIF.
     A frame that repeats the one before is written too. ConfigError for another ending or time, DataError, ShapeError and
-    DtypeError for what is no clip, RunError if the file cannot be written.
+    DtypeError for what is no clip, RunError if the file is not writable.
     """
     path = check_file(path)
     if not 0 <= seconds <= _LONGEST:

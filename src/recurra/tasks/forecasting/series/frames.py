@@ -20,7 +20,7 @@ _TABLES = (".csv", ".parquet")
 
 
 def load(path: str | Path, rows: int | None = None) -> Any:
-    """The frame in a CSV or Parquet file, or so many of its first rows. DataError if it cannot be read."""
+    """The frame in a CSV or Parquet file, or so many of its first rows. DataError if it is unreadable."""
     path = expanded(path)
     try:
         import pyarrow
