@@ -24,6 +24,13 @@ def small(page, **settings: str) -> None:
         page.fill(f"#model-{name}", value)
 
 
+def begin(page, text: str, epochs: int) -> None:
+    """Train a small model on a text, as a person does."""
+    page.fill("#txtInput", text)
+    small(page, epochs=str(epochs))
+    page.click("#btnGenerate")
+
+
 def wait_for_text(page, selector: str, pattern: str, timeout: float = 60_000) -> str:
     page.wait_for_function(
         "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')",

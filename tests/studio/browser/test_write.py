@@ -4,7 +4,7 @@ import re
 
 import pytest
 from helpers import browser
-from helpers.visits import CHINESE, GERMAN, HOSTILE, small, stopped, wait_for_text
+from helpers.visits import CHINESE, GERMAN, HOSTILE, begin, small, stopped, wait_for_text
 
 pytestmark = pytest.mark.slow
 
@@ -60,9 +60,7 @@ def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, a
 def test_stop_continue_reload_and_a_second_start(visit, address):
     visitor = visit()
     page = visitor.open()
-    page.fill("#txtInput", CHINESE)
-    small(page, epochs="5000")
-    page.click("#btnGenerate")
+    begin(page, CHINESE, 5000)
     wait_for_text(page, "#outProgress", "^[1-9]")
     page.click("#btnGenerate")
     assert "still going" in page.text_content("#writeStatus")
@@ -99,9 +97,7 @@ def test_stop_continue_reload_and_a_second_start(visit, address):
 def test_a_changed_text_is_said_with_two_choices(visit, address):
     visitor = visit()
     page = visitor.open()
-    page.fill("#txtInput", GERMAN)
-    small(page, epochs="4")
-    page.click("#btnGenerate")
+    begin(page, GERMAN, 4)
     wait_for_text(page, "#writeStatus", "characters in")
     first = browser.ask(address, "runs")["runs"][0]
     page.fill("#txtInput", GERMAN.replace("Viktor", "Nora"))
@@ -127,9 +123,7 @@ def test_a_text_of_markup_stays_text(visit):
     visitor = visit()
     page = visitor.open()
     page.on("dialog", lambda dialog: pytest.fail(f"the text ran: {dialog.message}"))
-    page.fill("#txtInput", HOSTILE)
-    small(page, epochs="4")
-    page.click("#btnGenerate")
+    begin(page, HOSTILE, 4)
     wait_for_text(page, "#writeStatus", "characters in")
     assert "<" in page.text_content("#outResult")
     page.click(".views a[href='#compare']")

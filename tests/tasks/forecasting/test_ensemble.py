@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from helpers.series import waves
 
-from recurra import tensorfiles
 from recurra.errors import ConfigError
 from recurra.tasks.forecasting import Forecaster
-from recurra.training import runs
 
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 6, "season": 12}
 ALONE = {"clip": 0.0, "validation": 0, "conformal": False, "evaluate_every": 99}
@@ -48,26 +45,6 @@ def test_an_ensemble_does_all_that_one_does(settings, tmp_path):
     assert moved[COLUMNS].equals(one[COLUMNS])
     assert moved["ds"].min() > later["ds"].min()
     assert np.isfinite(moved[COLUMNS]).all(axis=None)
-
-
-def test_an_ensemble_is_resumed_to_the_same_bits(tmp_path):
-    data = waves(60, 70)
-    whole = Forecaster(members=2, **TINY).fit(data, out=tmp_path / "whole", quiet=True)
-
-    class Gone(BaseException):
-        pass
-
-    def listen(event):
-        if event["event"] == "save" and event["step"] >= 4:
-            raise Gone
-
-    with pytest.raises(Gone):
-        Forecaster(members=2, save_every=1e-9, **TINY).fit(data, out=tmp_path / "cut", quiet=True, listeners=[listen])
-    again = Forecaster.resume(tmp_path / "cut", data, quiet=True)
-    a, b = (tensorfiles.read(tmp_path / folder / runs.WEIGHTS, "model/1")[0] for folder in ("whole", "cut"))
-    assert a.keys() == b.keys()
-    assert all(torch.equal(a[key], b[key]) for key in a)
-    assert again.predict().equals(whole.predict())
 
 
 def test_an_ensemble_of_none_is_refused():

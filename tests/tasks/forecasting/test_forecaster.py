@@ -139,8 +139,9 @@ def test_a_refused_series_leaves_no_trace(tmp_path):
     model.fit(waves(60), out=tmp_path / "run", quiet=True)
 
 
-def test_resuming_goes_on_to_the_same_bits(tmp_path):
-    whole = Forecaster(**TINY).fit(waves(60, 70), out=tmp_path / "whole", quiet=True)
+@pytest.mark.parametrize("members", [1, 2])
+def test_resuming_goes_on_to_the_same_bits(tmp_path, members):
+    whole = Forecaster(members=members, **TINY).fit(waves(60, 70), out=tmp_path / "whole", quiet=True)
 
     class Gone(BaseException):
         pass
@@ -150,10 +151,13 @@ def test_resuming_goes_on_to_the_same_bits(tmp_path):
             raise Gone
 
     with pytest.raises(Gone):
-        Forecaster(**TINY, save_every=1e-9).fit(waves(60, 70), out=tmp_path / "cut", quiet=True, listeners=[listen])
+        Forecaster(members=members, save_every=1e-9, **TINY).fit(
+            waves(60, 70), out=tmp_path / "cut", quiet=True, listeners=[listen]
+        )
     again = Forecaster.resume(tmp_path / "cut", waves(60, 70), quiet=True)
     for name, schema in ((runs.STATE, "state/1"), (runs.WEIGHTS, "model/1")):
         a, b = (tensorfiles.read(tmp_path / folder / name, schema)[0] for folder in ("whole", "cut"))
+        assert a.keys() == b.keys()
         assert all(torch.equal(a[key], b[key]) for key in a)
     assert again.predict().equals(whole.predict())
     with pytest.raises(DataError, match="was trained on other data; a run is resumed only with the same frame"):
