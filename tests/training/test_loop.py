@@ -1,5 +1,6 @@
 """The training loop on a toy task: what it learns, keeps, tells, and how it stops."""
 
+import itertools
 import json
 import math
 
@@ -118,6 +119,16 @@ def test_the_best_weights_come_back(tmp_path):
     task.evaluate = evaluate
     assert run(tmp_path, task, epochs=6, patience=3, evaluate_every=10)[2]["step"] == 50
     assert torch.equal(task.model.head.weight, at_best["head.weight"])
+
+
+def test_the_patience_of_a_task_counts_evaluations_and_steps(tmp_path):
+    task = ToyTask()
+    losses = itertools.chain([3.0, 1.0], itertools.repeat(2.0))
+    task.evaluate, task.patience, task.patient_steps = lambda model: {"loss": next(losses)}, lambda measured: 2, 35
+    outcome = run(tmp_path, task, epochs=20, evaluate_every=10)[2]
+    assert (outcome["reason"], outcome["best_step"], outcome["step"]) == ("patience", 20, 60), (
+        "two are enough, 30 steps are not"
+    )
 
 
 def test_the_training_loss_decides_where_nothing_is_held_out(tmp_path):

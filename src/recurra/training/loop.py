@@ -40,6 +40,8 @@ class Task(ABC):
     """How many of those a token stands for, on average."""
     higher: ClassVar[frozenset[str]] = frozenset({"accuracy"})
     """The measures of `evaluate` of which more is better; of all others, as of losses, less is."""
+    patient_steps: int = 0
+    """Training steps since the best evaluation that `patience` must have seen too before it ends a run."""
     look = Look()
     """How much of the held-out part an evaluation reads; the loop gives each run one of its own."""
 
@@ -271,8 +273,8 @@ def _evaluate(task: Task, run: Run, due: set[str], halts: "_Halts") -> dict[str,
         due.add("save")
     else:
         progress.waited += 1
-        patience = config.patience or task.patience(measured)
-        if patience and progress.waited >= patience:
+        patience, least = (config.patience, 0) if config.patience else (task.patience(measured), task.patient_steps)
+        if patience and progress.waited >= patience and progress.step - progress.best_step >= least:
             progress.reason = progress.reason or "patience"
             due.add("save")
     both = {"training_loss": training} | ({"validation_loss": measured["loss"]} if measured else {})

@@ -1,10 +1,14 @@
 """Windows as batches, and their loss."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 from helpers.series import waves
 
 from recurra.tasks.forecasting import Forecaster
+from recurra.tasks.forecasting.task import ForecastTask
 
 TINY = {"preset": "tiny", "horizon": 6, "input_size": 12, "epochs": 2, "epoch_steps": 2}
 
@@ -22,6 +26,15 @@ def test_a_batch_without_a_measured_value_has_no_loss():
     one, _, _ = task.loss(task.model, [batch], None)
     half, _, _ = task.loss(task.model, [batch._replace(weight=batch.weight / 2)], None)
     assert half.item() == pytest.approx(one.item() / 2), "the mean over what was measured, in units of the mean weight"
+
+
+def test_a_series_whose_epoch_is_one_step_is_not_trained_to_the_end(monkeypatch, tmp_path):
+    monkeypatch.setattr(ForecastTask, "patient_steps", 60)
+    noise = waves(120).assign(y=np.random.default_rng(0).normal(size=120))
+    Forecaster(horizon=6, lr=1e-2).fit(noise, out=tmp_path / "run", quiet=True)
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [row["reason"] for row in rows if row["event"] == "end"] == ["patience"]
+    assert max(row["step"] for row in rows) < 1000, "of 2,000"
 
 
 def test_members_have_the_mean_loss_and_each_the_gradient_of_its_own():

@@ -1,6 +1,5 @@
 """Forecasting as a task for the training loop: which windows there are, the loss of a batch, the loss on what is held out."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ class ForecastTask(Task):
     """
 
     unit = "windows"
+    patient_steps = PATIENCE  # of a small panel an epoch is a few steps, and an evaluation is noisy
 
     def __init__(self, model: Ensemble, windows: SeriesWindows, series: SeriesConfig, held: int, seed: int = 1):
         self.model, self.windows, self.horizon = model, windows, model.config.horizon
@@ -64,8 +64,7 @@ class ForecastTask(Task):
         return (self.model.head.loss(parameters, window.target) * window.weight).sum() / total
 
     def patience(self, measured: dict[str, float]) -> int:
-        # Of a small panel an epoch is a few steps, and a noisy look: patience is a part of the usual steps.
-        return max(LOOKS, math.ceil(PATIENCE / self.steps)) if measured else 0
+        return LOOKS if measured else 0
 
     def evaluate(self, model: Ensemble) -> dict[str, float]:
         series, cuts = self.held
