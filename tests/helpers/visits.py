@@ -32,11 +32,14 @@ def begin(page, text: str, epochs: int) -> None:
 
 
 def wait_for_text(page, selector: str, pattern: str, timeout: float = 60_000) -> str:
-    page.wait_for_function(
-        "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')",
-        arg=[selector, pattern],
-        timeout=timeout,
-    )
+    from playwright.sync_api import TimeoutError
+
+    found = "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')"
+    try:
+        page.wait_for_function(found, arg=[selector, pattern], timeout=timeout)
+    except TimeoutError as error:
+        there = page.evaluate("(selector) => document.querySelector(selector)?.textContent", selector)
+        raise AssertionError(f"{selector} did not become /{pattern}/ within {timeout / 1000:g} s: {there!r}") from error
     return page.text_content(selector)
 
 

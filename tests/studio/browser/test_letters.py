@@ -82,10 +82,14 @@ def test_the_box_of_a_letter_is_not_in_front_of_it(visit, trained, width):
     visitor = visit(width=width)
     page = visitor.open()
     page.select_option("#selModel", trained[0]["id"])
+    page.click("#foldSampling > summary")
+    page.fill("#sampling-length", "200")  # too short to be scrolled without room below it
     page.click("#btnGenerate")
     wait_for_text(page, "#writeStatus", "copied|word for word")
     page.locator("#outResult").scroll_into_view_if_needed()
-    for at in (12, 150):
+    middle = "(y, out = document.getElementById('outResult')) => (out.scrollTop += y - out.getBoundingClientRect().top - 120)"
+    for at in (12, 60, 100, 150, 190):
+        page.evaluate(middle, page.evaluate(BOX, at)[1])
         page.mouse.click(*page.evaluate(BOX, at))
         wait_for_text(page, "#letterSaid", "had")
         page.wait_for_selector("#letterBox:not([hidden])")

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { $, h, say } from "./ui.js";
 
 const LEVELS = 4; // of the glow
+const GAP = 8; // pixels around the box of a letter
 const LEADING = 6; // pixels between the lines that count to the letter above or below
 const marks = globalThis.CSS?.highlights; // ranges are coloured without a change to the text
 const visible = (symbol) => symbol.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣");
@@ -52,6 +53,7 @@ function close() {
   at = null;
   ++turn;
   $("letterBox").hidden = true;
+  $("outResult").style.paddingBottom = "";
   for (let level = 1; level <= LEVELS; level++) marks?.delete(`glow${level}`);
   marks?.delete("chosen");
 }
@@ -124,13 +126,11 @@ function show(found, letters) {
       return h("li", { class: symbol === letter ? "came" : null }, h("button", { type: "button", class: "btn small symbol", title: "Write on from here with this one", "aria-label": `Write on with ${visible(symbol)}`, onclick: onward }, visible(symbol)), h("span", { class: "track" }, fill), h("span", { class: "share" }, percent(chance)));
     }),
   );
-  // Not in front of the letter that it is about: the text moves up under it, and where it cannot, the box does.
-  const box = $("letterBox");
-  box.classList.remove("above");
+  // Not in front of the letter that it is about: the text moves up, with room below it where it ends too early for that.
+  const [box, out] = [$("letterBox"), $("outResult")];
   box.hidden = false;
-  const hidden = () => (boxes(start)[0]?.bottom ?? 0) + 8 - box.getBoundingClientRect().top;
-  if (hidden() > 0) $("outResult").scrollTop += hidden();
-  box.classList.toggle("above", hidden() > 0);
+  const hidden = (boxes(start)[0]?.bottom ?? 0) + GAP - box.getBoundingClientRect().top;
+  if (hidden > 0) out.style.paddingBottom = `${box.offsetHeight + 2 * GAP}px`, out.scrollTop += hidden;
 }
 
 const percent = (chance) => (chance < 0.01 ? "under 1 %" : `${Math.round(100 * chance)} %`);
