@@ -99,7 +99,7 @@ def send(address: str, name: str, text: str) -> dict:
         return json.load(answer)
 
 
-def train(address: str, seconds: float = 120, **body) -> dict:
+def train(address: str, seconds: float = 600, **body) -> dict:
     """Train a run through the JSON, to its end: `train(address, corpus="manual", minutes=0.05)`."""
     run = ask(address, "runs", body)
     for _ in range(int(10 * seconds)):
@@ -111,7 +111,7 @@ def train(address: str, seconds: float = 120, **body) -> dict:
     raise AssertionError(f"{run['id']} was not done after {seconds} s")
 
 
-def end_trainings(address: str, seconds: float = 60) -> None:
+def end_trainings(address: str, seconds: float = 240) -> None:
     """Stop whatever is being trained, and wait until it has ended."""
     ends = time.monotonic() + seconds
     while going := [r["id"] for r in ask(address, "runs")["runs"] if r["state"] in ("waiting", "training")]:

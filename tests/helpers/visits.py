@@ -31,7 +31,8 @@ def begin(page, text: str, epochs: int) -> None:
     page.click("#btnGenerate")
 
 
-def wait_for_text(page, selector: str, pattern: str, timeout: float = 60_000) -> str:
+def wait_for_text(page, selector: str, pattern: str, timeout: float = 240_000) -> str:
+    """Wait for a text, patiently: a training leaves the processor to whatever else runs, such as another test."""
     from playwright.sync_api import TimeoutError
 
     found = "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')"

@@ -32,7 +32,7 @@ def visit(chromium, address):
     def come(width=1280, scheme="light"):
         size = {"width": width, "height": 900}
         contexts.append(chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce"))
-        contexts[-1].set_default_timeout(60_000)
+        contexts[-1].set_default_timeout(240_000)
         return browser.Visit(contexts[-1], address)
 
     yield come

@@ -46,7 +46,7 @@ def opened(chromium, links):
 
     def come(which, width=1280):
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce"))
-        contexts[-1].set_default_timeout(60_000)
+        contexts[-1].set_default_timeout(240_000)
         visitor = browser.Visit(contexts[-1], links[which].split("/?")[0])
         visitor.page.goto(links[which])
         visitor.page.wait_for_selector("html[data-ready]")
