@@ -208,9 +208,9 @@ def test_cell_is_its_formula(name, width):
 @pytest.mark.parametrize("name", cells.names())
 def test_first_and_second_derivatives(name):
     # relu has no derivative at 0; these weights keep its sums away from there.
-    layer = randomise(Recurrent(name, 2, 3, dtype=torch.float64, backend="equations"))
+    layer = randomise(Recurrent(name, 2, 2, dtype=torch.float64, backend="equations"))
     x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
-    given = [torch.rand(3, 2, 3, dtype=torch.float64, requires_grad=True) for _ in layer.cell.call_names]
+    given = [torch.rand(3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in layer.cell.call_names]
 
     def function(x, *values):
         numbers, weights = values[: len(given)], values[len(given) :]

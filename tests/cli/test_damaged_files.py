@@ -28,7 +28,7 @@ def cases(kinds: str) -> list[dict]:
     found, first, seed = [], 0, chance().randrange(2**32)
     with tempfile.TemporaryDirectory() as folder:
         while True:
-            command = [sys.executable, "-m", "helpers.reader_fuzz", folder, kinds, count(12, 10_000), seed, first]
+            command = [sys.executable, "-m", "helpers.reader_fuzz", folder, kinds, count(6, 10_000), seed, first]
             done = subprocess.run(
                 list(map(str, command)),
                 cwd=TESTS,
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(kind):
     for package in ("av", "soundfile", "mido", "pyarrow", "scipy"):
         pytest.importorskip(package)
     rows = [row for row in cases(kind if SOAK else "all") if row["kind"] == kind]
-    assert len(rows) == count(12, 10_000)
+    assert len(rows) == count(6, 10_000)
     assert [row for row in rows if row["fault"]] == []
 
 

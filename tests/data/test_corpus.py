@@ -268,7 +268,7 @@ def peak(path, folder, unit):
         ("character", 1, 64),
         ("word", 1, 8),
         pytest.param("character", 1, 1100, marks=pytest.mark.soak),
-        pytest.param("word", 8, 40, marks=pytest.mark.slow),
+        pytest.param("word", 8, 40, marks=pytest.mark.soak),
         # The tokenizer's own caches fill up in the first tens of megabytes: 69, 89 and 97 MB for 8, 40 and 120 MB of text.
         pytest.param("bpe", 40, 90, marks=pytest.mark.soak),
     ],

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from helpers import engine_driver
 from helpers.engine_models import VOCABULARY, language_model
+from helpers.soak import few
 
 from recurra.backends.cpu import processor
 from recurra.engine import Engine
@@ -94,9 +95,10 @@ for together, threads in ((1, 1), (64, 2)):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_every_form_unpacks_what_every_other_packed(short, tmp_path):
     forms = {}  # name → what it packed, and unpacked of that
-    for isa in processor.supported():
+    for isa in few(processor.supported()):
         for name, packed, text in in_child(isa.name):
             forms[f"{isa.name}, {name}"] = packed, text
     if cross := engine_driver.arm():

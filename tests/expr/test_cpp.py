@@ -45,10 +45,18 @@ def test_step_and_gradient(name, kind):
     check(EVERY[name], kind, BEST)
 
 
+def elsewhere() -> list:
+    """Each cell on each other instruction set in both kinds; `make test` takes one of these for each cell, in turn."""
+    pairs = [(march, kind) for march in OTHERS for kind in ("f64", "f32")]
+    return [
+        pytest.param(name, march, kind, marks=[] if (number + turn) % len(pairs) == 0 else pytest.mark.soak)
+        for number, name in enumerate(EVERY)
+        for turn, (march, kind) in enumerate(pairs)
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["f64", "f32"])
-@pytest.mark.parametrize("march", OTHERS)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(("name", "march", "kind"), elsewhere())
 def test_step_and_gradient_on_other_instruction_sets(name, march, kind):
     check(EVERY[name], kind, march)
 

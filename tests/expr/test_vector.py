@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from helpers.compiled_step import COMPILER, compiled, instruction_sets
+from helpers.soak import count
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here")
 
@@ -80,12 +81,13 @@ def call(library, name, v):
 
 
 def sweep() -> torch.Tensor:
-    """Every 1,009th float of all there are, but for NaN, infinity and denormals."""
-    bits = torch.arange(-(2**31), 2**31, 1009, dtype=torch.int64).to(torch.int32)
+    """Every 10,007th float of all there are (every 101st in `make soak`), but for NaN, infinity and denormals."""
+    bits = torch.arange(-(2**31), 2**31, count(10_007, 101), dtype=torch.int64).to(torch.int32)
     v = bits.view(torch.float32)
     return v[v.isfinite() & (v.abs() >= SMALLEST)].contiguous()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("march", instruction_sets())
 @pytest.mark.parametrize("name", ULP)
 def test_float_functions(name, march):
@@ -127,16 +129,16 @@ def test_small_arguments_keep_their_digits():
 
 
 @pytest.mark.parametrize("march", instruction_sets())
-@pytest.mark.parametrize("count", [1, 3, 7, 8, 15, 16, 17, 31, 33, 100])
-def test_over_the_units(count, march):
+@pytest.mark.parametrize("units", [1, 3, 7, 8, 15, 16, 17, 31, 33, 100])
+def test_over_the_units(units, march):
     library = compiled(SOURCE, march)
     for name in ("total_f32", "largest_f32"):
         getattr(library, name).restype = ctypes.c_float
-    v = torch.randn(count) - 5.0  # all below 0: a 0 from past the end would be the largest
-    pointer, size = ctypes.c_void_p(v.data_ptr()), ctypes.c_long(count)
+    v = torch.randn(units) - 5.0  # all below 0: a 0 from past the end would be the largest
+    pointer, size = ctypes.c_void_p(v.data_ptr()), ctypes.c_long(units)
     assert library.total_f32(pointer, size) == pytest.approx(v.sum().item(), rel=1e-5)
     assert library.largest_f32(pointer, size) == v.max().item()
-    v[count // 2] = math.nan
+    v[units // 2] = math.nan
     assert math.isnan(library.largest_f32(pointer, size))
 
 

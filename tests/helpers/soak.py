@@ -9,6 +9,7 @@ which run nowhere else. RECURRA_SOAK_SEED=7 repeats a sample.
 
 import os
 import random
+from collections.abc import Sequence
 
 from hypothesis import settings
 
@@ -20,6 +21,11 @@ EXAMPLES = 100
 def count(sample: int, soak: int) -> int:
     """The size of a sample: the first number in `make test`, the second in `make soak`."""
     return soak if SOAK else sample
+
+
+def few(forms: Sequence) -> list:
+    """The first and the last in `make test`, all in `make soak`."""
+    return list(forms) if SOAK else list(dict.fromkeys([forms[0], forms[-1]]))
 
 
 def chance() -> random.Random:

@@ -141,7 +141,6 @@ def test_exported_and_loaded_with_recurra_alone(tmp_path):
     torch.save([torch.ones(7, 3, 4), model(torch.ones(7, 3, 4))], tmp_path / "pair.pt")
     for imports in (
         "import recurra, torch",
-        "import torch, recurra",
         "import importlib.util as u; import recurra; u.find_spec('torch'); import torch",
     ):
         code = f"""{imports}

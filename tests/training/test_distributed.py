@@ -76,6 +76,7 @@ def test_each_process_draws_its_own_dropout(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_language_model_trains_in_two_processes_as_in_one(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog. " * 300)
@@ -108,7 +109,7 @@ def test_every_task_trains_in_two_processes_as_in_one_and_resumes(name, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.soak)])
 def test_where_one_process_is_killed_the_other_ends_with_one_line(tmp_path, victim):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "helpers.distributed_child", "endless", str(tmp_path / "run")]
@@ -130,7 +131,11 @@ def test_where_one_process_is_killed_the_other_ends_with_one_line(tmp_path, vict
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", ["train TEXT -o RUN --preset tiny --batch-size 4", "train --resume RUN --data TEXT"]
+    "command",
+    [
+        "train TEXT -o RUN --preset tiny --batch-size 4",
+        pytest.param("train --resume RUN --data TEXT", marks=pytest.mark.soak),
+    ],
 )
 def test_where_the_first_process_is_refused_all_end_with_one_line(tmp_path, command):
     text, run = tmp_path / "text", tmp_path / "run"

@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers import cells_by_blocks
 from helpers.kernels import needs_compiler
+from helpers.soak import few
 from helpers.support import assert_close, numbers_of, random_state, randomise, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -305,7 +306,8 @@ TESTS = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isa", [isa.name for isa in processor.supported()])
+@pytest.mark.sampled
+@pytest.mark.parametrize("isa", few([isa.name for isa in processor.supported()])[1:])  # all else runs on the best
 def test_every_instruction_set(isa):
     done = subprocess.run(
         [sys.executable, "-m", "helpers.cpu_isa_child", isa],

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from helpers.soak import chance, count
 
 import recurra
 from recurra import cells, expr, tensorfiles
@@ -347,8 +347,9 @@ else:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 def test_killed_at_random_moments_a_run_goes_on_to_the_same_bits(tmp_path):
-    """kill -9, three times, at moments drawn again in each run of the tests."""
+    """kill -9 at random moments."""
     text, whole, killed = tmp_path / "text.txt", tmp_path / "whole", tmp_path / "killed"
     text.write_text(TEXT)
 
@@ -358,8 +359,8 @@ def test_killed_at_random_moments_a_run_goes_on_to_the_same_bits(tmp_path):
 
     with child("train", whole) as process:
         assert process.stdout.read().endswith("end\n")
-    deaths = 0
-    for _ in range(3):
+    random, deaths = chance(), 0
+    for _ in range(count(2, 10)):
         with child("resume" if (killed / "config.json").exists() else "train", killed) as process:
             for _ in range(random.randrange(1, 250)):
                 process.stdout.readline()
