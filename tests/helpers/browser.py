@@ -111,8 +111,13 @@ def train(address: str, seconds: float = 600, **body) -> dict:
     raise AssertionError(f"{run['id']} was not done after {seconds} s")
 
 
-def end_trainings(address: str, seconds: float = 240) -> None:
-    """Stop whatever is being trained, and wait until it has ended."""
+def runs(address: str) -> set[str]:
+    """The ids of the runs."""
+    return {run["id"] for run in ask(address, "runs")["runs"]}
+
+
+def tidy(address: str, kept: set[str], seconds: float = 240) -> None:
+    """Stop whatever is being trained, wait until it has ended, and delete all runs but those that are kept."""
     ends = time.monotonic() + seconds
     while going := [r["id"] for r in ask(address, "runs")["runs"] if r["state"] in ("waiting", "training")]:
         assert time.monotonic() < ends, going
@@ -120,6 +125,8 @@ def end_trainings(address: str, seconds: float = 240) -> None:
             with contextlib.suppress(urllib.error.HTTPError):  # it has ended meanwhile
                 ask(address, f"runs/{run}/stop", {})
         time.sleep(0.2)
+    for run in runs(address) - kept:
+        urllib.request.urlopen(urllib.request.Request(f"{address}/api/runs/{quote(run)}", method="DELETE")).close()
 
 
 class Visit:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from starlette.testclient import TestClient
 
+from recurra.studio.jobs import worker
 from recurra.studio.server.app import create_app
 from recurra.studio.settings import Limits, StudioConfig
 from recurra.tasks.language import LanguageModel
@@ -37,6 +40,22 @@ def save_model(folder: Path, text: str = TEXT, cell: str = "lstm", units: int = 
     model = LanguageModel(build_vocabulary([text]), LanguageConfig(cell, 8, units, dropout=0, input_dropout=0))
     model.save(folder)
     return model
+
+
+def train_here(api: TestClient, stopping: Callable[[dict[str, Any]], bool] = lambda event: False) -> TestClient:
+    """Let a studio train in this process, before it answers: one of its own takes seconds to begin.
+
+    stopping: whether to stop the training at one of its events.
+    """
+    studio = api.app.state.studio
+
+    def start(run: str, record: dict[str, Any], job: dict[str, Any]) -> None:
+        stop = threading.Event()
+        worker.JOBS[job["do"]](job, lambda event: stop.set() if stopping(event) else None, stop)
+        studio.runs.write_record(run, **record, error=None)
+
+    studio.trainer.start = start
+    return api
 
 
 def send(api: TestClient, text: str = TEXT, name: str = "cats.txt") -> str:

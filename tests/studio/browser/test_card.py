@@ -15,7 +15,7 @@ def test_the_card_is_of_the_model_in_use_until_another_is_wanted(visit, trained,
     page.select_option("#selModel", trained[0]["id"])
     assert wait_for_text(page, "#h-card", "in use") == "The model in use"
     wait_for_text(page, "#cardFacts", "Set by hand")
-    assert page.text_content("#cardLine") == "LSTM, 1 layer of 24"
+    assert wait_for_text(page, "#cardLine", "^LSTM") == "LSTM, 1 layer of 24"
     assert page.text_content("#cardParameters") == f"{trained[0]['parameters']:,}"
     facts = page.text_content("#cardFacts")
     assert f"parts.py, {trained[0]['text']['characters']:,} characters" in facts

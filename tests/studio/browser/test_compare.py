@@ -10,12 +10,11 @@ pytestmark = pytest.mark.slow
 OTHER = "".join(f"Row {n}, another text with {n * n} in it.\n" for n in range(150))
 
 
-def test_losses_are_ranked_within_what_they_were_measured_on(visit, trained, address):
-    source = browser.send(address, "parts.py", OTHER)  # another text of the same name
-    settings = {"hidden_size": 8, "epochs": 1, "window": 16, "batch_size": 4}
-    runs = [*trained, browser.train(address, text=source["id"], title="Other", settings=settings)]
-    runs.append(browser.train(address, text=source["id"], title="Unheld", settings=settings | {"validation": 0.2}))
+def test_losses_are_ranked_within_what_they_were_measured_on(visit, trained, learn, address):
     visitor = visit()
+    settings = {"hidden_size": 8, "epochs": 1, "window": 16, "batch_size": 4}
+    others = [learn("Other", OTHER, **settings), learn("Unheld", OTHER, **settings, validation=0.2)]
+    runs = [*trained, *(browser.ask(address, f"runs/{run}") for run in others)]
     page = visitor.open("compare")
     page.click("th[data-key=bits] button")
     lines = page.locator("#runsTable tbody tr").all_text_contents()
@@ -66,7 +65,7 @@ def test_a_run_is_a_card_where_a_table_is_too_wide(visit, trained, width):
     visitor.check()
 
 
-def test_compare_sort_write_side_by_side_rename_delete(visit, trained, address):
+def test_compare_sort_write_side_by_side_rename_delete(visit, trained, learn, address):
     visitor = visit()
     page = visitor.open("compare")
     page.wait_for_selector("#chartCurves .scatterlayer .trace", state="attached")
@@ -84,23 +83,23 @@ def test_compare_sort_write_side_by_side_rename_delete(visit, trained, address):
         assert page.text_content(f"#duelOut{side}").startswith("def ")
     assert page.text_content("#duelOutA") != page.text_content("#duelOutB")
 
-    copy = browser.train(address, text=trained[0]["text"]["id"], title="Old", settings={"hidden_size": 8, "epochs": 1})
+    copy = learn("Old", hidden_size=8, epochs=1)
     page.click("#btnRefresh")
-    page.click(f"[id='Rename-{copy['id']}']")
+    page.click(f"[id='Rename-{copy}']")
     page.fill("#dialog input", "<b>New</b> & bold")
     page.keyboard.press("Enter")
     wait_for_text(page, "#runsTable", "<b>New</b> & bold")
     with page.expect_download() as download:
-        page.click(f"[id='Download-{copy['id']}']")
-    assert download.value.suggested_filename == f"{copy['id']}.zip"
-    page.click(f"[id='Delete-{copy['id']}']")
+        page.click(f"[id='Download-{copy}']")
+    assert download.value.suggested_filename == f"{copy}.zip"
+    page.click(f"[id='Delete-{copy}']")
     assert "Delete “<b>New</b> & bold”?" in page.text_content("#dialog")
     page.keyboard.press("Escape")
-    assert copy["id"] in [run["id"] for run in browser.ask(address, "runs")["runs"]]
-    page.click(f"[id='Delete-{copy['id']}']")
+    assert copy in browser.runs(address)
+    page.click(f"[id='Delete-{copy}']")
     page.click("#dialog button:has-text('Delete')")
     page.wait_for_function("() => !document.getElementById('runsTable').textContent.includes('& bold')")
-    assert copy["id"] not in [run["id"] for run in browser.ask(address, "runs")["runs"]]
+    assert copy not in browser.runs(address)
 
     page.click(f"[id='Use-{trained[1]['id']}']")
     page.wait_for_selector("#view-write:not([hidden])")

@@ -1,9 +1,21 @@
-"""A first visit, with the model of the package alone: every view has something to show, and nothing lies over anything."""
+"""A first visit, with the model of the package alone: every view has something to show, and nothing lies over anything; the
+visitor's own text trains, and the second press only writes."""
+
+import re
 
 import pytest
-from helpers.visits import FILLED, VIEWS, wait_for_text
+from helpers import browser
+from helpers.visits import FILLED, GERMAN, VIEWS, small, wait_for_text
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A studio that nobody has used."""
+    with browser.studio(tmp_path_factory.mktemp("first") / "runs") as address:
+        yield address
+
 
 OVERLAPS = """() => [...document.querySelectorAll(".panel")].filter((panel) => panel.checkVisibility()).flatMap((panel) => {
     const shown = (part) => part.checkVisibility() && getComputedStyle(part).position !== "absolute";
@@ -30,4 +42,63 @@ def test_on_a_first_visit_nothing_overlaps_jumps_or_is_cut(visit, width):
         assert page.evaluate(f"{cut}.map((e) => e.textContent)") == []
         names = page.evaluate("[...document.querySelectorAll('.views a')].at(-1).getBoundingClientRect().right")
         assert names <= width, view
+    visitor.check()
+
+
+def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, address):
+    visitor = visit()
+    page = visitor.open()
+    wait_for_text(page, "#writeStatus", "characters in")  # the model that is there from the start has written
+    assert len(page.text_content("#outResult")) >= 300
+    assert "ships with Recurra" in page.inner_html("#selModel").replace("Ships", "ships")
+    assert page.text_content("#cardParameters") == "99,527"
+    page.click(".views a[href='#inside']")
+    page.wait_for_selector("#cellShows .cell-svg")
+    assert page.locator("#cellBeside input").count() == 2  # RNN and GRU
+    page.click(".views a[href='#write']")
+    page.fill("#txtInput", GERMAN)
+    small(page, epochs="4")
+    # The lengths of the result as it changes, to see that it comes bit by bit.
+    page.evaluate(
+        """window.lengths = [];
+        new MutationObserver(() => window.lengths.push(document.getElementById("outResult").textContent))
+          .observe(document.getElementById("outResult"), { childList: true, characterData: true, subtree: true });
+        window.waits = [];
+        new MutationObserver(() => window.waits.push(document.getElementById("chartLoss").dataset.empty))
+          .observe(document.getElementById("chartLoss"), { attributeFilter: ["data-empty"] })"""
+    )
+    page.evaluate("document.getElementById('btnGenerate').click()")
+    assert page.text_content("#outResult") == "Reading the text …"
+    assert page.text_content("#writeStatus") == "Training... 0 %"
+    wait_for_text(page, "#writeStatus", "characters in")
+    assert "Reading the text …" in page.evaluate("window.waits")  # and no axes before there are numbers
+    assert page.text_content("#wroteBy") == "Zwölf Boxkämpfer jagen Viktor quer · LSTM, 1 layer of 24"
+    assert "Training..." not in page.text_content("#outResult")
+    assert len(page.text_content("#outResult")) >= 400
+    changes = page.evaluate("window.lengths")
+    written = [len(text) for text in changes if not re.match(r"Training\.\.\.|Reading|Measuring", text)]
+    assert len(set(written)) > 3
+    assert written == sorted(written)
+    assert any(re.match(r"Training\.\.\. [1-9]", text) for text in changes)
+    assert page.text_content("#outProgress") == "100 %"
+    page.wait_for_selector("#chartLoss .scatterlayer", state="attached")
+
+    assert [run["cell"] for run in browser.ask(address, "runs")["runs"]] == ["lstm"]
+    before = page.text_content("#outResult")
+    page.click("#btnGenerate")
+    page.wait_for_function("(before) => document.getElementById('outResult').textContent !== before", arg=before)
+    wait_for_text(page, "#writeStatus", "characters in", 5_000)
+    assert len(browser.runs(address)) == 1
+    assert visitor.asked("POST", "/api/runs") == 1
+
+    page.fill("#inpPrompt", "Scho\N{COMBINING DIAERESIS}ne ")
+    page.click("#btnGenerate")
+    assert "the prompt was composed (Unicode NFC)" in wait_for_text(page, "#writeStatus", "characters in.*composed")
+    assert page.text_content("#outResult .prompt") == "Schöne "
+    assert page.evaluate("document.getElementById('outResult').scrollTop") == 0
+    page.click(".views a[href='#compare']")
+    page.wait_for_selector("[id='Delete-packaged.manual-lstm']")  # the view changes after the click
+    assert page.locator("#runsTable tbody tr").count() == 4
+    assert page.is_disabled("[id='Delete-packaged.manual-lstm']")
+    assert page.evaluate("window.seen.shift") < 0.02
     visitor.check()

@@ -9,13 +9,21 @@ from helpers.visits import wait_for_text
 pytestmark = pytest.mark.slow
 
 
+def read(visitor, run: dict, text: str):
+    """Let an LSTM read a text, once the page has read what it takes by itself; the page."""
+    page = visitor.open("inside")
+    wait_for_text(page, "#insideStatus", r"read \d+ characters")
+    page.select_option("#insideRun", run["id"])
+    wait_for_text(page, "#insideStatus", r"LSTM read \d+ characters")
+    page.fill("#insideText", text)
+    page.click("#btnRead")
+    wait_for_text(page, "#insideStatus", f"read {len(text)} characters")
+    return page
+
+
 def test_look_inside(visit, trained):
     visitor = visit()
-    page = visitor.open("inside")
-    page.select_option("#insideRun", trained[0]["id"])
-    page.fill("#insideText", 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3)
-    page.click("#btnRead")
-    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
+    page = read(visitor, trained[0], 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3)
     page.wait_for_selector("#coloured .p8, #coloured .n8")
     assert page.locator("#unitList li").count() == 24
     # The first is the one that follows something furthest above what chance gives; to drift along the text is nothing.
@@ -52,12 +60,8 @@ def test_look_inside(visit, trained):
 
 def test_the_unit_that_matters_most_is_held_at_once_and_sliders_act_as_they_move(visit, trained, address):
     visitor = visit()
-    page = visitor.open("inside")
-    page.select_option("#insideRun", trained[0]["id"])
     text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3
-    page.fill("#insideText", text)
-    page.click("#btnRead")
-    wait_for_text(page, "#insideStatus", f"read {len(text)} characters")
+    page = read(visitor, trained[0], text)
     wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
     most = browser.ask(address, f"runs/{trained[0]['id']}/inside/effects", {"text": text, "limit": 5})["units"]
     names = page.locator("#clampUnits .held-name").all_text_contents()
@@ -95,8 +99,11 @@ def test_the_unit_that_matters_most_is_held_at_once_and_sliders_act_as_they_move
     assert page.text_content("#clampAfter") != after
 
     # The unit chosen in the list can be held too, and all are let go.
-    page.click("#unitList li:nth-child(9)")
-    page.wait_for_function("() => document.querySelectorAll('#clampUnits li').length >= 5")
+    rows = [row.split("·")[1].strip() for row in page.locator("#unitList li span:first-child").all_text_contents()]
+    other = next(k for k, unit in enumerate(rows) if k and int(unit) not in [one["unit"] for one in most])
+    page.click(f"#unitList li:nth-child({other + 1})")
+    held = wait_for_text(page, "#clampUnits li:last-child .held-name", "the unit chosen above")
+    assert held == f"{page.text_content('#unitName')}the unit chosen above"
     page.click("#clampUnits li:last-child button:has-text('Silence')")
     assert page.text_content("#clampUnits li:last-child output") == "0.00"
     page.click("#btnClampClear")
@@ -111,13 +118,8 @@ CELL = """() => Object.fromEntries([...document.querySelectorAll('#cellShows .pa
 
 def test_the_cell_moves_letter_by_letter(visit, trained, address):
     visitor = visit()
-    page = visitor.open("inside")
-    page.select_option("#insideRun", trained[0]["id"])
     text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n'
-    page.fill("#insideText", text)
-    page.wait_for_selector("#btnRead:not([disabled])")
-    page.click("#btnRead")
-    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
+    page = read(visitor, trained[0], text)
     layer, unit = 0, int(re.search(r"unit (\d+)", page.text_content("#cellShows h3"))[1])
     ask = {"text": text, "layer": layer, "unit": unit, "count": 200}
     want = browser.ask(address, f"runs/{trained[0]['id']}/inside/wires", ask)["values"]
@@ -151,12 +153,7 @@ def test_the_cell_moves_letter_by_letter(visit, trained, address):
 
 def test_a_changed_number_changes_what_follows_and_other_cells_stand_beside(visit, trained):
     visitor = visit()
-    page = visitor.open("inside")
-    page.select_option("#insideRun", trained[0]["id"])
-    page.fill("#insideText", "def part_7(x):\n    return x + 7\n")
-    page.wait_for_selector("#btnRead:not([disabled])")
-    page.click("#btnRead")
-    wait_for_text(page, "#insideStatus", f"read {len(page.input_value('#insideText'))} characters")
+    page = read(visitor, trained[0], "def part_7(x):\n    return x + 7\n")
     page.wait_for_selector("#cellShows .cell-svg [data-part='c']")
     before = page.evaluate(CELL)
     page.locator("#cellShows [data-part='c']").focus()

@@ -38,7 +38,7 @@ def main() -> int:
             runpy.run_path(file, run_name=Path(file).stem)
         with alone(job.get("lock"), stopping) as is_alone:
             if is_alone:
-                _JOBS[job["do"]](job, send, stopping)
+                JOBS[job["do"]](job, send, stopping)
     except RecurraError as error:
         send({"event": "error", "detail": in_words(error)})
         return 1
@@ -107,7 +107,8 @@ def _measure(job: dict[str, Any], send, stopping: threading.Event) -> None:
     send({"event": "measured", "speed": measure(job["cell"])})
 
 
-_JOBS = {"train": _train, "resume": _resume, "measure": _measure}
+JOBS = {"train": _train, "resume": _resume, "measure": _measure}
+"""What a job's `do` may be, and the function that does it."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -212,7 +212,7 @@ function colour({ values, low, high }) {
   spans.forEach((span, at) => (span.className = tone(values[at], scale)));
   $("scaleLow").textContent = signed(-scale);
   $("scaleHigh").textContent = scale.toFixed(2);
-  hold.offer(low, high);
+  hold.offer(look.unit, low, high);
   place(cursor);
 }
 
