@@ -37,7 +37,7 @@ def test_an_empty_page_and_one_with_a_model(recurra, tmp_path):
     ],
 )
 def test_a_model_that_no_page_can_run_is_named(recurra, tmp_path, settings, words):
-    run = train(text="one two three\n" * 60, preset="tiny", quiet=True, out=tmp_path / "run", **settings)
+    run = train(text="one two three\n" * 60, preset="tiny", epochs=1, quiet=True, out=tmp_path / "run", **settings)
     code, out, err = recurra("page", run.folder, "--to", tmp_path / "a.html")
     assert code == 1
     assert words in err

@@ -55,10 +55,20 @@ def studio(tmp_path):
         found.end()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A studio for the tests that leave it running."""
+    folder = tmp_path_factory.mktemp("shared")
+    save_model(folder / "cats")
+    found = Process(folder)
+    yield found
+    found.end()
+
+
 @POSIX
 @pytest.mark.clock
-def test_it_answers_quickly_while_it_trains(studio):
-    api = studio.api
+def test_it_answers_quickly_while_it_trains(shared):
+    api = shared.api
     run = start(api, LONG | {"hidden_size": 64, "batch_size": 32, "window": 64})
     wait(api, run, "training")
     times = []
@@ -67,18 +77,23 @@ def test_it_answers_quickly_while_it_trains(studio):
         assert api.get(("/", "/api/runs", f"/api/runs/{run}", "/static/js/main.js")[n % 4]).status_code == 200
         times.append(time.perf_counter() - before)
         time.sleep(0.02)
+    assert api.post(f"/api/runs/{run}/stop").status_code == 200
     # On an idle machine the slowest is below 0.1; here other tests take the cores too.
     assert sorted(times)[len(times) // 2] < 0.1
 
 
 @POSIX
-def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
-    api = studio.api
-    run = start(api, LONG | {"hidden_size": 64, "batch_size": 32, "window": 64})
-    wait(api, run, "training")
-    with api.stream("GET", f"/api/runs/{run}/events") as stream:
-        assert next(stream.iter_lines()) == "event: snapshot"
-    code, said = studio.end()
+def test_a_training_is_saved_at_ctrl_c_and_a_stream_does_not_hold_up_the_end(studio, tmp_path):
+    run = start(studio.api, LONG | {"hidden_size": 64, "batch_size": 32, "window": 64})
+    wait(studio.api, run, "training")
+    with studio.api.stream("GET", f"/api/runs/{run}/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: snapshot"
+        studio.process.send_signal(signal.SIGINT)
+        # The stream is closed from the other side; the client's own patience is 30 seconds.
+        for _ in lines:
+            pass
+    code, said = studio.wait()
     assert code == 0
     assert "saving what is being trained ..." in said
     assert (
@@ -86,21 +101,6 @@ def test_it_answers_while_it_trains_and_saves_at_ctrl_c(studio, tmp_path):
     )
     assert "Traceback" not in said
     assert "ERROR" not in said
-
-
-@pytest.mark.slow
-@POSIX
-def test_a_stream_does_not_hold_up_the_end(studio):
-    run = start(studio.api, LONG)
-    wait(studio.api, run, "training")
-    with studio.api.stream("GET", f"/api/runs/{run}/events") as stream:
-        lines = stream.iter_lines()
-        next(lines)
-        studio.process.send_signal(signal.SIGINT)
-        # The stream is closed from the other side; the client's own patience is 30 seconds.
-        for _ in lines:
-            pass
-    assert studio.wait()[0] == 0
 
 
 @pytest.mark.slow
@@ -146,17 +146,17 @@ def test_beyond_loopback_it_prints_a_link_for_the_owner_and_one_for_guests(tmp_p
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
-def test_clients_that_go_away_end_their_texts(studio, accept):
+def test_clients_that_go_away_end_their_texts(shared, accept):
     body = json.dumps({"length": 50_000, "seed": 1})
     head = f"POST /api/runs/cats/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: {accept}\r\n"
     message = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
     for _ in range(150):  # more than are written at the same time
-        with socket.create_connection(("127.0.0.1", studio.api.base_url.port)) as connection:
+        with socket.create_connection(("127.0.0.1", shared.api.base_url.port)) as connection:
             connection.sendall(message)
     answers = []
     # Each of them takes one turn more, then its place is free.
     while not answers or (answers[-1] == 429 and len(answers) < 500):
-        answers.append(studio.api.post("/api/runs/cats/generate", json={"length": 50}).status_code)
+        answers.append(shared.api.post("/api/runs/cats/generate", json={"length": 50}).status_code)
         time.sleep(0.02)
     assert answers[-1] == 200
 

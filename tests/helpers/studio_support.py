@@ -51,6 +51,7 @@ def train_here(api: TestClient, stopping: Callable[[dict[str, Any]], bool] = lam
 
     def start(run: str, record: dict[str, Any], job: dict[str, Any]) -> None:
         stop = threading.Event()
+        job = json.loads(json.dumps(job))  # as it comes to a process
         worker.JOBS[job["do"]](job, lambda event: stop.set() if stopping(event) else None, stop)
         studio.runs.write_record(run, **record, error=None)
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from helpers.soak import count
-from helpers.studio_support import LONG, TEXT, TINY, client, events, save_model, send, start, wait
+from helpers.studio_support import LONG, TEXT, TINY, client, events, save_model, send, start, train_here, wait
 
 from recurra.cli import frame
 from recurra.studio.jobs import trainer
@@ -27,10 +27,22 @@ def api(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(api):
-    """A finished run."""
+def followed(api):
+    """The events of a training, from its start to its end."""
     run = start(api, title="Cats & <dogs>")
-    return wait(api, run, "finished", "failed")
+    return run, events(api.get(f"/api/runs/{run}/events").text)
+
+
+@pytest.fixture(scope="module")
+def done(api, followed):
+    """A finished run: the one that was followed."""
+    return wait(api, followed[0], "finished", "failed")
+
+
+@pytest.fixture(scope="module")
+def here(api):
+    """Another studio of the same runs, which trains in this process: for what is asked of the training alone."""
+    return train_here(client(api.app.state.studio.runs.root))
 
 
 @pytest.fixture(autouse=True)
@@ -62,9 +74,8 @@ def test_a_training_from_start_to_text(api, done):
     assert found["text"] == model.generate("the", 20, seed=1)
 
 
-def test_the_events_of_a_training(api):
-    run = start(api)
-    found = events(api.get(f"/api/runs/{run}/events").text)
+def test_the_events_of_a_training(api, followed):
+    run, found = followed
     names = [name for name, _ in found]
     assert (names[0], names[-1]) == ("snapshot", "end")
     assert {"state", "progress", "train", "evaluate", "sample"} <= set(names)
@@ -111,11 +122,9 @@ def test_a_command_cannot_resume_what_the_studio_trains(api, capsys):
 @pytest.fixture
 def elsewhere(api):
     """A stopped run of the studio, which a process of another program holds: its id and the process."""
-    run = start(api, LONG)
-    wait(api, run, "training")
-    while not api.get(f"/api/runs/{run}").json()["step"]:
-        time.sleep(0.02)
-    assert api.post(f"/api/runs/{run}/stop").json()["state"] == "stopped"
+    other = train_here(client(api.app.state.studio.runs.root), stopping=lambda event: event["event"] == "progress")
+    run = start(other, LONG)
+    assert api.get(f"/api/runs/{run}").json()["state"] == "stopped"
     hold = "import sys\nfrom recurra import locks\nwith locks.held(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", hold, api.app.state.studio.runs.root / run]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -172,21 +181,21 @@ def test_stop_keeps_and_continue_goes_on(api):
     assert api.delete(f"/api/runs/{run}").status_code == 204
 
 
-def test_a_finished_run_is_trained_on_as_a_new_one(api, done):
-    found = api.post(f"/api/runs/{done['id']}/continue", json={"epochs": 1}).json()
+def test_a_finished_run_is_trained_on_as_a_new_one(here, done):
+    found = here.post(f"/api/runs/{done['id']}/continue", json={"epochs": 1}).json()
     assert (found["parent"], found["title"]) == (done["id"], done["title"])
     assert found["id"] != done["id"]
-    after = wait(api, found["id"], "finished", "failed")
+    after = wait(here, found["id"], "finished", "failed")
     assert after["error"] is None
-    first = api.get(f"/api/runs/{found['id']}").json()["history"]["valid"][0]
+    first = here.get(f"/api/runs/{found['id']}").json()["history"]["valid"][0]
     # It begins where the other one ended, not at chance.
     assert first["loss"] < done["loss"] + 0.3
 
 
 @pytest.mark.slow
-def test_another_text_with_new_symbols_from_there(api, done):
-    text = send(api, TEXT.replace("dog", "Käse"), "cheese")
-    after = wait(api, start(api, text=text, parent=done["id"]), "finished", "failed")
+def test_another_text_with_new_symbols_from_there(here, done):
+    text = send(here, TEXT.replace("dog", "Käse"), "cheese")
+    after = wait(here, start(here, text=text, parent=done["id"]), "finished", "failed")
     assert after["error"] is None
     assert after["vocabulary"]["size"] == done["vocabulary"]["size"] + 2
 
@@ -303,7 +312,7 @@ def test_memory_does_not_grow(tmp_path):
         generate(10)
         train(1)
         before, threads = _objects(), threading.active_count()
-        runs = count(3, 10)
+        runs = count(2, 10)
         generate(10 * runs)
         train(runs)
         assert _objects() - before < 100 * runs  # some dozens a run are what its description is made of
