@@ -7,11 +7,12 @@ os.environ["RECURRA_ISA"] = sys.argv[1]
 
 import torch
 from backends.cpu.test_layer import LENGTHS, SMOOTH, compare
+from helpers.soak import SOAK
 
 from recurra import cells
 from recurra.backends.cpu import library
 
-for cell in cells.names():
+for cell in cells.names() if SOAK else ("lstm", "gru", "layernorm-lstm", "slstm"):
     for dtype in (torch.float32, torch.float64, *([torch.bfloat16] if cell in SMOOTH else [])):
         torch.manual_seed(0)
         for hidden in (2, 16, 33):

@@ -91,7 +91,7 @@ def compiler():
 )
 def test_no_sanitizer_complains(tmp_path, compiler, sanitizer, threads):
     flags = ["-O0", "-g1", "-march=x86-64-v3", f"-fsanitize={SANITIZERS[sanitizer]}", "-fno-sanitize-recover=all"]
-    cells = FEW if sanitizer == "thread" and not SOAK else CELLS
+    cells = CELLS if SOAK else FEW
     run(driver(tmp_path, compiler, [*flags, *THREADS[threads]], cells), "8")
 
 
@@ -100,7 +100,7 @@ extern "C" __attribute__((visibility("default"))) int beyond(int at) { int* four
 """
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="loads the sanitizers' libraries by LD_PRELOAD")
 def test_no_sanitizer_complains_of_misshapen_calls(tmp_path, compiler):
     """All of test_door, whose tensors were replaced, freed and shrunk, with a core under the sanitizers in Python itself."""

@@ -32,7 +32,14 @@ def tab(chromium, tmp_path_factory):
     return opened
 
 
-@pytest.mark.parametrize(("problem", "below"), [("first", 0.1), ("brackets", 0.3), ("echo", 0.15), ("sine", 0.03)])
+@pytest.mark.parametrize(
+    ("problem", "below"),
+    [
+        ("first", 0.1),
+        *(pytest.param(*p, marks=pytest.mark.soak) for p in (("brackets", 0.3), ("echo", 0.15))),
+        ("sine", 0.03),
+    ],
+)
 def test_an_lstm_of_six_units_learns_each_problem(tab, problem, below):
     first, last = tab.evaluate(LEARN, [equations(cells.get("lstm")), problem, 6, 700])
     assert last < below < first

@@ -39,6 +39,7 @@ def state(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_two_processes_reach_the_losses_of_one_and_resume(tmp_path):
     one, two, broken = (tmp_path / name for name in ("one", "two", "broken"))
     for folder in (one, two, broken):
@@ -69,6 +70,7 @@ def test_two_processes_reach_the_losses_of_one_and_resume(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_each_process_draws_its_own_dropout(tmp_path):
     torchrun("toy", tmp_path, -1, 0.5)
     saved, _ = state(tmp_path)

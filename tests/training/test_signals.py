@@ -124,7 +124,10 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them
 
 
 @posix
-@pytest.mark.parametrize("name", signals.CAUGHT)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.soak] * (name in ("SIGUSR2", "SIGXCPU"))) for name in signals.CAUGHT],
+)
 def test_each_signal_saves_and_ends_with_its_own_code(tmp_path, name):
     number = getattr(signal, name)
     with child(tmp_path) as process:

@@ -21,7 +21,10 @@ def nothing_compiled():
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "layernorm-lstm", "gru-original", "mingru"])
+@pytest.mark.parametrize(
+    "cell",
+    ["lstm", "layernorm-lstm", *(pytest.param(c, marks=pytest.mark.soak) for c in ("gru", "gru-original", "mingru"))],
+)
 def test_torch_compile_sees_one_graph(cell, backend):
     layer_ = make(cell, 4, 12, num_layers=2, bidirectional=True)
     compiled = torch.compile(layer_, fullgraph=True, backend=backend)
@@ -45,7 +48,7 @@ def test_torch_compile_in_training_with_every_random_mask():
     assert not torch.equal(compiled(X)[0], compiled(X)[0])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")  # inductor's own
 def test_torch_compile_by_inductor():
     layer_ = make("lstm")

@@ -27,7 +27,7 @@ OVERLAPS = """() => [...document.querySelectorAll(".panel")].filter((panel) => p
 })"""
 
 
-@pytest.mark.parametrize("width", [320, 768, 1440])
+@pytest.mark.parametrize("width", [320, pytest.param(768, marks=pytest.mark.soak), 1440])
 def test_on_a_first_visit_nothing_overlaps_jumps_or_is_cut(visit, width):
     visitor = visit(width=width)
     for view in VIEWS:

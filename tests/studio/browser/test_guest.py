@@ -57,7 +57,7 @@ def opened(chromium, links):
         context.close()
 
 
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, pytest.param(360, marks=pytest.mark.soak)])
 def test_a_guest_can_press_everything_that_is_shown_and_is_refused_nothing(opened, width):
     visitor = opened(1, width)
     page, refused = visitor.page, []

@@ -293,8 +293,7 @@ def test_a_stubborn_trainer_is_killed_at_the_end(tmp_path, monkeypatch):
     assert job.process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.slow
-@pytest.mark.sampled
+@pytest.mark.soak
 def test_memory_does_not_grow(tmp_path):
     save_model(tmp_path / "cats", units=64)
     with client(tmp_path) as api:

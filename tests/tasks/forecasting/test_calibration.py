@@ -45,14 +45,14 @@ def covered(made) -> float:
     return float(((made["q0.1"] <= made["y"]) & (made["y"] <= made["q0.9"])).mean())
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_short_series_has_intervals_that_hold():
-    walks = {f"s{k}": 50 + np.cumsum(RNG.normal(size=90)) for k in range(4)}
+    walks = {f"s{k}": 50 + np.cumsum(RNG.normal(size=90)) for k in range(6)}
     rates = {}
     for conformal in (True, False):
         found = []
         for name, values in walks.items():
-            model = Forecaster(horizon=8, season=1, epochs=60, dropout=0.0, conformal=conformal)
+            model = Forecaster(horizon=8, season=1, epochs=120, dropout=0.0, conformal=conformal)
             found.append(covered(model.cross_validate(frame(**{name: values}), windows=3, quiet=True)))
         rates[conformal] = np.mean(found)
     assert rates[True] > rates[False]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from helpers.soak import chance, count
+from helpers.soak import chance
 
 import recurra
 from recurra import cells, expr, tensorfiles
@@ -346,8 +346,7 @@ else:
 """
 
 
-@pytest.mark.slow
-@pytest.mark.sampled
+@pytest.mark.soak  # in `make test`: tests/fitting/test_faults.py
 def test_killed_at_random_moments_a_run_goes_on_to_the_same_bits(tmp_path):
     """kill -9 at random moments."""
     text, whole, killed = tmp_path / "text.txt", tmp_path / "whole", tmp_path / "killed"
@@ -360,7 +359,7 @@ def test_killed_at_random_moments_a_run_goes_on_to_the_same_bits(tmp_path):
     with child("train", whole) as process:
         assert process.stdout.read().endswith("end\n")
     random, deaths = chance(), 0
-    for _ in range(count(2, 10)):
+    for _ in range(10):
         with child("resume" if (killed / "config.json").exists() else "train", killed) as process:
             for _ in range(random.randrange(1, 250)):
                 process.stdout.readline()

@@ -78,7 +78,7 @@ def test_minutes_that_a_short_text_does_not_need_are_epochs(tmp_path, capsys):
     ("text", "why"),
     [
         ("abc", "3 characters are too few to learn from; about 100,000 make a model worth having: only 100 epochs"),
-        ("a line, and nothing else.\n", "26 characters are too few to learn from"),
+        pytest.param("a line, and nothing else.\n", "26 characters are too few to learn from", marks=pytest.mark.soak),
         ("word " * 3000, "the text is one passage again and again; about 100,000 make"),
     ],
     ids=["three characters", "one line", "one word repeated"],
