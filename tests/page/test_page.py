@@ -17,6 +17,7 @@ from recurra.page.contents import contents
 pytestmark = pytest.mark.slow
 
 GERMAN = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. Süße Öle fließen.\n" * 20
+UNHURRIED = {"text": GERMAN * 20, "numUnits": "160"}  # what is not known by heart before it is stopped
 TEXTS = {
     "German": GERMAN,
     "Chinese": "天地玄黃，宇宙洪荒。日月盈昃，辰宿列張。寒來暑往，秋收冬藏。\n" * 40,
@@ -83,7 +84,7 @@ def test_a_text_of_any_script_is_learned_and_written_as_text(visit, name):
 
 def test_stop_keeps_what_was_learned_learn_on_trains_it_further_and_save_is_a_run(visit, tmp_path):
     page = visit()
-    learn(page, GERMAN, minutes=5)
+    learn(page, minutes=5, **UNHURRIED)
     page.locator("#samples p").nth(1).wait_for()
     page.click("#btnStop")
     status(page, WRITTEN)
@@ -119,7 +120,7 @@ def test_generate_starts_the_text_over_while_it_is_written(visit, with_model):
 
 def test_a_model_that_is_opened_while_another_one_learns_ends_nothing(visit):
     page = visit()
-    learn(page, GERMAN, minutes=5)
+    learn(page, minutes=5, **UNHURRIED)
     page.locator("#samples p").first.wait_for()
     page.set_input_files("#inpFile", {"name": "config.json", "mimeType": "application/json", "buffer": b"{}"})
     page.set_input_files("#inpFile", {"name": "model.zip", "mimeType": "application/zip", "buffer": b"no zip"})

@@ -42,7 +42,7 @@ function colours() {
 }
 
 const drawn = new Map();
-on("theme", () => requestAnimationFrame(() => drawn.forEach((make, box) => box.isConnected && box.offsetParent && draw(box, make))));
+on("theme", () => requestAnimationFrame(() => drawn.forEach((make, box) => box.isConnected && box.checkVisibility() && draw(box, make))));
 
 /** Draw into a box: make(colours) gives { data, layout }. The newest call wins where several wait for Plotly. */
 export async function draw(box, make) {
@@ -54,7 +54,7 @@ export async function draw(box, make) {
     box.textContent = error.message;
     return;
   }
-  if (drawn.get(box) !== make || !box.offsetParent) return;
+  if (drawn.get(box) !== make || !box.checkVisibility()) return;
   const tones = colours();
   const { data, layout } = make(tones);
   await library.react(box, data, frame(tones, layout), CONFIG);

@@ -6,7 +6,7 @@ import { $, calm, count, duration, h, percent } from "./ui.js";
 
 let leave = () => {};
 let shown = null; // the run in the panel, with its history and samples
-const redraw = calm(() => $("figLoss").offsetParent && curve(), 200);
+const redraw = calm(() => $("figLoss").checkVisibility() && curve(), 200);
 
 /** The curve of the run in the panel; before it has a point, words in its place. */
 function curve() {
