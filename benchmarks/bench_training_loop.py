@@ -76,7 +76,7 @@ def bare(model, streams, config: TrainingConfig):
     for step in range(steps):
         batch = streams.batch(step)
         for group in optimizer.param_groups:
-            group["lr"] = rate(config, step, steps)
+            group["lr"] = rate(config, step / steps)
         logits, state = model(batch.inputs, state)
         loss = F.cross_entropy(*by_time(logits, batch.targets))
         loss.backward()
