@@ -11,7 +11,7 @@ test: .venv/ready
 	@$(PYTEST)
 
 quick: .venv/ready
-	@$(PYTEST) -m "not slow and not clock"
+	@$(PYTEST) tests -m "not slow and not clock"
 
 # The long form of every fuzz and fault suite: hours. One worker a core; a test's examples stay in one worker.
 soak: .venv/ready

@@ -145,6 +145,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 def test_no_message_names_an_option_without_a_mark():
     names, unmarked = command_options(), set()
     for file in SOURCE.rglob("*.py"):

@@ -85,6 +85,7 @@ def test_half_a_character_is_shown_as_an_escape():
     assert pipe.buffer.getvalue() == rb"a\ud800b"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
 def test_json_of_a_command_is_utf8_whatever_the_locale(tmp_path, encoding):
     (tmp_path / "café→.txt").write_text(TEXT)

@@ -14,6 +14,7 @@ from recurra.text import build_vocabulary
 from recurra.training import Interrupted
 
 
+@pytest.mark.slow
 def test_compare_trains_at_equal_size(beside, home):
     flags = ["--preset", "tiny", "--cells", "rnn,gru", "--parameters", "4k", "--epochs", 1, "--out", "both", "-q"]
     found = json.loads(beside("compare", "book.txt", *flags, "--json"))
@@ -47,6 +48,7 @@ def test_the_hidden_size_comes_nearest_to_the_budget(cell, step):
         assert off[size] == min(off.values())
 
 
+@pytest.mark.slow
 def test_compare_sets_a_transformer_beside_the_cells(beside, home):
     found = json.loads(
         beside(
@@ -58,6 +60,7 @@ def test_compare_sets_a_transformer_beside_the_cells(beside, home):
     assert abs(sizes["transformer"] / sizes["lstm"] - 1) < 0.25
 
 
+@pytest.mark.slow
 def test_compare_keeps_what_is_done(beside, home, monkeypatch):
     def train_one(documents, folder, preset, values, quiet, real=comparison.train_one):
         if values["cell"] == "gru":
@@ -75,6 +78,7 @@ def test_compare_keeps_what_is_done(beside, home, monkeypatch):
     assert table.split("\n\n")[0].count("\n") == 1, "the one that was done"
 
 
+@pytest.mark.slow
 def test_compare_says_where_nothing_was_held_out(beside, home):
     (home / "all.json").write_text('{"validation": 0}')
     flags = ["--cells", "rnn", "--preset", "tiny", "--parameters", "4k", "--epochs", 1, "-q"]

@@ -49,6 +49,7 @@ def compose(home, capsys, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_it_trains_and_prints_the_folder(compose, home):
     assert compose("songs", *FAST, "--out", "here") == "here\n"
     assert compose.err == ""

@@ -33,6 +33,7 @@ def recurra(tmp_path, capsys, monkeypatch):
 FLAGS = ("--preset", "tiny", "--horizon", 6, "--epochs", 2, "--season", 12)
 
 
+@pytest.mark.slow
 def test_the_command_learns_and_forecasts(recurra, tmp_path):
     assert isinstance(cli.command, click.Command)
     out = recurra("sales.csv", *FLAGS)
@@ -68,6 +69,7 @@ def test_the_command_learns_and_forecasts(recurra, tmp_path):
 TINY = ("--preset", "tiny", "--epochs", 1)
 
 
+@pytest.mark.slow
 def test_a_table_alone_is_enough(recurra, tmp_path):
     """Columns and horizon follow from it; stdout is the forecast, with -q the folder, with --json both."""
     months = pd.date_range("2010-01-01", periods=200, freq="MS").strftime("%Y-%m")
@@ -95,6 +97,7 @@ def test_a_table_alone_is_enough(recurra, tmp_path):
     assert len(recurra("air.csv", *TINY, "--horizon", 3).splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_what_is_known_ahead_is_asked_for_after_learning(recurra):
     days = pd.date_range("2024-01-01", periods=60)
     table = pd.DataFrame({"ds": days, "y": range(60), "price": range(60)})
@@ -152,6 +155,7 @@ def test_several_columns_that_name_series(recurra):
     assert recurra("--model", "two-1").splitlines()[1].split()[:2] == ["s0", "7"]
 
 
+@pytest.mark.slow
 def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
     recurra("sales.csv", *FLAGS, "--quantiles", "0.2,0.8", "--lags", "3, 12", "--past", "p,f", "-q")
     made = Forecaster.load("sales-1").parts
@@ -162,6 +166,7 @@ def test_the_command_takes_several_values_with_commas_or_one_by_one(recurra):
     assert Forecaster.load("sales-2").parts["model"].quantiles == (0.2, 0.8)
 
 
+@pytest.mark.slow
 def test_the_command_learns_several_networks(recurra):
     recurra("sales.csv", *FLAGS, "--members", 2, "-q")
     assert len(Forecaster.load("sales-1").model) == 2
@@ -169,6 +174,7 @@ def test_the_command_learns_several_networks(recurra):
     assert len(recurra("--model", "sales-1").splitlines()) == 13
 
 
+@pytest.mark.slow
 def test_the_command_weighs_series_by_a_column(recurra):
     waves(60, 60).assign(w=lambda d: d["unique_id"].map({"s0": 1, "s1": 0})).to_csv("weighed.csv", index=False)
     recurra("weighed.csv", *FLAGS, "--weight-col", "w")

@@ -46,6 +46,7 @@ def test_every_setting_is_an_option_with_its_sentence_and_default(recurra, name)
     assert "[default: on]" in out or name not in ("train", "generate"), "switches say on and off"
 
 
+@pytest.mark.slow
 def test_a_flag_wins_over_a_file_and_a_file_over_a_preset(recurra, tmp_path):
     (tmp_path / "my.toml").write_text("hidden-size = 9\nlr = 0.002\n[training]\nepochs = 1\nseed = 7\n")
     code, out, _ = recurra("train", "book.txt", "--preset", "tiny", "--config", "my.toml", "--seed", 8, "-q")

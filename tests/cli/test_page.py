@@ -27,6 +27,7 @@ def test_an_empty_page_and_one_with_a_model(recurra, tmp_path):
     assert found["bytes"] == (tmp_path / "b.html").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

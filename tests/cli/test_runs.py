@@ -7,6 +7,7 @@ import pytest
 from recurra.cli import runs
 
 
+@pytest.mark.slow
 def test_the_runs_are_listed_with_their_data_and_score(beside, home):
     lines = beside("runs").splitlines()
     assert lines[0].split() == ["run", "task", "data", "state", "trained", "score"]

@@ -57,6 +57,7 @@ def transcribe(home, capsys, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_learning_prints_the_folder_and_says_what_to_do_next(transcribe, home):
     out = transcribe("words.csv", *FLAGS, "--epochs", 1, "--out", "here")
     assert out == "here\n"

@@ -16,6 +16,7 @@ def files(tmp_path):
         (tmp_path / f"{name}.csv").write_text(text, "utf-8")
 
 
+@pytest.mark.slow
 def test_it_prints_what_was_tried_and_keeps_the_best_run(alone, files, tmp_path):
     assert alone("classify", "reviews.csv", *SHORT) == "runs/reviews-1\n"
     lines = alone.err.splitlines()
@@ -31,6 +32,7 @@ def test_it_prints_what_was_tried_and_keeps_the_best_run(alone, files, tmp_path)
     assert alone("classify", "--resume", "runs/reviews-1", "-q") == "runs/reviews-1\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["forecast sales.csv", "regress prices.csv", "train book.txt --preset tiny"])
 def test_every_command_that_has_it_prints_json(command, recurra, files):
     code, out, err = recurra(*command.split(), *SHORT, "--json", "-q")
@@ -41,6 +43,7 @@ def test_every_command_that_has_it_prints_json(command, recurra, files):
     assert found["validation"]
 
 
+@pytest.mark.slow
 def test_a_forecast_is_that_of_the_best_run(alone, files, tmp_path):
     out = alone("forecast", "sales.csv", *SHORT)
     assert out.splitlines()[0].split()[:3] == ["ds", "forecast", "q0.1"]
@@ -48,6 +51,7 @@ def test_a_forecast_is_that_of_the_best_run(alone, files, tmp_path):
     assert (tmp_path / "runs/sales-1/forecast.csv").is_file()
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_once(alone, monkeypatch, tmp_path):
     with (tmp_path / "book.txt").open("w") as file:
         file.write("the rain in spain stays mainly in the plain\n" * 40)

@@ -92,6 +92,7 @@ def test_no_clip_is_written_over_another(recurra, tmp_path):
     assert "x/a.npy is a file that is read, and would be lost; name another" in said
 
 
+@pytest.mark.slow
 def test_a_slip_is_told_before_the_frames_are_drawn(recurra, monkeypatch):
     recurra("clips", *NEXT, "-o", "here")
     monkeypatch.setattr(FramePredictor, "predict", None)

@@ -210,6 +210,7 @@ def test_a_full_disk_leaves_the_old_corpus(tmp_path, monkeypatch):
     assert corpus.vocabulary.decode(corpus.ids) == TEXT
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes to set")
 def test_a_true_write_error_is_one_line_and_leaves_nothing(tmp_path):
     code = (

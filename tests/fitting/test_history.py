@@ -25,6 +25,7 @@ def test_it_is_a_list_a_frame_and_a_picture(monkeypatch, tmp_path):
         line.history.frame()
 
 
+@pytest.mark.slow
 def test_a_language_model_has_its_own(tmp_path):
     model = recurra.train(
         text="to be or not to be, that is it. " * 60, preset="tiny", epochs=1, quiet=True, out=tmp_path / "a"

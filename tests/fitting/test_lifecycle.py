@@ -105,6 +105,7 @@ def test_the_recipe_gives_way_to_the_users_own_settings(capsys, monkeypatch):
     assert "few points: as they suit it" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_any_measure_may_choose_the_weights(tmp_path):
     by_loss, by_hits = (
         Line(epochs=20, evaluate_every=1, monitor=monitor).fit(points(), out=tmp_path / monitor)

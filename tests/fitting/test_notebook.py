@@ -36,6 +36,7 @@ def pictures(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_lines_samples_and_one_curve_that_changes(pictures, capsys):
     assert notebook.inside()
     line = Line(epochs=3).fit(points())
@@ -56,6 +57,7 @@ def press(event):
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_the_stop_button_gives_the_model_so_far(pictures, capsys, tmp_path):
     line = Line(epochs=9).fit(points(), listeners=[press], out=tmp_path / "run")
     assert 0 < len(line.history) < 9

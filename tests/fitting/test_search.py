@@ -73,6 +73,7 @@ def clock(monkeypatch):
     return now
 
 
+@pytest.mark.slow
 def test_where_usual_fits_take_too_long_they_go_by_the_clock_and_the_best_again_for_the_rest(monkeypatch, clock):
     monkeypatch.setattr(search, "LONGEST", 1e-9)
     monkeypatch.setattr(search, "SURE", 1e-9)
@@ -86,6 +87,7 @@ def test_where_usual_fits_take_too_long_they_go_by_the_clock_and_the_best_again_
     assert tuned.settings["minutes"] == pytest.approx(rest if last["best"] else each)
 
 
+@pytest.mark.slow
 def test_no_fit_begins_when_the_time_is_over(clock, tmp_path, monkeypatch):
     assert len(TunedLine(**SETTINGS).tune(points(), minutes=1.3 / 60).tried) == 3
     # In a search that is resumed, the time that was spent counts.

@@ -32,6 +32,7 @@ def tried(path, count, *, reopen):
     return found
 
 
+@pytest.mark.slow
 def test_the_next_settings_follow_from_the_seed_and_those_before(tmp_path):
     once = tried(tmp_path / "once.db", 10, reopen=False)
     assert once == tried(tmp_path / "often.db", 10, reopen=True)
@@ -71,6 +72,7 @@ def test_the_best_was_not_ended_early_and_has_a_loss(tmp_path):
         assert store.best == 3
 
 
+@pytest.mark.slow
 def test_a_search_without_trials_leaves_no_file(tmp_path):
     with trials.opened(tmp_path / "a.db", seed=1):
         pass

@@ -34,6 +34,7 @@ def tuned(tmp_path_factory):
     return TunedLine(**SETTINGS).tune(points(), trials=TRIALS, out=tmp_path_factory.mktemp("tuned") / "run")
 
 
+@pytest.mark.slow
 def test_the_result_is_the_best_run_in_an_ordinary_folder(tuned):
     tried = tuned.tried
     assert [row["trial"] for row in tried] == list(range(TRIALS))
@@ -70,6 +71,7 @@ def test_any_fit_of_the_table_can_be_made_again(tuned):
     assert min(one["validation_loss"] for one in again.history) == row["validation_loss"]
 
 
+@pytest.mark.slow
 def test_killed_it_resumes_to_the_same_winner(tuned, tmp_path):
     helpers = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(helpers), *sys.path])}
@@ -81,6 +83,7 @@ def test_killed_it_resumes_to_the_same_winner(tuned, tmp_path):
     assert same(again, tuned)
 
 
+@pytest.mark.slow
 def test_stopped_it_says_how_to_continue_and_only_with_the_same(tuned, tmp_path, monkeypatch):
     fit, fits = Line._fit, []
 
@@ -111,6 +114,7 @@ def test_stopped_it_says_how_to_continue_and_only_with_the_same(tuned, tmp_path,
     assert timeless(again.tried) == timeless(tuned.tried)
 
 
+@pytest.mark.slow
 def test_settings_that_are_set_stay(tmp_path):
     tuned = TunedLine(**SETTINGS, lr=0.3, batch_size=8).tune(points(), trials=3)
     assert not {"lr", "batch_size"} & tuned.tried[0].keys()
@@ -188,6 +192,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.slow
 def test_from_files_the_best_run_knows_where_its_data_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = "".join(f"{x} {y}\n" for x, y in points())
@@ -200,6 +205,7 @@ def test_from_files_the_best_run_knows_where_its_data_is(tmp_path, monkeypatch):
         TunedLine.tune_files("a.txt", trials=3, settings={"rate": 1.0})
 
 
+@pytest.mark.slow
 def test_its_lines_say_what_was_tried(capfd):
     TunedLine(**SETTINGS).tune(points(), minutes=5, trials=2, quiet=False)
     head, first, _ = capfd.readouterr().err.splitlines()

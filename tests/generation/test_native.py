@@ -71,6 +71,7 @@ def random_settings(random) -> dict:
     return settings
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 def test_random_settings_draw_what_the_samplers_draw():
     random, settings = chance(), []

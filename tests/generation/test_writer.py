@@ -52,6 +52,7 @@ def test_a_stop_string_counts_across_tokens_of_several_characters():
     assert generate(model, vocabulary, "one", temperature=0, stop=("wo three", "o"))[0].text == "one tw"
 
 
+@pytest.mark.slow
 @settings(max_examples=count(50, 1000), deadline=None)
 @given(st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=3), st.integers(0, 99))
 def test_stop_strings_property(stops, seed):

@@ -72,6 +72,7 @@ def taught(cell: str, native, config: TrainingConfig, steps: int, layers: int = 
     return np.array(pairs), model, mean, learner
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resets", [False, True], ids=["carried", "resets"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_twenty_steps_are_those_of_the_training_loop(native, cell, resets):

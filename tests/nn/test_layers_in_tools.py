@@ -134,6 +134,7 @@ def test_operations_are_counted(layer):
     assert counter.get_total_flops() == 3 * 2 * 5 * 2 * gates * (4 + 8)
 
 
+@pytest.mark.slow
 def test_exported_and_loaded_with_recurra_alone(tmp_path):
     model = Head(rn.GRU(4, 8)).eval()
     sizes = {"x": {0: torch.export.Dim("time"), 1: torch.export.Dim("batch")}}

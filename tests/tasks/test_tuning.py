@@ -69,6 +69,7 @@ def test_examples_are_those_of_the_held_out_part():
     assert model.report().examples == SequenceClassifier(**SMALL).fit(TEXTS, TEXTS, quiet=True).report().examples
 
 
+@pytest.mark.slow
 def test_of_texts_and_of_one_way_no_convolutions_are_searched():
     texts = SequenceClassifier(**SHORT).tune(TEXTS, TEXTS, trials=1, quiet=True)
     rows = SequenceClassifier(**SHORT).tune(ROWS, ENDS > 0, trials=1, quiet=True)
@@ -78,6 +79,7 @@ def test_of_texts_and_of_one_way_no_convolutions_are_searched():
     assert "convolutions" not in Goal().space(SequenceClassifier(bidirectional=False))
 
 
+@pytest.mark.slow
 def test_layers_that_are_bound_are_not_searched(tmp_path):
     bound = {"cell", "hidden_size", "num_layers"}
     assert bound <= Goal().space(LanguageEstimator()).keys()
@@ -89,6 +91,7 @@ def test_layers_that_are_bound_are_not_searched(tmp_path):
     assert not bound & tuned.tried[0].keys()
 
 
+@pytest.mark.slow
 def test_two_frames_of_one_table_give_one_result():
     once, again = (Forecaster(7, **SMALL).tune(series(), trials=2, quiet=True) for _ in range(2))
     alike(once.predict(), again.predict())

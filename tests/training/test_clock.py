@@ -42,6 +42,7 @@ class Slow(ToyTask):
         return "a sample"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "step", "evaluation", "sample", "learning"),
     [
@@ -89,6 +90,7 @@ def test_the_rate_follows_the_clock(tmp_path, now):
     )
 
 
+@pytest.mark.slow
 def test_a_run_by_the_clock_is_resumed_with_the_time_that_is_left(tmp_path, now):
     task = Slow(now, 0.1, 0.0)
     stop = iter(range(10**6))

@@ -45,6 +45,7 @@ def test_what_has_changed_is_noticed():
     assert set(counts[-100:]) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("settings", "seen"), [({"epochs": 2}, {2}), ({"minutes": 0.02, "epochs": 0}, {1, 2})])
 def test_a_run_by_steps_keeps_its_number_and_each_gives_it_back(tmp_path, settings, seen):
     used, before = set(), torch.get_num_threads()

@@ -20,6 +20,7 @@ def nothing_compiled():
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 @pytest.mark.parametrize(
     "cell",
@@ -56,6 +57,7 @@ def test_torch_compile_by_inductor():
     assert_close(run(compiled, X), prefixed(run(layer_, X)), 1e-5)
 
 
+@pytest.mark.slow
 def test_wrong_numbers_are_refused_where_nobody_looked():
     """Lengths and ids are not looked at while torch.compile traces; the kernel takes them for addresses."""
     layer_ = make()

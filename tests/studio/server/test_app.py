@@ -33,6 +33,7 @@ def test_no_module_holds_what_studios_would_share(module):
         assert not cached, f"{name} keeps its answers for the whole process"
 
 
+@pytest.mark.slow
 def test_two_studios_in_one_process_know_nothing_of_each_other(tmp_path):
     with client(tmp_path / "one") as one, client(tmp_path / "two") as two:
         text = one.post("/api/texts", content=b"Once upon a time").json()["id"]

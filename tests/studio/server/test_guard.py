@@ -126,6 +126,7 @@ def test_a_request_from_another_site_is_refused(api, headers):
         assert words.endswith("start the studio with --allow NAME")
 
 
+@pytest.mark.slow
 def test_our_own_page_and_a_link_to_it(api):
     ours = {"origin": "http://127.0.0.1:8765", "sec-fetch-site": "same-origin"}
     assert api.post("/api/runs/cats/generate", json={"length": 3}, headers=ours).status_code == 200
@@ -289,6 +290,7 @@ def test_a_page_and_not_json_says_that_the_token_is_missing(open_to_all):
 WORDS = "guests look and let models write; only the owner of this studio trains, uploads, changes and deletes"
 
 
+@pytest.mark.slow
 def test_guests_look_and_let_models_write_and_nothing_else(open_to_all):
     api, guest = open_to_all, {"authorization": f"Bearer {GUEST}"}
     allowed = set()

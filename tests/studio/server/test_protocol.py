@@ -38,6 +38,7 @@ def connect(monkeypatch):
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nhost"])
 def test_a_head_that_does_not_end_is_not_waited_for(connect, start):
     connection = connect()
@@ -45,6 +46,7 @@ def test_a_head_that_does_not_end_is_not_waited_for(connect, start):
     assert connection.recv(100) == b""
 
 
+@pytest.mark.slow
 def test_a_further_request_is_not_waited_for_either(connect):
     connection = connect()
     for _ in range(2):

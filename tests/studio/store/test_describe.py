@@ -22,6 +22,7 @@ def api(home):
         yield found
 
 
+@pytest.mark.slow
 def test_a_run_tells_its_recipe_and_what_was_set_by_hand(api, home):
     text = "".join(f"line {n} of the text\n" for n in range(200))
     recurra.train(text=text, out=home / "small", hidden_size=8, epochs=1, items="off", quiet=True)

@@ -137,6 +137,7 @@ def test_clamp(ask, model):
     assert ask("clamp", clamps=clamps, length=0)["text"] == {"before": "", "after": ""}
 
 
+@pytest.mark.slow
 def test_effects(ask, model):
     reading = inside.read(model, TEXT)
     found, want = ask("effects", limit=3), inside.effects(model, reading)

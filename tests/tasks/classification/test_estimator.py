@@ -75,6 +75,7 @@ def test_one_array_is_as_a_list_of_its_rows():
     assert np.array_equal(flat.predict(list(X[..., 0])), flat.predict(X[..., :1]))
 
 
+@pytest.mark.slow
 def test_digits_by_their_rows():
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 8, 8)

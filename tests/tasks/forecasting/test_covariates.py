@@ -80,6 +80,7 @@ def shops(n=40):
 COLUMNS = {"past": ("past", "word"), "future": ("driver", "kind"), "static": ("town", "size", "unique_id")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["direct", "recursive"])
 def test_all_that_a_forecaster_does_with_words_and_gaps(mode, tmp_path):
     data, sizes = shops(), TINY | {"mode": mode, "samples": 5}

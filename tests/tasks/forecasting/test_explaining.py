@@ -20,6 +20,7 @@ def _planted(n: int = 400) -> pd.DataFrame:
     return pd.DataFrame({"ds": np.arange(n), "y": y, "driver": driver, "noise": noise})
 
 
+@pytest.mark.slow
 def test_a_planted_driver_and_a_planted_lag_are_found_and_noise_is_not():
     frame = _planted()
     ahead = frame[["ds", "driver", "noise"]].tail(2).assign(ds=[400, 401], driver=[2.0, 2.0], noise=[2.0, 2.0])

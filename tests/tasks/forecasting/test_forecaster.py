@@ -322,6 +322,7 @@ def test_other_data_to_validate_with_is_refused():
         Forecaster(**TINY).fit(waves(60), validation_data=waves(60))
 
 
+@pytest.mark.slow
 def test_a_run_from_a_file_is_resumed_where_the_file_is(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -25,6 +25,7 @@ def fitted():
     return Forecaster(season=12, **TINY).fit(waves(90, 60), quiet=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"mode": "recursive"}, {"scaling": "series", "cell": "gru"}], ids=str)
 def test_new_rows_move_the_state_on_as_if_read_at_once(settings, tmp_path):
     """One row at a time, all at once, or after saving: the same state; and it is carried, not read again."""

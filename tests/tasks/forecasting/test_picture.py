@@ -15,6 +15,7 @@ def fitted():
     return Forecaster(season=12, **TINY).fit(waves(90, 60), quiet=True)
 
 
+@pytest.mark.slow
 def test_pictures_show_the_naive_forecasts_beside(fitted, tmp_path):
     figure = fitted.plot(path=tmp_path / "next.png")
     labels = {line.get_label() for line in figure.axes[0].lines}

@@ -28,6 +28,7 @@ def test_a_batch_without_a_measured_value_has_no_loss():
     assert half.item() == pytest.approx(one.item() / 2), "the mean over what was measured, in units of the mean weight"
 
 
+@pytest.mark.slow
 def test_a_series_whose_epoch_is_one_step_is_not_trained_to_the_end(monkeypatch, tmp_path):
     monkeypatch.setattr(ForecastTask, "patient_steps", 60)
     noise = waves(120).assign(y=np.random.default_rng(0).normal(size=120))

@@ -83,6 +83,7 @@ def leaky(rate):
     return Leaky
 
 
+@pytest.mark.slow
 def test_a_run_knows_the_equations_of_its_own_cell_and_the_numbers_in_them(tmp_path):
     with cells.registered({"leaky": leaky(0.5)}):
         train(text=TEXT, out=tmp_path / "run", epochs=1, cell="leaky", **TINY)
@@ -127,6 +128,7 @@ def test_what_train_returns_is_what_load_opens(tmp_path):
     assert model.generate("the ", 40, seed=5) == again.generate("the ", 40, seed=5)
 
 
+@pytest.mark.slow
 def test_runs_get_names_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "book.txt").write_text(TEXT)
@@ -157,6 +159,7 @@ def test_the_random_state_of_the_caller_is_left_alone(tmp_path):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -231,6 +234,7 @@ def test_what_cannot_be_leaves_nothing_behind(tmp_path, monkeypatch, arguments, 
     assert not list((tmp_path / "runs").glob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["ab", "aab", "no newline", "😀中文" * 3, "a" * 50, "\r\n.\r\n"])
 def test_any_short_text_trains(tmp_path, text):
     model = train(text=text, out=tmp_path / "run", **TINY)

@@ -68,6 +68,7 @@ main(["generate", {str(saved)!r}, "--length", "40", "--seed", "1", "--samples", 
     assert done.stdout.endswith(f"{second}\n")
 
 
+@pytest.mark.slow
 def test_pytorch_may_be_loaded_later(saved):
     code = f"""
 from recurra.tasks.language import native

@@ -23,6 +23,7 @@ def run(tmp_path_factory):
     return recurra.train(text=LINES, out=folder, items="off", **TINY)
 
 
+@pytest.mark.slow
 def test_a_prelude_is_a_passage_up_to_a_lines_end(run, tmp_path):
     text = run.vocabulary.decode(run.prelude)
     assert len(run.prelude) == estimator.PRELUDE
@@ -95,6 +96,7 @@ def _resets(streams, epoch):
     return torch.stack([torch.zeros(4, 16, dtype=torch.bool) if one is None else one for one in found])
 
 
+@pytest.mark.slow
 def test_a_model_of_items_writes_whole_ones(tmp_path):
     model = recurra.train(text=NAMES, out=tmp_path / "run", **TINY | {"epochs": 30, "validation": 0.0})
     assert model.items == "\n"
@@ -111,6 +113,7 @@ def test_a_model_of_items_writes_whole_ones(tmp_path):
     assert finishes == {"document end"}
 
 
+@pytest.mark.slow
 def test_a_list_of_texts_is_a_list_of_documents(tmp_path):
     model = recurra.train(text=[LINES, LINES[::-1]], out=tmp_path / "run", **TINY)
     assert model.vocabulary.eod is not None

@@ -22,6 +22,7 @@ def run(tmp_path_factory):
     return recurra.train(text=TEXT, out=folder, preset="tiny", epochs=4, quiet=True).folder
 
 
+@pytest.mark.slow
 def test_a_quarter_of_the_size_the_same_text_everywhere(run, tmp_path):
     made = quantise(run)
     assert made.folder == run.with_name("fox-int8")

@@ -54,6 +54,7 @@ def test_more_time_than_a_short_text_needs_is_not_spent():
     assert "in that time" in recipe(10**6, 0.1, 1.0, {})[1]
 
 
+@pytest.mark.slow
 def test_the_users_settings_win_and_the_others_agree_with_them(tmp_path, capsys):
     settings, shown, _ = train(tmp_path, capsys, epochs=1, hidden_size=16, dropout=0.0)
     assert (settings["hidden_size"], settings["epochs"], settings["dropout"]) == (16, 1, 0.0)
@@ -67,6 +68,7 @@ def test_the_users_settings_win_and_the_others_agree_with_them(tmp_path, capsys)
     assert "streams" not in shown
 
 
+@pytest.mark.slow
 def test_minutes_that_a_short_text_does_not_need_are_epochs(tmp_path, capsys):
     _, shown, rows = train(tmp_path, capsys, text=TEXT[:1500], minutes=30.0, hidden_size=8)
     assert "60 epochs; it would learn the text by heart in the rest of the time" in shown
@@ -74,6 +76,7 @@ def test_minutes_that_a_short_text_does_not_need_are_epochs(tmp_path, capsys):
     assert next(row for row in rows if row["event"] == "start")["minutes"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "why"),
     [

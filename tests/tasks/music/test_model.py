@@ -46,6 +46,7 @@ def test_recurrent_dropout_follows_dropout_where_a_cell_has_it():
         MusicModel(MusicConfig(cell="mingru", recurrent_dropout=0.1))
 
 
+@pytest.mark.slow
 def test_it_learns_and_goes_on_as_the_piece_does(trained):
     assert music.evaluate(trained, scale(30))["nats"] < 0.5
     piece = trained.compose(scale(10), length=14, seed=1, temperature=0.0)
@@ -106,6 +107,7 @@ def tunes(tmp_path_factory):
     return folder, music.train(folder / "midi", folder / "run", quiet=True, **options)
 
 
+@pytest.mark.slow
 def test_struck_notes_are_learned_kept_and_played(tunes, tmp_path):
     folder, model = tunes
     assert (model.strikes, model.width) == (True, 176)

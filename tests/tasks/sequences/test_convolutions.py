@@ -44,6 +44,7 @@ def test_what_lies_past_a_rows_end_has_no_effect(stride, training):
         torch.testing.assert_close(y[: short[0], :1], alone)
 
 
+@pytest.mark.slow
 def test_the_default_finds_shapes_and_says_what_it_chose(capfd):
     X, y = bumps(80)
     model = SequenceClassifier(hidden_size=16, epochs=25, seed=1).fit(X[:60], y[:60], quiet=False)

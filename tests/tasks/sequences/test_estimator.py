@@ -58,6 +58,7 @@ FAR = [1.7e9 + sign * np.linspace(-10, 10, 20) for sign in (1, -1)] * 30
 """Rises and falls far from 0: in float32 each of them is a constant."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "y"),
     [

@@ -89,6 +89,7 @@ ESTIMATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_what_is_missing_is_learned_from_and_kept_on_disk(estimator, tmp_path, capfd):
     X, late = gapped()

@@ -53,6 +53,7 @@ def test_a_lower_rate_than_that_of_the_model_is_said(tmp_path):
     assert corpus.build(tmp_path, examples, [], 0).notes == [], "the lowest is taken, and nothing is missing"
 
 
+@pytest.mark.slow
 def test_where_nothing_is_said_nothing_is_heard(random):
     """Noise with an empty text is learned as such, beside words, and alone it is no lesson."""
     noise = [(random.normal(0, 0.1, RATE // 3).astype(np.float32), "") for _ in range(12)]
@@ -72,6 +73,7 @@ def test_where_nothing_is_said_nothing_is_heard(random):
         Transcriber(**options).fit(noise, rate=RATE, quiet=True)
 
 
+@pytest.mark.slow
 def test_the_weights_are_chosen_by_word_errors():
     rows = []
     Transcriber(**SETTINGS | {"epochs": 6, "evaluate_every": 4}).fit(

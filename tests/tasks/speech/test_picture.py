@@ -9,6 +9,7 @@ from recurra.tasks.speech import Spike, Transcript
 pytest.importorskip("kaldi_native_fbank")
 
 
+@pytest.mark.slow
 def test_a_picture_shows_the_spikes_over_the_spectrogram(fitted, tmp_path):
     figure = fitted.plot(sentence(SAID, seed=1), tmp_path / "a.png", rate=RATE)
     above, below = figure.axes

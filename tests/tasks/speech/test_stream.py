@@ -23,6 +23,7 @@ def test_times_are_right_after_an_hour_at_any_rate(rate):
     assert abs(first + (steps - 1) * step - 3600) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beam", [0, 4])
 @pytest.mark.parametrize("most", [50, 900, 20_000])
 def test_sound_in_pieces_is_heard_as_whole_to_the_bit(fitted, most, beam):

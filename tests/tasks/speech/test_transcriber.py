@@ -18,6 +18,7 @@ TINY = SETTINGS | {"hidden_size": 8, "epochs": 2}
 # Transcribing
 
 
+@pytest.mark.slow
 def test_words_learned_alone_are_understood_in_sentences(fitted):
     assert fitted.transcribe(sentence(SAID, seed=1), rate=RATE) == SAID
     assert fitted.transcribe(sentence(SAID, seed=1), rate=RATE, beam=5) == SAID

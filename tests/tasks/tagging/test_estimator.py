@@ -73,6 +73,7 @@ def test_numbers():
     assert model.predict(X)[0].dtype == y[0].dtype
 
 
+@pytest.mark.slow
 def test_words_never_seen_are_known_by_their_letters():
     draw = random.Random(0)
     stems = ["".join(draw.choice("bcdfgklm") for _ in range(4)) for _ in range(80)]
@@ -116,6 +117,7 @@ def test_a_fit_is_a_folder_that_opens_again(fitted, tmp_path):
         SequenceClassifier.load(fitted.folder)
 
 
+@pytest.mark.slow
 def test_a_stopped_fit_goes_on_to_the_same_bits(tmp_path):
     X, y = sentences()
     settings = TINY | {"crf": True, "character_size": 4, "dropout": 0.2, "epochs": 4}

@@ -98,6 +98,7 @@ def test_it_learns_to_reverse_words_and_looks_at_the_right_letters():
     assert matrix.argmax(1)[-1] <= 1
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_stopped_and_gone_on_with(tmp_path, monkeypatch):
     monkeypatch.setattr(clock, "TICK", 0.0)  # whether to stop is asked after each step
     whole = Translator(**TINY).fit(PAIRS, out=tmp_path / "whole")
@@ -343,6 +344,7 @@ TINY_FLAGS = ["--hidden-size", "12", "--embedding-size", "8", "--epochs", "2", "
 TINY_FLAGS += ["--unit", "character", "--monitor", "validation"]
 
 
+@pytest.mark.slow
 def test_the_command(recurra, tmp_path, monkeypatch):
     assert recurra("pairs.tsv", *TINY_FLAGS) == "runs/pairs-1\n"
     assert recurra("--resume", "pairs-1", "-q") == "runs/pairs-1\n"

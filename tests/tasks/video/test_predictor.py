@@ -56,6 +56,7 @@ def test_grey_clips_are_predicted_by_a_model_of_colours():
     assert np.array_equal(model.predict(grey), model.predict(np.repeat(grey, 3, -1)))
 
 
+@pytest.mark.slow
 def test_training_stops_where_copying_is_no_worse():
     """Frames that have nothing to do with each other after the last one: no change can be learned."""
     still = np.repeat(random.random((12, 1, 8, 8)), 6, 1).astype(np.float32)
@@ -185,6 +186,7 @@ def last_weights(folder):
     return {name: value for name, value in content.items() if name.startswith(("model.", "optimizer."))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FramePredictor, VideoClassifier])
 def test_a_stopped_fit_goes_on_to_the_same_bits(kind, tmp_path):
     y = [[0, 1] * 6] if kind is VideoClassifier else []
