@@ -1,6 +1,7 @@
 """neuralforecast's AutoLSTM for some minutes on one series, and its forecasts of every window of test.
 
-    python auto_lstm.py SERIES.json        {"ds", "y", "freq", "horizon", "windows", "minutes", "seed"} → one line of JSON
+    python auto_lstm.py SERIES.json FOUND.json     {"ds", "y", "freq", "horizon", "windows", "minutes", "seed"}
+                                                   → {"forecasts", "seconds", "fits"}
 
 Run by `bench_tuning.py --peer-python`, in a Python that has neuralforecast and optuna. The search sees the
 months or hours before the first window, and holds out their last tenth; each window is then forecast from all before it,
@@ -46,7 +47,7 @@ def main() -> None:
     seconds = time.perf_counter() - began
     made = [found.predict(df=frame[: known + horizon * k])["AutoLSTM"].to_list() for k in range(windows)]
     fits = sum(trial.state.is_finished() for trial in found.models[0].results.trials)
-    print(json.dumps({"forecasts": made, "seconds": seconds, "fits": fits}))
+    Path(sys.argv[2]).write_text(json.dumps({"forecasts": made, "seconds": seconds, "fits": fits}))
 
 
 if __name__ == "__main__":

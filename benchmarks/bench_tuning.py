@@ -65,9 +65,9 @@ def series(frame, freq: str) -> Set:
         given |= {"horizon": HORIZON, "windows": WINDOWS, "minutes": minutes, "seed": seed}
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "series.json").write_text(json.dumps(given))
-            command = [python, str(Path(__file__).parent / "auto_lstm.py"), "series.json"]
-            done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
+            command = [python, str(Path(__file__).parent / "auto_lstm.py"), "series.json", "found.json"]
+            subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            found = json.loads((Path(folder) / "found.json").read_text())
         truth = frame["y"].to_numpy()[-HORIZON * WINDOWS :].reshape(WINDOWS, HORIZON)
         errors = [metrics.smape(y, one) for y, one in zip(truth, found["forecasts"], strict=True)]
         return sum(errors) / WINDOWS, found["seconds"], found["fits"]

@@ -64,6 +64,15 @@ def test_the_ends_of_every_range_hold(cls, option):
         assert end is None or end in within
 
 
+@pytest.mark.parametrize(("cls", "option"), NUMERIC, ids=IDS)
+def test_no_whole_number_is_too_large_to_be_multiplied(cls, option):
+    if option.type is float or option.range.most or option.range.below:
+        return
+    value = (2**62,) if typing.get_origin(option.type) is tuple else 2**62
+    with pytest.raises(ConfigError, match=f"`{option.name}` is .*expected"):
+        cls(**{option.name: value})
+
+
 @dataclasses.dataclass(frozen=True)
 class Some:
     """Some settings."""
@@ -97,6 +106,7 @@ class Some:
         ("lags", (0.5,), "`lags` is (0.5,); expected whole numbers, 1 to 9"),
         ("units", True, "`units` is True; expected int"),
         pytest.param("units", -(10**5000), "`units` is too small; expected 1 or more", id="huge"),
+        ("units", 2**53, "`units` is 9007199254740992; expected at most 2**53 - 1"),
         ("names", (1,), "`names` is (1,); expected several values, each str"),
     ],
 )

@@ -100,6 +100,8 @@ def _digits(number: float | None) -> str:
     return f"{number:,}" if isinstance(number, int) and number > 9999 else f"{number:.12g}"
 
 
+LARGEST = 2**53 - 1
+"""The largest whole number of an option whose range has no end: JSON keeps it exact, and multiplied it still fits 64 bits."""
 Count = Annotated[int, Range(1)]
 """A whole number, 1 or more."""
 Fraction = Annotated[float, Range(0, below=1, words="a fraction, {}")]
@@ -190,6 +192,9 @@ def check_value(option: Option, value: Any) -> None:
     if option.range and not all(number in option.range for number in numbers_):
         finite = ", and finite" * any(abs(number) == math.inf for number in numbers_)
         raise ConfigError(f"{setting(option.name)} is {shown(value)}; expected {option.range}{finite}")
+    endless = option.type is not float and not (option.range and option.range.most)
+    if endless and any(isinstance(number, int) and abs(number) > LARGEST for number in numbers_):
+        raise ConfigError(f"{setting(option.name)} is {shown(value)}; expected at most {_digits(LARGEST)}")
 
 
 def shown(value: Any) -> str:

@@ -108,11 +108,11 @@ HOSTILE = {
     "2**63 units": (
         "config.json",
         settings(hidden_size=2**63),
-        "describe no model that can be made (hidden_size is 9223372036854775808",
+        "hidden_size is 9223372036854775808; expected at most 2**53 - 1",
     ),
-    "2**62 numbers a token": (
+    "2**52 numbers a token": (
         "config.json",
-        settings(embedding_size=2**62),
+        settings(embedding_size=2**52),
         "settings beside it describe no model that can be",
     ),
     "many units": ("config.json", settings(hidden_size=20_000), LARGER),

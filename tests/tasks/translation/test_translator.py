@@ -169,6 +169,18 @@ def test_weights_are_chosen_by_chrf_and_the_nearest_pair_stands_beside(tmp_path)
         Translator.load(tmp_path / "run")
 
 
+def test_a_limit_that_no_pair_has_is_refused(tmp_path):
+    Translator(**TINY).fit(PAIRS, out=tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    content = json.loads(path.read_text())
+    assert 0 < content["learned"]["limit"] < 1000
+    for limit in (2**53 - 1, -1):
+        content["learned"]["limit"] = limit
+        path.write_text(json.dumps(content))
+        with pytest.raises(RunError, match=f"config.json is damaged: `limit` is {limit}; expected 0 to 20,000"):
+            Translator.load(tmp_path / "run")
+
+
 def test_without_sacrebleu_another_measure_chooses(monkeypatch):
     monkeypatch.setattr(scores.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"monitor='chrf' needs sacrebleu, which is missing. Install it: pip install"):

@@ -20,6 +20,8 @@ from recurra.text import Vocabulary
 from recurra.training import Task, distributed
 
 IGNORED = -100  # what the loss leaves out: the padding
+LONGEST = 20_000
+"""Most tokens of a translation, whatever the pairs."""
 SCORED = 200
 """Held-out texts that are translated at an evaluation."""
 
@@ -37,6 +39,11 @@ class Languages:
     strange: np.ndarray
     """(n,) int64: the source's ids that no text to learn from has, such as bytes of other scripts."""
 
+    def __post_init__(self):
+        # A run from a stranger may claim any number, and a model that ends no sentence writes as much.
+        if not 0 <= self.limit <= LONGEST:
+            raise ValueError(f"`limit` is {self.limit}; expected 0 to {LONGEST:,}")
+
     @classmethod
     def learn(cls, train: Sequence[Pair], data: PairsConfig) -> Self:
         source, target = vocabularies(train, data)
@@ -45,7 +52,11 @@ class Languages:
             texts.update(source.encode(spaced(a, source.unit)).tolist())
             longest = max(longest, len(target.encode(spaced(b, target.unit))))
         return cls(
-            source, target, 2 * longest, Memory(list(train)), np.array(sorted({*range(len(source))} - texts), np.int64)
+            source,
+            target,
+            min(2 * longest, LONGEST),
+            Memory(list(train)),
+            np.array(sorted({*range(len(source))} - texts), np.int64),
         )
 
     def read(self, text: str, name: str = "the text") -> np.ndarray:

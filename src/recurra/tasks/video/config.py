@@ -17,7 +17,7 @@ class NetworkConfig:
     """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
     channels: Count = 32
     """Channels of the first convolutions; each level that halves the frame doubles them."""
-    num_layers: Count = 2
+    num_layers: Annotated[int, Range(1, 30)] = 2
     """Recurrent layers, one above the other; in a predictor each at half the resolution of the one below."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the network multiplies in; bfloat16 is faster where the processor has it, a little coarser."""
