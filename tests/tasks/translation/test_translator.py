@@ -177,7 +177,9 @@ def test_a_limit_that_no_pair_has_is_refused(tmp_path):
     for limit in (2**53 - 1, -1):
         content["learned"]["limit"] = limit
         path.write_text(json.dumps(content))
-        with pytest.raises(RunError, match=f"config.json is damaged: `limit` is {limit}; expected 0 to 20,000"):
+        with pytest.raises(
+            RunError, match=f"config.json is damaged: its longest translation has {limit} tokens; expected 0 to 20,000"
+        ):
             Translator.load(tmp_path / "run")
 
 

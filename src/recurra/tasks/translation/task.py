@@ -42,7 +42,7 @@ class Languages:
     def __post_init__(self):
         # A run from a stranger may claim any number, and a model that ends no sentence writes as much.
         if not 0 <= self.limit <= LONGEST:
-            raise ValueError(f"`limit` is {self.limit}; expected 0 to {LONGEST:,}")
+            raise ValueError(f"its longest translation has {self.limit} tokens; expected 0 to {LONGEST:,}")
 
     @classmethod
     def learn(cls, train: Sequence[Pair], data: PairsConfig) -> Self:
