@@ -238,6 +238,7 @@ def test_settings_find_their_part_by_name():
     [
         (dict(value=0), "`beam` is 0; expected a whole number, 1 or more"),
         (dict(value=10**5000, expected="1 to 3", most=3), "`beam` is too large; expected 1 to 3"),
+        (dict(value=2**53, expected="1 or more"), "`beam` is 9007199254740992; expected at most 2**53 - 1"),
         (dict(value=1, least=2, of="lstm"), "lstm: `beam` is 1; expected a whole number, 2 or more"),
     ],
 )

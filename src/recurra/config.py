@@ -236,19 +236,18 @@ def require(settings: Any, name: str, holds: bool, expected: str) -> None:
         raise ConfigError(f"{setting(name)} is {shown(getattr(settings, name))}; expected {expected}")
 
 
-def whole(
-    name: str, value: Any, expected: str | None = None, least: int = 1, most: float = math.inf, of: str = ""
-) -> int:
+def whole(name: str, value: Any, expected: str | None = None, least: int = 1, most: int = LARGEST, of: str = "") -> int:
     """An argument that is a whole number, NumPy's too, as Python's: `beam = whole("beam", beam, "1 or more")`.
 
     expected: words for what is allowed; default "a whole number, `least` or more". of: whose argument it is, for the message.
     ConfigError, with the value and what was expected, for all else.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or not least <= value <= most:
         owner = f"{of}: " if of else ""
-        raise ConfigError(
-            f"{owner}{setting(name)} is {shown(value)}; expected {expected or f'a whole number, {least} or more'}"
-        )
+        expected = expected or f"a whole number, {least} or more"
+        words = f"at most {_digits(LARGEST)}" if is_whole and value > most == LARGEST else expected
+        raise ConfigError(f"{owner}{setting(name)} is {shown(value)}; expected {words}")
     return int(value)
 
 

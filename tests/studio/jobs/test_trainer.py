@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-from helpers.soak import count
 from helpers.studio_support import LONG, TEXT, TINY, client, events, save_model, send, start, train_here, wait
 
 from recurra.cli import frame
@@ -311,7 +310,7 @@ def test_memory_does_not_grow(tmp_path):
         generate(10)
         train(1)
         before, threads = _objects(), threading.active_count()
-        runs = count(2, 10)
+        runs = 10
         generate(10 * runs)
         train(runs)
         assert _objects() - before < 100 * runs  # some dozens a run are what its description is made of

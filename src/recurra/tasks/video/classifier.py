@@ -76,7 +76,7 @@ class VideoClassifier(VideoEstimator):
         listeners, stop: as in `recurra.training.fit`.
 
         DataError, ShapeError and DtypeError for unusable clips or labels, RunError if the folder is in use or
-        cannot be written, Interrupted after Ctrl-C.
+        not writable, Interrupted after Ctrl-C.
         """
         self._refuse_without_files(clips)
         how = How(out, quiet, listeners, stop)

@@ -55,7 +55,7 @@ class FramePredictor(VideoEstimator):
         listeners, stop: as in `recurra.training.fit`.
 
         DataError, ShapeError and DtypeError for unusable clips, such as too short ones, RunError if the folder is
-        in use or cannot be written, Interrupted after Ctrl-C.
+        in use or not writable, Interrupted after Ctrl-C.
         """
         self._refuse_without_files(clips)
         return self._fit(clips, validation_data, How(out, quiet, listeners, stop), origin(clips))
