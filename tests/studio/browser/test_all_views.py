@@ -62,6 +62,17 @@ def test_enter_that_confirms_a_word_starts_nothing(visit, trained):
     visitor.check()
 
 
+def test_every_view_begins_at_the_top_of_the_page(visit):
+    """A view that is left keeps its layout, and takes no place."""
+    visitor = visit()
+    page = visitor.open()
+    for view in (*VIEWS, *VIEWS[::-1]):
+        page.click(f".views a[href='#{view}']")
+        page.wait_for_selector(f"#view-{view}:not([hidden])")
+        assert page.locator(f"#view-{view} h1").bounding_box()["y"] < 200, view
+    visitor.check()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(visit, trained, scheme):
     from axe_playwright_python.sync_playwright import Axe
