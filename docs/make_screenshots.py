@@ -1,6 +1,7 @@
 """The pictures of the studio and of the page: `python docs/make_screenshots.py` trains the models they show and takes them.
 
-It takes some seven minutes, nearly all of it training; with --runs FOLDER it shows, and adds to, models that are there.
+It takes some seven minutes, nearly all of it training; with --runs FOLDER it shows, and adds to, models that are there, and
+--only inside learn takes the pictures of those views alone.
 """
 
 import argparse
@@ -29,7 +30,8 @@ CODE = inspect.getsource(textwrap)[:5000]  # as much as the view reads
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, help="A folder of runs to show; default: a new one.")
-    runs = parser.parse_args().runs
+    parser.add_argument("--only", nargs="+", choices=["page", "lesson", *VIEWS], help="Take only these; default: all.")
+    runs, only = parser.parse_args().runs, parser.parse_args().only
     with tempfile.TemporaryDirectory() as folder, browser.studio(runs or Path(folder) / "runs") as address:
         there = {run["title"]: run for run in browser.ask(address, "runs")["runs"]}
         for title, body in MODELS.items():
@@ -38,19 +40,27 @@ def main() -> None:
                 there[title] = browser.train(address, 1200, title=title, **body)
                 print(f"{title}: {there[title]['bits_per_character']:.3f} bits a character")
         with browser.chromium() as chromium:
-            show_page(chromium, Path(folder))
+            if not only or "page" in only:
+                show_page(chromium, Path(folder))
+            if not only or "lesson" in only:
+                show_lesson(chromium, Path(folder))
             for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 390, "light")):
                 size = {"width": width, "height": 844 if width < 500 else 960}
                 context = chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
                 for view, show in VIEWS.items():
+                    if only and view not in only:
+                        continue
                     visit = browser.Visit(context, address)
                     page = visit.open(view)
                     show(page, there)
                     page.mouse.move(0, 0)
                     page.wait_for_timeout(500)
-                    take(page, f"studio-{view}-{name}.png", 844 if name == "phone" else 1360)
+                    most = 844 if name == "phone" else 1600 if view == "compare" else 1360
                     if view == "inside" and name != "phone":
+                        take_part(page, ".i-cell", ".i-cell", f"studio-cell-{name}.png")
+                        most = page.locator(".i-cell").bounding_box()["y"] - 8
                         take(page, f"studio-gates-{name}.png", 1360, page.locator(".i-gates").bounding_box()["y"] - 16)
+                    take(page, f"studio-{view}-{name}.png", most)
                     visit.check()
                     page.close()
                 context.close()
@@ -75,15 +85,41 @@ def show_page(chromium, folder: Path) -> None:
         page.click("#btnPlayRun")
         page.wait_for_timeout(8000)
         page.click("#btnPlayRun")
+        page.locator("#play-at").evaluate(SET, "4")
         take(page, f"playground-{name}.png", 1360)
         context.close()
 
 
-def take(page, name: str, most: int, top: float = 0) -> None:
-    """The page from `top` on, as far as it goes or `most` pixels."""
+def show_lesson(chromium, folder: Path) -> None:
+    """Two steps of the lesson as a class sees them first: on the models that ship with Recurra."""
+    with browser.studio(folder / "none") as address:
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        visit = browser.Visit(context, address)
+        page = visit.open("learn")
+        page.wait_for_selector("#lessonBody .cell-svg")
+        page.locator("#lessonBody .cell-at").evaluate(SET, "25")
+        take_part(page, "#lessonBody", "#lessonBody .cell-stage", "lesson-state.png")
+        page.click("#lessonSteps li:nth-child(5) button")
+        page.wait_for_selector("#lessonBody .far")
+        take_part(page, "#lessonBody", "#lessonBody .far", "lesson-far.png")
+        visit.check()
+        context.close()
+
+
+def take_part(page, first: str, last: str, name: str) -> None:
+    """From the top of one element to the end of another."""
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+    above, below = (page.locator(selector).bounding_box() for selector in (first, last))
+    height = below["y"] + below["height"] - above["y"] + 16
+    take(page, name, height, above["y"] - 8, above["x"] - 16, above["width"] + 32)
+
+
+def take(page, name: str, most: float, top: float = 0, left: float = 0, wide: float | None = None) -> None:
+    """The page from `top` on, as far as it goes or `most` pixels; from `left` on, `wide` pixels or all of it."""
     page.evaluate("scrollTo(0, 0)")
     width, height = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
-    clip = {"x": 0, "y": top, "width": width, "height": min(most, height - top)}
+    clip = {"x": left, "y": top, "width": wide or width, "height": min(most, height - top)}
     page.screenshot(path=PICTURES / name, full_page=True, clip=clip)
     size = (PICTURES / name).stat().st_size
     print(f"{name}: {size / 1000:.0f} kB")
@@ -135,6 +171,9 @@ def compare(page, runs: dict) -> None:
 
 
 def learn(page, runs: dict) -> None:
+    page.click("#lessonSteps li:nth-child(3) button")
+    page.wait_for_selector("#lessonBody .cell-svg [data-part=f]")
+    page.locator("#lessonBody .cell-at").evaluate(SET, "30")
     page.click("#cellList [data-cell=lstm]")
 
 

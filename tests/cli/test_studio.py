@@ -103,6 +103,19 @@ def test_a_training_is_saved_at_ctrl_c_and_a_stream_does_not_hold_up_the_end(stu
     assert "ERROR" not in said
 
 
+@POSIX
+def test_ctrl_c_while_a_question_is_answered_is_no_fault(studio):
+    """A card waits some seconds for the speed of a cell that was never measured."""
+    with socket.create_connection((studio.api.base_url.host, studio.api.base_url.port)) as asking:
+        body = json.dumps({"characters": 1000, "settings": {"cell": "lem"}})
+        head = f"POST /api/card HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        asking.sendall(f"{head}\r\n\r\n{body}".encode())
+        assert studio.api.get("/api/runs").status_code == 200
+        code, said = studio.end()
+    assert code == 0
+    assert said == ""
+
+
 @pytest.mark.slow
 @POSIX
 def test_a_killed_studio_leaves_a_run_that_goes_on(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import secrets
 import socket
 import sys
@@ -123,6 +124,8 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
         async def shutdown(self, sockets=None):
             # Streams that never end by themselves would be waited for.
             studio.hub.close()
+            # What is still being answered is cut off after a while; that is no fault to be reported.
+            logging.getLogger("uvicorn.error").disabled = True
             if studio.trainer.jobs:
                 click.echo("saving what is being trained ...", err=True)
             await super().shutdown(sockets)

@@ -106,3 +106,18 @@ def test_compare_sort_write_side_by_side_rename_delete(visit, trained, learn, ad
     page.click("#btnGenerate")
     wait_for_text(page, "#writeStatus", "characters in")
     visitor.check()
+
+
+def test_side_by_side_stays_at_the_beginning(visit, trained):
+    visitor = visit()
+    page = visitor.open("compare")
+    page.fill("#duelPrompt", "def part")
+    page.click("#btnDuel")
+    for side in "AB":
+        wait_for_text(page, f"#duelOut{side}", r"^def part[\s\S]{400}$")
+        top, inner, outer = page.locator(f"#duelOut{side}").evaluate(
+            "(e) => [e.scrollTop, e.scrollHeight, e.clientHeight]"
+        )
+        assert inner > outer
+        assert top == 0
+    visitor.check()

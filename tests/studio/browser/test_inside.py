@@ -21,9 +21,10 @@ def read(visitor, run: dict, text: str):
     return page
 
 
-def test_look_inside(visit, trained):
+def test_look_inside(visit, trained, address):
     visitor = visit()
-    page = read(visitor, trained[0], 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3)
+    text = 'def part_7(x):\n    """The part (with) it."""\n    return x\n' * 3
+    page = read(visitor, trained[0], text)
     page.wait_for_selector("#coloured .p8, #coloured .n8")
     assert page.locator("#unitList li").count() == 24
     # The first is the one that follows something furthest above what chance gives; to drift along the text is nothing.
@@ -52,9 +53,14 @@ def test_look_inside(visit, trained):
     page.wait_for_selector("#chartSaturation .scatterlayer", state="attached")
 
     assert page.input_value("#memoryRun") == trained[1]["id"]
-    page.click("#btnMemory")
+    # How far back it remembers is measured when somebody comes to it.
+    assert page.locator("#chartMemory .scatterlayer").count() == 0
+    page.locator("#chartMemory").scroll_into_view_if_needed()
     page.wait_for_function("() => document.querySelectorAll('#chartMemory .scatterlayer .trace').length === 2")
-    assert "An RNN" in wait_for_text(page, "#memorySaid", "An RNN")
+    said = wait_for_text(page, "#memorySaid", "An RNN")
+    norms = browser.ask(address, f"runs/{trained[0]['id']}/inside/memory", {"text": text, "lags": 100})["norms"]
+    tenth = max(k for k, norm in enumerate(norms) if norm >= 0.1) + 1
+    assert f"An LSTM: {tenth} letters back 10 % is left" in said.replace("at least ", "")
     visitor.check()
 
 

@@ -1,5 +1,8 @@
 """The view Learn: the lesson's steps, the cells, and a measurement."""
 
+import re
+from pathlib import Path
+
 import pytest
 from helpers.visits import wait_for_text
 
@@ -26,6 +29,19 @@ def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
     page.click("#lessonBody .lesson-do .primary")
     page.wait_for_function("(n) => document.querySelector('.lesson-text').textContent.length === n + 1", arg=before)
 
+    # Each unit of the dropout step is a dot, whether it is out or not.
+    page.click("#lessonSteps li:nth-child(8) button")
+    page.locator("#lessonBody .dropout .dropped").first.wait_for()
+    sizes = page.evaluate("[...document.querySelectorAll('.dropout i')].map((e) => [e.offsetWidth, e.offsetHeight])")
+    assert {tuple(size) for size in sizes} == {(28, 28)}
+
+    # Layers cost parameters and time, each more than the one before.
+    page.click("#lessonSteps li:nth-child(6) button")
+    page.wait_for_selector("#lessonBody tbody tr:nth-child(4)")
+    costs = page.locator("#lessonBody tbody tr td:last-child").all_text_contents()
+    assert len(set(costs)) == 4, costs
+    assert "not measured yet" not in costs
+
     # The gate step shows the model at hand, and moves.
     page.click("#lessonSteps li:nth-child(3) button")
     page.wait_for_selector("#lessonBody .cell-svg [data-part='f']")
@@ -36,6 +52,79 @@ def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
     page.reload()
     page.wait_for_selector("#lessonSteps li:nth-child(3) button[aria-pressed=true]")
     visitor.check()
+
+
+def test_the_lesson_s_bars_are_what_was_read(visit, trained):
+    """The letters read so far have the number of the followed part as bars, those to come have none."""
+    visitor = visit()
+    page = visitor.open("learn")
+    page.click("#lessonSteps li:nth-child(3) button")
+    page.wait_for_selector("#lessonBody .cell-svg [data-part='f']")
+    open_at = {}
+    for _ in range(40):
+        page.click("#lessonBody [aria-label='One letter on']")
+        bars = page.locator("#lessonBody .cell-text i")
+        assert page.locator("#lessonBody .cell-text > *:not(b) ~ b ~ * i").count() == 0
+        gate = float(page.text_content("#lessonBody .cell-svg [data-part='f'] .number"))
+        height = float(bars.last.evaluate("(bar) => parseFloat(bar.style.height)"))
+        assert height == pytest.approx(max(1, 40 * gate), abs=0.3)
+        open_at.setdefault(page.text_content("#lessonBody .cell-text b"), []).append(gate)
+    # The unit is one that lets go at white space.
+    white = [gate for letter, gates in open_at.items() if letter in "␣↵" for gate in gates]
+    other = [gate for letter, gates in open_at.items() if letter not in "␣↵" for gate in gates]
+    assert sum(white) / len(white) < sum(other) / len(other)
+    visitor.check()
+
+
+def test_a_number_is_changed_where_it_can_be_seen(visit, trained):
+    """The slider has a place of its own above the drawing: nothing moves when it comes."""
+    visitor = visit()
+    page = visitor.open("learn")
+    page.click("#lessonSteps li:nth-child(4) button")
+    page.wait_for_selector("#lessonBody .cell-svg [data-part='c']")
+    part = '#lessonBody .cell-svg [data-part="c\'"] .number'
+    page.locator("#lessonBody").evaluate("(body) => body.scrollIntoView()")
+    top, before = page.locator("#lessonBody .cell-stage").bounding_box()["y"], page.text_content(part)
+    page.click("#lessonBody .cell-svg [data-part='c']")
+    page.wait_for_selector("#lessonBody .cell-change input")
+    assert page.locator("#lessonBody .cell-stage").bounding_box()["y"] == pytest.approx(top, abs=1)
+    slider = page.locator("#lessonBody .cell-change input")
+    slider.evaluate("(input) => { input.value = input.max; input.dispatchEvent(new Event('input')); }")
+    page.wait_for_function(
+        "([part, before]) => document.querySelector(part).textContent !== before", arg=[part, before]
+    )
+    page.click("#lessonBody .cell-change button")
+    wait_for_text(page, part, f"^{before}$")
+    visitor.check()
+
+
+def test_the_lesson_reads_one_text_with_all_that_ship(visit):
+    """How far back the three remember is measured on the same passage, and is what the guide says."""
+    visitor = visit()
+    page = visitor.open("learn")
+    page.click("#lessonSteps li:nth-child(5) button")
+    page.wait_for_selector("#lessonBody .far tbody")
+    rows = {
+        row.locator("th").text_content(): row.locator("td").all_text_contents()
+        for row in page.locator("#lessonBody .far tbody tr").all()
+    }
+    assert rows["1"] == ["100 %"] * 3
+    assert rows["20"] == ["0.4 %", "4 %", "2 %"]
+    assert rows["50"] == ["0.000006 %", "0.05 %", "0.04 %"]
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "lesson.md").read_text("utf-8")
+    passage = " ".join(re.findall(r'\.\.\. +["\'](.+?) ?["\']$', guide, re.M))
+    assert passage
+    assert passage in page.request.get(f"{visitor.address}/static/js/lesson.js").text()
+    visitor.check()
+
+
+def test_every_step_fits_a_phone(visit, trained):
+    page = visit(width=360).open("learn")
+    for step in range(1, 11):
+        page.click(f"#lessonSteps li:nth-child({step}) button")
+        page.wait_for_selector("#lessonBody .lesson-do > *")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, step
 
 
 def test_learn_shows_the_cell_and_measures_on_the_text(visit, trained):

@@ -111,4 +111,7 @@ def test_what_is_copied_is_shaded(visit, trained):
     assert "word for word" in wait_for_text(page, "#writeStatus", "word for word")
     shaded = page.evaluate("() => [...CSS.highlights.get('copied')].map(String)")
     assert any("The part with (some) of it" in span for span in shaded)
+    # Also of a text that the page finds again, after the sentence about its model.
+    page.reload()
+    assert ".;" not in wait_for_text(page, "#writeStatus", "word for word|copied")
     visitor.check()

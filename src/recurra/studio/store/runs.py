@@ -115,7 +115,7 @@ class Runs:
     def _packaged(self, run: str) -> dict[str, Any]:
         found = self._described(self.packaged[run])
         text = found["text"] | {"corpus": "manual", "name": "Python's manual"}
-        return found | {"id": run, "title": "Ready to write", "packaged": True, "created": "", "text": text}
+        return found | {"id": run, "title": text["name"], "packaged": True, "created": "", "text": text}
 
     def texts(self) -> set[str | None]:
         """The ids of the texts that the runs were trained on."""

@@ -3,6 +3,7 @@
 //   const picture = drawCell(host, drawing, { pick: (name) => … });
 //   picture.show({ f: 0.93, c: -0.2, … }, { f: 1, c: 2.4, … });   the numbers, and the size that fills a wire
 //   picture.mark("f");                                            one part stands out, with the wires into it
+//   drawTape(host, letters, 6, [0.2, -0.9, …]);                   the letters around the one that is read, a bar under each that was
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 92; // between columns
 const HIGH = 72; // between rows
@@ -24,14 +25,42 @@ function words(part, value) {
   return value === undefined ? what : `${what}; ${shown(value)}${part.valve ? `, ${Math.round(100 * value)} % open` : ""}`;
 }
 
-/** Draw a cell into an element. drawing: parts, bends. pick: called with the name of a part that was pressed. */
-export function drawCell(host, drawing, { pick, pickable = () => false, title = "The cell" } = {}) {
+const AROUND = 14; // letters of a tape to either side
+export const visible = (symbol) => symbol.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣");
+
+/** The letters around place `at`, which stays in the middle. trace: a number 0 to 1 or −1 to 1 at each letter, shown up to
+ * `at`: what is to come can be guessed. */
+export function drawTape(host, letters, at, trace) {
+  const signed = trace?.some((value) => value < 0);
+  const cells = Array.from({ length: 2 * AROUND + 1 }, (_, index) => {
+    const place = at - AROUND + index;
+    const letter = document.createElement(place === at ? "b" : "span");
+    letter.textContent = visible(letters[place] ?? "");
+    if (trace && letters[place] !== undefined && place <= at) {
+      const bar = document.createElement("i");
+      bar.className = trace[place] < 0 ? "down" : "up";
+      bar.style.height = `${Math.max(1, (signed ? 20 : 40) * Math.min(1, Math.abs(trace[place])))}px`;
+      letter.append(bar);
+    }
+    return letter;
+  });
+  host.classList.toggle("traced", Boolean(trace));
+  host.classList.toggle("signed", Boolean(signed));
+  host.replaceChildren(...cells);
+}
+
+/** Draw a cell into an element. drawing: parts, bends. pick: called with the name of a part that was pressed. most, tall: how much larger it
+ * is drawn where there is room, up to that height. */
+export function drawCell(host, drawing, { pick, pickable = () => false, title = "The cell", most = 1, tall = Infinity } = {}) {
   const parts = new Map(drawing.parts.map((part) => [part.name, part]));
   const bends = new Map(drawing.bends.map(({ start, end, places }) => [`${start} ${end}`, places]));
   const at = (column, row) => [EDGE + WIDE * column, EDGE + HIGH * row];
   const columns = Math.max(...drawing.parts.map(({ column }) => column));
   const rows = Math.max(...drawing.parts.map(({ row }) => row), ...drawing.bends.flatMap(({ places }) => places.map(([, row]) => row)));
   const [width, height] = [2 * EDGE + WIDE * columns, 2 * EDGE + HIGH * rows];
+  // On a narrow screen a little smaller before it is scrolled; where the host has no place yet, as it is.
+  const room = host.clientWidth ? (host.clientWidth - 16) / width : 1;
+  const scale = Math.max(0.8, Math.min(most, tall / height, room));
   const wires = [];
   const boxes = new Map();
   const under = s("g", { class: "wires" });
@@ -75,7 +104,7 @@ export function drawCell(host, drawing, { pick, pickable = () => false, title = 
     boxes.set(part.name, { part, group, shape, fill, value, tip });
   }
 
-  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "cell-svg", role: "group", "aria-label": title }, under, over);
+  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, width: width * scale, height: height * scale, class: "cell-svg", role: "group", "aria-label": title }, under, over);
   host.replaceChildren(svg);
 
   function mark(name) {

@@ -142,11 +142,11 @@ export const saturationChart = (box, { units, left, right }) =>
     },
   }));
 
-const PERCENT = [100, 10, 1, 0.1, 0.01, 0.001];
+const PERCENT = ["100", "10", "1", "0.1", "0.01", "0.001", "0.0001", "0.00001", "0.000001", "0.0000001"];
 
 /** Gradient norm by lag for several runs: [{ title, lags, norms }]. */
 export const memoryChart = (box, runs) =>
   draw(box, (tones) => ({
-    data: runs.map(({ title, lags, norms }, index) => ({ name: escaped(title), x: lags, y: norms.map((norm) => 100 * norm), mode: "lines", line: { color: tones[`series-${index + 1}`], width: 2.5, dash: DASHES[index] }, hovertemplate: "%{y:.3g} %" })),
-    layout: { showlegend: true, xaxis: { title: "characters back" }, yaxis: { title: "of what the last letter weighs", type: "log", tickvals: PERCENT, ticktext: PERCENT.map((part) => `${part} %`) } },
+    data: runs.map(({ title, lags, norms }, index) => ({ name: escaped(title), x: lags.map((lag) => lag + 1), y: norms.map((norm) => 100 * norm), mode: "lines", line: { color: tones[`series-${index + 1}`], width: 2.5, dash: DASHES[index] }, hovertemplate: "%{y:.3g} %" })),
+    layout: { showlegend: true, xaxis: { title: "letters back" }, yaxis: { title: "of what the last letter weighs", type: "log", tickvals: PERCENT.map(Number), ticktext: PERCENT.map((part) => `${part} %`) } },
   }));

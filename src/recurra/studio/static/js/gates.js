@@ -7,11 +7,15 @@ import { able, on, state } from "./state.js";
 import { $, architecture, choices, say } from "./ui.js";
 
 let band = null;
+let fresh = false; // the reading has no measure of its memory yet
+let seen = false; // the place for it is on the screen
 
 export function mount() {
   $("gateName").addEventListener("change", draw);
   $("gateLayer").addEventListener("change", draw);
   $("btnMemory").addEventListener("click", measure);
+  // It costs a second or two, so it waits until somebody has come to it.
+  new IntersectionObserver(([{ isIntersecting }]) => ((seen = isIntersecting), look.reading && remembering())).observe($("chartMemory"));
   on("wires", ribbons);
   on("letter", (at) => band?.at(at));
 }
@@ -42,8 +46,12 @@ export function reset() {
   // An RNN beside an LSTM shows the most, so the other family is proposed.
   const other = state.runs.find((run) => able(run) && run.id !== look.run.id && (run.cell === "rnn") !== (look.run.cell === "rnn"));
   if (other) $("memoryRun").value = other.id;
+  fresh = true;
+  remembering();
   draw();
 }
+
+const remembering = () => seen && fresh && measure();
 
 export async function draw() {
   const { gates } = look.reading;
@@ -66,15 +74,24 @@ export async function draw() {
 async function measure() {
   const beside = state.runs.find(({ id }) => id === $("memoryRun").value);
   const runs = [look.run, ...(beside ? [beside] : [])];
+  const text = look.text;
+  fresh = false;
   $("btnMemory").disabled = true;
   say($("memorySaid"), "Measuring …");
   try {
     const found = await Promise.all(runs.map((run) => api.post(api.run(run.id, "/inside/memory"), { text: look.text, lags: Math.max(1, Math.min(100, look.reading.characters.length - 2)) })));
+    if (text !== look.text || runs[0] !== look.run) return; // another text, or model, was read meanwhile
     memoryChart($("chartMemory"), found.map((one, index) => ({ ...one, title: `${runs[index].title} (${architecture(runs[index])})` })));
-    say($("memorySaid"), found.map((one, index) => `${runs[index].title}: ${[one.words].flat().join(" ")}`).join(" "));
+    say($("memorySaid"), found.map(({ norms }, index) => `${runs[index].title}: ${[0.1, 0.01].map((part) => left(norms, part)).join("; ")}.`).join(" "));
   } catch (error) {
     say($("memorySaid"), error.message, true);
   } finally {
     $("btnMemory").disabled = false;
   }
+}
+
+/** How far back more than a part is left: norms[0] is the last letter's. */
+function left(norms, part) {
+  const back = norms.findLastIndex((norm) => norm >= part) + 1;
+  return `${back === norms.length ? "at least " : ""}${back} letters back ${100 * part} % is left`;
 }

@@ -1,20 +1,21 @@
 // One class hour in ten steps: what a state is, why it fades, what a gate does, and what follows. Each step has something to do on
 // the model at hand, and a question.
 import * as api from "./api.js";
-import { drawCell, equationsOf, legend } from "./cell.js";
+import { drawCell, drawTape, equationsOf, legend, visible } from "./cell.js";
 import { able, remember, state } from "./state.js";
 import { $, architecture, cellTitle, count, duration, h, latest } from "./ui.js";
 
 const LENGTH = 160; // letters of the text that the class reads
-const visible = (symbol) => symbol.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣");
 const FAR = [1, 2, 5, 10, 20, 50];
+/** What the three that ship with Recurra read here: one text for all, in the manner of what they learned from. */
+const PASSAGE = 'The "for" statement takes the items of a list, one after another. The name before "in" stands for the item at hand (a number, a word, or an object), and the lines below are executed once for each. When the list is empty, nothing happens; when a "break" is executed, the loop ends before the last item. The name is not deleted then: it keeps the value that it had.';
 
 const STEPS = [
   {
     title: "A state",
     words: "A recurrent cell reads one letter at a time. What it knows of all letters before is in its state: a list of numbers, h. Here is one of them. At each letter a new h is made from the letter and from the old h, by the one line below.",
-    task: "Step through the text. At which letters does h jump, and where does it stay?",
-    make: (box) => walk(box, "rnn"),
+    task: "Step through the text. When does h fall, and when does it rise? The same letter twice: is h the same?",
+    make: (box) => walk(box, "rnn", { follow: "h'", unit: byPlaceInWord }),
     question: "The cell has let go of the letters themselves. Where is the word that it is in the middle of?",
     answer: "Spread over all the numbers of h, and nowhere else. Two texts that lead to the same h are continued alike.",
   },
@@ -29,8 +30,8 @@ const STEPS = [
   {
     title: "A gate",
     words: "A gate is a number between 0 and 1, made from the letter and the state by σ. It multiplies: at 1 all of a number passes, at 0 nothing. In the drawing it is a valve that fills as it opens.",
-    task: "Play, and find a letter at which f closes.",
-    make: (box) => walk(box, "lstm", "f"),
+    task: "Play, and find the letters at which f closes. Then pause: where will it close next?",
+    make: (box) => walk(box, "lstm", { follow: "f", unit: closingAtSpaces }),
     question: "Why σ, and not tanh as elsewhere?",
     answer: "σ gives 0 to 1: a part of something. tanh gives −1 to 1: a gate of −1 would turn the number's sign, which is no keeping.",
   },
@@ -38,14 +39,14 @@ const STEPS = [
     title: "Keep, write, show",
     words: "An LSTM carries a second number, c. f says how much of it is kept, i how much of the new is written, o how much is shown as h. Between two steps nothing else touches c: it is only multiplied by f and added to.",
     task: "Watch c over a few letters. Then press c on the left and change it: what changes at once, what only at the next letter?",
-    make: (box) => walk(box, "lstm", "i", true),
+    make: (box) => walk(box, "lstm", { follow: "c'", unit: writingMost, change: true }),
     question: "f stays at 1 and i at 0 for fifty letters. What becomes of c, and of its gradient?",
     answer: "Both stay as they are. That is the whole trick: what is carried without being squeezed does not fade.",
   },
   {
     title: "How far back",
-    words: "The same measure as before, for the cell without gates and for two with gates. All three have the same width and have read the same text.",
-    task: "Compare the bars at 20 letters.",
+    words: "The same measure as before, for the cell without gates and for two with gates. All three have the same width, have learned from the same text, and read the same passage here.",
+    task: "Compare the three at 20 letters, then at 50.",
     make: (box) => far(box, ["rnn", "gru", "lstm"]),
     question: "A GRU has no c. What takes its place?",
     answer: "h itself: z mixes the old h with the new, so that at z = 1 the old one passes unchanged.",
@@ -53,7 +54,7 @@ const STEPS = [
   {
     title: "Depth",
     words: "Layers stand above each other: the first reads letters, the second reads the first one's h, letter by letter. The table shows what each layer costs, from the numbers of this machine.",
-    task: "Which grows faster, the parameters or the time?",
+    task: "What does one more layer cost, in parameters and in time?",
     make: depth,
     question: "Does a second layer remember further back?",
     answer: "Not by itself: every layer has its own state and its own gates. It sees patterns of patterns, such as words in place of letters.",
@@ -143,34 +144,59 @@ function modelOf(cell, packaged = false) {
 
 const texts = new Map(); // what a model wrote for the class, by its run
 
-/** A text that the model can read: its own. */
+/** A text that the model can read: the passage, or what a model of one's own writes. Of a few tries the one with most letters, without
+ * the runs of blanks that some fall into: tables and rules are no text for a class. */
 async function textOf(run) {
-  if (!texts.has(run.id)) {
-    let text = run.packaged ? "The " : "";
-    await api.write(run.id, { prompt: text, keep_prompt: false, length: 400, temperature: 0.6, seed: 2 }, (piece) => (text += piece));
-    texts.set(run.id, text);
+  if (run.packaged) return PASSAGE;
+  const letters = (text) => [...text.slice(0, LENGTH)].filter((letter) => /[\p{L}\p{M} ]/u.test(letter)).length;
+  for (let seed = 2; seed < 5 && letters(texts.get(run.id) ?? "") < 0.85 * LENGTH; seed++) {
+    let text = "";
+    await api.write(run.id, { prompt: "", keep_prompt: false, length: 400, temperature: 0.6, seed }, (piece) => (text += piece));
+    const plain = text.trimStart().replace(/(\s)\s+/g, "$1");
+    const one = plain.length > 2 ? plain : text;
+    if (letters(one) >= letters(texts.get(run.id) ?? "")) texts.set(run.id, one);
   }
   return texts.get(run.id);
 }
 
-const about = (run, others = false) => h("p", { class: "muted" }, `${others ? "Each is 1 layer of 128" : architecture(run)}, which has read ${run.packaged ? "Python’s manual" : `“${run.text?.name ?? run.title}”`}.`);
+const about = (run, { others = false, after = "" } = {}) => h("p", { class: "muted" }, `${others ? "Each is 1 layer of 128" : architecture(run)}, which has learned from ${run.packaged ? "Python’s manual" : `“${(run.text?.name ?? run.title).replace(/^["“„«]+/, "")}”`}.${after}`);
 
-/** The drawing of a cell over a text; gate: the unit is one of which this gate moves most. change: the state's number can be set. */
-async function walk(box, cell, gate = null, change = false) {
+// Which unit is followed, each by what it does on this text: `ask` is a question about it.
+/** One whose state tells the end of a word from its beginning; where there are no words, the one that varies most. */
+async function byPlaceInWord(ask) {
+  const best = (sort) => ask("units", { layer: 0, state: "h", limit: 1, ...sort });
+  return (await best({ feature: "word position" }).catch(() => best({ sort: "variance" }))).units[0].unit;
+}
+
+/** Of the units whose f moves most, the one that closes best at white space. */
+async function closingAtSpaces(ask, letters) {
+  const { units, values } = await ask("gates", { layer: 0, gate: "f", count: letters.length, units: 24 });
+  const mean = (kept) => kept.reduce((sum, value) => sum + value, 0) / (kept.length || 1);
+  const part = (row) => mean(row.filter((_, at) => !/\s/.test(letters[at]))) - mean(row.filter((_, at) => /\s/.test(letters[at])));
+  return units[values.map(part).reduce((best, value, index, all) => (value > all[best] ? index : best), 0)];
+}
+
+/** The unit whose i moves most. */
+const writingMost = async (ask) => (await ask("gates", { layer: 0, gate: "i", count: LENGTH, units: 1 })).units[0];
+
+/** The drawing of a cell over a text, with a bar under each letter for the part that is followed. change: the state's number can be set. */
+async function walk(box, cell, { follow, unit, change = false }) {
   const run = modelOf(cell);
   const text = await textOf(run);
   const ask = (rest, given) => api.post(api.run(run.id, `/inside/${rest}`), { text, ...given });
-  const chosen = gate ? (await ask("gates", { layer: 0, gate, count: LENGTH, units: 1 })).units[0] : (await ask("units", { layer: 0, sort: "variance", limit: 1 })).units[0].unit;
+  const letters = [...text].slice(0, LENGTH);
+  const chosen = await unit(ask, letters);
   const wires = (more = {}) => ask("wires", { layer: 0, unit: chosen, count: LENGTH, ...more });
   let found = await wires();
-  const letters = [...text].slice(0, LENGTH);
   const valves = new Set(found.drawing.parts.filter(({ valve }) => valve).map(({ name }) => name));
   const sizes = Object.fromEntries(Object.entries(found.values).map(([name, kept]) => [name, valves.has(name) ? 1 : Math.max(...kept.map(Math.abs), 1e-6)]));
-  let at = Math.min(6, letters.length - 1);
-  const line = h("div", { class: "cell-text", "aria-hidden": "true" });
+  // Where a number is changed f is open, or nothing would come of it.
+  let at = Math.min(change ? Math.max(6, found.values.f.findIndex((value, place) => place > 5 && value > 0.9)) : 6, letters.length - 1);
+  const line = h("div", { class: "cell-text traced", "aria-hidden": "true" });
   const slider = h("input", { type: "range", class: "cell-at", min: "0", max: String(letters.length - 1), step: "1", "aria-label": "Place in the text" });
   const stage = h("div", { class: "cell-stage", tabindex: "0", role: "region", "aria-label": `${cellTitle(cell)}, drawn` });
-  const setting = h("div", { class: "cell-change", hidden: true });
+  const hint = () => [h("p", { class: "muted" }, "Press h or c at the left of the drawing: a slider for it comes here.")];
+  const setting = h("div", { class: "cell-change lesson-change", hidden: !change }, hint());
   const pick = async (name) => {
     if (!at) return;
     const number = h("input", { type: "range", min: String(-1.5 * sizes[name]), max: String(1.5 * sizes[name]), step: "any", "aria-label": `${name} before this letter` });
@@ -181,16 +207,15 @@ async function walk(box, cell, gate = null, change = false) {
       go(at);
     });
     number.addEventListener("input", follow);
-    setting.replaceChildren(h("label", { class: "field grow" }, `${name} before “${visible(letters[at])}”`, number), h("button", { type: "button", class: "btn small", onclick: async () => ((setting.hidden = true), (found = await wires()), go(at)) }, "As it was"));
-    setting.hidden = false;
-    number.focus();
+    setting.replaceChildren(h("label", { class: "field grow" }, `${name} before “${visible(letters[at])}”`, number), h("button", { type: "button", class: "btn small", onclick: async () => (setting.replaceChildren(...hint()), (found = await wires()), go(at)) }, "As it was"));
+    number.focus({ preventScroll: true });
   };
-  const picture = drawCell(stage, found.drawing, { pick: change ? pick : undefined, pickable: (part) => part.kind === "state", title: `${cellTitle(cell)}: one step` });
+  box.replaceChildren(stage); // its width is how large the drawing may be
+  const picture = drawCell(stage, found.drawing, { most: 1.5, tall: 440, pick: change ? pick : undefined, pickable: (part) => part.kind === "state", title: `${cellTitle(cell)}: one step` });
   function go(to) {
     at = Math.max(0, Math.min(letters.length - 1, to));
     slider.value = String(at);
-    const from = Math.max(0, at - 14);
-    line.replaceChildren(...letters.slice(from, at + 15).map((letter, index) => h(from + index === at ? "b" : "span", {}, visible(letter))));
+    drawTape(line, letters, at, found.values[follow].map((value) => value / (sizes[follow] || 1)));
     picture.show(Object.fromEntries(Object.entries(found.values).map(([name, kept]) => [name, kept[at]])), sizes, `“${visible(letters[at])}”`);
   }
   slider.addEventListener("input", () => go(Number(slider.value)));
@@ -198,9 +223,13 @@ async function walk(box, cell, gate = null, change = false) {
   let timer = 0;
   const play = h("button", { type: "button", class: "btn small primary", onclick: () => (timer ? pause() : ((play.textContent = "Pause"), picture.flow(true), (timer = setInterval(() => (play.isConnected && at < letters.length - 1 ? go(at + 1) : pause()), 700)))) }, "Play");
   const pause = () => (clearInterval(timer), (timer = 0), picture.flow(false), (play.textContent = "Play"));
-  box.replaceChildren(about(run), h("div", { class: "tools" }, step("◂", -1, "One letter back"), play, step("▸", 1, "One letter on")), line, slider, stage, setting, equationsOf(found.drawing, picture.mark), h("p", { class: "muted" }, legend(found.drawing)));
+  const read = about(run, { after: ` One of its units is drawn; the bars under the letters are its ${follow}${valves.has(follow) ? ", from 0 to 1" : ""}.` });
+  box.replaceChildren(h("div", { class: "tools lesson-play" }, step("◂", -1, "One letter back"), play, step("▸", 1, "One letter on"), slider), line, setting, stage, read, equationsOf(found.drawing, picture.mark), h("p", { class: "muted" }, legend(found.drawing)));
   go(at);
 }
+
+/** One digit, written out: 0.000006. */
+const plain = (value) => value.toFixed(Math.max(0, -Math.floor(Math.log10(value))));
 
 /** How much is left of a letter so many steps back, as bars, for one cell or several. */
 async function far(box, names) {
@@ -214,19 +243,19 @@ async function far(box, names) {
   const cell = (part) => {
     const fill = h("i");
     fill.style.width = `${Math.min(100, 100 * part)}%`;
-    return h("td", {}, h("span", { class: "track" }, fill), h("span", { class: "share" }, `${part >= 0.1 ? Math.round(100 * part) : Number((100 * part).toPrecision(1))} %`));
+    return h("td", {}, h("span", { class: "track" }, fill), h("span", { class: "share" }, part < 1e-9 ? "< 0.0000001 %" : `${part >= 0.1 ? Math.round(100 * part) : plain(100 * part)} %`));
   };
   box.replaceChildren(
-    about(rows[0][1], names.length > 1),
+    about(rows[0][1], { others: names.length > 1 }),
     h("table", { class: "runs far" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Letters back"), rows.map(([name]) => h("th", { scope: "col" }, cellTitle(name))))), h("tbody", {}, FAR.map((lag) => h("tr", {}, h("th", { scope: "row" }, String(lag)), rows.map(([, , norms]) => cell(norms[lag - 1])))))),
   );
 }
 
-/** What layers cost, from the card. */
+/** What layers cost, from the card: its speed is of this machine. */
 async function depth(box) {
   const rows = await Promise.all([1, 2, 3, 4].map((layers) => api.post("card", { characters: 1_000_000, settings: { cell: "lstm", num_layers: layers, hidden_size: 128 } })));
   box.replaceChildren(
-    h("table", { class: "runs" }, h("thead", {}, h("tr", {}, ["LSTM layers of 128", "Parameters", "A million letters, here"].map((words, k) => h("th", { scope: "col", class: k ? "num" : null }, words)))), h("tbody", {}, rows.map((row, k) => h("tr", {}, h("th", { scope: "row" }, String(k + 1)), h("td", { class: "num" }, count(row.parameters)), h("td", { class: "num" }, duration(row.seconds)))))),
+    h("table", { class: "runs" }, h("thead", {}, h("tr", {}, ["LSTM layers of 128", "Parameters", "Time to learn from a million letters, here"].map((words, k) => h("th", { scope: "col", class: k ? "num" : null }, words)))), h("tbody", {}, rows.map((row, k) => h("tr", {}, h("th", { scope: "row" }, String(k + 1)), h("td", { class: "num" }, count(row.parameters)), h("td", { class: "num" }, row.speed ? duration(1e6 / row.speed) : "not measured yet"))))),
   );
 }
 
@@ -251,8 +280,8 @@ function dropout(box) {
   const words = h("output", {});
   const units = Array.from({ length: 24 }, () => h("i", {}));
   const draw = () => {
-    for (const unit of units) unit.classList.toggle("out", Math.random() < Number(rate.value));
-    const out = units.filter((unit) => unit.classList.contains("out")).length;
+    for (const unit of units) unit.classList.toggle("dropped", Math.random() < Number(rate.value));
+    const out = units.filter((unit) => unit.classList.contains("dropped")).length;
     words.textContent = `${out} of ${units.length} are out; the others are multiplied by ${(1 / (1 - Number(rate.value))).toFixed(2)}, so that the sum stays the same on average`;
   };
   rate.addEventListener("input", draw);
@@ -262,28 +291,30 @@ function dropout(box) {
 
 function which(box) {
   const known = state.about.cells.filter(({ name }) => ["rnn", "gru", "lstm"].includes(name));
-  box.replaceChildren(h("dl", { class: "which" }, known.map(({ title, summary, pick }) => h("div", {}, h("dt", {}, title), h("dd", {}, summary, " ", pick)))), h("button", { type: "button", class: "btn for-measuring", onclick: () => $("measureForm").scrollIntoView({ block: "center" }) }, "To the measurement"));
+  box.replaceChildren(h("dl", { class: "which" }, known.map(({ title, summary, pick }) => h("div", {}, h("dt", {}, title), h("dd", {}, summary, " ", pick)))), h("button", { type: "button", class: "btn for-measuring which-measure", onclick: () => $("measureForm").scrollIntoView({ block: "center" }) }, "To the measurement"));
 }
 
 /** The next letter: its chances bent by boldness, and a draw. */
 async function writing(box) {
   const run = modelOf("lstm");
   // Up to the end of a word: there the most can follow.
-  let text = (await textOf(run)).slice(0, 90);
+  let text = (await textOf(run)).slice(0, 48);
   text = text.slice(0, text.lastIndexOf(" ") + 1) || text;
   const words = h("p", { class: "lesson-text", "aria-live": "polite" });
-  const bars = h("ol", { class: "next" });
+  const bars = h("ol", { class: "next lesson-next" });
+  const heat = h("output", { class: "boldness-shown" });
   const bold = h("input", { type: "range", min: "0", max: "2", step: "0.05", "aria-label": "Boldness" });
   bold.value = "0.8";
   let chances = [];
   const bent = () => {
-    const heat = Math.max(Number(bold.value), 1e-3);
+    const temperature = Math.max(Number(bold.value), 1e-3);
     const most = Math.max(...chances.map(([, p]) => p));
-    const raised = chances.map(([symbol, p]) => [symbol, (p / most) ** (1 / heat)]);
+    const raised = chances.map(([symbol, p]) => [symbol, (p / most) ** (1 / temperature)]);
     const sum = raised.reduce((total, [, p]) => total + p, 0);
     return raised.map(([symbol, p]) => [symbol, p / sum]);
   };
-  const show = () =>
+  const show = () => {
+    heat.textContent = Number(bold.value).toFixed(2);
     bars.replaceChildren(
       ...bent().map(([symbol, p]) => {
         const fill = h("i");
@@ -291,6 +322,7 @@ async function writing(box) {
         return h("li", {}, h("span", { class: "symbol" }, visible(symbol)), h("span", { class: "track" }, fill), h("span", { class: "share" }, `${Math.round(100 * p)} %`));
       }),
     );
+  };
   const read = async () => {
     words.replaceChildren(text.slice(0, -1), h("b", {}, text.slice(-1)));
     chances = (await api.post(api.run(run.id, "/inside/read"), { text })).next.at(-1);
@@ -303,6 +335,6 @@ async function writing(box) {
     await read();
   };
   bold.addEventListener("input", show);
-  box.replaceChildren(about(run), words, h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Draw a letter"), h("label", { class: "boldness" }, "careful", bold, "bold")), bars, h("p", { class: "muted" }, "The eight likeliest letters; the rest is left out here."));
+  box.replaceChildren(about(run), words, h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Draw a letter"), h("label", { class: "boldness" }, "careful", bold, "bold"), heat), bars, h("p", { class: "muted" }, "The eight likeliest letters; the rest is left out here."));
   await read();
 }

@@ -143,7 +143,8 @@ async function copies(done) {
     spans = found.spans;
     highlight("copied", spans.map(({ start, end }) => [start, end]));
     const words = spans.length ? `${percent(found.fraction)} of it stands word for word in the text it learned from (shaded)` : `nothing in it is copied for ${found.minimum} letters in a row`;
-    $("writeStatus").textContent += `; ${words}`;
+    const status = $("writeStatus").textContent;
+    $("writeStatus").textContent = status.endsWith(".") ? `${status} ${words[0].toUpperCase()}${words.slice(1)}.` : `${status}; ${words}`;
   } catch {
     // Symbols that the model cannot read, such as those of a prompt: what is copied is then not known, and nothing is shaded.
   }

@@ -1,13 +1,12 @@
 // "The cell at work": the drawing with this model's numbers, letter by letter; other cells beside it; a number changed.
 import * as api from "./api.js";
-import { drawCell, equationsOf, legend } from "./cell.js";
+import { drawCell, drawTape, equationsOf, legend, visible } from "./cell.js";
 import { look, unitTitle } from "./inside.js";
 import { able, emit, state } from "./state.js";
 import { $, bits, cellTitle, h, latest, say, signed } from "./ui.js";
 
 const STEPS = 200; // letters that are followed
 const BEAT = 900; // milliseconds a letter
-const AROUND = 14; // letters shown to either side
 let shows = []; // one per cell: { run, unit, layer, picture, drawing, values, sizes, plain }
 let at = 0;
 let timer = 0;
@@ -15,7 +14,6 @@ let changed = null; // { part, value }: the number of the first cell that was ch
 let turn = 0; // answers to older questions are dropped
 
 const letters = () => look.reading.characters.slice(0, STEPS);
-const visible = (symbol) => symbol.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣");
 
 export function mount() {
   $("cellAt").addEventListener("input", () => (halt(), go(Number($("cellAt").value))));
@@ -100,8 +98,7 @@ function go(place) {
   $("cellAt").setAttribute("aria-valuetext", `letter ${at + 1} of ${text.length}: ${visible(text[at])}`);
   $("btnCellBack").disabled = at === 0;
   $("btnCellStep").disabled = at === text.length - 1;
-  const window = text.slice(Math.max(0, at - AROUND), at + AROUND + 1);
-  $("cellText").replaceChildren(...window.map((letter, index) => h(Math.max(0, at - AROUND) + index === at ? "b" : "span", {}, visible(letter))));
+  drawTape($("cellText"), text, at);
   for (const one of shows) {
     const here = Object.fromEntries(Object.entries(one.values).map(([name, kept]) => [name, kept[at]]));
     one.picture.show(here, one.sizes, `“${visible(text[at])}”`);

@@ -103,7 +103,7 @@ export async function source() {
   return text.id ? { text: text.id } : null;
 }
 
-const title = (value) => value.trim().split(/\s+/).slice(0, 5).join(" ").slice(0, 40) || "text";
+const title = (value) => value.trim().split(/\s+/).slice(0, 5).join(" ").slice(0, 40).replace(/^["'“”„«»‘’]+|["'“”„«»‘’,;:.]+$/g, "") || "text";
 
 function dropping(zone) {
   const files = (event) => event.dataTransfer?.types.includes("Files");

@@ -133,17 +133,13 @@ export function latest(f) {
 
 const FRAMES = 16; // of a second; what came at once is shown in about so many
 
-/** Text that grows into an element, some letters a frame, however fast it comes. follow: it stays at the end unless the reader
- * scrolled up. `await end()` shows the rest at that pace, `cut()` at once. */
-export function grower(element, follow = true) {
+/** Text that grows into an element, some letters a frame, however fast it comes; the view stays at its beginning.
+ * `await end()` shows the rest at that pace, `cut()` at once. */
+export function grower(element) {
   let waiting = "";
   let frame = 0;
   let done = () => {};
-  const put = (text) => {
-    const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 32;
-    element.append(text);
-    if (atEnd && follow) element.scrollTop = element.scrollHeight;
-  };
+  const put = (text) => element.append(text);
   const step = () => {
     // A letter is never cut in two.
     const letters = [...waiting];

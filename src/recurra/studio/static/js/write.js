@@ -226,7 +226,7 @@ async function write({ prompt = $("inpPrompt").value } = {}) {
   const run = state.run;
   const stopper = (writing = new AbortController());
   letters.take(null);
-  const out = grower(shown(run, prompt), false);
+  const out = grower(shown(run, prompt));
   $("btnHalt").disabled = false;
   say($("writeStatus"), "Writing …");
   state.written = "";
