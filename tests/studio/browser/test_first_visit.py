@@ -49,7 +49,15 @@ def test_first_visit_trains_and_writes_and_the_second_press_only_writes(visit, a
     visitor = visit()
     page = visitor.open()
     wait_for_text(page, "#writeStatus", "characters in")  # the model that is there from the start has written
-    assert len(page.text_content("#outResult")) >= 300
+    written = page.text_content("#outResult")
+    assert len(written) >= 300
+    # It is prose, from a beginning of its own, and the same for every first visitor.
+    assert written.startswith("The ")
+    assert sum(letter.isalpha() or letter == " " for letter in written) > 0.85 * len(written)
+    assert "seed 13" in page.text_content("#writeStatus")
+    # A model that has learned before does not stand at 0 %.
+    assert page.text_content("#outProgress") == ""
+    assert "has learned already" in page.get_attribute("#chartLoss", "data-empty")
     assert "ships with Recurra" in page.inner_html("#selModel").replace("Ships", "ships")
     assert page.text_content("#cardParameters") == "99,527"
     page.click(".views a[href='#inside']")

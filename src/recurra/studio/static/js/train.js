@@ -13,7 +13,7 @@ function curve() {
   const { train = [], valid = [] } = shown?.history ?? {};
   if (train.length || valid.length) return lossChart($("chartLoss"), shown.history, "seconds", moment?.step);
   clear($("chartLoss"));
-  $("chartLoss").dataset.empty = !shown ? "The loss curve appears here as it learns." : busy(shown) ? phase(shown) || "The first numbers are coming …" : "No curve was kept of this model’s training.";
+  $("chartLoss").dataset.empty = !shown ? "The loss curve appears here as it learns." : busy(shown) ? phase(shown) || "The first numbers are coming …" : shown.packaged ? "This model has learned already. Give it a text of yours and press Generate: here one sees how that is learned." : "No curve was kept of this model’s training.";
 }
 
 /** What a training does before its first step; "" from then on. */
@@ -83,7 +83,7 @@ function figures() {
   // One that had no need of all of its steps is done too.
   const done = run.state === "finished" ? 1 : (run.progress ?? 0);
   $("barTraining").value = 100 * done;
-  $("outProgress").textContent = live && phase(run) ? "" : percent(done);
+  $("outProgress").textContent = (live && phase(run)) || run.packaged ? "" : percent(done);
   $("statLoss").textContent = run.bits_per_character ? run.bits_per_character.toFixed(2) : "–";
   $("statSpeed").textContent = run.speed ? count(run.speed) : "–";
   $("termLeft").textContent = !shown || live ? "Time left" : "Trained for";

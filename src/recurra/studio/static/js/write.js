@@ -72,7 +72,7 @@ async function again() {
     state.written = last.text ?? "";
     $("btnCopy").disabled = !state.written;
     say($("writeStatus"), run.packaged ? READY : `${run.title}: ${architecture(run)}. Press Generate.`);
-    if (run.packaged && !state.written && !given()) write();
+    if (run.packaged && !state.written && !given()) write(FIRST);
   }
 }
 
@@ -222,7 +222,10 @@ function shown(run, prompt, text = "") {
   return body;
 }
 
-async function write({ prompt = $("inpPrompt").value } = {}) {
+// What a first visitor sees is prose: from an empty beginning this model may draw a table.
+const FIRST = { prompt: "The ", seed: 13 };
+
+async function write({ prompt = $("inpPrompt").value, seed } = {}) {
   const run = state.run;
   const stopper = (writing = new AbortController());
   letters.take(null);
@@ -232,7 +235,7 @@ async function write({ prompt = $("inpPrompt").value } = {}) {
   state.written = "";
   let ending;
   try {
-    const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), keep_prompt: false, prompt };
+    const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), keep_prompt: false, prompt, ...(seed && { seed }) };
     const end = await api.write(run.id, asked, (piece) => (out.add(piece), (state.written += piece)), stopper.signal);
     ending = [[`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, end.changed].filter(Boolean).join("; "), false];
     // As the model read it: what is looked at later are its letters.
