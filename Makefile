@@ -1,8 +1,10 @@
 # make demo | test | quick | soak | coverage | lint | bench | docs | clean: each sets up .venv first, when it is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
-# A worker a core, a thread a worker; files stay whole, since a page's examples build on each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+# A worker more than cores, since some wait for a browser or a process of theirs; a thread a worker. Files stay whole, since a page's
+# examples build on each other.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 demo: .venv/ready
 	@$(BIN)/recurra demo

@@ -43,3 +43,22 @@ def test_the_card_is_of_the_model_in_use_until_another_is_wanted(visit, trained,
     assert wait_for_text(page, "#h-card", "in use") == "The model in use"
     assert page.evaluate("window.seen.shift") < 0.02
     visitor.check()
+
+
+def test_a_setting_that_somebody_is_about_to_type_over_does_not_change(visit):
+    visitor = visit()
+    page = visitor.open()
+    page.click("#foldModel > summary")
+    before = page.input_value("#model-hidden_size")
+    page.click("#model-hidden_size")
+    # A long text wants another width while the box has the focus.
+    page.evaluate(
+        """(text) => { const box = document.getElementById("txtInput"); box.value = text; box.dispatchEvent(new Event("input")); }""",
+        TEXT * 20,
+    )
+    wait_for_text(page, "#cardFacts", "tokens and 1 minute")
+    assert page.input_value("#model-hidden_size") == before
+    page.keyboard.press("Tab")
+    assert page.input_value("#model-hidden_size") != before
+    assert page.locator("#formModel .changed").count() == 0
+    visitor.check()

@@ -27,6 +27,11 @@ export function form(box, name, options, front, defaults = {}, cells = []) {
     for (const entry of entries.values()) {
       const { field, input } = entry;
       if (better[field.name] === undefined || differs(entry)) continue;
+      if (input === document.activeElement) {
+        // What somebody is about to type over does not change under the hands.
+        input.addEventListener("blur", () => suggest({ [field.name]: better[field.name] }), { once: true });
+        continue;
+      }
       entry.start = asShown(field, better[field.name]);
       put(input, entry.start);
       named(entry);
