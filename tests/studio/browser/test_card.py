@@ -1,5 +1,7 @@
 """The card: the model in use and its recipe, or what the one to be trained will take."""
 
+import re
+
 import pytest
 from helpers import browser
 from helpers.visits import wait_for_text
@@ -45,7 +47,7 @@ def test_the_card_is_of_the_model_in_use_until_another_is_wanted(visit, trained,
     visitor.check()
 
 
-def test_a_setting_that_somebody_is_about_to_type_over_does_not_change(visit):
+def test_a_setting_that_somebody_is_about_to_type_over_does_not_change(visit, address):
     visitor = visit()
     page = visitor.open()
     page.click("#foldModel > summary")
@@ -54,9 +56,10 @@ def test_a_setting_that_somebody_is_about_to_type_over_does_not_change(visit):
     # A long text wants another width while the box has the focus.
     page.evaluate("(text) => { document.getElementById('txtInput').value = text; }", TEXT * 20)
     page.evaluate("document.getElementById('txtInput').dispatchEvent(new Event('input'))")
-    wait_for_text(page, "#cardFacts", "tokens and 1 minute")
-    assert page.input_value("#model-hidden_size") == before
+    wanted = browser.ask(address, "card", {"characters": len(TEXT * 20)})
+    wait_for_text(page, "#cardFacts", re.escape(wanted["recipe"][1:]))
+    assert page.input_value("#model-hidden_size") == before != str(wanted["settings"]["hidden_size"])
     page.keyboard.press("Tab")
-    assert page.input_value("#model-hidden_size") != before
+    assert page.input_value("#model-hidden_size") == str(wanted["settings"]["hidden_size"])
     assert page.locator("#formModel .changed").count() == 0
     visitor.check()
