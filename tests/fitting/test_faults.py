@@ -36,7 +36,8 @@ def rows(driver, *arguments, **environment) -> list[dict]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
     done = subprocess.run(command, cwd=HELPERS.parent, env=environment, capture_output=True, text=True)
     cases = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [case for case in cases if not case["ok"]] == []
+    wrong = [json.dumps(case) for case in cases if not case["ok"]]
+    assert not wrong, "\n".join(wrong)
     assert done.returncode == 0, done.stderr[-3000:]
     return cases
 

@@ -145,7 +145,9 @@ def endless(folder) -> None:
 
     Path(f"{folder}.text").write_text("the quick brown fox jumps over the lazy dog. " * 300)
     print("process", os.environ["RANK"], os.getpid(), flush=True)
-    main(["train", f"{folder}.text", "-o", folder, "--preset", "tiny", "--batch-size", "4", "--epochs", "100000"])
+    words = ["train", f"{folder}.text", "-o", folder, "--preset", "tiny", "--batch-size", "4", "--epochs", "100000"]
+    words += ["--evaluate-every", "20"]  # so that a line says that both are at it
+    main(words)
 
 
 def task(name, folder, stop_at) -> None:

@@ -148,10 +148,10 @@ def contents(out: Path) -> dict[str, str]:
         for key, tensor in tensors.items():
             parts[f"{key} in {name}"] = hashlib.sha256(_bytes(tensor)).hexdigest()
     rows = [{k: v for k, v in row.items() if k not in TIMES} for row in listeners.read_metrics(out)]
-    # `stopped` stops at the first evaluation, whose sample the signal may cut short: its row stays, without a text.
-    first = next(row["step"] for row in rows if row["event"] == "evaluate")
+    # `stopped` stops at the first evaluation, or a step later. A sample that the signal cuts short has a row without a text.
+    early = [row["step"] for row in rows if row["event"] == "evaluate"][:2]
     for row in rows:
-        if row["event"] == "sample" and row["step"] == first:
+        if row["event"] == "sample" and row["step"] in early:
             del row["text"]
     parts |= {f"row {number}": json.dumps(row) for number, row in enumerate(rows)}
     left = sorted(name for name in os.listdir(out) if name.startswith("."))

@@ -107,8 +107,7 @@ def test_it_runs_outside_the_main_thread(tmp_path):
 
 
 @contextlib.contextmanager
-def child(folder, pause=0.1, **options):
-    """A training of a few seconds, so that a busy machine sends its signal before the end."""
+def child(folder, pause=0.004, **options):
     command = [sys.executable, "-m", "helpers.training_child", str(folder), str(pause)]
     tests = Path(__file__).parents[1]
     with subprocess.Popen(command, cwd=tests, stdout=subprocess.PIPE, text=True, **options) as process:

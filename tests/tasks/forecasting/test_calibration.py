@@ -1,4 +1,4 @@
-"""Calibration: quantiles are moved by how far they were off; the promise holds on steps that nothing saw."""
+"""Calibration: intervals are made as wide as held-out steps need; the promise holds on steps that nothing saw."""
 
 import json
 
@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recurra.errors import RunError
 from recurra.tasks.forecasting import Forecaster
-from recurra.tasks.forecasting.calibration import BY_STEP, shifts
+from recurra.tasks.forecasting.calibration import FEW, LEAST, factors, horizons
 
 RNG = np.random.default_rng(1)
 
@@ -17,28 +18,43 @@ def frame(**series) -> pl.DataFrame:
     return pl.concat(rows)
 
 
-def test_shifts_are_the_errors_quantiles_with_the_finite_sample_term():
-    off = np.arange(1.0, 20.0)[:, None, None] * np.ones((1, 1, 3))  # 19 errors, 1 to 19
-    (row,) = shifts(off, (0.1, 0.5, 0.9))
-    assert row.tolist() == [2.0, 0.0, 18.0]  # places 20 · 0.1 and 20 · 0.9
-    (row,) = shifts(off[:9], (0.05, 0.5, 0.95))
-    assert row.tolist() == [1.0, 0.0, 9.0]  # the ends of what was seen
+def errors(values, quantiles) -> np.ndarray:
+    """Values less the median, 0, and less the quantiles: (n, 1, 1 + quantiles)."""
+    values, places = np.asarray(values, float), np.array([0.0, *quantiles])
+    return (values[:, None] - places)[:, None, :]
 
 
-def test_few_errors_say_nothing_and_many_have_a_shift_for_each_step():
-    assert shifts(np.zeros((4, 1, 3)), (0.1, 0.5, 0.9)) is None
-    assert shifts(np.full((50, 2, 3), np.nan), (0.1, 0.5, 0.9)) is None
-    many = RNG.normal(size=(BY_STEP, 2, 3)) * np.array([1.0, 5.0])[:, None]
-    found = shifts(many, (0.1, 0.5, 0.9))
-    assert found[1, 2] > 3 * found[0, 2] > 0
+def test_the_factor_of_an_interval_is_the_quantile_of_how_far_values_lie_from_the_median():
+    values = [*np.arange(1.0, 9.0), -9.0, -10.0]
+    # Nine in ten lie within 9 of the median; above it 1 is the unit, below it 3.
+    low, middle, high = factors(errors(values, [-3.0, 0.0, 1.0]), (0.05, 0.5, 0.95), FEW)
+    assert (low, middle, high) == (8.0, 1.0, 8.0)
+    assert factors(errors(values, [1.0]), (0.9,), FEW) == (8.0,)
+    inner = factors(errors(values, [-3.0, -1.0, 0.0, 1.0, 3.0]), (0.1, 0.3, 0.5, 0.7, 0.9), FEW)
+    assert inner == (3.0, 5.0, 1.0, 5.0, 3.0)
 
 
-def test_after_the_shift_the_level_is_the_part_below():
-    off = RNG.normal(1.0, 2.0, size=(150, 4, 2))
-    found = shifts(off[:100], (0.1, 0.9))
-    below = (off[100:] <= found).mean((0, 1))
-    assert abs(below[0] - 0.1) < 0.06
-    assert abs(below[1] - 0.9) < 0.06
+def test_few_errors_say_nothing_and_few_horizons_make_nothing_narrower():
+    assert factors(errors(np.zeros(LEAST - 1), [-1.0, 1.0]), (0.1, 0.9), 99) is None
+    assert factors(errors(np.full(50, np.nan), [-1.0, 1.0]), (0.1, 0.9), 99) is None
+    near = errors(RNG.normal(size=50) / 100, [-1.0, 1.0])
+    assert factors(near, (0.1, 0.9), FEW - 0.1) == (1.0, 1.0)
+    assert max(factors(near, (0.1, 0.9), FEW)) < 0.1
+
+
+def test_quantiles_on_the_median_are_not_divided_by():
+    assert np.isfinite(factors(errors(np.ones(9), [0.0, 0.0]), (0.1, 0.9), FEW)).all()
+
+
+def test_overlapping_windows_count_as_the_horizons_that_they_span():
+    assert horizons(np.array([0, 0, 0, 2, 2]), np.array([10, 11, 12, 50, 62]), 12) == (14 + 24) / 12
+
+
+def test_after_the_factor_the_interval_holds_as_many_as_it_says():
+    values = RNG.normal(size=(2, 2000))
+    found = factors(errors(values[0], [-0.4, 0.4]), (0.1, 0.9), 500)
+    inside = (np.abs(values[1]) <= 0.4 * found[0]).mean()
+    assert abs(inside - 0.8) < 0.03
 
 
 def covered(made) -> float:
@@ -64,12 +80,26 @@ def test_a_kept_run_and_one_that_is_opened_have_the_same_intervals(tmp_path):
     model = Forecaster(horizon=6, season=1, epochs=2, hidden_size=8)
     model.fit(frame(a=values), out=tmp_path / "run", quiet=True)
     learned = json.loads((tmp_path / "run/config.json").read_text())["learned"]
-    assert np.shape(learned["shifts"]["values"]) == (6, 3)
+    assert len(learned["widths"]) == 3
     again = Forecaster.load(tmp_path / "run")
     assert again.predict().equals(model.predict())
     resumed = Forecaster.resume(tmp_path / "run", frame(a=values), quiet=True)
     assert resumed.predict().equals(model.predict())
     plain = Forecaster(horizon=6, season=1, epochs=2, hidden_size=8, conformal=False).fit(frame(a=values), quiet=True)
-    assert plain.learned.shifts is None
+    assert plain.learned.widths is None
     assert plain.predict()["forecast"].equals(model.predict()["forecast"])
     assert not plain.predict()["q0.9"].equals(model.predict()["q0.9"])
+
+
+@pytest.mark.parametrize("widths", [[1.0, 1.0], [1.0, -1.0, 1.0], [1.0, float("nan"), 1.0], "wide", [None, 1.0, 1.0]])
+def test_widths_of_a_stranger_are_refused_in_one_line(tmp_path, widths):
+    values = 20 + np.cumsum(RNG.normal(size=70))
+    folder = tmp_path / "run"
+    Forecaster(horizon=6, season=1, epochs=1, hidden_size=8, conformal=False).fit(
+        frame(a=values), out=folder, quiet=True
+    )
+    about = json.loads((folder / "config.json").read_text())
+    about["learned"]["widths"] = widths
+    (folder / "config.json").write_text(json.dumps(about))
+    with pytest.raises(RunError, match=r"config.json is damaged: .*widths.*\. Restore it from a copy, or train again"):
+        Forecaster.load(folder)

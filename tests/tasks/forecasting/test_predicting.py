@@ -70,9 +70,9 @@ def test_a_window_that_begins_in_a_filled_gap_reads_what_was_known_then(mode):
     )
 
 
-def test_quantiles_that_are_moved_do_not_cross_the_median_which_is_the_forecast():
+def test_quantiles_are_put_so_many_times_as_far_from_the_median_which_is_the_forecast():
     found = np.array([[5.0, 3.0, 5.0, 7.0], [5.0, 1.0, 5.0, 5.5]])
-    shifts = np.array([[4.0, 0.0, 1.0], [-1.0, 0.0, -2.0]])
-    moved = predicting.moved(found, shifts, (0.1, 0.5, 0.9))
-    assert moved.tolist() == [[5.0, 5.0, 5.0, 8.0], [5.0, 0.0, 5.0, 5.0]]
-    assert predicting.moved(found[:, [0, 3, 1]], shifts[:, [2, 0]], (0.9, 0.1)).tolist() == [[5, 5, 8], [5, 0, 5]]
+    assert predicting.widened(found, np.array([2.0, 1.0, 2.0])).tolist() == [
+        [5.0, 1.0, 5.0, 9.0],
+        [5.0, -3.0, 5.0, 6.0],
+    ]

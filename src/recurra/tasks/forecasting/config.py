@@ -122,8 +122,8 @@ class ForecastConfig:
     dropout: Fraction = 0.0
     """Part of the units left out between the layers, and behind the last one, while training."""
     conformal: bool = True
-    """Move the quantiles by how far they were off on steps that training did not see, where there are enough of these; a short
-    panel is fitted once more for that, without its end."""
+    """Put the quantiles as far from the median as was needed on steps that training did not see, where there are enough of
+    these; a short panel is fitted once more for that, without its end."""
     decoder_size: Count = 32
     """Units of the small network that turns the state into the forecast of one step."""
 

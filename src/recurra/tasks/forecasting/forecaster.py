@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from recurra.config import whole
-from recurra.errors import ConfigError, DataError, setting
+from recurra.errors import ConfigError, DataError, RunError, setting
 from recurra.fitting import folders
 from recurra.fitting.estimator import Estimator
 from recurra.fitting.parameters import Parameters
@@ -162,15 +162,13 @@ class Forecaster(Parameters, Tunable, Estimator):
         if not parts["model"].conformal or not calibration.fits(model):
             return self.learned
         if parts["series"].validation:
-            windows = self._windows(data.train.panel)
-            off = calibration.errors(model, windows, *held_windows(data.train.panel.lengths, parts))
+            unseen = model, self._windows(data.train.panel), *held_windows(data.train.panel.lengths, parts)
         else:
-            off = self._errors_without_the_end(data.train)
-        found = None if off is None else calibration.shifts(off, parts["model"].quantiles)
-        return dataclasses.replace(self.learned, shifts=found)
+            unseen = self._without_the_end(data.train)
+        return dataclasses.replace(self.learned, widths=None if unseen is None else calibration.widths(*unseen))
 
-    def _errors_without_the_end(self, series: Series) -> np.ndarray | None:
-        """Errors on the last horizons of a short panel, of a model that was fitted without them."""
+    def _without_the_end(self, series: Series) -> tuple[Ensemble, SeriesWindows, np.ndarray, np.ndarray] | None:
+        """A model fitted without the last horizons of a short panel, and the windows that forecast these."""
         horizon, panel = self.parts["model"].horizon, series.panel
         windows = min(3, int(panel.lengths.min()) // horizon - 3)
         if windows < 1 or distributed.world() > 1:
@@ -185,8 +183,16 @@ class Forecaster(Parameters, Tunable, Estimator):
         other.fit(Series(before, series.form), quiet=True)
         owners = np.repeat(np.arange(len(panel.ids)), windows)
         cuts = (first[:, None] + horizon * np.arange(windows)).reshape(-1)
-        seen = other._windows(panel, other._scales_for(before, panel, series.form))
-        return calibration.errors(other.model, seen, owners, cuts)
+        return other.model, other._windows(panel, other._scales_for(before, panel, series.form)), owners, cuts
+
+    @classmethod
+    def _opened(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
+        self, about = super()._opened(folder)
+        widths, quantiles = self._state.learned.widths, self.parts["model"].quantiles
+        if widths is not None and len(widths) != len(quantiles):
+            what = f"`widths` are of {len(widths)} quantiles, and there are {len(quantiles)}"
+            raise RunError(f"{folder / folders.CONFIG} is damaged: {what}. Restore it from a copy, or train again")
+        return self, about
 
     def learn(self, data: Halves) -> Facts:
         return facts_of(*data.train, self.parts)

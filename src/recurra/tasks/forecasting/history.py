@@ -143,12 +143,16 @@ class Facts:
     covariates: Covariates
     sizes: Sizes
     history: History
-    shifts: np.ndarray | None = None
-    """(horizon, quantiles) what calibration adds to each quantile, in the windows' units; None: nothing."""
+    widths: tuple[float, ...] | None = None
+    """(quantiles,) how many times as far from the median calibration puts each quantile; None: where it is."""
     seasonal: bool = True
     """The value a season before is the better first guess than the last one: where the network starts from."""
     nonnegative: bool = False
     """No value that was learned from is below 0, and so no forecast is."""
+
+    def __post_init__(self):
+        if self.widths is not None and not all(0 <= width < np.inf for width in self.widths):
+            raise ValueError("`widths` of intervals are no numbers of 0 or more")
 
 
 def facts_of(panel: Panel, form: Form, parts: dict[str, Any]) -> Facts:

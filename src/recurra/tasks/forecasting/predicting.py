@@ -106,8 +106,8 @@ def forecast(
             else:
                 state = map_state(lambda part, some=some: part[:, some], carried[0])
                 scale = Scale(*(part[some] for part in carried[1]))
-            shifts = None if facts is None else facts.shifts
-            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, scale, shifts))
+            widths = None if facts is None else facts.widths
+            found.append(_ahead(model, windows, series[some], cuts[some], steps, state, scale, widths))
     values = np.concatenate(found) if found else np.zeros((0, steps, 1))
     values = np.exp(values) if model.config.log else values
     return np.maximum(values, 0.0) if facts is not None and facts.nonnegative else values
@@ -121,7 +121,7 @@ def _ahead(
     steps: int,
     states: list,
     scale: Scale,
-    shifts: np.ndarray | None = None,
+    widths: Sequence[float] | None = None,
 ) -> np.ndarray:
     config = model.config
     places = cuts[:, None] + np.arange(steps)
@@ -140,20 +140,15 @@ def _ahead(
     else:
         found = [_decoded(one, state, inputs, levels) for one, state in zip(model, states, strict=True)]
     scaled = torch.stack(found).mean(0).transpose(0, 1).double().cpu().numpy()
-    if shifts is not None and not alone:
-        scaled = moved(scaled, shifts[:steps], config.quantiles)
+    if widths is not None and not alone:
+        scaled = widened(scaled, widths)
     return scaled * scale.size[:, None, None] + scale.level[:, None, None]
 
 
-def moved(found: np.ndarray, shifts: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """The median and the quantiles (..., 1 + levels), each quantile moved by its shift (..., levels).
-
-    The median is the forecast and stays: a quantile that would cross it ends there.
-    """
-    median, quantiles, levels = found[..., :1], found[..., 1:] + shifts, np.asarray(levels)
-    quantiles = np.where(levels < 0.5, np.minimum(quantiles, median), np.maximum(quantiles, median))
-    quantiles = np.where(levels == 0.5, median, quantiles)
-    return np.concatenate([median, np.sort(quantiles, -1)], -1)
+def widened(found: np.ndarray, widths: Sequence[float]) -> np.ndarray:
+    """The median and the quantiles (..., 1 + levels), each quantile so many times as far from the median (levels,)."""
+    median = found[..., :1]
+    return np.concatenate([median, np.sort(median + (found[..., 1:] - median) * np.asarray(widths), -1)], -1)
 
 
 def _sampled(
