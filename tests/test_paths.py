@@ -131,7 +131,7 @@ def test_each_task_leaves_out_what_is_hidden_and_counts_it(tmp_path, read, names
     with pytest.warns(UserWarning, match=f"^{tmp_path}: left out ") as told:
         assert read(tmp_path) == [tmp_path / names[0]]
     (words,) = (str(one.message).rpartition("left out ")[2] for one in told)
-    assert set(words.split(", ")) == {f"{len(names)} hidden", "1 hidden folders"}
+    assert set(words.split(", ")) == {f"{len(names)} hidden", "1 hidden folder"}
 
 
 def test_names_of_any_bytes(tmp_path):
@@ -146,3 +146,9 @@ def test_names_of_any_bytes(tmp_path):
         assert name == str(tmp_path / "café.txt")
     with pytest.raises(FileNotFoundError), paths.for_libraries(tmp_path / ODD):
         pass
+
+
+def test_one_thing_left_out_is_named_as_one():
+    one, two = (Counter(dict.fromkeys(["hidden folders", "not files", "of kind .jpg"], n)) for n in (1, 2))
+    assert paths.counted(one) == "1 hidden folder, 1 not a file, 1 of kind .jpg"
+    assert paths.counted(two) == "2 hidden folders, 2 not files, 2 of kind .jpg"

@@ -132,9 +132,16 @@ def warn_left_out(folder: str | os.PathLike, skipped: Counter[str]) -> None:
         warnings.warn(f"{printable(folder)}: left out {counted(skipped)}", stacklevel=2)
 
 
+_ONE = {
+    "hidden folders": "hidden folder",
+    "folders that are read anyway": "folder that is read anyway",
+    "not files": "not a file",
+}
+
+
 def counted(skipped: Counter[str]) -> str:
     """What `walk` left out, for a message: "2 hidden, 1 of kind .jpg"; "" where that is nothing."""
-    return ", ".join(f"{count:,} {why}" for why, count in skipped.most_common(5))
+    return ", ".join(f"{count:,} {_ONE.get(why, why) if count == 1 else why}" for why, count in skipped.most_common(5))
 
 
 def existing(path: Path) -> Path:

@@ -92,6 +92,7 @@ def test_version_and_module():
         ("bench memory --cells cfc", "--cells is 'cfc', which reads dt at each step"),
         ("compare book.txt --cells ,", "--cells is empty; name some, such as --cells rnn,lstm,gru"),
         ("compare book.txt --parameters lots", "'lots' is not a number of parameters, such as 200k, 1.5M or 200000"),
+        ("compare book.txt --parameters 9223372036854775808", "is more than the 100,000,000,000 parameters that a model may"),
         ("compare book.txt --parameters 10", "--parameters is 10, but the embedding and softmax of 14 tokens leave"),
         ("train book.txt --minutes 1 --epochs 1", "--minutes and --epochs both say how long to train; drop one"),
         ("compare book.txt --minutes 1 --epochs 1", "--minutes and --epochs both say how long to train; drop one"),

@@ -118,7 +118,7 @@ def test_folders_are_read_alike_by_all(kind, tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert len(FOLDERS[kind](root)) == 2
-    assert kind == "texts" or "1 hidden folders" in str(caught[0].message)
+    assert kind == "texts" or "1 hidden folder" in str(caught[0].message)
 
 
 # The default dtype

@@ -11,6 +11,9 @@ from recurra.errors import DataError, DivergenceError
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
 
+_MOST = 10**11  # of the smallest cell as many units as a layer can have; a machine's memory ends before
+
+
 class _Count(click.ParamType):
     """A number of parameters: 200k, 1.5M or 200000."""
 
@@ -25,6 +28,8 @@ class _Count(click.ParamType):
             count = 0
         if count < 1:
             self.fail(f"{text!r} is not a number of parameters, such as 200k, 1.5M or 200000", param, ctx)
+        if count > _MOST:
+            self.fail(f"{text!r} is more than the {_MOST:,} parameters that a model may have here", param, ctx)
         return count
 
 
