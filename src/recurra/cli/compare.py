@@ -10,7 +10,6 @@ from recurra.cli.shown import json_option, table, to_json
 from recurra.errors import DataError, DivergenceError
 from recurra.tasks.language.config import CONFIGS, PRESETS, settings
 
-
 _MOST = 10**11  # of the smallest cell as many units as a layer can have; a machine's memory ends before
 
 
