@@ -50,17 +50,16 @@ export function drawTape(host, letters, at, trace) {
 }
 
 /** Draw a cell into an element. drawing: parts, bends. pick: called with the name of a part that was pressed. most, tall: how much larger it
- * is drawn where there is room, up to that height. */
-export function drawCell(host, drawing, { pick, pickable = () => false, title = "The cell", most = 1, tall = Infinity } = {}) {
+ * is drawn where the room, in pixels, allows it, up to that height. */
+export function drawCell(host, drawing, { pick, pickable = () => false, title = "The cell", most = 1, tall = Infinity, room = 0 } = {}) {
   const parts = new Map(drawing.parts.map((part) => [part.name, part]));
   const bends = new Map(drawing.bends.map(({ start, end, places }) => [`${start} ${end}`, places]));
   const at = (column, row) => [EDGE + WIDE * column, EDGE + HIGH * row];
   const columns = Math.max(...drawing.parts.map(({ column }) => column));
   const rows = Math.max(...drawing.parts.map(({ row }) => row), ...drawing.bends.flatMap(({ places }) => places.map(([, row]) => row)));
   const [width, height] = [2 * EDGE + WIDE * columns, 2 * EDGE + HIGH * rows];
-  // On a narrow screen a little smaller before it is scrolled; where the host has no place yet, as it is.
-  const room = host.clientWidth ? (host.clientWidth - 16) / width : 1;
-  const scale = Math.max(0.8, Math.min(most, tall / height, room));
+  // On a narrow screen a little smaller before it is scrolled.
+  const scale = room ? Math.max(0.8, Math.min(most, tall / height, (room - 16) / width)) : 1;
   const wires = [];
   const boxes = new Map();
   const under = s("g", { class: "wires" });

@@ -210,8 +210,7 @@ async function walk(box, cell, { follow, unit, change = false }) {
     setting.replaceChildren(h("label", { class: "field grow" }, `${name} before “${visible(letters[at])}”`, number), h("button", { type: "button", class: "btn small", onclick: async () => (setting.replaceChildren(...hint()), (found = await wires()), go(at)) }, "As it was"));
     number.focus({ preventScroll: true });
   };
-  box.replaceChildren(stage); // its width is how large the drawing may be
-  const picture = drawCell(stage, found.drawing, { most: 1.5, tall: 440, pick: change ? pick : undefined, pickable: (part) => part.kind === "state", title: `${cellTitle(cell)}: one step` });
+  const picture = drawCell(stage, found.drawing, { most: 1.5, tall: 440, room: box.clientWidth, pick: change ? pick : undefined, pickable: (part) => part.kind === "state", title: `${cellTitle(cell)}: one step` });
   function go(to) {
     at = Math.max(0, Math.min(letters.length - 1, to));
     slider.value = String(at);
