@@ -116,6 +116,46 @@ def test_given_numbers(call, per_unit, options):
     assert_close(list(grads[0]), list(grads[1]), 1e-11)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"checkpoint_every": 2}, {"backend": "equations"}, {"batch_first": True}], ids=str
+)
+@pytest.mark.parametrize("call", CALLS)
+def test_given_numbers_of_each_direction(call, options):
+    layer = randomise(Recurrent(Decayed, 4, 6, bidirectional=True, dtype=torch.float64, **options))
+    x = torch.randn(5, 3, 4, dtype=torch.float64, requires_grad=True)
+    dt = tuple(torch.rand(5, 3, *size, dtype=torch.float64, requires_grad=True) for size in ([], [6]))
+    steps, resets = (CALLS[call].get(name) for name in ("lengths", "resets"))
+    wanted = [by_hand(layer, x, decayed(layer, dt[0]), steps, resets)]
+    wanted.append(by_hand(layer, x, decayed(layer, dt[1], "l0_reverse"), steps, resets, backward=True))
+    want = torch.cat([y for y, _ in wanted], -1), torch.stack([h for _, h in wanted])
+
+    def laid(part):
+        return part.transpose(0, 1) if layer.batch_first else part
+
+    named = CALLS[call] | ({"resets": laid(resets)} if resets is not None else {})
+    y, h = layer(laid(x), dt=tuple(map(laid, dt)), **named)
+    got, inputs = (laid(y), h), [x, *dt, *layer.parameters()]
+    assert_close(list(got), list(want), 1e-12)
+    grads = [torch.autograd.grad(a.pow(2).sum() + b.sin().sum(), inputs, retain_graph=True) for a, b in (got, want)]
+    assert_close(list(grads[0]), list(grads[1]), 1e-11)
+    _, _, trace = layer(laid(x), dt=tuple(map(laid, dt)), return_states=True, **named)
+    if call == "plain" and not layer.batch_first:
+        assert_close(torch.cat([*trace.states["h"]], -1), want[0], 1e-12)
+    assert layer.explain(laid(x), dt=tuple(map(laid, dt)), **named).name == (
+        "equations" if "backend" in options else "cpu"
+    )
+
+
+def test_a_pair_of_given_numbers_is_for_two_directions():
+    with pytest.raises(DtypeError, match=r"`dt` is tuple; expected a tensor \(time, batch\)"):
+        Recurrent(Decayed, 4, 6)(X, dt=(X[..., 0], X[..., 0]))
+    both = Recurrent(Decayed, 4, 6, bidirectional=True)
+    with pytest.raises(DtypeError, match="`dt` is tuple"):
+        both(X, dt=(X[..., 0],))
+    with pytest.raises(ShapeError, match=r"`dt` is \(2, 3\); expected \(5, 3\)"):
+        both(X, dt=(X[..., 0], X[:2, :, 0]))
+
+
 def test_given_numbers_in_a_stack_and_for_one_sequence():
     layer = randomise(Recurrent(Decayed, 4, 6, num_layers=2, dtype=torch.float64))
     x, dt = torch.randn(5, 3, 4, dtype=torch.float64), torch.rand(5, 3, dtype=torch.float64)

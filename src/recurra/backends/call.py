@@ -98,7 +98,8 @@ class Call:
     kept: dict | None = None
     """Where a backend keeps what the next call on the same weights can use; None: nowhere."""
     given: dict[str, Tensor] = field(default_factory=dict)
-    """What the cell is given at each step, by name: (time, batch, units), but for `input`, which is x."""
+    """What the cell is given at each step, by name: (time, batch, units), but for `input`, which is x. Until
+    `nn.pieces` runs each direction by itself also (time, batch, units, 2), the last for the two directions."""
 
     def embedded(self) -> "Call":
         """The same call with the embedding looked up."""

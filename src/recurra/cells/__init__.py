@@ -59,7 +59,8 @@ _BUILT_IN = dict(_REGISTRY)
 def names(given: bool = True) -> tuple[str, ...]:
     """The names that `get` knows: the built-in cells, then those a user registered.
 
-    given: False leaves out those whose calls bring numbers for each step (`Cell.given`), which models and commands do not.
+    given: False leaves out those whose calls bring numbers for each step (`Cell.given`), which only the
+    estimators of sequences do (`dt`).
     """
     return tuple(name for name, cell in _REGISTRY.items() if given or not cell.call_names)
 
@@ -97,16 +98,17 @@ def get(cell: str | type[Cell] | Cell) -> Cell:
     return settled(cell)
 
 
-def require_inputs_alone(name: str, option: str = "cell") -> None:
-    """Raise CellError if the cell of this name reads more than its inputs at each step, which models and commands do not have.
+def require_inputs_alone(name: str, option: str = "cell", brings: tuple[str, ...] = ()) -> None:
+    """Raise CellError if the cell of this name reads more than its inputs at each step, which a model does not have.
 
-    name: of a cell; for one that is not known nothing is raised. option: the setting that the name comes from.
+    name: of a cell; for one that is not known nothing is raised. option: the setting that the name comes from. brings: what
+    this model has all the same.
     """
     words = _REGISTRY[name].call_names if name in _REGISTRY else ()
-    if words:
+    if set(words) - set(brings):
         call = ", ".join(f"{word}={word}" for word in words)
         raise CellError(
-            f"{setting(option)} is {name!r}, which reads {', '.join(words)} at each step; models and commands have no such "
+            f"{setting(option)} is {name!r}, which reads {', '.join(words)} at each step; this model has no such "
             f"numbers. Take another cell, or make a layer in Python: recurra.nn.Recurrent({name!r}, inputs, units)(x, {call})"
         )
 

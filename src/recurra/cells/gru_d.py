@@ -7,8 +7,8 @@
 
 dt: the time since the last measurement, given at each step: one number per row, or one per unit. Che et al. 2018, "Recurrent
 neural networks for multivariate time series with missing values", arXiv:1606.01865. Their masks are features: x is the
-values, filled in, beside the mask, so that W_x holds their W and V. Left out: the decay of inputs towards their mean, which is
-filled in before the layer; and their full matrix on dt is one rate a unit here.
+values, filled in, beside the mask, so that W_x holds their W and V. The decay of inputs towards their mean comes before the
+layer: classifiers, regressors and taggers of sequences have it. Left out: their full matrix on dt is one rate a unit here.
 """
 
 from recurra.cells.base import Cell

@@ -24,7 +24,7 @@ class Inputs(NamedTuple):
     batched: bool
     packed: PackedSequence | None
     embedding: Tensor | None = None  # (tokens, features); x is then ids, (time, batch)
-    given: dict[str, Tensor] = {}  # what the cell is given at each step: (time, batch, 1 or units)
+    given: dict[str, Tensor] = {}  # what the cell is given at each step: (time, batch, 1 or units, and 2 of a pair)
 
     @property
     def like(self) -> Tensor:

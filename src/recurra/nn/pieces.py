@@ -17,8 +17,12 @@ from recurra.backends.options import at_steps, of_direction
 
 
 def run(call: Call, backend: str, every: int) -> Ran:
-    """Run one layer. every: steps of a piece, 0 for all; without gradients there is nothing to save, and it runs whole."""
-    if not every or call.x.shape[0] <= every or not torch.is_grad_enabled():
+    """Run one layer. every: steps of a piece, 0 for all; without gradients there is nothing to save, and it runs whole.
+
+    What a cell is given may have a last dimension with a number for each direction: each then runs by itself.
+    """
+    every = 0 if call.x.shape[0] <= every or not torch.is_grad_enabled() else every
+    if not every and all(part.dim() == 3 for part in call.given.values()):
         return run_whole(call, backend)
     call = call.embedded()
     return join([_direction(call, d, backend, every) for d in range(len(call.weights))])
@@ -32,6 +36,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
         initial=call.initial[d : d + 1],
         options=of_direction(call.options, d),
         kept=None,  # of the layer's weights in both directions
+        given={name: part[..., d] if part.dim() == 4 else part for name, part in call.given.items()},
     )
     if d == 0:
         return _forward(one, backend, every)
@@ -42,7 +47,7 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
 
     active = None if call.lengths is None else active_steps(call.lengths, call.x.shape[0])
     one.x = turned(call.x)
-    one.given = {name: turned(part) for name, part in call.given.items()}
+    one.given = {name: turned(part) for name, part in one.given.items()}
     if call.resets is not None:
         one.resets = turned(resets_of(call.resets[..., None], active, backward=True))[..., 0]
     one.options = at_steps(one.options, turned)
@@ -57,6 +62,8 @@ def _direction(call: Call, d: int, backend: str, every: int) -> Ran:
 
 def _forward(call: Call, backend: str, every: int) -> Ran:
     """One direction, forward in time."""
+    if not every:
+        return run_whole(call, backend)
     time, states, runs = call.x.shape[0], call.states[0], []
     for start in range(0, time, every):
         span = slice(start, min(start + every, time))

@@ -191,7 +191,7 @@ class Recurrent(nn.Module):
         resets: bool, laid out as x without features: True drops the state before that step (a new document, an episode).
         return_states, return_gates: also return a Trace.
         given: what the cell is given at each step (`Cell.given`), by name: one number for each row, laid out as x without
-            features, or one for each unit.
+            features, or one for each unit; in a bidirectional layer also a pair of these, for forward and backward.
 
         Returns y as x is laid out, with hidden_size (or proj_size) features a direction, and the state after the last step.
         """
@@ -319,7 +319,7 @@ class Recurrent(nn.Module):
         else:
             given = read_inputs(self._name, x, lengths, resets, *form)
         if numbers or self.cell.given:
-            given = given._replace(given=read_given(self._name, numbers, self.cell, given, self.batch_first))
+            given = given._replace(given=self._given(numbers, given))
         x, active = given.x, None
         if given.lengths is not None:  # the padding must not matter, not even NaN
             active = active_steps(given.lengths, x.shape[0])
@@ -432,15 +432,25 @@ class Recurrent(nn.Module):
             given={name: self._widened(name, part, layer) for name, part in given.given.items()},
         )
 
+    def _given(self, numbers: dict[str, Any], inputs: Inputs) -> dict[str, Tensor]:
+        """What the cell is given, checked; of pairs with a last dimension for the two directions."""
+        sides = [numbers]
+        if self.bidirectional and any(isinstance(part, tuple) and len(part) == 2 for part in numbers.values()):
+            sides = [{n: part[d] if isinstance(part, tuple) else part for n, part in numbers.items()} for d in (0, 1)]
+        read = [read_given(self._name, side, self.cell, inputs, self.batch_first) for side in sides]
+        if len(read) == 1:
+            return read[0]
+        return {name: torch.stack(torch.broadcast_tensors(*(side[name] for side in read)), -1) for name in read[0]}
+
     def _widened(self, name: str, part: Tensor, layer: int) -> Tensor:
         """What the cell is given, with one number for each of a layer's units."""
         units = self.shape.hidden[layer]
-        if part.shape[-1] not in (1, units):
+        if part.shape[2] not in (1, units):
             raise ShapeError(
-                f"{self._name}: `{name}` has {part.shape[-1]} numbers for each step; layer {layer} has {units} units. "
+                f"{self._name}: `{name}` has {part.shape[2]} numbers for each step; layer {layer} has {units} units. "
                 "Pass one number for each row, or one for each unit."
             )
-        return part.expand(*part.shape[:2], units)
+        return part.expand(*part.shape[:2], units, *part.shape[3:])
 
     def _states_before(self, state: Any, given: Inputs) -> list[list[tuple[Tensor, ...]]]:
         if state is None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from recurra import config
 from recurra.config import Count, Fraction, HeldOut, Range
-from recurra.fitting.cellname import CellName
+from recurra.fitting.cellname import TimedCellName
 from recurra.fitting.space import Between, Space
 
 
@@ -13,8 +13,8 @@ from recurra.fitting.space import Between, Space
 class EncoderConfig:
     """Numbers, or the embeddings of tokens → recurrent stack."""
 
-    cell: CellName = "gru"
-    """The recurrent cell, by name: rnn, lstm, gru and the others that `recurra doctor` lists."""
+    cell: TimedCellName = "gru"
+    """The recurrent cell, by name: rnn, lstm, gru and others that `recurra doctor` lists; gru-d reads how old values are."""
     hidden_size: Count = 128
     """Units of each recurrent layer, in each direction."""
     num_layers: Count = 1

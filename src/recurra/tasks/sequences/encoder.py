@@ -7,6 +7,7 @@ from recurra import cells
 from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
 from recurra.nn.precision import coarse
+from recurra.tasks.sequences import gaps
 from recurra.tasks.sequences.config import EncoderConfig
 from recurra.tasks.sequences.convolutions import Convolutions
 
@@ -17,7 +18,8 @@ class Encoder(nn.Module):
     inputs: features of a step, or tokens of the vocabulary where `tokens` is True. unknown: the id of the token for all
     that is not in the vocabulary; its vector starts at zero, and stays there where the training part has none of them.
     more: features that come beside an embedding. masks: how many of the last features are masks; their weights start at zero,
-    as masks of values that are missing at random are nothing but noise.
+    as masks of values that are missing at random are nothing but noise. decay: what changes x before anything reads it. A cell
+    that reads `dt` is given the steps since anything was measured, by the masks.
 
     Returns states (time, batch, `size`), zero past each row's length; behind convolutions with a stride there are fewer, and
     `encoder.lengths(lengths)` is how many of each row.
@@ -31,9 +33,11 @@ class Encoder(nn.Module):
         unknown: int | None = None,
         more: int = 0,
         masks: int = 0,
+        decay: gaps.Decay | None = None,
     ):
         super().__init__()
-        self.config = config
+        self.config, self.decay = config, decay
+        self.masks = 0 if tokens or 2 * masks != inputs else masks  # a feature without one has a value at each step
         self.embedding = nn.Embedding(inputs, config.embedding_size) if tokens else None
         if tokens and unknown is not None:
             nn.init.zeros_(self.embedding.weight.data[unknown])
@@ -57,6 +61,8 @@ class Encoder(nn.Module):
             check_finite=False,  # looked at once, before training
         )
         self.size = config.hidden_size * (1 + config.bidirectional)
+        if isinstance(self.layers.cell, cells.GRUD):
+            gaps.start_still(self.layers)
         if config.span:
             spread(self.layers, config.span)
         if masks:
@@ -71,13 +77,15 @@ class Encoder(nn.Module):
         return lengths if lengths is None or self.stride == 1 else -(-lengths // self.stride)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
+        times = gaps.times(self.layers, x, lengths, self.masks, self.stride)
+        x = x if self.decay is None else self.decay(x)
         with coarse(x, self.config.precision == "bfloat16"):
             if self.convolutions is not None:
                 x, lengths = self.convolutions(x, lengths)
             if self.embedding is None or beside is not None:
                 x = x if self.embedding is None else torch.cat([self.embedding(x), beside], 2)
-                return self.layers(x, lengths=lengths)[0].float()
-            return self.layers(x, lengths=lengths, embedding=self.embedding)[0].float()
+                return self.layers(x, lengths=lengths, **times)[0].float()
+            return self.layers(x, lengths=lengths, embedding=self.embedding, **times)[0].float()
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import torch
 
+from recurra import cells
 from recurra.errors import DataError
 from recurra.fitting.estimator import Estimator
 from recurra.fitting.lifecycle import Listener, longer
@@ -118,7 +119,8 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         return self.batches(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
 
     def notes(self, data: Halves, task: SequencesTask) -> Iterable[str]:
-        return [gaps.described(data.train.X, self.learned.masked)] if self.learned.masks else []
+        fading = task.model.encoder.decay is not None
+        return [gaps.described(data.train.X, self.learned.masked, fading)] if self.learned.masks else []
 
     def _examples(self, data: Labelled) -> Examples:
         if not len(data.X):
@@ -128,7 +130,10 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
     def encoder(self, parts: dict[str, Any], learned: Reader, more: int = 0) -> Encoder:
         """A new encoder of the sequences that `learned` knows. more: features beside the embedding."""
         unknown = None if learned.vocabulary is None else learned.vocabulary.unk
-        return Encoder(learned.inputs, parts["model"], learned.vocabulary is not None, unknown, more, learned.masks)
+        model, decay = parts["model"], None
+        if learned.masks and isinstance(cells.get(model.cell), cells.GRUD):
+            decay = gaps.Decay(learned.masked, np.broadcast_to(learned.start, learned.features)[learned.masked])
+        return Encoder(learned.inputs, model, learned.vocabulary is not None, unknown, more, learned.masks, decay)
 
     def examples(self) -> list[str]:
         kept = self._fitted().examples

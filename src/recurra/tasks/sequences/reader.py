@@ -47,6 +47,11 @@ class Reader:
         """How many of the inputs, the last ones, are masks."""
         return 0 if self.masked is None else len(self.masked)
 
+    @property
+    def start(self) -> np.ndarray | float:
+        """What a gap is until something was seen: the mean of each feature, (features,), or of all that are scaled, 0."""
+        return 0.0 if self.mean is None or self.deviation is not None else self.mean
+
     kind = "texts"
     """What sequences with a vocabulary are, for messages."""
 
@@ -62,9 +67,7 @@ class Reader:
         if X[0].shape[1] != self.features:
             raise ShapeError(f"`X` has {X[0].shape[1]} features a step, but the model was fitted on {self.features}")
         masked = self.masked if self.masks else np.empty(0, np.int64)
-        # Until something was seen, a gap is the mean: 0 of what is scaled.
-        start = 0.0 if self.mean is None or self.deviation is not None else self.mean
-        return [gaps.closed(row, masked, start) for row in self._scaled(X, data)]
+        return [gaps.closed(row, masked, self.start) for row in self._scaled(X, data)]
 
     def _scaled(self, X: Any, data: SequencesConfig) -> list[np.ndarray]:
         if data.standardise == "sequence":

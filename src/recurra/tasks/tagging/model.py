@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from recurra.backends.call import active_steps
 from recurra.errors import ConfigError, setting
 from recurra.nn import Recurrent
+from recurra.tasks.sequences import gaps
 from recurra.tasks.sequences.config import EncoderConfig
 from recurra.tasks.sequences.encoder import Encoder
 from recurra.tasks.tagging.config import TaggerConfig
@@ -57,7 +58,8 @@ class Tagger(nn.Module):
         """What the letters of each word say: (time, batch, longest) → (time, batch, 2 · units)."""
         words, which = characters.flatten(0, 1).unique(dim=0, return_inverse=True)  # most words come more than once
         lengths = (words >= 0).sum(1)
-        _, state = self.speller(words.clamp(min=0).t(), lengths=lengths, embedding=self.characters)
+        times = gaps.times(self.speller, words.t(), lengths)
+        _, state = self.speller(words.clamp(min=0).t(), lengths=lengths, embedding=self.characters, **times)
         last = state[0] if isinstance(state, tuple) else state
         return last.transpose(0, 1).flatten(1)[which].unflatten(0, characters.shape[:2])
 
