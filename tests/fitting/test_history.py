@@ -25,6 +25,21 @@ def test_it_is_a_list_a_frame_and_a_picture(monkeypatch, tmp_path):
         line.history.frame()
 
 
+def test_a_killed_run_that_goes_on_has_each_evaluation_once(tmp_path):
+    def crash(event):
+        if event["event"] == "evaluate" and event["step"] > 3:
+            raise KeyboardInterrupt  # nothing of this evaluation is saved, but its row
+
+    with pytest.raises(KeyboardInterrupt):
+        Line(epochs=3).fit(points(), out=tmp_path / "run", listeners=[crash], quiet=True)
+    before = [row["step"] for row in Line.load(tmp_path / "run").history]
+    line = Line.resume(tmp_path / "run", points(), quiet=True)
+    steps = [row["step"] for row in line.history]
+    assert set(before) < set(steps)
+    assert steps == sorted(set(steps))
+    assert [row["step"] for row in Line.load(tmp_path / "run").history] == steps
+
+
 @pytest.mark.slow
 def test_a_language_model_has_its_own(tmp_path):
     model = recurra.train(

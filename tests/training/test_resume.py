@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from recurra import files, tensorfiles
 from recurra.fitting import listeners
-from recurra.training import Interrupted, TrainingConfig, fit, runs
+from recurra.training import Interrupted, TrainingConfig, clock, fit, runs
 
 TESTS = Path(__file__).parents[1]
 TIMES = ("seconds", "tokens_per_second", "left", "learning")
@@ -150,6 +150,30 @@ def test_after_ctrl_c_a_run_goes_on_to_the_same_bits(whole, tmp_path):
         task.loss = loss
         with pytest.raises(Interrupted):
             fit(task, config(), tmp_path, listeners=[listeners.metrics_file(tmp_path)])
+    train(tmp_path)
+    same_runs(whole(), tmp_path)
+
+
+@pytest.mark.parametrize("step", [14, 30])  # in the middle, and the last one
+def test_an_evaluation_that_is_owed_has_one_row_also_after_a_crash(whole, tmp_path, monkeypatch, step):
+    monkeypatch.setattr(clock, "TICK", 0.0)  # a signal ends the evaluation at once
+    task = ToyTask()
+    real = task.evaluate
+
+    def evaluate(model):
+        if task.calls == step:
+            signal.raise_signal(signal.SIGINT)
+        return real(model)
+
+    def crash(event):
+        if event["event"] == "evaluate":
+            raise Crash
+
+    task.evaluate = evaluate
+    with pytest.raises(Interrupted):
+        fit(task, config(), tmp_path, listeners=[listeners.metrics_file(tmp_path)])
+    with pytest.raises(Crash):
+        fit(ToyTask(), config(), tmp_path, listeners=[listeners.metrics_file(tmp_path), crash])
     train(tmp_path)
     same_runs(whole(), tmp_path)
 

@@ -343,6 +343,8 @@ class Lifecycle(ABC):
         state.folder, state.paths = folder if kept else None, list((origin or {}).get("paths", ()))
 
         def remember(event: dict) -> None:
+            if event["event"] in ("start", "fall"):
+                state.history[:] = (row for row in state.history if not listeners.comes_again(row, event))
             if event["event"] == "evaluate":
                 state.history.append(event)
 

@@ -29,14 +29,13 @@ _MOST = 1 << 30  # bytes of metrics.jsonl that are read
 def metrics_file(folder: Path) -> Listener:
     """One JSON object a line in `metrics.jsonl`, for each row of numbers, evaluation, sample, fall back and end.
 
-    Where a run resumes, or falls back, the lines after that step are dropped: they will come again.
+    Where a run resumes, or falls back, the lines of what will come again are dropped: of later steps, and what is owed.
     """
     path = folder / METRICS
 
     def listen(event: Event) -> None:
         if event["event"] in ("start", "fall"):
-            kept = (line for line, row in _rows(path) if row["step"] <= event["step"] and row["event"] != "end")
-            files.write(path, "".join(kept))
+            files.write(path, "".join(line for line, row in _rows(path) if not comes_again(row, event)))
         if event["event"] in _WRITTEN:
             line = files.to_json({name: _json_number(value) for name, value in event.items()})
             with _adding(path) as file:
@@ -47,6 +46,12 @@ def metrics_file(folder: Path) -> Listener:
                 os.fsync(file.fileno())
 
     return listen
+
+
+def comes_again(row: Event, event: Event) -> bool:
+    """Whether a row is written once more after a start or a fall back: what lies beyond its step, is owed there, or an end."""
+    owed = row["step"] == event["step"] and row["event"] in event.get("owed", ())
+    return row["step"] > event["step"] or row["event"] == "end" or owed
 
 
 @contextlib.contextmanager

@@ -118,7 +118,10 @@ class Clock:
     def owed(self, run: Run) -> set[str]:
         """What a signal cut short at the step where a run was left: an evaluation and its sample; as a rule nothing."""
         step, every = run.progress.step, self.periods.get("evaluate")
-        if not every or step % every or step == run.progress.first or run.marks.get("evaluate", (-1,))[0] == step:
+        evaluated = run.marks.get("evaluate", (-1,))[0] == step
+        if self.over(run):
+            return {"sample"} if evaluated else {"evaluate", "sample"}
+        if not every or step % every or step == run.progress.first or evaluated:
             return set()
         return {"evaluate", *(["sample"] if not run.config.sample_every or step % run.config.sample_every == 0 else [])}
 

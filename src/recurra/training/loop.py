@@ -113,12 +113,12 @@ def fit(
         _broken_off(listeners),
         contextlib.ExitStack() as stack,
     ):
-        run, model = _begin(task, config, folder, report, longer)
-        time_of, halts = clock.Clock(run, task.steps), _Halts(caught, stop)
+        run, model, time_of = _begin(task, config, folder, report, longer)
+        halts = _Halts(caught, stop)
         step_took = stack.enter_context(threads.fastest(time_of.budget, run.device))
         while not run.progress.reason:
             if time_of.over(run):  # it was stopped in the evaluation after its last step
-                run.progress.reason, due = "finished", {"evaluate", "sample", "save"}
+                run.progress.reason, due = "finished", time_of.owed(run) | {"save"}
             elif not (due := time_of.owed(run)):
                 began = time.monotonic()
                 with caught.breakable():
@@ -151,8 +151,10 @@ def fit(
     return outcome
 
 
-def _begin(task: Task, config: TrainingConfig, folder: Path, report, longer: Longer | None) -> tuple[Run, nn.Module]:
-    """A run at its start or where it was left, and the model as this process trains it."""
+def _begin(
+    task: Task, config: TrainingConfig, folder: Path, report, longer: Longer | None
+) -> tuple[Run, nn.Module, clock.Clock]:
+    """A run at its start or where it was left, the model as this process trains it, and its clock from now on."""
     by_clock = 60 * (config.minutes or 0.0)
     run = runs.new(task.model, config, folder, 0 if by_clock else planned_steps(config, task.steps), by_clock)
     resumed = (folder / runs.STATE).exists()
@@ -168,10 +170,12 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, report, longer: Lon
     task.look = Look(seconds=_seconds_of_a_look(progress), batches=progress.look)
     if progress.reason == "stopped":
         progress.reason = ""
+    time_of = clock.Clock(run, task.steps)
     report(
         "start",
         run,
         resumed=resumed,
+        owed=[] if progress.reason else sorted(time_of.owed(run)),
         steps=progress.steps or None,
         minutes=(progress.until - progress.since) / 60 if progress.until else None,
         first=progress.first,
@@ -184,7 +188,7 @@ def _begin(task: Task, config: TrainingConfig, folder: Path, report, longer: Lon
         device=str(run.device),
         threads=torch.get_num_threads(),
     )
-    return run, model
+    return run, model, time_of
 
 
 def _extend(run: Run, longer: Longer, epoch: int) -> None:
