@@ -17,9 +17,6 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def pytest_collection_modifyitems(items):
-    # A file that takes long comes early, so that no worker ends long after the others.
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         if item.get_closest_marker("soak") and not soak.SOAK:
             item.add_marker(pytest.mark.skip(reason="runs in `make soak` alone"))
