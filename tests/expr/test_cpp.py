@@ -39,6 +39,7 @@ def check(cell, kind: str, march: str) -> None:
         assert_close(inference, {name: got[name] for name in inference}, 1e-6 if kind == "f32" else 1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["f64", "f32"])
 @pytest.mark.parametrize("name", EVERY)
 def test_step_and_gradient(name, kind):

@@ -86,6 +86,7 @@ def test_twenty_steps_are_those_of_the_training_loop(native, cell, resets):
     assert pairs[-1, 0] < pairs[0, 0] - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "mingru"])
 def test_layers_whose_input_is_added_to_their_output_learn_the_same(native, cell):
     pairs, *_ = taught(cell, native, WEIGHTED, 20, layers=3, residual=True)

@@ -9,6 +9,7 @@ from recurra import cells
 from recurra.nn import Recurrent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells.names())
 def test_every_cell_learns_to_add(cell):
     """The adding problem (Hochreiter & Schmidhuber 1997), short: sum the two marked numbers of ten. Guessing 1: 0.167."""

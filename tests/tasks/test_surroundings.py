@@ -124,6 +124,7 @@ def test_folders_are_read_alike_by_all(kind, tmp_path):
 # The default dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", fault_driver.TASKS)
 def test_a_default_dtype_of_float64_changes_nothing(name, tmp_path):
     uses, losses = fault_driver.TASKS[name](), []

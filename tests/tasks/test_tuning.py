@@ -49,6 +49,7 @@ def alike(one, two):
     np.testing.assert_equal(*values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_the_best_run_is_an_ordinary_one(name, tmp_path):
     estimator, data, use = MADE[name]()

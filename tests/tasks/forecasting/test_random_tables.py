@@ -7,6 +7,7 @@ from helpers.soak import chance, count
 PARTS = 6
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_table_at_random_is_forecast_in_its_own_names_stamps_and_unit(part, tmp_path):

@@ -30,6 +30,7 @@ PANELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PANELS)
 @pytest.mark.parametrize("settings", [{}, {"scaling": "series"}, {"mode": "recursive", "samples": 20}], ids=str)
 def test_forecasts_are_in_the_unit_of_the_series(name, settings):
