@@ -22,6 +22,7 @@ from report import Report, arguments
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers import browser
 from helpers.visits import FILLED
+from playwright.sync_api import Error as PlaywrightError
 
 from recurra.tasks.language import LanguageModel
 from recurra.tasks.language.config import LanguageConfig
@@ -179,7 +180,12 @@ def clicks(address: str, rounds: int) -> dict[str, list[tuple[float, str]]]:
         def click(view: str, place: str, changing: str) -> None:
             page.evaluate(WATCH, changing)
             page.click(place)
-            page.wait_for_function("() => window.waited !== null")
+            try:
+                page.wait_for_function("() => window.waited !== null")
+            except PlaywrightError as error:
+                raise SystemExit(
+                    f"{view}: a click on {place} changed nothing in {changing}: {error.message}"
+                ) from error
             waits[view].append((page.evaluate("window.waited"), place))
 
         for n in range(rounds):
