@@ -1,4 +1,4 @@
-"""Threads of a run by the clock: as many as are fastest, and one where the machine is busy."""
+"""Threads of a run: by the clock as many as are fastest, and one where the machine is busy; of a small model one."""
 
 import pytest
 import torch
@@ -46,9 +46,13 @@ def test_what_has_changed_is_noticed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("settings", "seen"), [({"epochs": 2}, {2}), ({"minutes": 0.02, "epochs": 0}, {1, 2})])
-def test_a_run_by_steps_keeps_its_number_and_each_gives_it_back(tmp_path, settings, seen):
-    used, before = set(), torch.get_num_threads()
+@pytest.mark.parametrize(
+    ("settings", "small", "seen"),
+    [({"epochs": 2}, 0, {2}), ({"epochs": 2}, 9999, {1}), ({"minutes": 0.02, "epochs": 0}, 9999, {1, 2})],
+)
+def test_a_run_by_steps_keeps_its_number_and_each_gives_it_back(tmp_path, monkeypatch, settings, small, seen):
+    monkeypatch.setattr(threads, "SMALL", small)
+    used, events, before = set(), [], torch.get_num_threads()
 
     class Watched(ToyTask):
         def loss(self, *arguments):
@@ -57,8 +61,23 @@ def test_a_run_by_steps_keeps_its_number_and_each_gives_it_back(tmp_path, settin
 
     torch.set_num_threads(2)
     try:
-        fit(Watched(), TrainingConfig(**settings), tmp_path)
+        fit(Watched(), TrainingConfig(**settings), tmp_path, listeners=[events.append])
         assert torch.get_num_threads() == 2
         assert used == seen
+        assert events[0]["threads"] == max(seen)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("units", "minutes", "counts"), [(8, None, [1]), (8, 0.001, [2]), (threads.SMALL, None, [2])], ids=str
+)
+def test_a_run_by_steps_of_a_small_model_has_one_thread(units, minutes, counts):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads.one_if_small(torch.nn.Linear(1, units), minutes):
+            assert [torch.get_num_threads()] == counts
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -113,6 +113,7 @@ def fit(
         _broken_off(listeners),
         contextlib.ExitStack() as stack,
     ):
+        stack.enter_context(threads.one_if_small(task.model, config.minutes))
         run, model, time_of = _begin(task, config, folder, report, longer)
         halts = _Halts(caught, stop)
         step_took = stack.enter_context(threads.fastest(time_of.budget, run.device))
