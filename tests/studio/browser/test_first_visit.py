@@ -34,7 +34,8 @@ def test_on_a_first_visit_nothing_overlaps_jumps_or_is_cut(visit, width):
         page = visitor.open(view)
         page.wait_for_selector(FILLED[view], state="attached")
         if view == "inside":
-            wait_for_text(page, "#clampTextAfter", r"[\s\S]{100}")
+            said = wait_for_text(page, "#clampAbout", r"Move a slider|Choose a unit")
+            assert said.endswith("Move a slider."), said
         assert page.evaluate(OVERLAPS) == [], view
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
         assert page.evaluate("window.seen.shift") < 0.03, view

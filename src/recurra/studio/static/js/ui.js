@@ -123,11 +123,14 @@ export function latest(f) {
     waits = true;
     if (runs) return;
     runs = true;
-    while (waits) {
-      waits = false;
-      await f(() => waits);
+    try {
+      while (waits) {
+        waits = false;
+        await f(() => waits);
+      }
+    } finally {
+      runs = false;
     }
-    runs = false;
   };
 }
 
