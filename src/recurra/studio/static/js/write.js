@@ -232,17 +232,19 @@ async function write({ prompt = $("inpPrompt").value, seed } = {}) {
   const out = grower(shown(run, prompt));
   $("btnHalt").disabled = false;
   say($("writeStatus"), "Writing …");
-  state.written = "";
+  state.written = ""; // until it is whole: half a word says nothing of a model under Look inside
+  let written = "";
   let ending;
   try {
     const asked = { ...sampling.values(), temperature: Number($("inpBoldness").value), keep_prompt: false, prompt, ...(seed && { seed }) };
-    const end = await api.write(run.id, asked, (piece) => (out.add(piece), (state.written += piece)), stopper.signal);
+    const end = await api.write(run.id, asked, (piece) => (out.add(piece), (written += piece)), stopper.signal);
     ending = [[`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${end.seed}`, end.changed].filter(Boolean).join("; "), false];
     // As the model read it: what is looked at later are its letters.
     if (prompt !== end.prompt) $("outResult").querySelector(".prompt").textContent = prompt = end.prompt;
   } catch (error) {
     ending = error.name === "AbortError" ? ["Stopped writing", false] : [error.message, true];
   }
+  if (writing === stopper) state.written = written;
   if (stopper.signal.aborted) out.cut();
   else await out.end();
   if (writing !== stopper) return; // another press took over
