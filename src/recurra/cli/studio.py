@@ -1,5 +1,6 @@
 """`recurra studio`: the page on which models are trained, watched, read from and looked into."""
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -100,6 +101,12 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """Whether a record is of something else than an answer that the end of the studio cut off, which is no fault."""
+    cut = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not (cut or str(record.msg).startswith("Cancel "))
+
+
 def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
     """Serve until Ctrl-C; then everything that is being trained is saved."""
     try:
@@ -124,8 +131,7 @@ def serve(config: StudioConfig, socket_: socket.socket, browser: bool) -> None:
         async def shutdown(self, sockets=None):
             # Streams that never end by themselves would be waited for.
             studio.hub.close()
-            # What is still being answered is cut off after a while; that is no fault to be reported.
-            logging.getLogger("uvicorn.error").disabled = True
+            logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
             if studio.trainer.jobs:
                 click.echo("saving what is being trained ...", err=True)
             await super().shutdown(sockets)

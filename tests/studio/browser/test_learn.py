@@ -9,6 +9,15 @@ from helpers.visits import wait_for_text
 pytestmark = pytest.mark.slow
 
 
+def lesson(visit, step: int, wanted: str):
+    """A visitor at a step of the lesson, and the page once the step has what is wanted."""
+    visitor = visit()
+    page = visitor.open("learn")
+    page.click(f"#lessonSteps li:nth-child({step}) button")
+    page.wait_for_selector(f"#lessonBody {wanted}")
+    return visitor, page
+
+
 def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
     visitor = visit()
     page = visitor.open("learn")
@@ -56,10 +65,7 @@ def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
 
 def test_the_lesson_s_bars_are_what_was_read(visit, trained):
     """The letters read so far have the number of the followed part as bars, those to come have none."""
-    visitor = visit()
-    page = visitor.open("learn")
-    page.click("#lessonSteps li:nth-child(3) button")
-    page.wait_for_selector("#lessonBody .cell-svg [data-part='f']")
+    visitor, page = lesson(visit, 3, ".cell-svg [data-part='f']")
     open_at = {}
     for _ in range(40):
         page.click("#lessonBody [aria-label='One letter on']")
@@ -78,10 +84,7 @@ def test_the_lesson_s_bars_are_what_was_read(visit, trained):
 
 def test_a_number_is_changed_where_it_can_be_seen(visit, trained):
     """The slider has a place of its own above the drawing: nothing moves when it comes."""
-    visitor = visit()
-    page = visitor.open("learn")
-    page.click("#lessonSteps li:nth-child(4) button")
-    page.wait_for_selector("#lessonBody .cell-svg [data-part='c']")
+    visitor, page = lesson(visit, 4, ".cell-svg [data-part='c']")
     part = '#lessonBody .cell-svg [data-part="c\'"] .number'
     page.locator("#lessonBody").evaluate("(body) => body.scrollIntoView()")
     top, before = page.locator("#lessonBody .cell-stage").bounding_box()["y"], page.text_content(part)
@@ -100,10 +103,7 @@ def test_a_number_is_changed_where_it_can_be_seen(visit, trained):
 
 def test_the_lesson_reads_one_text_with_all_that_ship(visit):
     """How far back the three remember is measured on the same passage, and is what the guide says."""
-    visitor = visit()
-    page = visitor.open("learn")
-    page.click("#lessonSteps li:nth-child(5) button")
-    page.wait_for_selector("#lessonBody .far tbody")
+    visitor, page = lesson(visit, 5, ".far tbody")
     rows = {
         row.locator("th").text_content(): row.locator("td").all_text_contents()
         for row in page.locator("#lessonBody .far tbody tr").all()

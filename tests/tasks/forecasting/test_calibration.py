@@ -48,6 +48,7 @@ def test_quantiles_on_the_median_are_not_divided_by():
 
 def test_overlapping_windows_count_as_the_horizons_that_they_span():
     assert horizons(np.array([0, 0, 0, 2, 2]), np.array([10, 11, 12, 50, 62]), 12) == (14 + 24) / 12
+    assert horizons(np.array([], np.int64), np.array([], np.int64), 12) == 0
 
 
 def test_after_the_factor_the_interval_holds_as_many_as_it_says():

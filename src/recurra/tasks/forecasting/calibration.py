@@ -39,8 +39,8 @@ def widths(model: Ensemble, windows: SeriesWindows, series: np.ndarray, cuts: np
 
 def horizons(series: np.ndarray, cuts: np.ndarray, horizon: int) -> float:
     """How many horizons follow one another in the steps that these windows forecast."""
-    _, first = np.unique(series, return_index=True)
-    last = np.append(first[1:], len(series)) - 1
+    _, first, windows = np.unique(series, return_index=True, return_counts=True)
+    last = first + windows - 1
     return float((cuts[last] - cuts[first] + horizon).sum() / horizon)
 
 
