@@ -44,6 +44,11 @@ def wait_for_text(page, selector: str, pattern: str, timeout: float = 240_000) -
     return page.text_content(selector)
 
 
+def wait_for_value(page, selector: str, value: str) -> None:
+    """Wait until a control has a value that the page itself puts there."""
+    page.wait_for_function("([selector, value]) => document.querySelector(selector)?.value === value", arg=[selector, value])
+
+
 def stopped(page) -> None:
     page.click("#btnStop")
     wait_for_text(page, "#writeStatus", "^Stopped at")
