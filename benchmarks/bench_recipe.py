@@ -29,12 +29,12 @@ from recurra.training import clock, look, loop
 
 ROWS = {
     "default": {},
-    "512, dropout": {"hidden_size": 512, "batch_size": 32, "dropout": 0.4, "input_dropout": 0.2, "lr": 5e-3},
+    "512 dropout": {"hidden_size": 512, "batch_size": 32, "dropout": 0.4, "input_dropout": 0.2, "lr": 5e-3},
     "512": {"hidden_size": 512, "batch_size": 32, "dropout": 0.0, "input_dropout": 0.0, "lr": 5e-3},
-    "512, batch 8": {"hidden_size": 512, "batch_size": 8, "dropout": 0.2, "input_dropout": 0.1, "lr": 3e-3},
+    "512 batch 8": {"hidden_size": 512, "batch_size": 8, "dropout": 0.2, "input_dropout": 0.1, "lr": 3e-3},
     "256": {"hidden_size": 256, "batch_size": 32, "dropout": 0.0, "input_dropout": 0.0, "lr": 5e-3},
-    "192, batch 16": {"hidden_size": 192, "batch_size": 16, "dropout": 0.1, "input_dropout": 0.0, "lr": 1e-2},
-    "128, batch 8": {"hidden_size": 128, "batch_size": 8, "dropout": 0.0, "input_dropout": 0.0, "lr": 1e-2},
+    "192 batch 16": {"hidden_size": 192, "batch_size": 16, "dropout": 0.1, "input_dropout": 0.0, "lr": 1e-2},
+    "128 batch 8": {"hidden_size": 128, "batch_size": 8, "dropout": 0.0, "input_dropout": 0.0, "lr": 1e-2},
 }
 PLAIN = {"plain": 256, "plain 512": 512}
 
@@ -128,7 +128,7 @@ def main() -> int:
         whole = path.read_text("utf-8-sig")
         for size in map(int, options.sizes.split(",")):
             for seconds in map(float, options.seconds.split(",")):
-                for name in options.rows.split(";" if ";" in options.rows else ","):
+                for name in options.rows.split(","):
                     found = [measure(name, whole[:size], seconds, seed + 1) for seed in range(options.seeds)]
                     nats = sum(nats for nats, _ in found) / len(found)
                     report.row(

@@ -47,6 +47,7 @@ def test_importing_loads_nothing_heavy(statement):
 ORDER = [
     "errors",
     "lazy",
+    "waiting",
     "terminal",
     "config",
     "locks",

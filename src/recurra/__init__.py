@@ -8,7 +8,7 @@
 Names are loaded when first used, so that `import recurra` stays quick.
 """
 
-from recurra import lazy, operators
+from recurra import lazy, operators, waiting
 
 __version__ = "0.1.0"
 
@@ -32,3 +32,4 @@ __all__, __getattr__, __dir__ = lazy.names(
 )
 
 operators.announce()
+waiting.briefly()

@@ -46,7 +46,9 @@ def wait_for_text(page, selector: str, pattern: str, timeout: float = 240_000) -
 
 def wait_for_value(page, selector: str, value: str) -> None:
     """Wait until a control has a value that the page itself puts there."""
-    page.wait_for_function("([selector, value]) => document.querySelector(selector)?.value === value", arg=[selector, value])
+    page.wait_for_function(
+        "([selector, value]) => document.querySelector(selector)?.value === value", arg=[selector, value]
+    )
 
 
 def stopped(page) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from recurra import waiting
 from recurra.cli.frame import Command
 from recurra.cli.shown import json_option, table, to_json
 
@@ -25,7 +26,7 @@ _PACKAGES = (
 )
 # What the kernels for recurrent layers ask of a processor, as Linux calls it.
 _FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve", "bf16")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", waiting.LOOKS)
 
 
 @click.command("doctor", cls=Command, examples={"for a report of a fault": "recurra doctor --json"})

@@ -31,7 +31,7 @@ def test_losses_are_ranked_within_what_they_were_measured_on(visit, trained, lea
     assert found["An LSTM"] == found["An RNN"]
     assert len({found["An LSTM"], found["Other"], found["Unheld"]}) == 3
     assert f"parts.py, {len(OTHER):,} characters: measured on the last 20 %, which they did not learn" in lines
-    assert "different texts" in page.text_content("#curvesSaid")
+    wait_for_text(page, "#curvesSaid", "different texts")
     # Side by side begins with two that read the same letters.
     first, second = (page.input_value(f"#duel{side}") for side in "AB")
     texts = {run["id"]: run["text"]["id"] for run in browser.ask(address, "runs")["runs"]}

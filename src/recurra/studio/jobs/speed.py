@@ -12,7 +12,7 @@ from typing import Any
 import recurra
 from recurra.errors import RunError
 from recurra.files import read_json, write
-from recurra.studio.jobs.process import COMMAND, environment
+from recurra.studio.jobs.process import COMMAND
 
 FILE = "speed.json"
 _LIMIT = 120.0
@@ -45,7 +45,6 @@ class Speeds:
         try:
             lines = subprocess.run(
                 COMMAND,
-                env=environment(),
                 input=json.dumps(job) + "\n",
                 capture_output=True,
                 text=True,

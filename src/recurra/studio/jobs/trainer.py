@@ -13,7 +13,7 @@ from typing import Any
 
 from recurra.errors import RecurraError, RunError
 from recurra.studio.jobs.hub import Hub
-from recurra.studio.jobs.process import COMMAND, environment
+from recurra.studio.jobs.process import COMMAND
 from recurra.studio.refusal import Refused
 from recurra.studio.store import history
 from recurra.studio.store.live import Going, Live
@@ -75,7 +75,6 @@ class Trainer:
             with self._log(run).open("wb") as log:
                 process = subprocess.Popen(
                     COMMAND,
-                    env=environment(),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
