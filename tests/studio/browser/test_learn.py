@@ -18,6 +18,24 @@ def lesson(visit, step: int, wanted: str):
     return visitor, page
 
 
+GROWN = "(length) => document.querySelector('#lessonBody .lesson-text').textContent.length === length"
+
+
+def test_a_letter_is_drawn_from_an_answer_that_is_still_to_come(visit, trained):
+    visitor = visit()
+    page = visitor.open("learn")
+    waiting = []
+    page.route("**/inside/read", lambda route: route.continue_() if waiting else waiting.append(route))
+    page.click("#lessonSteps li:nth-child(10) button")
+    page.wait_for_selector("#lessonBody .lesson-do .primary")
+    before = len(page.text_content("#lessonBody .lesson-text"))
+    for _ in range(2):
+        page.click("#lessonBody .lesson-do .primary")
+    waiting[0].continue_()
+    page.wait_for_function(GROWN, arg=before + 2)
+    visitor.check()
+
+
 def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
     visitor = visit()
     page = visitor.open("learn")
@@ -36,7 +54,7 @@ def test_the_lesson_has_something_to_do_at_each_step(visit, trained):
     assert page.is_disabled("#btnLessonNext")
     before = len(page.text_content("#lessonBody .lesson-text"))
     page.click("#lessonBody .lesson-do .primary")
-    page.wait_for_function("(n) => document.querySelector('.lesson-text').textContent.length === n + 1", arg=before)
+    page.wait_for_function(GROWN, arg=before + 1)
 
     # Each unit of the dropout step is a dot, whether it is out or not.
     page.click("#lessonSteps li:nth-child(8) button")

@@ -333,7 +333,9 @@ async function writing(box) {
     text += symbol;
     await read();
   };
+  let last; // what is being read: a letter is drawn from what was expected behind the one before
+  const press = () => (last = last.then(draw, draw));
   bold.addEventListener("input", show);
-  box.replaceChildren(about(run), words, h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: draw }, "Draw a letter"), h("label", { class: "boldness" }, "careful", bold, "bold"), heat), bars, h("p", { class: "muted" }, "The eight likeliest letters; the rest is left out here."));
-  await read();
+  box.replaceChildren(about(run), words, h("div", { class: "tools" }, h("button", { type: "button", class: "btn primary", onclick: press }, "Draw a letter"), h("label", { class: "boldness" }, "careful", bold, "bold"), heat), bars, h("p", { class: "muted" }, "The eight likeliest letters; the rest is left out here."));
+  await (last = read());
 }
