@@ -13,7 +13,8 @@ _COUNTED = {"year", "years", "time", "t", "step", "index"}
 def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     """The settings time_col and target_col for a table with other columns: {"time_col": "Month", "target_col": "Passengers"}.
 
-    Where one column alone can be the stamps, and one other alone the numbers; else {}: then the user has to say it.
+    Where one column alone can be the stamps, and one other alone the numbers; else {}: then the user has to say it. Of two
+    columns the second follows from the first, so that a cell in it which cannot be read is what an error is about.
     """
     table = columns.open_frame(frame, config)
     missing = [name for name in ("time_col", "target_col") if getattr(config, name) not in table.columns]
@@ -22,8 +23,11 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     used = {*config.id_col, *config.past, *config.future, *config.static, config.weights}
     free = [name for name in table.columns if name not in used]
     times = [name for name in free if name != config.target_col and _are_stamps(table, name)]
+    targets = [name for name in free if name not in (config.time_col, *times) and _are_numbers(table, name)]
+    if len(free) == 2 and len(times + targets) == 1:
+        other = [name for name in free if name not in times + targets]
+        times, targets = times or other, targets or other
     time = times[0] if "time_col" in missing and len(times) == 1 else config.time_col
-    targets = [name for name in free if name not in (time, *times) and _are_numbers(table, name)]
     target = targets[0] if "target_col" in missing and len(targets) == 1 else config.target_col
     roles = {"time_col": time, "target_col": target}
     return {name: roles[name] for name in missing} if {time, target} <= set(table.columns) else {}
