@@ -53,7 +53,9 @@ def need() -> None:
 @contextlib.contextmanager
 def studio(runs: Path, *options: str):
     """A studio in a process of its own; its address, without a slash at the end."""
-    command = [sys.executable, "-m", "recurra.studio", "--port", "0", "--no-browser", "--runs", str(runs), *options]
+    slow = bool(os.environ.get("RECURRA_SLOW_STUDIO"))
+    begin = [str(Path(__file__).with_name("slow_studio.py"))] if slow else ["-m", "recurra.studio"]
+    command = [sys.executable, *begin, "--port", "0", "--no-browser", "--runs", str(runs), *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
