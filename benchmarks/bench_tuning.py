@@ -6,6 +6,7 @@
     python benchmarks/bench_tuning.py --trials 10          by fits: whatever else the machine does, the same result
 
     sunspots  monthly, the last 70 years: 24 months ahead, 20 years as ten windows of test; sMAPE, less is better
+    hours     the first hourly series of M4: 24 hours ahead, ten days as ten windows of test; sMAPE
     oil       the oil's temperature of ETTh1, the last 100 days: 24 hours ahead, ten days as ten windows of test; sMAPE
     vowels    Japanese vowels, 270 spoken sequences of 9 people to learn from, 370 of test; errors in percent
     words     a language model of the first 200,000 characters of Shakespeare, the next 50,000 as test; nats a character
@@ -82,6 +83,15 @@ def sunspots() -> Set:
     return series(pd.read_csv(DATA / "sunspots" / "monthly-sunspots.csv").tail(12 * 70), "MS")
 
 
+def hours() -> Set:
+    import pandas as pd
+
+    row = (DATA / "m4" / "Hourly-train.csv").read_text().splitlines()[1]
+    values = [float(cell.strip('"')) for cell in row.split(",")[1:] if cell.strip('"')]
+    # M4 says how far apart its values are, and not when they were.
+    return series(pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=len(values), freq="h"), "y": values}), "h")
+
+
 def oil() -> Set:
     import pandas as pd
 
@@ -99,9 +109,15 @@ def words() -> Set:
     return Set(LanguageEstimator, (train,), lambda model: -model.score(test), "nats")
 
 
-SETS = {"sunspots": sunspots, "oil": oil, "vowels": vowels, "words": words}
+SETS = {"sunspots": sunspots, "hours": hours, "oil": oil, "vowels": vowels, "words": words}
 USUAL = ("sunspots", "vowels")
-QUICK = {"sunspots": {"epochs": 60}, "oil": {"epochs": 10}, "vowels": {"epochs": 8}, "words": {"epochs": 1}}
+QUICK = {
+    "sunspots": {"epochs": 60},
+    "hours": {"epochs": 60},
+    "oil": {"epochs": 10},
+    "vowels": {"epochs": 8},
+    "words": {"epochs": 1},
+}
 
 
 def main() -> None:
