@@ -184,3 +184,15 @@ def test_a_changed_number_changes_what_follows_and_other_cells_stand_beside(visi
     page.uncheck(f"#cellBeside input[value='{trained[1]['id']}']")
     assert page.locator("#cellShows .cell-svg").count() == 1
     visitor.check()
+
+
+def test_a_text_of_one_letter_has_no_units_and_a_reason(visit, trained):
+    visitor = visit()
+    page = visitor.open("inside")
+    page.wait_for_selector("#clampUnits li")
+    page.fill("#insideText", "x")
+    page.click("#btnRead")
+    wait_for_text(page, "#insideStatus", "read 1 character\\.")
+    wait_for_text(page, "#clampAbout", "^No letter of this text is guessed from another one")
+    assert page.locator("#clampUnits li").count() == 0
+    visitor.check()

@@ -195,7 +195,7 @@ async function writes(side, seed) {
   say($(`duelSaid${side}`), "Writing …");
   try {
     const end = await api.write($(`duel${side}`).value, { prompt: $("duelPrompt").value, length: 400, temperature: Number($("duelTemperature").value), seed }, out.add, stopper.signal);
-    say($(`duelSaid${side}`), [`${count(end.characters)} characters in ${duration(end.seconds)}, seed ${seed}`, end.changed].filter(Boolean).join("; "));
+    say($(`duelSaid${side}`), [`${plural(end.characters, "character")} in ${duration(end.seconds)}, seed ${seed}`, end.changed].filter(Boolean).join("; "));
   } catch (error) {
     if (error.name !== "AbortError") say($(`duelSaid${side}`), error.message, true);
   }

@@ -7,6 +7,7 @@ const PROMPT = 100; // of these, before the text that is written
 const LISTED = 5; // units that are offered
 const EXPECTED = 5; // letters in the bars
 const DRAW = { length: 160, seed: 1, temperature: 0.7 };
+const RANKED = "The units without which this text is hardest to guess come first; beside each, what it costs at most to hold it. A held unit has one value at every letter. Move a slider.";
 const CHOSEN = "the unit chosen above";
 const COSTLY = 2; // nats more at which a letter is as orange as it gets
 let units = []; // { layer, unit, state, low, high, words, value }; value is null where it is not held
@@ -39,7 +40,7 @@ export async function reset() {
     units = found.map((one) => ({ ...one, words: `${one.change >= 0 ? "+" : "−"}${bits(Math.abs(one.change))} bits a letter`, value: null }));
     if (units.length) units[0].value = found[0].value;
     units.push(...others.filter((one) => !units.some((known) => same(one, known))));
-    say($("clampAbout"), "The units without which this text is hardest to guess come first; beside each, what it costs at most to hold it. A held unit has one value at every letter. Move a slider.");
+    say($("clampAbout"), found.length ? RANKED : "No letter of this text is guessed from another one: give the model more to read, and the units that matter most are found.");
     list();
     ask();
   } catch (error) {

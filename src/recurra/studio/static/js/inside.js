@@ -4,7 +4,7 @@ import * as gates from "./gates.js";
 import * as hold from "./hold.js";
 import * as motion from "./motion.js";
 import { able, on, remember, state } from "./state.js";
-import { $, architecture, cellTitle, choices, h, say, signed } from "./ui.js";
+import { $, architecture, cellTitle, choices, h, plural, say, signed } from "./ui.js";
 
 /** What was read: the run's id, the text, the server's reading; and the unit that is shown. */
 export const look = { run: null, text: "", reading: null, units: [], unit: null };
@@ -106,7 +106,7 @@ async function readNow() {
     hold.reset();
     gates.reset();
     const loss = look.reading.mean_loss === null ? "" : `, ${(look.reading.mean_loss / Math.LN2).toFixed(2)} bits each`;
-    say($("insideStatus"), `${cellTitle(run.cell)} read ${look.reading.characters.length} characters${loss}. Orange is negative, green is positive.`);
+    say($("insideStatus"), `${cellTitle(run.cell)} read ${plural(look.reading.characters.length, "character")}${loss}. Orange is negative, green is positive.`);
   } catch (error) {
     say($("insideStatus"), error.message, true);
   } finally {
