@@ -102,3 +102,48 @@ def interrupted(search, part):
     if len(search.trials.rows) == 2:
         raise KeyboardInterrupt
     return False
+
+
+class Careful(TunedLine):
+    def held_to_choose(self, data):
+        return {"validation": 0.5}
+
+    def fingerprint(self, data):
+        return "the points"
+
+
+@pytest.mark.slow
+def test_time_is_kept_for_fitting_the_best_settings_once_more(clock, monkeypatch):
+    class Noted(Watch):
+        def __init__(self, until, *others):
+            super().__init__(until, *others)
+            ends.append(until - clock[0])
+
+    began, ends = clock[0], []
+    monkeypatch.setattr(search, "Watch", Noted)
+    tuned = Careful(**SETTINGS).tune(points(), minutes=3.1 / 60)
+    # A fit may take 2 / 5 of what is left, or all but 3 / 2 of the half second that the best one took.
+    assert ends[1:-1] == pytest.approx([2 / 5 * 2.6, 2 / 5 * 2.1, 2 / 5 * 1.6, 1.1 - 0.75])
+    assert len(tuned.tried) == 5, "half a second before the end there is time for the last fit alone"
+    assert ends[-1] == pytest.approx(0.6)
+    assert clock[0] == began + 3.0
+    assert tuned.history[-1]["done"] == 1.0
+    assert tuned.settings["validation"] == 0.25
+
+
+@pytest.mark.slow
+def test_a_first_fit_that_is_long_leaves_time_to_be_fitted_once_more(clock):
+    tuned = Careful(**SETTINGS).tune(points(), minutes=1.0 / 60)
+    assert [row["ended"] for row in tuned.tried] == ["time"]
+    assert clock[0] == 101.0
+
+
+@pytest.mark.slow
+def test_by_the_clock_the_last_fit_holds_out_the_usual_part(monkeypatch, clock):
+    monkeypatch.setattr(search, "LONGEST", 1e-9)
+    monkeypatch.setattr(search, "SURE", 1e-9)
+    tuned = Careful(sample_every=1000).tune(points(), minutes=0.06)
+    assert len(tuned.tried) == 3
+    assert tuned.settings["minutes"] == pytest.approx((3.6 - 2.0) / 60)
+    assert tuned.settings["validation"] == 0.25
+    assert [row["fitted_again"] is not None for row in tuned.tried] == [row["best"] for row in tuned.tried]

@@ -92,3 +92,30 @@ def test_without_optuna_a_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ConfigError, match=r"tuning needs Optuna: pip install 'recurra\[tune\]'"):
         trials.required()
+
+
+def test_better_is_better_by_more_than_chance():
+    first = {"apart": [2.0, 3.0, 4.0]}
+    assert trials.better({"apart": [1.9, 2.9, 3.8]}, first)
+    assert not trials.better({"apart": [2.1, 3.1, 4.2]}, first)
+    assert not trials.better({"apart": [0.5, 3.2, 4.7]}, first), "0.2 on average, 0.7 of one part"
+    assert trials.better({"apart": [2.1, 2.8, 3.5]}, first), "0.2 on average, 0.3 of one part, and 0.17 of three"
+    assert not trials.better(first, first)
+    assert trials.better({}, {}), "where nothing is known of the parts, every difference counts"
+    assert trials.better({"apart": [1.9]}, {"apart": [2.0]})
+
+
+def test_the_first_stays_the_best_unless_another_is_surely_better(tmp_path):
+    tried = [(0.9, [1.0, 0.8, 0.9]), (0.3, [0.9, 0.1, -0.1]), (0.5, [1.6, -0.8, 0.7]), (0.8, [0.9, 0.7, 0.8])]
+    best = []
+    with trials.opened(tmp_path / "a.db", seed=1) as store:
+        for number, (loss, apart) in enumerate(tried):
+            store.add(store.ask(SPACE)[0], row(number, loss) | {"apart": apart})
+            best.append(store.best)
+    assert best == [0, 1, 1, 1]
+    with trials.opened(tmp_path / "b.db", seed=1) as store:
+        for number, (loss, apart) in enumerate([tried[0], tried[2], tried[3]]):
+            store.add(store.ask(SPACE)[0], row(number, loss) | {"apart": apart})
+        assert store.best == 2, "the second has a lower loss, by chance"
+    with trials.opened(tmp_path / "b.db", seed=1) as store:
+        assert store.best == 2

@@ -12,7 +12,7 @@ import torch
 from helpers.toy_estimator import Line, TunedLine, points
 from helpers.tuning_child import SETTINGS, TRIALS
 
-from recurra.errors import ConfigError, DataError, RunError
+from recurra.errors import ConfigError, DataError, DivergenceError, RunError
 from recurra.fitting import search, tuning
 from recurra.training import Interrupted
 
@@ -218,3 +218,120 @@ def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setattr(tuning.distributed, "world", lambda: 2)
     with pytest.raises(ConfigError, match="a search runs in one process; start it without torchrun"):
         TunedLine(**SETTINGS).tune(points(), trials=2)
+
+
+class Careful(TunedLine):
+    """A task that holds out more while settings are searched."""
+
+    def held_to_choose(self, data):
+        return {"validation": 0.5}
+
+    def fingerprint(self, data):
+        return super().fingerprint(data._replace(train=sorted(data.train + data.valid), valid=[]))
+
+
+@pytest.fixture(scope="module")
+def careful(tmp_path_factory):
+    return Careful(**SETTINGS).tune(points(), trials=TRIALS, out=tmp_path_factory.mktemp("careful") / "run")
+
+
+def fit_as(row, **more):
+    return Careful(**SETTINGS | {name: row[name] for name in Careful.SEARCH} | more).fit(points())
+
+
+def least(model):
+    return min(row["validation_loss"] for row in model.history)
+
+
+@pytest.mark.slow
+def test_where_more_is_held_out_to_choose_the_best_settings_are_fitted_once_more(careful):
+    assert [row["trial"] for row in careful.tried] == list(range(TRIALS))
+    finished = [row for row in careful.tried if row["ended"] == "finished"]
+    assert all(row["validation_loss"] == least(fit_as(row, validation=0.5)) for row in finished)
+    (best,) = (row for row in careful.tried if row["best"])
+    assert best["validation_loss"] == min(row["validation_loss"] for row in finished)
+    assert same(fit_as(best), careful)
+    assert same(Careful.load(careful.folder), careful)
+    assert careful.settings["validation"] == TunedLine().settings["validation"]
+    again = {row["trial"]: row["fitted_again"] for row in careful.tried}
+    assert again == {row["trial"]: least(careful) if row["best"] else None for row in careful.tried}
+    with (careful.folder / tuning.TABLE).open() as file:
+        assert [row["fitted_again"] for row in csv.DictReader(file)] == [
+            "" if loss is None else str(loss) for loss in again.values()
+        ]
+    assert not (careful.folder / search.TRIALS).exists()
+
+
+def test_where_the_settings_as_they_are_win_the_result_is_that_of_fit():
+    only = Careful(**SETTINGS).tune(points(), trials=1)
+    plain = Careful(**SETTINGS).fit(points())
+    assert same(only, plain)
+    assert [row["validation_loss"] for row in only.history] == [row["validation_loss"] for row in plain.history]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fits", [3, TRIALS])
+def test_stopped_in_the_search_or_in_the_last_fit_it_resumes_to_the_same_winner(fits, careful, tmp_path, monkeypatch):
+    fit, begun = Line._fit, []
+
+    def interrupted(self, *arguments):
+        if len(begun) == fits:
+            raise KeyboardInterrupt
+        begun.append(self)
+        return fit(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Careful, "_fit", interrupted)
+        with pytest.raises(Interrupted, match=f"stopped, {fits} fits are done; what was tried is kept"):
+            Careful(**SETTINGS).tune(points(), trials=TRIALS, out=tmp_path / "run")
+    with pytest.raises(DataError, match="has the search of other data"):
+        Careful(**SETTINGS).tune(points(slope=3.0), trials=TRIALS, out=tmp_path / "run")
+    again = Careful(**SETTINGS).tune(points(), trials=TRIALS, out=tmp_path / "run")
+    assert timeless(again.tried) == timeless(careful.tried)
+    assert same(again, careful)
+
+
+@pytest.mark.slow
+def test_settings_that_are_better_by_chance_do_not_replace_the_first():
+    class Unsure(Careful):
+        def losses_apart(self, data):
+            return [1.0, 3.0] if self.settings["lr"] == 5e-2 else [3.0, 0.0]
+
+    tuned = Unsure(**SETTINGS).tune(points(), trials=TRIALS)
+    losses = [row["validation_loss"] for row in tuned.tried]
+    assert min(losses) < losses[0]
+    assert [row["best"] for row in tuned.tried] == [True] + [False] * (TRIALS - 1)
+    assert "apart" not in tuned.tried[0]
+    assert same(tuned, Careful(**SETTINGS).fit(points()))
+
+
+def test_with_data_to_choose_by_nothing_is_fitted_again():
+    tuned = Careful(**SETTINGS).tune(points(), trials=1, validation_data=points(8))
+    assert "fitted_again" not in tuned.tried[0]
+    assert same(tuned, Careful(**SETTINGS).fit(points(), validation_data=points(8)))
+
+
+def test_where_the_last_fit_fails_the_run_of_the_search_is_the_result(monkeypatch):
+    fit = Line._fit
+
+    def failing(self, *arguments):
+        if self.settings["validation"] != 0.5:
+            raise DivergenceError("the loss is NaN")
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(Careful, "_fit", failing)
+    tuned = Careful(**SETTINGS).tune(points(), trials=2)
+    assert [row["fitted_again"] for row in tuned.tried] == [None, None]
+    (best,) = (row for row in tuned.tried if row["best"])
+    assert least(tuned) == best["validation_loss"]
+    assert tuned.settings["validation"] == 0.5
+
+
+@pytest.mark.slow
+def test_its_lines_say_that_more_is_held_out(capfd):
+    Careful(**SETTINGS).tune(points(), trials=2, quiet=False)
+    _, held, *_, last = capfd.readouterr().err.splitlines()
+    assert (
+        held == "validation=0.5: more is held out than usual, to choose by; the best settings are then fitted as usual"
+    )
+    assert last in [f"fitting the settings of {best} once more, with the usual part held out" for best in (0, 1)]

@@ -105,6 +105,46 @@ def test_series_of_which_nothing_is_held_out_name_the_setting():
         Forecaster(12, **SMALL).tune(series()[:40], trials=2, quiet=True)
 
 
+def level(series, steps, horizon=7, **settings):
+    """How many steps of each of so many series a search holds out."""
+    import pandas as pd
+
+    rows = [{"unique_id": str(s), "ds": n, "y": float(n % 5)} for s in range(series) for n in range(steps)]
+    return Forecaster(horizon, **settings).held_to_choose(pd.DataFrame(rows)).get("validation")
+
+
+def test_a_search_holds_out_several_horizons_of_few_series():
+    assert level(1, 400) == 70, "ten horizons"
+    assert level(1, 200) == 50, "at most a quarter"
+    assert level(2, 200) == 35, "ten horizons over both"
+    assert level(4, 200) == 21
+    assert level(10, 200) is None, "a tenth of ten series is more than ten horizons"
+    assert level(1, 800) is None
+    assert level(1, 60) is None, "a fit holds out nothing, and neither does the search"
+    assert level(1, 400, validation=20) is None
+    assert level(1, 400, validation=0.1) is None
+
+
+@pytest.mark.slow
+def test_of_few_series_the_best_settings_are_fitted_once_more_with_the_usual_part():
+    frame = series()
+    tuned = Forecaster(7, **SMALL).tune(frame, trials=2, search=["lr"], quiet=True)
+    first = Forecaster(7, **SMALL, validation=30).fit(frame, quiet=True)
+    assert tuned.tried[0]["validation_loss"] == min(row["validation_loss"] for row in first.history)
+    (best,) = (row for row in tuned.tried if row["best"])
+    again = Forecaster(7, **SMALL, lr=best["lr"]).fit(frame, quiet=True)
+    alike(tuned.predict(), again.predict())
+    assert best["fitted_again"] == min(row["validation_loss"] for row in again.history)
+    assert tuned.parts["series"].validation == 12
+    assert tuned.settings["validation"] is None
+
+
+@pytest.mark.slow
+def test_where_the_default_is_best_the_forecast_is_that_of_fit():
+    tuned = Forecaster(7, **SMALL).tune(series(), trials=1, quiet=True)
+    alike(tuned.predict(), Forecaster(7, **SMALL).fit(series(), quiet=True).predict())
+
+
 def test_every_task_with_a_table_can_be_tuned():
     found = {one.package: [getattr(one.module, name) for name in one.estimators] for one in TASKS}
     tunable = {name for name, classes in found.items() if all(issubclass(one, Tunable) for one in classes)}

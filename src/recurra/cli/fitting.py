@@ -267,7 +267,7 @@ def _table(tried: list[dict[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def about(fitted: Any, score: dict[str, float]) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 Fits have their usual length where a quarter of the time is enough for the first one. Where it is not, they go by the clock:
 short ones for half of the time, then one of the best settings for the rest.
+
+Where the task says so, the fits of a search hold out more than a usual fit does (`Searched.held_to_choose`): the lowest of many
+losses on a short held-out part is that of the luckiest settings. The best settings are then fitted once more with the usual
+part held out, and that fit is the result.
 """
 
 import math
@@ -29,6 +33,9 @@ LONGEST = 1 / 4
 """Of the time, what a fit of the usual length may take; where it would take more, fits go by the clock."""
 EACH, SEARCHED = 1 / 12, 1 / 2
 """Where they go by the clock: of the time, each fit's, and the search's. The rest goes to one fit of the best settings."""
+AGAIN = 3 / 2
+"""Where the best settings are fitted once more: the time kept for that, by the time that they took in the search. A fit that
+learns from more of the data has more steps."""
 SURE = 1 / 100
 """Of the time, what has passed before the length of the first fit is judged."""
 
@@ -42,6 +49,17 @@ class Searched(Lifecycle):
     def bound(self) -> set[str]:
         """Settings that no search may change: other settings decide them or, of a fitted one, the data."""
         return set()
+
+    def held_to_choose(self, data: Any) -> dict[str, Any]:
+        """Settings with which the fits of a search hold out more of the data than a usual fit does; {} where they hold out the
+        same, as where the user set how much. data: as the user handed it to `tune`, without `validation_data`. The fingerprint
+        of a run must not depend on these settings."""
+        return {}
+
+    def losses_apart(self, data: Any) -> list[float]:
+        """The loss of the fitted model on independent parts of what it held out, by which a search that holds out more sees how
+        much of a difference is chance; none: every difference counts. data: as in `held_to_choose`."""
+        return []
 
 
 class Goal(NamedTuple):
@@ -137,6 +155,10 @@ class Search:
     ):
         self.estimator, self.data, self.goal, self.space = estimator, data, goal, space
         self.place, self.trials, self.silent, self.examples = place, trials, silent, None
+        self.held: dict[str, Any] = trials.facts.get("held", {})
+        """With what settings the fits of the search hold out more than a usual one; {}: they hold out the same."""
+        self.again: float | None = None
+        """The loss of the best settings, fitted once more with the usual part held out; None: they were not."""
         self.mark = time.monotonic()
         self.began = self.mark - sum(row["seconds"] for row in trials.rows)
         self.until = self.began + goal.seconds
@@ -154,12 +176,20 @@ class Search:
             trial, chosen = self.trials.ask(space)
             watch = self._watching(lambda level, loss, trial=trial: self.trials.worth(trial, level, loss))
             self._add(trial, self._fitted(chosen | more, watch), chosen, watch)
-        if more and not facts.get("longer"):
+        if self.held:
+            self._again(space)
+        elif more and not facts.get("longer"):
             self._longer(space)
 
     def _first(self) -> None:
         """The settings as they are. Where such fits would take too much of the time, all go by the clock."""
         each, user = 0.0, self.estimator.settings
+        if self.data[1] is None:
+            held = self.estimator._changed({}).held_to_choose(self.data[0])
+            self.held = {name: value for name, value in held.items() if name not in self.space}
+        if self.held:
+            words = " ".join(f"{name}={value}" for name, value in self.held.items())
+            self._say(f"{words}: more is held out than usual, to choose by; the best settings are then fitted as usual")
         watch = self._watching(None, first=not (user["minutes"] or user["epochs"]))
         fitted = self._fitted({}, watch)
         if watch.too_long:
@@ -171,15 +201,13 @@ class Search:
                 f"the time was over before anything was measured; give more {setting('tune', python='minutes')}"
             )
         space = {name: kind for name, kind in self.space.items() if name not in fitted.bound()}
-        facts = {"searched": list(space), "minutes_each": each, "data": self._fingerprint()}
+        facts = {"searched": list(space), "minutes_each": each, "data": self._fingerprint(), "held": self.held}
         self.trials.store(facts | self._about())
         self._add(self.trials.known(_in_force(fitted), space, watch.curve), fitted, {}, watch)
 
     def _longer(self, space: Space) -> None:
         """Where fits went by the clock: one more of the best settings, for the time that is left."""
-        row = self.trials.rows[self.trials.best]
-        # The settings as they are follow the time, as another fit of that length would have them.
-        chosen = {name: row[name] for name in space} if row["trial"] else {}
+        chosen = self._chosen(space)
         left = {"minutes": (self.until - time.monotonic()) / 60}
         if left["minutes"] > self.trials.facts["minutes_each"]:
             watch = self._watching(None)
@@ -188,17 +216,47 @@ class Search:
             self._add(self.trials.known(_in_force(fitted), space, []), fitted, chosen, watch)
         self.trials.store({"longer": True})
 
+    def _again(self, space: Space) -> None:
+        """Fit the best settings once more, with the usual part held out; by the clock, for the time that is left."""
+        each, chosen, until = self.trials.facts["minutes_each"], self._chosen(space), self.until
+        if each:
+            chosen = chosen | {"minutes": max((until - time.monotonic()) / 60, each)}
+            until = math.inf  # it ends by its own clock, and its schedule with it
+        self._say(f"fitting the settings of {self.trials.best} once more, with the usual part held out")
+        watch = Watch(until, None, math.inf, math.inf)
+        self._fitted(chosen, watch, held={})
+        # Where it failed, or nothing was measured in time, the run of the search stays the best.
+        self.again = None if math.isnan(watch.loss) else watch.loss
+
+    def _chosen(self, space: Space) -> dict[str, Any]:
+        """The best settings. As they are, they follow the data and the time, as they do in any other fit."""
+        row = self.trials.rows[self.trials.best]
+        return {name: row[name] for name in space} if row["trial"] else {}
+
     def _over(self, part: float) -> bool:
         number = self.goal.trials or math.inf
-        return len(self.trials.rows) >= number or time.monotonic() >= self.began + part * self.goal.seconds
+        over = time.monotonic() + self._kept() >= self.began + part * self.goal.seconds
+        return len(self.trials.rows) >= number or over
+
+    def _kept(self) -> float:
+        """Seconds that are kept for fitting the best settings once more."""
+        facts, best = self.trials.facts, self.trials.best
+        if not self.held or best is None or facts["minutes_each"]:
+            return 0.0
+        return AGAIN * self.trials.rows[best]["seconds"]
 
     def _watching(self, worth: Callable[[int, float], bool] | None, first: bool = False) -> Watch:
-        longest = LONGEST * self.goal.seconds if first else math.inf
-        return Watch(self.until, worth, longest, SURE * self.goal.seconds)
+        longest, until = LONGEST * self.goal.seconds if first else math.inf, self.until
+        if self.held and not self.trials.facts.get("minutes_each"):
+            # Should this fit turn out to be the best, there is time to fit its settings once more.
+            now = time.monotonic()
+            until = min(until - self._kept(), now + (until - now) / (1 + AGAIN))
+        return Watch(until, worth, longest, SURE * self.goal.seconds)
 
-    def _fitted(self, chosen: dict[str, Any], watch: Watch) -> Searched:
-        """The next fit, in its folder."""
+    def _fitted(self, chosen: dict[str, Any], watch: Watch, held: dict[str, Any] | None = None) -> Searched:
+        """The next fit, in its folder. held: what it holds out; default as every fit of the search."""
         number = len(self.trials.rows)
+        chosen = (self.held if held is None else held) | chosen
         folder, fitted = self._folder(number), self.estimator._changed(chosen)
         shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
         try:
@@ -220,6 +278,8 @@ class Search:
         row = {"trial": len(self.trials.rows), "validation_loss": watch.loss} | watch.measures
         row |= {"ended": watch.ended, "done": watch.done, "seconds": now - self.mark}
         row |= {name: values[name] for name in names}
+        if self.held and watch.ended in (FINISHED, TIME) and math.isfinite(watch.loss):
+            row["apart"] = fitted.losses_apart(self.data[0])
         self.mark = now
         self.trials.add(trial, row)
         for folder in (self.place / TRIALS).iterdir():
@@ -235,8 +295,17 @@ class Search:
         return self._folder(self.trials.best)
 
     @property
+    def result(self) -> Path:
+        """The folder of the run that comes out: the best, or that of its settings, fitted once more."""
+        return self.best if self.again is None else self._folder(len(self.trials.rows))
+
+    @property
     def tried(self) -> list[dict[str, Any]]:
-        return [row | {"best": row["trial"] == self.trials.best} for row in self.trials.rows]
+        rows = [row | {"best": row["trial"] == self.trials.best} for row in self.trials.rows]
+        rows = [{name: value for name, value in row.items() if name != "apart"} for row in rows]
+        if self.held:
+            rows = [row | {"fitted_again": self.again if row["best"] else None} for row in rows]
+        return rows
 
     def _folder(self, number: int) -> Path:
         return self.place / TRIALS / str(number)

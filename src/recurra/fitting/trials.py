@@ -20,6 +20,8 @@ LEVELS, BEST = 9, 3
 """A fit's length in levels, and the part that continues, 1 / BEST: looks are at level 1 and BEST."""
 RANDOM = 8
 """Settings that are drawn at random before what is known decides."""
+MARGIN = 1.0
+"""By how many standard errors of the difference other settings must be better than those of the first fit to replace them."""
 FINISHED, EARLY, TIME, FAILED = "finished", "early", "time", "failed"
 """How a fit ended: by itself, at a look, as the time was over, or with an error."""
 
@@ -60,6 +62,15 @@ def opened(path: Path, seed: int) -> Iterator["Trials"]:
             path.unlink()
 
 
+def better(row: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
+    """Whether a fit is better than the first one by MARGIN standard errors of their difference. Without losses apart: yes."""
+    parts = row.get("apart"), first.get("apart")
+    if not all(parts) or len(parts[0]) < 2:
+        return True
+    gains = np.subtract(parts[1], parts[0])
+    return bool(gains.mean() > MARGIN * gains.std(ddof=1) / math.sqrt(len(gains)))
+
+
 class Trials:
     """Trials by number. Number 0 has the settings as they are; number n depends on the seed and those before it alone.
 
@@ -87,8 +98,10 @@ class Trials:
 
     @property
     def best(self) -> int | None:
-        """The number of the one with the lowest loss of those that were not ended early; None if there is none."""
+        """The number of the one with the lowest loss of those that were not ended early, and are better than the first by more
+        than chance; None if there is none."""
         done = [row for row in self.rows if row["ended"] in (FINISHED, TIME) and math.isfinite(row["validation_loss"])]
+        done = [row for row in done if not row["trial"] or better(row, self.rows[0])]
         return min(done, key=lambda row: row["validation_loss"])["trial"] if done else None
 
     def ask(self, space: Space) -> tuple[Any, dict[str, Any]]:

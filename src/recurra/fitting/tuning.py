@@ -4,7 +4,7 @@
     model.tried                                       a row for each fit: its settings, its loss, how it ended
 
 The folder of a search that was stopped has `tune.db`, what was tried, and `trials/N`, the best run so far. At the end the
-best run moves into the folder itself, beside `tune.csv`.
+best run, or that of its settings fitted once more, moves into the folder itself, beside `tune.csv`.
 """
 
 import contextlib
@@ -50,6 +50,7 @@ class Tunable(Searched):
         """Search settings, and return the best model, fitted: `Forecaster(horizon=12).tune(frame, minutes=5)`.
 
         The first fit has the settings as they are; then come others. What is held out of `data` chooses, by its loss.
+        A task may hold out more for that than `fit`, unless `validation` is set, and then fits the best settings once more.
         minutes: for all of it. trials: the most fits; with `trials` alone the result follows from the seed. search: names of
         settings in `SEARCH`, or a table like it; default all of it but the settings that have another value than their default.
         validation_data: as in `fit`. out: a new folder for the best run, or that of a search that was stopped, which is
@@ -87,7 +88,10 @@ class Tunable(Searched):
     def tried(self) -> list[dict[str, Any]]:
         """Of the result of a search, what was tried, a row each: trial, validation_loss, measures, ended, done, seconds, best,
         and the settings. ended: "finished", "early" (at a look it was behind), "time" or "failed"; done: the part of
-        the fit that was over. tune.csv has the same; a model that was loaded has none."""
+        the fit that was over; best: whether its settings were chosen. Where more was held out than usual, also fitted_again: in
+        the best row, the loss of the result, which has its settings, on what is usually held out; no other loss is of that
+        part. None there: the time was over, or the fit failed, and the result is the run of the search. tune.csv has the same;
+        a model that was loaded has none."""
         return [dict(row) for row in self._tried]
 
     def _use(self) -> str:
@@ -109,10 +113,10 @@ class Tunable(Searched):
                 gone = f"nothing is kept; with {setting('out')} a search that was stopped can be continued"
                 words = f"stopped, {len(trials.rows)} fits are done; {again if kept else gone}"
                 raise Interrupted(words, code - 128) from None
-            best = search.best
+            result = search.result
             if kept:
-                _moved(best, place, search.tried, origin)
-            found = type(self).load(place if kept else best)
+                _moved(result, place, search.tried, origin)
+            found = type(self).load(place if kept else result)
             found._tried = tuple(map(MappingProxyType, search.tried))
             found._state.examples, found._state.paths = search.examples, list((origin or {}).get("paths", ()))
             if not kept:

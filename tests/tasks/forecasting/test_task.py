@@ -50,3 +50,17 @@ def test_members_have_the_mean_loss_and_each_the_gradient_of_its_own():
     for member, one in zip(task.model, alone, strict=True):
         (want,) = torch.autograd.grad(one, member.mix)
         assert torch.allclose(member.mix.grad, want, atol=1e-6)
+
+
+def test_losses_by_horizons_are_those_of_the_windows_that_begin_in_each():
+    model = Forecaster(fill="zero", validation=26, **TINY).fit(waves(90, 80), quiet=True)
+    frame = waves(90, 80)
+    task = model.task(model.model, model.split(model.read(frame, "frame")))
+    parts = model.losses_apart(frame)
+    # 21 windows of each series: six, six, and the nine that are left.
+    with torch.inference_mode():
+        for numbers, found in zip(np.split(np.arange(42), [6, 12, 21, 27, 33]), parts, strict=True):
+            window = task._window(task.held[0][numbers], task.held[1][numbers])
+            losses = model.model[0].head.loss(model.model[0](window), window.target) * window.weight
+            assert found == pytest.approx((losses.sum() / window.weight.sum()).item(), rel=1e-5)
+        assert np.average(parts, weights=[6, 6, 9] * 2) == pytest.approx(task.evaluate(model.model)["loss"], rel=1e-5)

@@ -156,6 +156,17 @@ class Forecaster(Parameters, Tunable, Estimator):
     def settle(self, data: Halves) -> dict[str, Any]:
         return settling.settled(self.parts, data.train.panel)
 
+    def held_to_choose(self, data: Any) -> dict[str, Any]:
+        if self.parts["series"].validation is not None:
+            return {}
+        panel = self.read(data, "frame").panel
+        held = settling.held_to_choose(self.parts, panel)
+        return {"validation": held} if held > settling.settled(self.parts, panel)["series"].validation else {}
+
+    def losses_apart(self, data: Any) -> list[float]:
+        with predicting.inference():
+            return self.task(self.model, Halves(self.read(data, "frame"), None)).apart(self.model)
+
     def finish(self, data: Halves) -> Facts:
         """The facts with what the calibration found; as they were where there is nothing to calibrate by."""
         parts, model = self.parts, self.model

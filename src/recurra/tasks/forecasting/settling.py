@@ -1,6 +1,7 @@
 """What the data settles: the settings that were left open, and the lines shown about it before training."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from recurra.tasks.forecasting.series.panel import Panel
 from recurra.tasks.forecasting.series.windows import Covariates
 
 _ENOUGH = 10  # horizons to learn from, below which nothing is held out: so short an end says little, and is missed
+_INDEPENDENT = 10  # horizons that a search chooses by, counted over all series, so that the choice is less of a chance
+_TO_CHOOSE = 1 / 4  # most of the median series that they may be: what suits much shorter series is something else
 _SHOWN = 5  # words of a covariate in a line
 _LONGEST = 512  # most steps that are read unless `input_size` is larger
 
@@ -71,6 +74,19 @@ def _held_out(series: SeriesConfig, model: ForecastConfig, lengths: np.ndarray) 
             f"{setting('validation')} is {wanted:g} steps; expected 0, or at least the horizon, {model.horizon}"
         )
     return int(wanted)
+
+
+def held_to_choose(parts: dict[str, Any], panel: Panel) -> int:
+    """Steps at the end of each series that the fits of a search hold out where the user leaves that open.
+
+    Overlapping windows of one horizon err alike, so what counts is how many horizons follow each other.
+    """
+    parts, lengths = settled(parts, panel), panel.lengths
+    held, horizon = parts["series"].validation, parts["model"].horizon
+    if not held:
+        return 0
+    enough = horizon * math.ceil(_INDEPENDENT / int((lengths > held).sum()))
+    return max(held, min(enough, int(_TO_CHOOSE * np.median(lengths))))
 
 
 def _read_as(column: Column) -> list[str]:

@@ -1,5 +1,6 @@
 """Forecasting as a task for the training loop: which windows there are, the loss of a batch, the loss on what is held out."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -71,14 +72,34 @@ class ForecastTask(Task):
         if not len(series):
             return {}
         total = weight = 0.0
+        for losses, weights in self._held_losses(model):
+            total += losses.sum().item()
+            weight += weights.sum().item()
+        return {"loss": total / weight} if weight else {}
+
+    def apart(self, model: Ensemble) -> list[float]:
+        """The held-out loss by horizons, one series after the other: the mean of the windows that begin in each."""
+        series, cuts = self.held
+        if not len(series):
+            return []
+        _, starts, counts = np.unique(series, return_index=True, return_counts=True)
+        first, last = (np.repeat(cuts[at], counts) for at in (starts, starts + counts - 1))
+        # The last horizon has the windows that are left over too: one of few windows would count as much as the others.
+        number = np.minimum((cuts - first) // self.horizon, np.maximum((last - first + 1) // self.horizon, 1) - 1)
+        _, place = np.unique(np.stack([series, number]), axis=1, return_inverse=True)
+        parts = zip(*self._held_losses(model), strict=True)
+        losses, weights = (np.bincount(place.reshape(-1), torch.cat(part, 1).sum(0).cpu().double()) for part in parts)
+        return (losses[weights > 0] / weights[weights > 0]).tolist()
+
+    def _held_losses(self, model: Ensemble) -> Iterator[tuple[Tensor, Tensor]]:
+        """(horizon, windows) weighted losses and weights of the held-out windows, in chunks."""
+        series, cuts = self.held
         for at in range(0, len(series), _CHUNK):
             batch = self._window(series[at : at + _CHUNK], cuts[at : at + _CHUNK])
             each = [model.head.loss(one, batch.target) for one in model([batch] * len(model))]
             losses, weights = torch.stack(each).mean(0), batch.weight
             # Recursive mode reads the history too; what counts is what lies ahead.
-            total += (losses * weights)[-self.horizon :].sum().item()
-            weight += weights[-self.horizon :].sum().item()
-        return {"loss": total / weight} if weight else {}
+            yield (losses * weights)[-self.horizon :], weights[-self.horizon :]
 
 
 def _cuts(lengths: np.ndarray, config) -> tuple[np.ndarray, np.ndarray]:
