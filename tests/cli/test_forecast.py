@@ -70,6 +70,21 @@ TINY = ("--preset", "tiny", "--epochs", 1)
 
 
 @pytest.mark.slow
+def test_a_table_of_two_shops_as_a_spreadsheet_writes_it_is_enough(recurra, tmp_path):
+    days = pd.date_range("2024-01-01", periods=90)
+    rows = [
+        f'{day.month}/{day.day}/{day.year},{shop},"${1000 + k:,.2f}"'
+        for shop in ("N", "L")
+        for k, day in enumerate(days)
+    ]
+    (tmp_path / "us.csv").write_text("\n".join(["Date,Store,Revenue", *rows]))
+    out = recurra("us.csv", *TINY).splitlines()
+    assert out[0].split()[:3] == ["Store", "Date", "forecast"]
+    assert {tuple(line.split()[:2]) for line in out[1:]} >= {("L", "2024-03-31"), ("N", "2024-04-13")}
+    assert "time: Date, target: Revenue, series: Store\n2 series of 90 days\n" in recurra.err
+
+
+@pytest.mark.slow
 def test_a_table_alone_is_enough(recurra, tmp_path):
     """Columns and horizon follow from it; stdout is the forecast, with -q the folder, with --json both."""
     months = pd.date_range("2010-01-01", periods=200, freq="MS").strftime("%Y-%m")
@@ -241,7 +256,7 @@ def test_the_commands_mistakes(recurra, tmp_path):
         (("sales.csv", "--windows", 2, "--picture", "x.txt"), 2, "x.txt ends in '.txt'; expected .png, .svg or .pdf"),
         (("sales.csv", "--windows", 2, "--picture", "no/x.png"), 2, "there is no folder no; make it, or name another"),
         (("sales.csv", "--lags", "7,x"), 2, "'x' is not a valid integer"),
-        (("latin.csv",), 1, "bytes that are no text; is the file not UTF-8?"),
+        (("latin.csv",), 1, "latin.csv is not UTF-8: byte 16 is 0xFC; convert it, for example with iconv -f windows"),
         (("sales.csv", "--horizon", 90), 1, "forecasting 90 steps needs at least 91"),
         (("sales.csv", "--horizon", 90, "--out", "named"), 1, "forecasting 90 steps needs at least 91"),
         (("sales.csv", "--head", "normal"), 2, "--head is normal; expected one of: quantiles"),

@@ -1,6 +1,7 @@
 """`recurra forecast`: a table of series → a forecaster in a folder, and its forecasts."""
 
 import sys
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from recurra.terminal import wrapped
 _WINDOWS = {"windows": "--windows fits on what is before them and keeps no run"}
 _SCORED = (fitting.USE, *_WINDOWS)
 _SHOWN = (fitting.FIT, fitting.RESUME, *_SCORED)
+_HEAD = 200  # rows by which columns of stamps and of numbers are found
 _MOST = 60  # rows of a forecast that are printed after learning; the file has all
 
 
@@ -115,18 +117,26 @@ def command(data, preset, to, steps, known, windows, stride, picture, **values):
         click.echo("honest where the run was fitted on rows before these windows; --model took it as it is", err=True)
 
 
-def _roles(data, settings, quiet) -> dict[str, str]:
-    """The columns of stamps and of numbers, where they have other names than usual, and nobody says which they are."""
+def _roles(data, settings, quiet) -> dict[str, Any]:
+    """The columns of stamps, of numbers and of series, where they are called otherwise and nobody says which they are."""
     from recurra.tasks.forecasting.config import SeriesConfig
     from recurra.tasks.forecasting.series import frames, roles
 
-    if len(data) != 1 or {"time_col", "target_col"} <= settings.keys():
+    if len(data) != 1:
         return {}
     own = {name: value for name, value in settings.items() if name in SeriesConfig.__dataclass_fields__}
-    found = roles.found(frames.load(data[0], rows=200), SeriesConfig(**own))
+    head = frames.load(data[0], rows=_HEAD)
+    found: dict[str, Any] = {}
+    if not {"time_col", "target_col"} <= settings.keys():
+        found |= roles.found(head, SeriesConfig(**own))
+    # Which rows have one stamp only all of them can say.
+    if "id_col" not in settings and len(head.column_names) > 2:
+        name = roles.name_of_series(frames.load(data[0]), SeriesConfig(**own | found))
+        found |= {"id_col": (name,)} if name else {}
     if found and not quiet and fitting.speaks():
-        names = {"time_col": "time", "target_col": "target"}
-        click.echo(", ".join(f"{names[role]}: {column}" for role, column in found.items()), err=True)
+        names = {"time_col": "time", "target_col": "target", "id_col": "series"}
+        shown = {role: column[0] if role == "id_col" else column for role, column in found.items()}
+        click.echo(", ".join(f"{names[role]}: {column}" for role, column in shown.items()), err=True)
     return found
 
 

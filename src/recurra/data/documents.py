@@ -13,7 +13,7 @@ from recurra.errors import DataError, setting
 CHUNK = 1 << 18
 """Bytes that are read at once."""
 
-_MARKS = {
+MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -90,7 +90,7 @@ class Document:
         # The decoder may have kept the beginning of a character from the chunk before.
         offset += len(data) - len(error.object) + error.start
         line = lines + 1 + error.object.count(b"\n", 0, error.start)
-        mark = next((name for mark, name in _MARKS.items() if error.object.startswith(mark)), None)
+        mark = next((name for mark, name in MARKS.items() if error.object.startswith(mark)), None)
         if mark and offset == 0:
             ways = f"It begins with the mark of {mark}: say {setting('encoding', mark)}"
         return DataError(

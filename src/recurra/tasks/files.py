@@ -4,10 +4,14 @@ import csv
 import io
 import sys
 from pathlib import Path
+from shlex import quote
 
 from recurra import files
+from recurra.data.documents import MARKS
 from recurra.errors import DataError
+from recurra.tasks import dialect
 
+_HEAD = 2**16  # characters at the beginning of a table that show what parts its cells
 TABLES = {".csv": ",", ".tsv": "\t"}
 """Endings of tables, and what parts their cells."""
 
@@ -30,12 +34,32 @@ def bytes_of(path: str | Path) -> bytes:
 
 
 def text_of(path: Path) -> str:
-    """A file as text, or - for standard input. DataError if it is unreadable or not UTF-8."""
+    """A file as text, or - for standard input: UTF-8, or the wider form that its mark says.
+
+    DataError if it is unreadable or in another encoding.
+    """
+    data = bytes_of(path)
+    encoding = marked(data) or "utf-8-sig"
     try:
-        return bytes_of(path).decode("utf-8-sig").replace("\r\n", "\n")
+        return data.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         wrong = f"byte {error.start} is 0x{error.object[error.start]:02X}"
-        raise DataError(f"{place(path)} is not UTF-8: {wrong}; convert it") from error
+        is_not = encoding.removesuffix("-sig").upper()
+        raise DataError(f"{place(path)} is not {is_not}: {wrong}; convert it{_conversion(path, is_not)}") from error
+
+
+def marked(data: bytes) -> str | None:
+    """The encoding, wider than UTF-8, that a byte-order mark at the beginning of a file says."""
+    return next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), None)
+
+
+def _conversion(path: str | Path, encoding: str) -> str:
+    """A command that converts what most often is not UTF-8."""
+    if encoding != "UTF-8" or str(path) == "-":
+        return ""
+    path = Path(path)
+    made = path.with_name(f"{path.stem}-utf8{path.suffix}")
+    return f", for example with  iconv -f windows-1252 -t utf-8 {quote(str(path))} > {quote(str(made))}"
 
 
 def lines_of(text: str) -> list[str]:
@@ -50,13 +74,16 @@ def lines_of(text: str) -> list[str]:
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The columns of a table, by its first row, and the line and cells of each row that is not blank.
 
-    A .tsv file is parted by tabs, others by commas. Between commas, a cell in quotes may hold commas and line breaks
-    (RFC 4180); between tabs a quote is a quote.
+    A .tsv file is parted by tabs, others by commas, unless something else parts all lines alike (`dialect.part`). Between
+    commas, a cell in quotes may hold commas and line breaks (RFC 4180); between tabs a quote is a quote.
     DataError, with the line, for a quote without its end and for rows of another length: cells would be lost.
     """
-    delimiter = TABLES.get(path.suffix.lower(), ",")
+    text = text_of(path)
+    delimiter = dialect.part(
+        TABLES.get(path.suffix.lower(), ","), text[:_HEAD].splitlines()[: None if len(text) <= _HEAD else -1]
+    )
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     rows, line = [], 1
     # A text may be as long as it likes. The limit is one for the whole program, so that it is put back.
     limit = csv.field_size_limit(2**31 - 1)

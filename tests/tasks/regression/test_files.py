@@ -57,3 +57,10 @@ def test_series_in_a_table_that_are_refused(tmp_path):
         read_files(path, series_column="flow", target_columns=["target", "depth"])
     with pytest.raises(DataError, match="is a folder; name its files"):
         read_files(tmp_path)
+
+
+def test_targets_may_have_a_decimal_comma(tmp_path):
+    (tmp_path / "a.csv").write_text("text;price;rooms\nsmall;1.250,50 €;1\nlarge;2.000;1,5\n")
+    X, y = read_files(tmp_path / "a.csv", target_columns=("price", "rooms"))
+    assert X == ["small", "large"]
+    assert y.tolist() == [[1250.5, 1.0], [2000.0, 1.5]]

@@ -43,7 +43,7 @@ def test_a_folder_has_texts_beside_its_recordings(recordings):
         assert read_manifest(recordings) == [(recordings / "a.wav", "one two\n")]
     (recordings / "b.txt").write_text("three")
     assert read_manifest(recordings) == [(recordings / "a.wav", "one two\n"), (recordings / "b.flac", "three")]
-    (recordings / "b.txt").write_bytes(b"\xff\xfe")
+    (recordings / "b.txt").write_bytes(b"\xfc")
     with pytest.raises(DataError, match=r"b.txt is not UTF-8"):
         read_manifest(recordings)
 
@@ -54,7 +54,7 @@ def test_a_folder_has_texts_beside_its_recordings(recordings):
         ("none.csv", None, "there is no file .*none.csv"),
         ("list.txt", "a.wav one", "list.txt is no list of recordings; expected .csv or .tsv"),
         ("list.csv", "file,words\na.wav,one\n", "has no column `path`; its first line has: file, words"),
-        ("list.csv", "path;text\na.wav;one\n", "has no column `path`; its first line has: path;text"),
+        ("list.csv", "file;text\na.wav;one\n", "has no column `path`; its first line has: file, text"),
         ("list.csv", "", "list.csv is empty; expected a first row that names the columns"),
         ("list.csv", "path,text\na.wav,one, two\n", "line 2: 3 cells; expected 2, as in the first row; quote a cell"),
         ("list.csv", "path,text\n", "list.csv names no recordings"),

@@ -33,7 +33,7 @@ def read_files(
     column, series = series_column or text_column, series_column is not None
 
     def table(path: Path) -> tuple[list[Any], list[Any] | None]:
-        return files.table_of(path, column, target_columns, _number, series=series)
+        return files.table_of(path, column, target_columns, _number, series=series, amounts=True)
 
     readers = {"table": table, ".ts": lambda path: files.read_ts(path, lambda *cell: [_number(*cell)], target=True)}
     X, y = files.read_sources(paths, readers)

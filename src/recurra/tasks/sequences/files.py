@@ -9,6 +9,7 @@ import numpy as np
 
 from recurra.errors import DataError, nearest
 from recurra.paths import expanded
+from recurra.tasks import dialect
 from recurra.tasks.files import TABLES, lines_of, place, read_table, text_of
 
 Parse = Callable[[str, str], Any]
@@ -54,18 +55,20 @@ def _read(path: Path, readers: dict[str, Callable]) -> tuple[list[Any], list[Any
 
 
 def table_of(
-    path: Path, column: str, known: Sequence[str], parse: Parse, *, series: bool = False
+    path: Path, column: str, known: Sequence[str], parse: Parse, *, series: bool = False, amounts: bool = False
 ) -> tuple[list[Any], list[list[Any]] | None]:
     """The sequences in a column of a table, and of each the cells of other columns, or None if the table has none of them.
 
     known: those columns. series: the sequences are numbers, not texts: steps parted by commas or spaces, features by colons,
-    `?` for a missing value.
+    `?` for a missing value. amounts: the other columns are numbers, as people write them (`dialect.plain`).
     """
     columns, rows = read_table(path)
     there = [name for name in known if name in columns]
     for name in (column, *(known if there else ())):
         if name not in columns:
             raise DataError(f"{path} has no column {name!r}; its columns: {', '.join(columns)}")
+    if amounts:
+        _amounts(path, columns, rows, there)
     X, cells = [], []
     for line, row in rows:
         where, content = f"{path}, line {line}", row[columns.index(column)]
@@ -75,6 +78,16 @@ def table_of(
         X.append(_series(parts, where) if series else content)
         cells.append([parse(row[columns.index(name)].strip(), where) for name in there])
     return X, cells if there else None
+
+
+def _amounts(path: Path, columns: list[str], rows: list[tuple[int, list[str]]], names: list[str]) -> None:
+    """Put numbers as Python writes them in the place of the cells of some columns."""
+    cells = {name: [row[columns.index(name)] for _, row in rows] for name in names}
+    decimal = dialect.point(list(cells.values()))
+    for name, column in cells.items():
+        found = dialect.plain(column, f"{path}: the column {name!r}", decimal)
+        for (_, row), number in zip(rows, found or [], strict=False):
+            row[columns.index(name)] = number
 
 
 def read_ts(

@@ -187,9 +187,7 @@ def test_files_are_read_and_written(tmp_path, ending):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*none\.csv"):
         frames.load(tmp_path / "none.csv")
-    with pytest.raises(
-        DataError, match=r"table\.xlsx is not a table that can be read; expected a \.csv or a \.parquet"
-    ):
+    with pytest.raises(DataError, match=r"table\.xlsx is not a table that can be read; expected a \.csv, \.tsv or"):
         frames.load(tmp_path / "table.xlsx")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(DataError, match=r"cut\.parquet is damaged, or no table: "):
@@ -207,3 +205,31 @@ def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(ConfigError, match=r"needs pyarrow: pip install 'recurra\[forecast\]'"):
         frames.load(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_table_as_a_spreadsheet_of_another_country_writes_it(tmp_path, encoding):
+    """Semicolons, days before months, decimal commas; names of series stay as they stood."""
+    rows = ["Tag;Filiale;Umsatz", "31.01.2024;1,5;1.006,72", "01.02.2024;1,5;950", "02.02.2024;1,5;"]
+    (tmp_path / "a.csv").write_bytes("\r\n".join(rows).encode(encoding))
+    panel, form = read(
+        frames.load(tmp_path / "a.csv"), time_col="Tag", id_col="Filiale", target_col="Umsatz", fill="forward"
+    )
+    assert panel.ids == ["1,5"]
+    assert panel.stamps().tolist()[0] == np.datetime64("2024-01-31", "ns").astype(int)
+    assert panel.y.tolist() == [1006.72, 950.0, 950.0]
+    assert form.stamps == "text:D:T"
+
+
+def test_a_table_parted_by_tabs_with_thousands_and_a_currency(tmp_path):
+    rows = ["Date\tRevenue\tVisits", "1/30/2024\t$1,012.34\t1,200", "1/31/2024\t-$3.00\t900"]
+    (tmp_path / "a.tsv").write_text("\n".join(rows))
+    panel, _ = read(frames.load(tmp_path / "a.tsv"), time_col="Date", target_col="Revenue", past=("Visits",))
+    assert panel.y.tolist() == [1012.34, -3.0]
+    assert panel.past[:, 0].tolist() == [1200.0, 900.0]
+
+
+def test_a_number_that_may_be_two_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("ds;y\n2024-01-30;1,234\n2024-01-31;2,345\n")
+    with pytest.raises(DataError, match=r"the column 'y' has '1,234', which is 1234 or 1\.234, and no other cell says"):
+        read(frames.load(tmp_path / "a.csv"))

@@ -36,3 +36,26 @@ MONTHS = ["2024-01", "2024-02", "2024-03"]
 )
 def test_one_column_of_stamps_and_one_of_numbers_are_found(data, settings, want):
     assert roles.found(pl.DataFrame(data), SeriesConfig(**settings)) == want
+
+
+TWICE = MONTHS * 2
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "want"),
+    [
+        ({"ds": TWICE, "y": range(6), "shop": list("aaabbb")}, {}, "shop"),
+        ({"ds": TWICE, "y": range(6), "shop": list("aaabbb"), "town": list("xxxyyy")}, {}, None),  # either may be
+        ({"ds": TWICE, "y": range(6), "shop": list("aaabbb"), "kind": list("xxxxxx")}, {}, "shop"),
+        ({"ds": TWICE, "y": range(6), "shop": list("aaaabb")}, {}, None),  # tells no rows apart
+        ({"ds": TWICE, "y": range(6), "shop": [1, 1, 1, 2, 2, 2]}, {}, None),  # a number may be anything
+        ({"ds": MONTHS, "y": range(3), "shop": list("abc")}, {}, None),
+        ({"ds": TWICE, "y": range(6), "shop": list("aaabbb"), "unique_id": list("cccddd")}, {}, None),
+        ({"ds": TWICE, "y": range(6), "shop": list("aaabbb")}, {"past": ("shop",)}, None),
+        ({"ds": TWICE, "z": range(6), "shop": list("aaabbb")}, {}, None),
+    ],
+    ids=str,
+)
+def test_a_column_that_tells_equal_stamps_apart_names_the_series(data, settings, want):
+    data = {name: list(column) for name, column in data.items()}
+    assert roles.name_of_series(pl.DataFrame(data), SeriesConfig(**settings)) == want

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import ConfigError, DataError, nearest, setting
+from recurra.tasks import dialect
 from recurra.tasks.forecasting.series import encoding, frequency, pandas_forms, stamping
 from recurra.tasks.forecasting.series.frequency import Frequency
 from recurra.tasks.forecasting.series.panel import plain as as_word
 from recurra.text.forms import composed_label
 
 _HUGE = 1e100  # squares of what is larger leave float64
-_TEXT = {b"recurra": b"text"}
+_TEXT, _DECIMAL = {b"recurra": b"text"}, b"recurra.decimal"
+_LOOKED_AT = 1000  # rows of a file that show what its decimals stand behind
 # What the cells of CSV files hold where there is no number, as pyarrow and pandas read them.
 _EMPTY = (
     "",
@@ -50,13 +52,19 @@ def library() -> ModuleType:
 
 
 def as_text(table: Any) -> Any:
-    """A pyarrow table whose columns are texts as they stood in a file, marked as such."""
-    return table.replace_schema_metadata(_TEXT)
+    """A pyarrow table whose columns are texts as they stood in a file, marked as such, with what its decimals stand behind."""
+    cells = (column.slice(0, _LOOKED_AT).to_pylist() for column in table.columns)
+    decimal = dialect.point([[one or "" for one in column] for column in cells])
+    return table.replace_schema_metadata(_TEXT | ({_DECIMAL: decimal.encode()} if decimal else {}))
 
 
 def is_text(table: Any) -> bool:
     """Whether the columns of a frame, as narwhals has it, are texts as they stood in a file."""
-    return getattr(getattr(table.to_native(), "schema", None), "metadata", None) == _TEXT
+    return _marks(table).items() >= _TEXT.items()
+
+
+def _marks(table: Any) -> dict[bytes, bytes]:
+    return getattr(getattr(table.to_native(), "schema", None), "metadata", None) or {}
 
 
 def open_frame(frame: Any, config: Any = None):
@@ -223,12 +231,22 @@ def _parsed(table, name: str, kind: Any, empty: bool, what: str) -> np.ndarray:
     if text:
         listed = [None if one.strip() in _EMPTY else _TRUTH.get(one.strip().lower(), one) for one in listed]
     row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
+    decimal = _marks(table).get(_DECIMAL, b"").decode()
+    if text and (row is not None or decimal == dialect.COMMA):
+        listed = _as_python_writes(listed, decimal, f"the column {name!r}")
+        row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
     if row is None and not text:
         row = next((k for k, one in enumerate(listed) if isinstance(one, str)), None)
     if row is not None or (not empty and all(one is None for one in listed)):
         hint = "numbers alone can be forecast" if row is None else f"row {row} has {listed[row]!r}"
         raise DataError(f"the column {name!r} holds {'text' if text else kind}; expected {what} ({hint})")
     return np.array([np.nan if _is_empty(one) else float(one) for one in listed])
+
+
+def _as_python_writes(listed: list, decimal: str, what: str) -> list:
+    """Cells with a decimal comma, parted thousands, a currency or per cent, as numbers; others as they are."""
+    found = dialect.plain([one if isinstance(one, str) else "" for one in listed], what, decimal or None)
+    return [new or one for one, new in zip(listed, found or listed, strict=True)]
 
 
 def _is_empty(one: Any) -> bool:

@@ -1,13 +1,16 @@
 """Frames → series and back: `panel, form = read(frame, config)`. Invalid frames are reported here."""
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from recurra import files
 from recurra.errors import ConfigError, DataError, setting
 from recurra.paths import expanded, for_libraries
+from recurra.tasks import dialect
+from recurra.tasks.files import marked, text_of
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping, weighing
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
@@ -17,40 +20,60 @@ _SPARSE = 100  # a grid with so many steps for each row that was given is a mist
 # In Python the same argument of `predict` that the setting is called by; a command has the two apart.
 _KNOWN = setting("known", python="future")
 _TABLES = (".csv", ".parquet")
+_READ = {".csv": ",", ".tsv": "\t", ".txt": ","}
+"""Endings of tables of text, and what usually parts their cells."""
+_HEAD = 2**16  # bytes at the beginning of a table of text that show what parts its cells
 
 
 def load(path: str | Path, rows: int | None = None) -> Any:
-    """The frame in a CSV or Parquet file, or so many of its first rows. DataError if it is unreadable."""
+    """The frame in a table of text or a Parquet file, or so many of its first rows. DataError if it is unreadable.
+
+    Text is as CSV has it, with cells parted by commas, semicolons, tabs or bars: by what parts all lines alike.
+    """
     path = expanded(path)
     try:
         import pyarrow
         from pyarrow import csv, parquet
     except ImportError as error:
         raise ConfigError("reading CSV and Parquet needs pyarrow: pip install 'recurra[forecast]'") from error
-    if path.suffix.lower() not in _TABLES:
-        raise DataError(f"{path} is not a table that can be read; expected a .csv or a .parquet file")
+    if path.suffix.lower() not in (*_READ, ".parquet"):
+        raise DataError(f"{path} is not a table that can be read; expected a .csv, .tsv or .parquet file")
     if path.suffix.lower() == ".parquet":
         with files.source(path) as file, files.decoding(path, "table"):
             whole = parquet.ParquetFile(file)
             if not rows or not whole.metadata.num_rows:
                 return whole.read()
             return pyarrow.Table.from_batches([next(whole.iter_batches(rows))])
+    how = {"parse_options": csv.ParseOptions(delimiter=_part(path))}
     try:
-        with files.source(path) as file, files.decoding(path, "table"), csv.open_csv(file) as reader:
+        with _text(path) as file, files.decoding(path, "table"), csv.open_csv(file, **how) as reader:
             names = reader.schema.names
-        kinds = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
-        with files.source(path) as file, files.decoding(path, "table"):
+        how["convert_options"] = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
+        with _text(path) as file, files.decoding(path, "table"):
             if rows:
-                table = pyarrow.Table.from_batches([next(iter(csv.open_csv(file, convert_options=kinds)))]).slice(
-                    0, rows
-                )
+                table = pyarrow.Table.from_batches([next(iter(csv.open_csv(file, **how)))]).slice(0, rows)
             else:
-                table = csv.read_csv(file, convert_options=kinds)
+                table = csv.read_csv(file, **how)
     except DataError as error:
-        if "UTF8" in str(error.__cause__):
-            raise DataError(f"{path} has bytes that are no text; is the file not UTF-8? save it as that") from error
+        if "utf" in str(error.__cause__).lower():
+            text_of(path)  # which says at which byte
         raise
     return columns.as_text(table)
+
+
+def _text(path: Path) -> IO[bytes]:
+    """A table of text in UTF-8, to read."""
+    with files.source(path) as file:
+        wide = marked(file.read(4))
+    return io.BytesIO(text_of(path).encode()) if wide else files.source(path)
+
+
+def _part(path: Path) -> str:
+    """What parts the cells of a table of text."""
+    with _text(path) as file:
+        head = file.read(_HEAD)
+    lines = head.decode("utf-8-sig", "replace").splitlines()
+    return dialect.part(_READ[path.suffix.lower()], lines[:-1] if len(head) == _HEAD else lines)
 
 
 def writable(path: str | Path) -> Path:

@@ -1,4 +1,5 @@
-"""Which column of a table holds the stamps, and which the numbers to forecast, where they are not called ds and y."""
+"""Which column of a table holds the stamps, which the numbers to forecast, and which the names of series, where nobody says so
+and they are not called ds, y and unique_id."""
 
 from typing import Any
 
@@ -31,6 +32,20 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     target = targets[0] if "target_col" in missing and len(targets) == 1 else config.target_col
     roles = {"time_col": time, "target_col": target}
     return {name: roles[name] for name in missing} if {time, target} <= set(table.columns) else {}
+
+
+def name_of_series(frame: Any, config: SeriesConfig) -> str | None:
+    """The column that names the series, where stamps come again and one column alone, of words, tells their rows apart."""
+    table = columns.open_frame(frame, config)
+    if {config.time_col, config.target_col} - set(table.columns) or set(config.id_col) & set(table.columns):
+        return None
+    stamps, used = table[config.time_col].to_list(), {*config.past, *config.future, config.weights}
+    if len(set(stamps)) == len(stamps):
+        return None
+    words = [name for name in table.columns if name not in used and not _are_numbers(table, name)]
+    words = [name for name in words if name != config.time_col and not _are_stamps(table, name)]
+    names = [name for name in words if len(set(zip(table[name].to_list(), stamps, strict=True))) == len(stamps)]
+    return names[0] if len(names) == 1 else None
 
 
 def _are_stamps(table, name: str) -> bool:

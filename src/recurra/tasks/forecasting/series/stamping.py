@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError
-from recurra.tasks.forecasting.series import finding
+from recurra.tasks.forecasting.series import dates, finding
 from recurra.tasks.forecasting.series.frequency import Frequency, nanoseconds
 
 _OFFSET = re.compile(r"\d[T ]\d\S*?\s*(Z|[+-]\d\d(?::?\d\d)?)$")
@@ -85,7 +85,7 @@ def _objects(listed: list, freq: Frequency | None, what: str) -> tuple[np.ndarra
 
 
 def _texts(listed: list, what: str) -> tuple[np.ndarray, str]:
-    """Dates and times as ISO 8601 writes them; all with one offset from UTC behind, or none."""
+    """Dates and times as ISO 8601 writes them, or as people do; all with one offset from UTC behind, or none."""
     matches = [_OFFSET.search(text.strip()) if isinstance(text, str) else None for text in listed]
     offsets = sorted({match[1] if match else "" for match in matches})
     if len(offsets) > 1:
@@ -103,7 +103,10 @@ def _texts(listed: list, what: str) -> tuple[np.ndarray, str]:
     except (ValueError, TypeError):
         found = None
     if found is None or np.isnat(found).any():
-        raise _no_date(next((text for text in listed if not _is_stamp(text)), listed[0]), what)
+        others = dates.iso(listed, what) if all(isinstance(text, str) for text in listed) else None
+        if others is None:
+            raise _no_date(next((text for text in listed if not _is_stamp(text)), listed[0]), what)
+        return _texts(others, what)
     separator = " " if " " in bare[0] else "T"
     return nanoseconds(found, what), f"text:{np.datetime_data(found.dtype)[0]}:{separator}" + f":{offsets[0]}" * bool(
         offsets[0]

@@ -1,0 +1,90 @@
+"""Tables as people write them: what parts their cells, and numbers with a decimal comma, parted thousands or a currency.
+
+part(",", lines)                     ";" where every line has as many cells so, and more than one
+plain(["1.006,72", "950,00"])        ["1006.72", "950.00"]
+"""
+
+import contextlib
+import csv
+import re
+from collections.abc import Sequence
+
+from recurra.errors import DataError
+
+PARTS = (",", ";", "\t", "|")
+"""What may part cells, the likeliest first."""
+_LINES = 100  # of a file, that are looked at
+_CURRENCY = r"(?:[$€£¥]|USD|EUR|GBP|CHF)"
+# A sign, an amount, and its currency or per cent, before or behind it.
+_AMOUNT = re.compile(rf"\s*([-+−]?)\s*{_CURRENCY}?\s*([-+−]?)([\d.,\s'’]*\d)\s*(?:{_CURRENCY}|%)?\s*")
+POINT, COMMA = ".", ","
+_FORMS = {
+    POINT: re.compile(r"([1-9]\d{0,2}(?:[,'’\s]\d{3})+|\d+)?(\.\d+)?"),
+    COMMA: re.compile(r"([1-9]\d{0,2}(?:[.'’\s]\d{3})+|\d+)?(,\d+)?"),
+}
+"""An amount whose decimals are behind a point, or a comma."""
+
+
+def part(usual: str, lines: Sequence[str]) -> str:
+    """What parts the cells of a table, by its first lines: the usual one unless it finds no cells and another does.
+
+    Another one does where it is in every line, equally often outside quotes, and finds two cells or more.
+    """
+    found = {one: _cells(lines[:_LINES], one) for one in (usual, *PARTS)}
+    return next((one for one, cells in found.items() if cells > 1), usual)
+
+
+def _cells(lines: Sequence[str], delimiter: str) -> int:
+    """How many cells each line has; 0 where they differ."""
+    counts = set()
+    with contextlib.suppress(csv.Error):  # the first lines may end within quotes
+        counts.update(len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True) if row)
+    return counts.pop() if len(counts) == 1 else 0
+
+
+def point(columns: Sequence[Sequence[str]]) -> str | None:
+    """What decimals stand behind in a table: "," or "." where a column of numbers shows it, None where none does."""
+    for cells in columns:
+        there = [one for one in cells if one.strip()]
+        amounts = [match for match in map(_AMOUNT.fullmatch, there) if match]
+        if not there or len(amounts) < len(there):
+            continue
+        fits = [form for form in _FORMS if all(_FORMS[form].fullmatch(match[3]) for match in amounts)]
+        if len(fits) == 1 and any(re.search(r"[.,]", match[3]) for match in amounts):
+            return fits[0]
+    return None
+
+
+def plain(cells: Sequence[str], what: str, decimal: str | None = None) -> list[str] | None:
+    """Cells of a column as Python writes numbers; those that it could read already stay. None where one is no number.
+
+    decimal: what decimals stand behind, where that is known. what: the column, for messages. DataError if both could be
+    meant: 1,234 alone is a thousand or one and a bit.
+    """
+    if decimal != COMMA and all(not one.strip() or _is_number(one) for one in cells):
+        return list(cells)
+    amounts = [_AMOUNT.fullmatch(one) if one.strip() else None for one in cells]
+    if any(match is None and one.strip() for match, one in zip(amounts, cells, strict=True)):
+        return None
+    forms = [decimal] if decimal else list(_FORMS)
+    fits = [form for form in forms if all(match is None or _FORMS[form].fullmatch(match[3]) for match in amounts)]
+    found = [[_number(match, form) if match else "" for match in amounts] for form in fits]
+    if len(found) == 2 and found[0] != found[1]:
+        odd = next(one for one, a, b in zip(cells, *found, strict=True) if a != b)
+        readings = " or ".join(_number(_AMOUNT.fullmatch(odd), form) for form in fits)
+        raise DataError(f"{what} has {odd!r}, which is {readings}, and no other cell says which; write {readings}")
+    return found[0] if found else None
+
+
+def _number(match: re.Match, decimal: str) -> str:
+    sign = "-" if {match[1], match[2]} & {"-", "−"} else ""
+    whole = re.sub(rf"[^\d{re.escape(decimal)}]", "", match[3])
+    return sign + whole.replace(decimal, ".")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""Tables as people write them: what parts cells, and numbers."""
+
+import re
+
+import pytest
+
+from recurra.errors import DataError
+from recurra.tasks import dialect
+from recurra.tasks.files import read_table
+
+
+@pytest.mark.parametrize(
+    ("lines", "usual", "part"),
+    [
+        (["a,b", "1,2"], ",", ","),
+        (["a;b", "1,5;2,5"], ",", ";"),
+        (["a;b", "1;2"], ",", ";"),
+        (["a\tb", "1\t2"], ",", "\t"),
+        (["a|b|c", "1|2|3"], ",", "|"),
+        (["a\tb;c", "1\t2;3"], "\t", "\t"),
+        (["text,label", '"one; two",x', '"three",y'], ",", ","),
+        (["text", "one; two", "three"], ",", ","),  # no line's cells are another's: one column
+        (["text", "one", "two"], ",", ","),
+        (['"a;b";c', '"d;e";f'], ",", ";"),
+        (["a;b", "", "1;2"], ",", ";"),
+        (['a;"b', "c;d"], ",", ","),
+        ([], ",", ","),
+    ],
+)
+def test_what_parts_all_lines_alike_parts_the_cells(lines, usual, part):
+    assert dialect.part(usual, lines) == part
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "numbers"),
+    [
+        (["1", "2.5", ""], None, ["1", "2.5", ""]),
+        (["1e5", "nan"], None, ["1e5", "nan"]),
+        (["1,5", "2"], None, ["1.5", "2"]),
+        (["1.006,72", "950,00"], None, ["1006.72", "950.00"]),
+        (["1,006.72", "950"], None, ["1006.72", "950"]),
+        (["1,234,567", "5"], None, ["1234567", "5"]),
+        (["1 234,5", "1 234,5"], None, ["1234.5", "1234.5"]),
+        (["1'234.50", "7"], None, ["1234.50", "7"]),
+        (["$1,012.34", "-$3.00", "($5)"], None, None),
+        (["$1,012.34", "-$3.00", "$-4"], None, ["1012.34", "-3.00", "-4"]),
+        (["12,5 €", "3 €"], None, ["12.5", "3"]),
+        (["12.5 %", "3%"], None, ["12.5", "3"]),
+        (["−3,5"], None, ["-3.5"]),
+        (["0,123", "4,567"], None, ["0.123", "4.567"]),  # no thousand begins with 0
+        (["1.234", "5.678"], None, ["1.234", "5.678"]),  # as Python writes them
+        (["1.234", "5.678"], ",", ["1234", "5678"]),  # another column has a decimal comma
+        (["1,234"], ".", ["1234"]),
+        (["1,234"], ",", ["1.234"]),
+        (["12", "twelve"], None, None),
+        (["1,2,3"], None, None),
+        (["1.2.3"], None, None),
+        (["12,34.5"], None, None),
+        (["2024-01-31"], None, None),
+        (["$"], None, None),
+        ([""], None, [""]),
+        ([], None, []),
+    ],
+)
+def test_numbers_as_people_write_them(cells, decimal, numbers):
+    assert dialect.plain(cells, "the column 'n'", decimal) == numbers
+
+
+def test_a_number_that_is_two_is_refused():
+    words = r"the column 'n' has '1,234', which is 1234 or 1\.234, and no other cell says which; write 1234 or 1\.234"
+    with pytest.raises(DataError, match=words):
+        dialect.plain(["12", "1,234"], "the column 'n'")
+
+
+@pytest.mark.parametrize(
+    ("columns", "point"),
+    [
+        ([["1,5", "2"]], ","),
+        ([["x", "y"], ["1.234", "5"], ["7,25", ""]], ","),
+        ([["1,234.5"]], "."),
+        ([["1.5"]], "."),
+        ([["1.234"], ["1,234"]], None),
+        ([["1", "2"], ["a"], []], None),
+    ],
+)
+def test_a_column_shows_what_decimals_stand_behind(columns, point):
+    assert dialect.point(columns) == point
+
+
+def test_examples_are_read_from_a_table_parted_by_semicolons_in_a_wide_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text;label\r\nschön, ja;gut\r\n".encode("utf-16"))
+    assert read_table(path) == (["text", "label"], [(2, ["schön, ja", "gut"])])
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_what_converts_it(tmp_path):
+    path = tmp_path / "my file.csv"
+    path.write_bytes("text,label\nschön,gut\n".encode("cp1252"))
+    command = f"iconv -f windows-1252 -t utf-8 '{path}' > '{tmp_path}/my file-utf8.csv'"
+    words = f"byte 14 is 0xF6; convert it, for example with  {re.escape(command)}"
+    with pytest.raises(DataError, match=words):
+        read_table(path)
