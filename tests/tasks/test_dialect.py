@@ -50,6 +50,8 @@ def test_what_parts_all_lines_alike_parts_the_cells(lines, usual, part):
         (["0,123", "4,567"], None, ["0.123", "4.567"]),  # no thousand begins with 0
         (["1.234", "5.678"], None, ["1.234", "5.678"]),  # as Python writes them
         (["1.234", "5.678"], ",", ["1234", "5678"]),  # another column has a decimal comma
+        (["1.10"], ",", ["1.10"]),  # which it cannot be with a comma
+        (["5,1e-12", "5,1E+3 "], None, ["5.1e-12", "5.1E+3"]),
         (["1,234"], ".", ["1234"]),
         (["1,234"], ",", ["1.234"]),
         (["12", "twelve"], None, None),
@@ -73,18 +75,21 @@ def test_a_number_that_is_two_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("columns", "point"),
+    ("columns", "delimiter", "point"),
     [
-        ([["1,5", "2"]], ","),
-        ([["x", "y"], ["1.234", "5"], ["7,25", ""]], ","),
-        ([["1,234.5"]], "."),
-        ([["1.5"]], "."),
-        ([["1.234"], ["1,234"]], None),
-        ([["1", "2"], ["a"], []], None),
+        ([["1,5", "2"]], ";", ","),
+        ([["x", "y"], ["1.234", "5"], ["7,25", ""]], ";", ","),
+        ([["1.10", "1.10"], ["7,25", "3"]], ";", ","),  # names of versions beside numbers
+        ([["1,234.5"]], ";", "."),
+        ([["1.5"]], ";", "."),
+        ([["1.234"], ["1,234"]], ";", None),
+        ([["1", "2"], ["a"], []], ";", None),
+        ([["1,5", "2"], ["1.234"]], ",", None),
+        ([["1.5"], ["1,234"]], ",", "."),
     ],
 )
-def test_a_column_shows_what_decimals_stand_behind(columns, point):
-    assert dialect.point(columns) == point
+def test_a_column_shows_what_decimals_stand_behind(columns, delimiter, point):
+    assert dialect.point(columns, delimiter) == point
 
 
 def test_examples_are_read_from_a_table_parted_by_semicolons_in_a_wide_encoding(tmp_path):

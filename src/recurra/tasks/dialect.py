@@ -16,7 +16,7 @@ PARTS = (",", ";", "\t", "|")
 _LINES = 100  # of a file, that are looked at
 _CURRENCY = r"(?:[$€£¥]|USD|EUR|GBP|CHF)"
 # A sign, an amount, and its currency or per cent, before or behind it.
-_AMOUNT = re.compile(rf"\s*([-+−]?)\s*{_CURRENCY}?\s*([-+−]?)([\d.,\s'’]*\d)\s*(?:{_CURRENCY}|%)?\s*")
+_AMOUNT = re.compile(rf"\s*([-+−]?)\s*{_CURRENCY}?\s*([-+−]?)([\d.,\s'’]*\d)([eE][-+]?\d+)?\s*(?:{_CURRENCY}|%)?\s*")
 POINT, COMMA = ".", ","
 _FORMS = {
     POINT: re.compile(r"([1-9]\d{0,2}(?:[,'’\s]\d{3})+|\d+)?(\.\d+)?"),
@@ -42,32 +42,35 @@ def _cells(lines: Sequence[str], delimiter: str) -> int:
     return counts.pop() if len(counts) == 1 else 0
 
 
-def point(columns: Sequence[Sequence[str]]) -> str | None:
-    """What decimals stand behind in a table: "," or "." where a column of numbers shows it, None where none does."""
+def point(columns: Sequence[Sequence[str]], delimiter: str = ",") -> str | None:
+    """What decimals stand behind in a table: "," or "." where a column of numbers shows it, None where none does.
+
+    Between commas, where a decimal comma is rare, a column with one says nothing of the others.
+    """
+    shown = set()
     for cells in columns:
-        there = [one for one in cells if one.strip()]
-        amounts = [match for match in map(_AMOUNT.fullmatch, there) if match]
-        if not there or len(amounts) < len(there):
-            continue
-        fits = [form for form in _FORMS if all(_FORMS[form].fullmatch(match[3]) for match in amounts)]
+        amounts = [_AMOUNT.fullmatch(one) for one in cells if one.strip()]
+        fits = _fitting(amounts) if all(amounts) else []
         if len(fits) == 1 and any(re.search(r"[.,]", match[3]) for match in amounts):
-            return fits[0]
-    return None
+            shown.add(fits[0])
+    if delimiter == ",":
+        return POINT if shown == {POINT} else None
+    return COMMA if COMMA in shown else POINT if shown else None
 
 
 def plain(cells: Sequence[str], what: str, decimal: str | None = None) -> list[str] | None:
     """Cells of a column as Python writes numbers; those that it could read already stay. None where one is no number.
 
-    decimal: what decimals stand behind, where that is known. what: the column, for messages. DataError if both could be
-    meant: 1,234 alone is a thousand or one and a bit.
+    decimal: what decimals stand behind in the table, where that is known. what: the column, for messages. DataError if both
+    could be meant: 1,234 alone is a thousand or one and a bit.
     """
     if decimal != COMMA and all(not one.strip() or _is_number(one) for one in cells):
         return list(cells)
     amounts = [_AMOUNT.fullmatch(one) if one.strip() else None for one in cells]
     if any(match is None and one.strip() for match, one in zip(amounts, cells, strict=True)):
         return None
-    forms = [decimal] if decimal else list(_FORMS)
-    fits = [form for form in forms if all(match is None or _FORMS[form].fullmatch(match[3]) for match in amounts)]
+    fits = _fitting([match for match in amounts if match])
+    fits = [decimal] if decimal in fits else fits
     found = [[_number(match, form) if match else "" for match in amounts] for form in fits]
     if len(found) == 2 and found[0] != found[1]:
         odd = next(one for one, a, b in zip(cells, *found, strict=True) if a != b)
@@ -76,10 +79,21 @@ def plain(cells: Sequence[str], what: str, decimal: str | None = None) -> list[s
     return found[0] if found else None
 
 
+def is_amount(text: str) -> bool:
+    """Whether a cell is a number, as people write them."""
+    match = _AMOUNT.fullmatch(text)
+    return bool(match and _fitting([match]))
+
+
+def _fitting(amounts: Sequence[re.Match]) -> list[str]:
+    """What decimals may stand behind in all of these."""
+    return [form for form, pattern in _FORMS.items() if all(pattern.fullmatch(match[3]) for match in amounts)]
+
+
 def _number(match: re.Match, decimal: str) -> str:
     sign = "-" if {match[1], match[2]} & {"-", "−"} else ""
     whole = re.sub(rf"[^\d{re.escape(decimal)}]", "", match[3])
-    return sign + whole.replace(decimal, ".")
+    return sign + whole.replace(decimal, ".") + (match[4] or "")
 
 
 def _is_number(text: str) -> bool:

@@ -83,7 +83,7 @@ def table_of(
 def _amounts(path: Path, columns: list[str], rows: list[tuple[int, list[str]]], names: list[str]) -> None:
     """Put numbers as Python writes them in the place of the cells of some columns."""
     cells = {name: [row[columns.index(name)] for _, row in rows] for name in names}
-    decimal = dialect.point(list(cells.values()))
+    decimal = dialect.point(list(cells.values()), ";")
     for name, column in cells.items():
         found = dialect.plain(column, f"{path}: the column {name!r}", decimal)
         for (_, row), number in zip(rows, found or [], strict=False):

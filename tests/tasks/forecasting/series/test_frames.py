@@ -233,3 +233,11 @@ def test_a_number_that_may_be_two_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("ds;y\n2024-01-30;1,234\n2024-01-31;2,345\n")
     with pytest.raises(DataError, match=r"the column 'y' has '1,234', which is 1234 or 1\.234, and no other cell says"):
         read(frames.load(tmp_path / "a.csv"))
+
+
+def test_covariates_and_static_numbers_have_the_decimal_comma_of_the_table(tmp_path):
+    rows = ["ds;y;price;size;code", "2024-01-30;1;2,5;0,75;1,234", "2024-01-31;2;3;0,75;1,234"]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    panel, _ = read(frames.load(tmp_path / "a.csv"), future=("price",), static=("size", "code"))
+    assert panel.known[:, 0].tolist() == [2.5, 3.0]
+    assert panel.static == [(0.75, 1.234)]

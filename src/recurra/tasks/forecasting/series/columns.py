@@ -51,16 +51,24 @@ def library() -> ModuleType:
     return narwhals
 
 
-def as_text(table: Any) -> Any:
-    """A pyarrow table whose columns are texts as they stood in a file, marked as such, with what its decimals stand behind."""
+def as_text(table: Any, delimiter: str = ",") -> Any:
+    """A pyarrow table whose columns are texts as they stood in a file, marked as such, with what its decimals stand behind.
+
+    delimiter: what parted the cells.
+    """
     cells = (column.slice(0, _LOOKED_AT).to_pylist() for column in table.columns)
-    decimal = dialect.point([[one or "" for one in column] for column in cells])
+    decimal = dialect.point([[one or "" for one in column] for column in cells], delimiter)
     return table.replace_schema_metadata(_TEXT | ({_DECIMAL: decimal.encode()} if decimal else {}))
 
 
 def is_text(table: Any) -> bool:
     """Whether the columns of a frame, as narwhals has it, are texts as they stood in a file."""
     return _marks(table).items() >= _TEXT.items()
+
+
+def _decimal(table: Any) -> str:
+    """What decimals stand behind in a file, where it shows that; else ""."""
+    return _marks(table).get(_DECIMAL, b"").decode()
 
 
 def _marks(table: Any) -> dict[bytes, bytes]:
@@ -169,6 +177,8 @@ def static(table, name: str) -> list:
     if is_text(table):
         cells = [None if one in _EMPTY else one for one in listed]
         codes = any(one is not None and len(one) > 1 and one[0] == "0" and one[1].isdigit() for one in cells)
+        if _decimal(table) == dialect.COMMA and not codes:
+            cells = _as_python_writes(cells, dialect.COMMA, f"the static column {name!r}")
         if not codes and all(map(_is_number, cells)):
             listed = [None if one is None else float(one) for one in cells]
         else:
@@ -196,7 +206,7 @@ def _are_numbers(table, name: str) -> bool:
     if not is_text(table):
         return not isinstance(series.dtype, kinds.String | kinds.Categorical | kinds.Enum)
     cells = [one.strip() for one in series.to_list() if one is not None and one.strip() not in _EMPTY]
-    return not cells or any(_is_number(one) or one.lower() in _TRUTH for one in cells)
+    return not cells or any(_is_number(one) or one.lower() in _TRUTH or dialect.is_amount(one) for one in cells)
 
 
 def _words(table, name: str) -> list[str | None]:
@@ -231,9 +241,8 @@ def _parsed(table, name: str, kind: Any, empty: bool, what: str) -> np.ndarray:
     if text:
         listed = [None if one.strip() in _EMPTY else _TRUTH.get(one.strip().lower(), one) for one in listed]
     row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
-    decimal = _marks(table).get(_DECIMAL, b"").decode()
-    if text and (row is not None or decimal == dialect.COMMA):
-        listed = _as_python_writes(listed, decimal, f"the column {name!r}")
+    if text and (row is not None or _decimal(table) == dialect.COMMA):
+        listed = _as_python_writes(listed, _decimal(table), f"the column {name!r}")
         row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
     if row is None and not text:
         row = next((k for k, one in enumerate(listed) if isinstance(one, str)), None)

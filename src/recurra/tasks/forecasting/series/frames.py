@@ -58,7 +58,7 @@ def load(path: str | Path, rows: int | None = None) -> Any:
         if "utf" in str(error.__cause__).lower():
             text_of(path)  # which says at which byte
         raise
-    return columns.as_text(table)
+    return columns.as_text(table, how["parse_options"].delimiter)
 
 
 def _text(path: Path) -> IO[bytes]:
