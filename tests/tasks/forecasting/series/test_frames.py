@@ -240,4 +240,4 @@ def test_covariates_and_static_numbers_have_the_decimal_comma_of_the_table(tmp_p
     (tmp_path / "a.csv").write_text("\n".join(rows))
     panel, _ = read(frames.load(tmp_path / "a.csv"), future=("price",), static=("size", "code"))
     assert panel.known[:, 0].tolist() == [2.5, 3.0]
-    assert panel.static == [(0.75, 1.234)]
+    assert [list(one) for one in panel.static] == [[0.75, 1.234]]
