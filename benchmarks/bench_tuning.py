@@ -12,7 +12,7 @@
     words     a language model of the first 200,000 characters of Shakespeare, the next 50,000 as test; nats a character
 
 The data come from the folder of RECURRA_DATA. The settings searched are those of each task's table; what the search holds out
-of the training part chooses, as in `fit`, and the test part is scored once, at the end.
+of the training part chooses, and the test part is scored once, at the end.
 """
 
 import json
