@@ -26,6 +26,6 @@ def test_regress_from_a_table_to_numbers(alone, tmp_path):
 
 
 def test_a_table_without_targets_teaches_nothing(alone, tmp_path):
-    put(tmp_path, "a.csv", "text,price\none,1\ntwo,2\n")
+    put(tmp_path, "a.csv", "text,kind\none,x\ntwo,y\n")
     alone("regress", "a.csv", fails=1)
     assert "a.csv has no targets to learn from; a table needs a column of them, named by --target-column" in alone.err

@@ -51,6 +51,7 @@ def test_what_parts_all_lines_alike_parts_the_cells(lines, usual, part):
         (["1.234", "5.678"], None, ["1.234", "5.678"]),  # as Python writes them
         (["1.234", "5.678"], ",", ["1234", "5678"]),  # another column has a decimal comma
         (["1.10"], ",", ["1.10"]),  # which it cannot be with a comma
+        (["1,5"], ".", ["1.5"]),  # which it cannot be with a point
         (["5,1e-12", "5,1E+3 "], None, ["5.1e-12", "5.1E+3"]),
         (["1,234"], ".", ["1234"]),
         (["1,234"], ",", ["1.234"]),
@@ -84,8 +85,7 @@ def test_a_number_that_is_two_is_refused():
         ([["1.5"]], ";", "."),
         ([["1.234"], ["1,234"]], ";", None),
         ([["1", "2"], ["a"], []], ";", None),
-        ([["1,5", "2"], ["1.234"]], ",", None),
-        ([["1.5"], ["1,234"]], ",", "."),
+        ([["1,5", "2"], ["1.234"]], ",", "."),
     ],
 )
 def test_a_column_shows_what_decimals_stand_behind(columns, delimiter, point):

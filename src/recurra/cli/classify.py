@@ -28,8 +28,8 @@ from recurra.tasks.classification.config import CONFIGS, DEFAULTS, SEARCH
         "resume a run that was stopped": "recurra classify --resume runs/names-1",
     },
 )
-@click.option("--text-column", default="text", show_default=True, help="A table's column of texts.")
-@click.option("--label-column", default="label", show_default=True, help="A table's column of labels.")
+@click.option("--text-column", show_default="text", help="A table's column of texts.")
+@click.option("--label-column", show_default="label", help="A table's column of labels.")
 @fitting.using(
     "--coverage",
     type=float,
@@ -39,12 +39,17 @@ from recurra.tasks.classification.config import CONFIGS, DEFAULTS, SEARCH
 def command(data, text_column, label_column, coverage, **values):
     """Learn to label sequences, or label them.
 
-    DATA is tables (.csv, .tsv) with a text and a label column, series (.ts), folders with a text file or a subfolder for
-    each class; and, to be labelled, files or - (standard input) with a text a line. With --model each sequence gets a
-    row of its label and that label's probability, both empty for a blank line, and with --coverage of a set of labels, the
-    likeliest first, with | between them; where DATA has labels, the part that is right goes to stderr.
+    DATA is tables (.csv, .tsv) with a text and a label column (where there are only two columns, they may be called as you
+    like), series (.ts), folders with a text file or a subfolder for each class; and, to be labelled, files or - (standard
+    input) with a text a line. With --model each sequence gets a row of its label and that label's probability, both empty
+    for a blank line, and with --coverage of a set of labels, the likeliest first, with | between them; where DATA has
+    labels, the part that is right goes to stderr.
     """
-    reading = {"text_column": text_column, "label_column": label_column}
+    from recurra.tasks.sequences import roles
+
+    columns, found = roles.names(data, (text_column, label_column), ("text", "label"), roles.labels)
+    fitting.say_columns(found, values["quiet"])
+    reading = dict(zip(("text_column", "label_column"), columns, strict=True))
 
     def label(fitted, data, as_json):
         from recurra.tasks.classification.files import read_files

@@ -281,6 +281,12 @@ def speaks() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def say_columns(found: Mapping[str, str], quiet: bool) -> None:
+    """Which columns of a table were taken for what, where nobody named them: {"time": "Month", "target": "Passengers"}."""
+    if found and not quiet and speaks():
+        click.echo(", ".join(f"{what}: {visible(column)}" for what, column in found.items()), err=True)
+
+
 def goodbye(fitted: Any, values: dict[str, Any]) -> None:
     """The run's folder on stdout; how good it is, some examples, and the command that uses it on stderr."""
     if not speaks():

@@ -133,10 +133,9 @@ def _roles(data, settings, quiet) -> dict[str, Any]:
     if "id_col" not in settings and len(head.column_names) > 2:
         name = roles.name_of_series(frames.load(data[0]), SeriesConfig(**own | found))
         found |= {"id_col": (name,)} if name else {}
-    if found and not quiet and fitting.speaks():
-        names = {"time_col": "time", "target_col": "target", "id_col": "series"}
-        shown = {role: column[0] if role == "id_col" else column for role, column in found.items()}
-        click.echo(", ".join(f"{names[role]}: {column}" for role, column in shown.items()), err=True)
+    names = {"time_col": "time", "target_col": "target", "id_col": "series"}
+    shown = {role: column[0] if role == "id_col" else column for role, column in found.items()}
+    fitting.say_columns({names[role]: column for role, column in shown.items()}, quiet)
     return found
 
 

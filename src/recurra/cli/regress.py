@@ -25,7 +25,7 @@ from recurra.tasks.regression.config import CONFIGS, DEFAULTS, SEARCH
         "continue a run that was stopped": "recurra regress --resume runs/flats-1",
     },
 )
-@click.option("--text-column", default="text", show_default=True, help="A table's column of texts.")
+@click.option("--text-column", show_default="text", help="A table's column of texts.")
 @click.option(
     "--series-column",
     help="A table's column of series: steps parted by spaces or commas, features by colons; ? is a missing value.",
@@ -34,8 +34,7 @@ from recurra.tasks.regression.config import CONFIGS, DEFAULTS, SEARCH
     "--target-column",
     "target_columns",
     multiple=True,
-    default=("target",),
-    show_default=True,
+    show_default="target",
     help="A table's column of numbers to predict; may be given several times.",
 )
 @fitting.to_option()
@@ -46,7 +45,14 @@ def command(data, text_column, series_column, target_columns, **values):
     to be predicted, also files or - (standard input) with a text a line. With --model each sequence gets a row of its
     numbers, empty for a blank line; where DATA has targets, R² goes to stderr: 1 is exact, 0 is no better than their mean.
     """
-    reading = {"text_column": text_column, "series_column": series_column, "target_columns": list(target_columns)}
+    from recurra.tasks.sequences import roles
+
+    text, targets = text_column or "text", list(target_columns) or ["target"]
+    if not series_column and len(targets) == 1:
+        given = (text_column, *target_columns) if target_columns else (text_column, None)
+        (text, *targets), found = roles.names(data, given, ("text", "target"), roles.amounts)
+        fitting.say_columns(found, values["quiet"])
+    reading = {"text_column": text, "series_column": series_column, "target_columns": targets}
 
     def predict(fitted, data, as_json):
         from recurra.tasks.regression.files import read_files

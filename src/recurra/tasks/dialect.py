@@ -45,16 +45,16 @@ def _cells(lines: Sequence[str], delimiter: str) -> int:
 def point(columns: Sequence[Sequence[str]], delimiter: str = ",") -> str | None:
     """What decimals stand behind in a table: "," or "." where a column of numbers shows it, None where none does.
 
-    Between commas, where a decimal comma is rare, a column with one says nothing of the others.
+    Cells parted by commas have decimals behind a point, since who writes a decimal comma parts them by semicolons.
     """
+    if delimiter == ",":
+        return POINT
     shown = set()
     for cells in columns:
         amounts = [_AMOUNT.fullmatch(one) for one in cells if one.strip()]
         fits = _fitting(amounts) if all(amounts) else []
         if len(fits) == 1 and any(re.search(r"[.,]", match[3]) for match in amounts):
             shown.add(fits[0])
-    if delimiter == ",":
-        return POINT if shown == {POINT} else None
     return COMMA if COMMA in shown else POINT if shown else None
 
 
@@ -82,7 +82,7 @@ def plain(cells: Sequence[str], what: str, decimal: str | None = None) -> list[s
 def is_amount(text: str) -> bool:
     """Whether a cell is a number, as people write them."""
     match = _AMOUNT.fullmatch(text)
-    return bool(match and _fitting([match]))
+    return bool(match and _fitting([match])) or _is_number(text)
 
 
 def _fitting(amounts: Sequence[re.Match]) -> list[str]:

@@ -71,6 +71,12 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def parted_by(path: Path, text: str) -> str:
+    """What parts the cells of a table: by its ending, or by its first lines where these show something else."""
+    lines = text[:_HEAD].splitlines()
+    return dialect.part(TABLES.get(path.suffix.lower(), ","), lines if len(text) <= _HEAD else lines[:-1])
+
+
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The columns of a table, by its first row, and the line and cells of each row that is not blank.
 
@@ -79,9 +85,7 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     DataError, with the line, for a quote without its end and for rows of another length: cells would be lost.
     """
     text = text_of(path)
-    delimiter = dialect.part(
-        TABLES.get(path.suffix.lower(), ","), text[:_HEAD].splitlines()[: None if len(text) <= _HEAD else -1]
-    )
+    delimiter = parted_by(path, text)
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     rows, line = [], 1

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from recurra.errors import DataError, nearest
+from recurra.errors import DataError, nearest, setting
 from recurra.paths import expanded
 from recurra.tasks import dialect
-from recurra.tasks.files import TABLES, lines_of, place, read_table, text_of
+from recurra.tasks.files import TABLES, lines_of, parted_by, place, read_table, text_of
 
 Parse = Callable[[str, str], Any]
 """A cell of a label or a target, and its place for messages → what it says. DataError."""
@@ -64,9 +64,11 @@ def table_of(
     """
     columns, rows = read_table(path)
     there = [name for name in known if name in columns]
+    learned = setting("target_column", python="target_columns") if amounts else setting("label_column")
     for name in (column, *(known if there else ())):
         if name not in columns:
-            raise DataError(f"{path} has no column {name!r}; its columns: {', '.join(columns)}")
+            other = learned if name != column else setting("series_column" if series else "text_column")
+            raise DataError(f"{path} has no column {name!r}; its columns: {', '.join(columns)}; name one with {other}")
     if amounts:
         _amounts(path, columns, rows, there)
     X, cells = [], []
@@ -83,7 +85,7 @@ def table_of(
 def _amounts(path: Path, columns: list[str], rows: list[tuple[int, list[str]]], names: list[str]) -> None:
     """Put numbers as Python writes them in the place of the cells of some columns."""
     cells = {name: [row[columns.index(name)] for _, row in rows] for name in names}
-    decimal = dialect.point(list(cells.values()), ";")
+    decimal = dialect.point(list(cells.values()), parted_by(path, text_of(path)))
     for name, column in cells.items():
         found = dialect.plain(column, f"{path}: the column {name!r}", decimal)
         for (_, row), number in zip(rows, found or [], strict=False):

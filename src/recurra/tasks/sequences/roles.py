@@ -1,0 +1,57 @@
+"""Which column of a table holds the texts, and which what is to be learned of them, where they are called otherwise and nobody
+says so."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from recurra.paths import expanded
+from recurra.tasks import dialect
+from recurra.tasks.files import TABLES, read_table
+
+
+def names(
+    paths: Sequence[str | Path],
+    given: tuple[str | None, str | None],
+    usual: tuple[str, str],
+    may_be: Callable[[list[str]], bool],
+) -> tuple[tuple[str, str], dict[str, str]]:
+    """The columns of texts and of what is known of them, and by their usual names those that were found in the first table.
+
+    given: those that the user named. may_be: whether cells can be what is known of a text, `labels` or `amounts`.
+    """
+    chosen = tuple(one or other for one, other in zip(given, usual, strict=True))
+    found = _found(expanded(paths[0]), *chosen, may_be) if paths else {}
+    if any(one in found for one in given):  # a name that is not there: the reader names those that are
+        found = {}
+    return tuple(found.get(name, name) for name in chosen), found
+
+
+def _found(path: Path, text: str, known: str, may_be: Callable[[list[str]], bool]) -> dict[str, str]:
+    """The columns of a table of one or two that have other names: {"text": "Review", "label": "Rating"}.
+
+    {} for any other source, for a table of more columns, and where either column may be either: then the user has to say it.
+    """
+    if path.suffix.lower() not in TABLES or not path.is_file():
+        return {}
+    columns, rows = read_table(path)
+    if len(columns) > 2 or len(set(columns)) < len(columns) or not rows:
+        return {}
+    if len(columns) == 1:
+        return {} if columns[0] == text else {text: columns[0]}
+    if known in columns:
+        return {} if text in columns else {text: next(name for name in columns if name != known)}
+    learned = [name for k, name in enumerate(columns) if name != text and may_be([row[k] for _, row in rows])]
+    if len(learned) != 1:
+        return {}
+    other = next(name for name in columns if name != learned[0])
+    return {known: learned[0]} | ({} if other == text else {text: other})
+
+
+def labels(cells: list[str]) -> bool:
+    """Whether cells can be labels: each comes twice or more in the mean, and none is empty."""
+    return all(cells) and len(set(cells)) * 2 <= len(cells)
+
+
+def amounts(cells: list[str]) -> bool:
+    """Whether cells are numbers, none of them empty."""
+    return all(map(dialect.is_amount, cells))

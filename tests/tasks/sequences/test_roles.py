@@ -1,0 +1,45 @@
+"""Columns of texts and of what is known of them that are not called text, label and target."""
+
+import pytest
+
+from recurra.tasks.sequences import roles
+
+LABELLED = "Review;Mood\none;a\ntwo;b\nthree;a\nfour;b\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "want", "said"),
+    [
+        (LABELLED, (None, None), ("Review", "Mood"), {"text": "Review", "label": "Mood"}),
+        (LABELLED.replace("Review", "text"), (None, None), ("text", "Mood"), {"label": "Mood"}),
+        (LABELLED.replace("Mood", "label"), (None, None), ("Review", "label"), {"text": "Review"}),
+        (LABELLED, ("Review", None), ("Review", "Mood"), {"label": "Mood"}),
+        (LABELLED, ("Rewiew", None), ("Rewiew", "label"), {}),  # a slip is for the reader to name
+        (LABELLED, ("Review", "Mood"), ("Review", "Mood"), {}),
+        ("text,label\none,a\n", (None, None), ("text", "label"), {}),
+        ("words\none\n", (None, None), ("words", "label"), {"text": "words"}),  # to be labelled
+        ("a,b\n1,1\n1,1\n", (None, None), ("text", "label"), {}),  # either may be
+        ("a,b\n1,2\n3,4\n", (None, None), ("text", "label"), {}),
+        ("text,note\none,x\ntwo,y\n", (None, None), ("text", "label"), {}),  # a note is no label
+        ("a,b,c\nx,y,z\n", (None, None), ("text", "label"), {}),
+        ("a,a\nx,y\nz,y\n", (None, None), ("text", "label"), {}),
+        ("a,b\n", (None, None), ("text", "label"), {}),
+    ],
+)
+def test_of_two_columns_the_texts_and_the_labels_are_found(tmp_path, content, given, want, said):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    assert roles.names([path], given, ("text", "label"), roles.labels) == (want, said)
+
+
+def test_numbers_are_found_as_people_write_them(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('what,cost\n1 room,"100,000 EUR"\n2 rooms,"250,000 EUR"\n')
+    assert roles.names([path], (None, None), ("text", "target"), roles.amounts)[0] == ("what", "cost")
+
+
+def test_other_sources_have_the_usual_columns(tmp_path):
+    (tmp_path / "a.ts").write_text(LABELLED)
+    for path in (tmp_path / "a.ts", tmp_path, tmp_path / "none.csv", "-"):
+        assert roles.names([path], (None, None), ("text", "label"), roles.labels) == (("text", "label"), {})
+    assert roles.names([], (None, None), ("text", "label"), roles.labels) == (("text", "label"), {})
