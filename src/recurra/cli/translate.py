@@ -54,9 +54,10 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
 def command(data, swap, beam, length_penalty, draw, **values):
     """Learn to turn texts into others, or do it.
 
-    To learn, DATA is files with a text, a tab and its translation on each line. With --model it is texts, files with a text
-    on each line, or - (standard input); each gets a line of its translation, an empty one for a blank line. Where a file
-    has pairs, scores go to stderr: chrF and BLEU, beside what the nearest pairs it learned from would have.
+    To learn, DATA is files with a text, a tab and its translation on each line, or .csv tables of two columns, which their
+    first row names. With --model it is texts, files with a text on each line, or - (standard input); each gets a line of its
+    translation, an empty one for a blank line. Where a file has pairs, scores go to stderr: chrF and BLEU, beside what the
+    nearest pairs it learned from would have.
     """
     if draw:
         from recurra.fitting import pictures
@@ -88,7 +89,7 @@ def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:
     """The texts, "" for a blank line; and their right translations where all of them come in files of pairs."""
     from recurra.errors import DataError
     from recurra.tasks.files import place
-    from recurra.tasks.translation.pairs import read_lines
+    from recurra.tasks.translation.pairs import rows
 
     texts, wanted = [], []
     for one in data:
@@ -100,8 +101,8 @@ def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:
             raise DataError(
                 f"there is no file {one}; if it is a text, give it through a pipe: echo ... | recurra translate -"
             )
-        for line in read_lines(one) if is_file else [one]:
-            columns = [column.strip() for column in line.split("\t")]
+        for columns in [cells for _, cells in rows(one)] if is_file else [one.split("\t")]:
+            columns = [column.strip() for column in columns]
             if swap:
                 columns.reverse()
             texts.append(columns[0])

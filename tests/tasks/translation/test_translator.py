@@ -318,6 +318,17 @@ def test_a_line_ends_at_a_line_break_alone(tmp_path):
     assert read_pairs(path) == [("3\u2028May", "05\x8503"), ("4\x0cMay", "05-04")]
 
 
+def test_pairs_of_a_table_have_a_first_row_of_names(tmp_path):
+    content = 'English;German\r\n"Hello; you";Hallo du\r\n;\r\nGood day;Guten Tag\r\n'
+    for encoding in ("utf-8", "utf-16"):
+        path = put(tmp_path, "a.csv", content.encode(encoding))
+        assert read_pairs(path) == [("Hello; you", "Hallo du"), ("Good day", "Guten Tag")]
+        assert read_pairs(path, swap=True)[0] == ("Hallo du", "Hello; you")
+    with pytest.raises(DataError, match=r"b.csv, line 2: 3 columns; expected two, a text and its translation$"):
+        read_pairs(put(tmp_path, "b.csv", "a,b,c\nx,y,z\n"))
+    assert read_pairs(put(tmp_path, "c.tsv", "ja\tyes\n".encode("utf-16"))) == [("ja", "yes")]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

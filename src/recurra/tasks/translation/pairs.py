@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from recurra.errors import DataError, DtypeError
-from recurra.tasks.files import bytes_of, lines_of, place
+from recurra.paths import expanded
+from recurra.tasks.files import bytes_of, lines_of, marked, place, read_table
 from recurra.tasks.translation.config import BYTE_PAIRS, PairsConfig
 from recurra.text import TextConfig, Vocabulary, build_vocabulary
 
@@ -15,35 +16,48 @@ Pair = tuple[str, str]
 
 
 def read_pairs(paths: str | Path | Sequence[str | Path], swap: bool = False) -> list[Pair]:
-    """The pairs of files with a text, a tab and its translation on each line: `read_pairs("dates.tsv")`.
+    """The pairs of files with a text, a tab and its translation on each line, and of .csv tables: `read_pairs("dates.tsv")`.
 
-    swap: the translation stands first. Empty lines are left out.
+    A .csv table has two columns, named by its first row. swap: the translation stands first. Empty lines are left out.
 
     DataError, with the line, where a line has another number of columns, or an empty one.
     """
     found = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        for number, line in enumerate(read_lines(path), 1):
-            columns = line.split("\t")
-            if line.strip() and len(columns) != 2:
+        for number, columns in rows(path):
+            if not any(column.strip() for column in columns):
+                continue
+            if len(columns) != 2:
+                between = "" if _is_table(path) else " with a tab between"
                 raise DataError(
                     f"{place(path)}, line {number}: {len(columns)} column{'s' * (len(columns) > 1)}; expected two, a text and"
-                    " its translation with a tab between"
+                    f" its translation{between}"
                 )
             pair = tuple(column.strip() for column in (columns[::-1] if swap else columns))
-            if line.strip() and not all(pair):
+            if not all(pair):
                 raise DataError(
                     f"{place(path)}, line {number}: one of the two columns is empty; fill it, or drop the line"
                 )
-            found += [pair] if line.strip() else []
+            found.append(pair)
     return found
 
 
+def _is_table(path: str | Path) -> bool:
+    return Path(path).suffix.lower() == ".csv"
+
+
+def rows(path: str | Path) -> list[tuple[int, list[str]]]:
+    """The number and the cells of each line of a file, [""] for a blank one; of a .csv table those below its first row."""
+    if _is_table(path):
+        return read_table(expanded(path))[1]
+    return [(number, line.split("\t")) for number, line in enumerate(read_lines(path), 1)]
+
+
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 file, of - for standard input. DataError if it is unreadable."""
+    """The lines of a file, of - for standard input: UTF-8, or what its mark says. DataError if it is unreadable."""
     try:
         content = bytes_of(path)
-        return lines_of(content.decode("utf-8-sig"))
+        return lines_of(content.decode(marked(content) or "utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(f"{place(path)}, line {line}: this is not UTF-8; save it as UTF-8 and read it again") from error
