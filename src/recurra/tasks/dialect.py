@@ -38,8 +38,14 @@ def _cells(lines: Sequence[str], delimiter: str) -> int:
     """How many cells each line has; 0 where they differ."""
     counts = set()
     with contextlib.suppress(csv.Error):  # the first lines may end within quotes
-        counts.update(len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True) if row)
+        rows = csv.reader(lines, delimiter=delimiter, quoting=quoting(delimiter), strict=True)
+        counts.update(len(row) for row in rows if row)
     return counts.pop() if len(counts) == 1 else 0
+
+
+def quoting(delimiter: str) -> int:
+    """How csv reads quotation marks: between tabs or bars they are part of a cell."""
+    return csv.QUOTE_NONE if delimiter in ("\t", "|") else csv.QUOTE_MINIMAL
 
 
 def point(columns: Sequence[Sequence[str]], delimiter: str = ",") -> str | None:

@@ -81,13 +81,14 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The columns of a table, by its first row, and the line and cells of each row that is not blank.
 
     A .tsv file is parted by tabs, others by commas, unless something else parts all lines alike (`dialect.part`). Between
-    commas, a cell in quotes may hold commas and line breaks (RFC 4180); between tabs a quote is a quote.
+    commas, a cell in quotes may hold commas and line breaks (RFC 4180); between tabs or bars a quote is a quote.
     DataError, with the line, for a quote without its end and for rows of another length: cells would be lost.
     """
     text = text_of(path)
     delimiter = parted_by(path, text)
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quoting=dialect.quoting(delimiter), strict=True
+    )
     rows, line = [], 1
     # A text may be as long as it likes. The limit is one for the whole program, so that it is put back.
     limit = csv.field_size_limit(2**31 - 1)

@@ -30,6 +30,44 @@ def test_a_table_names_recordings_and_texts(recordings, name, content):
     assert read_manifest(recordings / name) == [(recordings / "a.wav", "one, two"), (recordings / "b.flac", "three")]
 
 
+def test_the_table_of_common_voice_names_clips_and_sentences(tmp_path):
+    (tmp_path / "clips").mkdir()
+    for name in ("a.mp3", "b.mp3"):
+        (tmp_path / "clips" / name).write_bytes(b"x")
+    rows = ["client_id\tpath\tsentence_id\tsentence\tup_votes", 'u\ta.mp3\t1\tOne "two.\t2', "u\tb.mp3\t2\tThree.\t2"]
+    (tmp_path / "train.tsv").write_text("\n".join(rows))
+    clips = tmp_path / "clips"
+    assert read_manifest(tmp_path / "train.tsv") == [(clips / "a.mp3", 'One "two.'), (clips / "b.mp3", "Three.")]
+
+
+def test_the_table_of_lj_speech_has_no_first_row_of_names(tmp_path):
+    (tmp_path / "wavs").mkdir()
+    for name in ("LJ1", "LJ2"):
+        (tmp_path / "wavs" / f"{name}.wav").write_bytes(b"x")
+    (tmp_path / "metadata.csv").write_text('LJ1|"One, 2|"One, two\nLJ2|Three;|Three;\n')
+    wavs = tmp_path / "wavs"
+    assert read_manifest(tmp_path / "metadata.csv") == [(wavs / "LJ1.wav", '"One, two'), (wavs / "LJ2.wav", "Three;")]
+
+
+def test_a_folder_of_librispeech_has_lists_of_texts(tmp_path):
+    book = tmp_path / "84" / "121"
+    book.mkdir(parents=True)
+    for name in ("84-121-0", "84-121-1"):
+        (book / f"{name}.flac").write_bytes(b"x")
+    (book / "84-121.trans.txt").write_text("84-121-0 GO ON\n84-121-1\n\n")
+    assert read_manifest(tmp_path) == [(book / "84-121-0.flac", "GO ON"), (book / "84-121-1.flac", "")]
+
+
+def test_names_of_columns_that_others_use(recordings):
+    (recordings / "list.csv").write_text("File_Name,Transcription,text\na.wav,one,two\n")
+    assert read_manifest(recordings / "list.csv") == [(recordings / "a.wav", "two")]
+
+
+def test_a_recording_that_is_not_there_keeps_its_path(tmp_path):
+    (tmp_path / "list.csv").write_text("path,text\nnone.wav,one\nnone,two\n")
+    assert [path for path, _ in read_manifest(tmp_path / "list.csv")] == [tmp_path / "none.wav", tmp_path / "none"]
+
+
 def test_a_quote_between_tabs_is_a_quote(recordings):
     (recordings / "list.tsv").write_text('path\ttext\na.wav\t"one\nb.flac\ttwo\n')
     assert [text for _, text in read_manifest(recordings / "list.tsv")] == ['"one', "two"]
@@ -53,8 +91,8 @@ def test_a_folder_has_texts_beside_its_recordings(recordings):
     [
         ("none.csv", None, "there is no file .*none.csv"),
         ("list.txt", "a.wav one", "list.txt is no list of recordings; expected .csv or .tsv"),
-        ("list.csv", "file,words\na.wav,one\n", "has no column `path`; its first line has: file, words"),
-        ("list.csv", "file;text\na.wav;one\n", "has no column `path`; its first line has: file, text"),
+        ("list.csv", "file,words\na.wav,one\n", "has no column `text`; its first line has: file, words"),
+        ("list.csv", "what;text\na.wav;one\n", "has no column `path`; its first line has: what, text"),
         ("list.csv", "", "list.csv is empty; expected a first row that names the columns"),
         ("list.csv", "path,text\na.wav,one, two\n", "line 2: 3 cells; expected 2, as in the first row; quote a cell"),
         ("list.csv", "path,text\n", "list.csv names no recordings"),

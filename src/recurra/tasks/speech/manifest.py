@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 from recurra.errors import DataError
-from recurra.paths import existing, expanded, files_in, warn_left_out
-from recurra.tasks.files import TABLES, read_table, text_of
+from recurra.paths import existing, expanded, files_in, walk, warn_left_out
+from recurra.tasks.files import TABLES, lines_of, read_table, text_of
 
 SOUNDS = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".weba", ".mka"),
@@ -14,12 +14,32 @@ SOUNDS = (
 """Endings of what is taken for a recording in a folder; a file that is named may have any."""
 
 
+PATHS = (
+    "path",
+    "file",
+    "file_name",
+    "filename",
+    "audio",
+    "audio_file",
+    "audio_path",
+    "audio_filepath",
+    "wav",
+    "wav_filename",
+)
+TEXTS = ("text", "sentence", "transcript", "transcription", "normalized_text")
+"""What tables of recordings call their two columns, in small letters; the first that is there is taken."""
+_FOLDERS = ("", "clips", "wavs", "wav", "audio")
+"""Folders beside a table, in which its recordings may lie."""
+
+
 def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
     """Recordings and what is said in them: `read_manifest("train.csv")` → [(Path("a.wav"), "one two"), ...].
 
-    path: a CSV or TSV file with the columns `path`, from the file's own folder, and `text`; or a folder in which each
-    sound has a text file of the same name beside it (a.wav, a.txt); a sound without one is left out, with a warning. Where
-    the text is empty, nothing is said.
+    path: a CSV or TSV file with a column of paths, from the file's own folder or from clips, wavs, wav or audio in it, and one
+    of texts, called as in PATHS and TEXTS (so are those of Common Voice); or one whose first row is a recording already, as in
+    LJ Speech: its name first, its text last. Endings of the sounds may be left out. Or a folder in which each sound has a text
+    file of the same name beside it (a.wav, a.txt); a sound without one is left out, with a warning. Or a folder with files
+    *.trans.txt, as in LibriSpeech: on each line a name and its text. Where the text is empty, nothing is said.
     DataError, with the line, for what is not so. Whether the recordings of a table are there is seen when they are read.
     """
     path = expanded(path)
@@ -35,19 +55,33 @@ def read_manifest(path: str | Path) -> list[tuple[Path, str]]:
 
 def _table(path: Path) -> list[tuple[Path, str]]:
     columns, rows = read_table(path)
-    missing = [name for name in ("path", "text") if name not in columns]
-    if missing:
+    small = [name.lower() for name in columns]
+    found = [next((small.index(name) for name in names if name in small), None) for names in (PATHS, TEXTS)]
+    if found == [None, None] and len(columns) > 1 and _sound(path.parent, columns[0]).is_file():
+        found, rows = [0, -1], [(1, columns), *rows]
+    if None in found:
+        wanted = ("path", "text")[found.index(None)]
         raise DataError(
-            f"{path} has no column `{missing[0]}`; its first line has: {', '.join(columns)}. Expected path,text"
+            f"{path} has no column `{wanted}`; its first line has: {', '.join(columns)}. Expected path,text"
         )
-    path_at, text_at = columns.index("path"), columns.index("text")
+    path_at, text_at = found
     examples = []
     for line, row in rows:
         name, text = row[path_at], row[text_at]
         if not name:
             raise DataError(f"{path}, line {line}: expected a path and a text, got {name!r}, {text!r}")
-        examples.append((existing(path.parent / name), text))
+        examples.append((_sound(path.parent, name), text))
     return examples
+
+
+def _sound(base: Path, name: str) -> Path:
+    """The recording that a table in a folder names; where there is none, the path as it is written."""
+    written = existing(base / name)
+    if written.exists():
+        return written
+    endings = ("",) if Path(name).suffix.lower() in SOUNDS else ("", *SOUNDS)
+    places = (existing(base / folder / f"{name}{ending}") for folder in _FOLDERS for ending in endings)
+    return next((place for place in places if place.is_file()), written)
 
 
 def sounds_in(folder: Path) -> list[Path]:
@@ -59,6 +93,10 @@ def sounds_in(folder: Path) -> list[Path]:
 
 
 def _folder(folder: Path) -> list[tuple[Path, str]]:
+    lists = [file for file in walk(folder) if file.name.endswith(".trans.txt")]
+    if lists:
+        lines = [(file, line.split(maxsplit=1)) for file in lists for line in lines_of(text_of(file)) if line.strip()]
+        return [(_sound(file.parent, name), " ".join(text)) for file, (name, *text) in lines]
     sounds = sounds_in(folder)
     written = [sound for sound in sounds if sound.with_suffix(".txt").is_file()]
     if not written:
