@@ -25,8 +25,8 @@ def command(data, **values):
     """Learn to label each word of sentences, or label them.
 
     DATA is CoNLL files: a word a line, its label in the last column, an empty line after each sentence, comments (#) before
-    one; - is standard input. With --model the same comes out, line by line, with the labels found; where DATA has labels, what
-    is right goes to stderr.
+    one; or .csv tables with a column of words, one of labels, and one that names the sentences; - is standard input. With
+    --model words and labels come out line by line, as in a CoNLL file; where DATA has labels, what is right goes to stderr.
     """
 
     def label(fitted, data, as_json):

@@ -61,3 +61,34 @@ def test_a_comment_in_a_file_of_words_alone_is_one_too(tmp_path):
     (tmp_path / "a.conll").write_text("# one\n# two\n")
     with pytest.raises(DataError, match="holds no words"):
         read_conll(tmp_path / "a.conll")
+
+
+@pytest.mark.parametrize("named", ["Sentence: 2", ""], ids=["in each row", "in the first row"])
+def test_a_table_of_words_and_labels(tmp_path, named):
+    first = named and "Sentence: 1"
+    rows = ["Sentence #,Word,POS,Tag", "Sentence: 1,Ann,NNP,B-per", f'{first},",",",",O', f"{first},ran,VBD,O"]
+    rows += ["Sentence: 2,Go,VB,O", f"{named},on,RP,O"]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(rows))
+    assert read_conll(path) == ([["Ann", ",", "ran"], ["Go", "on"]], [["B-per", "O", "O"], ["O", "O"]])
+    assert read_lines(path).layout == [None, None, None, "", None, None]
+
+
+def test_a_table_without_labels_or_sentences_is_one_sentence(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("token\nAnn\nran\n")
+    assert read_conll(path) == ([["Ann", "ran"]], None)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a,tag\nx,O\n", r"a.csv has no column of words \(word, token, words, tokens\); its columns: a, tag"),
+        ("word,tag\nNew York,O\n", r"a.csv, line 2: 'New York'; expected one word, and one label"),
+        ("word,tag\nx,\n", r"a.csv, line 2: ''; expected one word"),
+    ],
+)
+def test_tables_that_cannot_be(tmp_path, content, words):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(DataError, match=words):
+        read_conll(tmp_path / "a.csv")

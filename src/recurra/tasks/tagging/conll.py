@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recurra.errors import DataError
-from recurra.tasks.files import lines_of, place, text_of
+from recurra.paths import expanded
+from recurra.tasks.files import lines_of, place, read_table, text_of
+
+WORDS, LABELS = ("word", "token", "words", "tokens"), ("tag", "label", "ner_tag", "ner", "tags", "labels")
+SENTENCES = ("sentence #", "sentence", "sentence_id", "sentence_idx", "sent_id")
+"""What .csv tables call their columns, in small letters; the first that is there is taken."""
 
 
 class Lines(NamedTuple):
@@ -24,6 +29,8 @@ def read_conll(paths: str | Path | Sequence[str | Path]) -> tuple[list[list[str]
     paths: one or several files, UTF-8; `-` is standard input. The first column is the word, the last one the label; a file
     with one column has no labels, and y is None. Lines that begin with -DOCSTART- are left out, and so are comments: lines
     before a sentence that begin with #, unless they have the columns of a word and a label that other words have.
+    A .csv table has words and labels in columns called as in WORDS and LABELS, and the names of sentences in one of SENTENCES,
+    in each row or in a sentence's first one.
     DataError, with the line, where a line has another number of columns than the first one.
     """
     found = read_lines(paths)
@@ -33,7 +40,7 @@ def read_conll(paths: str | Path | Sequence[str | Path]) -> tuple[list[list[str]
 def read_lines(paths: str | Path | Sequence[str | Path]) -> Lines:
     """The same as `read_conll`, with the lines."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    texts = {path: lines_of(text_of(path)) for path in map(Path, paths)}
+    texts = {path: _lines(path) for path in map(Path, paths)}
     columns, known = _columns(texts.values())
     words, labels, layout = [], [], []
     for path in map(Path, paths):
@@ -63,6 +70,32 @@ def read_lines(paths: str | Path | Sequence[str | Path]) -> Lines:
             f"{place(paths[0])} holds no words; expected a word a line, and an empty line after each sentence"
         )
     return Lines(X, None if columns == 1 else y, layout)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file; of a .csv table as if it were one: the word, its label, and an empty line between sentences."""
+    if path.suffix.lower() != ".csv":
+        return lines_of(text_of(path))
+    columns, rows = read_table(expanded(path))
+    small = [name.lower() for name in columns]
+    word, label, sentence = (
+        next((small.index(name) for name in names if name in small), None) for names in (WORDS, LABELS, SENTENCES)
+    )
+    if word is None:
+        raise DataError(f"{place(path)} has no column of words ({', '.join(WORDS)}); its columns: {', '.join(columns)}")
+    found: list[str] = []
+    known = ""
+    for line, row in rows:
+        cells = [row[at].strip() for at in (word, label) if at is not None]
+        odd = next((cell for cell in cells if not cell or _cells(cell) != [cell]), None)
+        if odd is not None:
+            raise DataError(f"{place(path)}, line {line}: {odd!r}; expected one word, and one label")
+        # The name of a sentence stands in each of its rows, or in the first one alone.
+        name = row[sentence] if sentence is not None else ""
+        found += [""] if found and name.strip() and name != known else []
+        known = name if name.strip() else known
+        found.append("\t".join(cells))
+    return found
 
 
 def _cells(line: str) -> list[str]:
