@@ -7,6 +7,7 @@ import pytest
 from recurra.errors import DataError
 from recurra.tasks import dialect
 from recurra.tasks.files import read_table
+from recurra.tasks.forecasting.series import frames
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,13 @@ from recurra.tasks.files import read_table
         (["a;b", "", "1;2"], ",", ";"),
         (['a;"b', "c;d"], ",", ","),
         ([], ",", ","),
+        (["text;price, EUR", "one;1,5", "two;2,5"], ",", ";"),  # decimal commas, and one in the first line
+        (["text,a;b", "one,1;2"], ",", ";"),  # either may be; a comma is likelier within a cell
+        (["text;label", "one;a", "two; or three;b"], ",", ";"),  # no line is all cells: which is reported
+        (["text,label", "one;a", "two, or three,b"], ",", ","),
+        (["sep=;", "a;b,c", "1,5;2,5"], ",", ";"),
+        (['"sep=|"', "a,b", "1,2"], ",", "|"),
+        (["sep=x", "a,b"], ",", ","),
     ],
 )
 def test_what_parts_all_lines_alike_parts_the_cells(lines, usual, part):
@@ -96,6 +104,25 @@ def test_examples_are_read_from_a_table_parted_by_semicolons_in_a_wide_encoding(
     path = tmp_path / "a.csv"
     path.write_bytes("text;label\r\nschön, ja;gut\r\n".encode("utf-16"))
     assert read_table(path) == (["text", "label"], [(2, ["schön, ja", "gut"])])
+
+
+@pytest.mark.parametrize("first", ["", "sep=;\n", "\ufeffsep=;\r\n", '"SEP=;"\n'])
+@pytest.mark.parametrize("inside", ["one, two", "one\u2028two", '"one\n;two"'])
+def test_a_first_line_that_says_what_parts_the_cells_is_no_row(tmp_path, first, inside):
+    (tmp_path / "a.csv").write_text(f"{first}text;label, or none\n{inside};a, b\nthree;c\n", "utf-8")
+    columns, rows = read_table(tmp_path / "a.csv")
+    assert columns == ["text", "label, or none"]
+    assert [row for _, row in rows] == [[inside.strip('"'), "a, b"], ["three", "c"]]
+    assert frames.load(tmp_path / "a.csv").to_pydict() == {
+        "text": [inside.strip('"'), "three"],
+        "label, or none": ["a, b", "c"],
+    }
+
+
+def test_a_first_line_may_be_long(tmp_path):
+    names = [f"column {k}" for k in range(10_000)]
+    (tmp_path / "a.csv").write_text(";".join(names) + "\n" + ";".join("1,5" for _ in names) + "\n")
+    assert read_table(tmp_path / "a.csv")[0] == frames.load(tmp_path / "a.csv").column_names == names
 
 
 def test_a_file_that_is_not_utf_8_is_named_with_what_converts_it(tmp_path):

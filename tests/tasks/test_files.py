@@ -46,6 +46,11 @@ def test_a_cell_may_be_long_and_the_limit_of_others_stays(tmp_path):
             r"line 4: 3 cells; expected 2, as in the first row; quote a cell that holds a",
         ),
         ("a.tsv", "a\tb\n1\t2\t3\n", r"line 2: 3 cells; expected 2, as in the first row$"),
+        (
+            "a.csv",
+            "a;b\n1;2\n1;2;3\n",
+            r"line 3: 3 cells; expected 2, as in the first row; quote a cell that holds a semi",
+        ),
         ("a.csv", "a,b\n1\n", r"line 2: 1 cells; expected 2, as in the first row$"),
         ("a.csv", 'a,b\n"1,2\n3,4\n', r"line 2: a quotation mark has no end, or something after it"),
         ("a.csv", 'a,b\n"1" x,2\n3,4\n', r"line 2: a quotation mark has no end, or something after it"),

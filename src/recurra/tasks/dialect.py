@@ -6,13 +6,15 @@ plain(["1.006,72", "950,00"])        ["1006.72", "950.00"]
 
 import contextlib
 import csv
+import io
 import re
 from collections.abc import Sequence
 
 from recurra.errors import DataError
 
-PARTS = (",", ";", "\t", "|")
-"""What may part cells, the likeliest first."""
+PARTS = ("\t", ";", ",", "|")
+"""What may part cells: first what is least likely within one."""
+_SAID = re.compile(rf'"?sep=([{"".join(PARTS)}])"?\s*', re.IGNORECASE)
 _LINES = 100  # of a file, that are looked at
 _CURRENCY = r"(?:[$€£¥]|USD|EUR|GBP|CHF)"
 # A sign, an amount, and its currency or per cent, before or behind it.
@@ -26,12 +28,26 @@ _FORMS = {
 
 
 def part(usual: str, lines: Sequence[str]) -> str:
-    """What parts the cells of a table, by its first lines: the usual one unless it finds no cells and another does.
+    """What parts the cells of a table: what its first lines say, or what is in all of them, equally often outside quotes.
 
-    Another one does where it is in every line, equally often outside quotes, and finds two cells or more.
+    Where nothing is, what parts the first one, so that the others are reported; the usual one before others.
     """
-    found = {one: _cells(lines[:_LINES], one) for one in (usual, *PARTS)}
-    return next((one for one, cells in found.items() if cells > 1), usual)
+    lines = [line for line in lines if line.strip()][:_LINES]
+    ways = [said(lines)] if said(lines) else [one for one in PARTS if _cells(lines, one) > 1]
+    ways += [one for one in (usual, *PARTS) if _cells(lines[:1], one) > 1]
+    return ways[0] if ways else usual
+
+
+def said(lines: Sequence[str]) -> str | None:
+    """What a first line `sep=;` says that parts the cells; it is no row of the table."""
+    match = _SAID.fullmatch(lines[0]) if lines else None
+    return match[1] if match else None
+
+
+def first_lines(text: str, *, cut: bool) -> list[str]:
+    """The lines at the beginning of a table, as readers of tables count them. cut: the last one may be a part of a line."""
+    lines = list(io.StringIO(text, newline=None))
+    return lines[:-1] if cut and len(lines) > 1 else lines
 
 
 def _cells(lines: Sequence[str], delimiter: str) -> int:

@@ -12,6 +12,8 @@ from recurra.errors import DataError
 from recurra.tasks import dialect
 
 _HEAD = 2**16  # characters at the beginning of a table that show what parts its cells
+_NAMES = {",": "a comma", ";": "a semicolon", "|": "a bar"}
+_SAYS = 16  # characters, of which a line `sep=;` has fewer
 TABLES = {".csv": ",", ".tsv": "\t"}
 """Endings of tables, and what parts their cells."""
 
@@ -73,8 +75,8 @@ def lines_of(text: str) -> list[str]:
 
 def parted_by(path: Path, text: str) -> str:
     """What parts the cells of a table: by its ending, or by its first lines where these show something else."""
-    lines = text[:_HEAD].splitlines()
-    return dialect.part(TABLES.get(path.suffix.lower(), ","), lines if len(text) <= _HEAD else lines[:-1])
+    lines = dialect.first_lines(text[:_HEAD], cut=len(text) > _HEAD)
+    return dialect.part(TABLES.get(path.suffix.lower(), ","), lines)
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -101,12 +103,15 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise DataError(f"{path}, line {line}: a quotation mark has no end, or something after it ({error})") from error
     finally:
         csv.field_size_limit(limit)
+    if dialect.said(text[:_SAYS].splitlines()):
+        rows = rows[1:]
     if not rows:
         raise DataError(f"{path} is empty; expected a first row that names the columns")
     (_, columns), *rows = rows
     for line, row in rows:
         if len(row) != len(columns):
-            hint = "; quote a cell that holds a comma" if delimiter == "," and len(row) > len(columns) else ""
+            more = len(row) > len(columns) and delimiter in _NAMES
+            hint = f"; quote a cell that holds {_NAMES[delimiter]}" if more else ""
             raise DataError(
                 f"{path}, line {line}: {len(row)} cells; expected {len(columns)}, as in the first row{hint}"
             )

@@ -198,6 +198,19 @@ def test_files_that_cannot_be_read(tmp_path):
         frames.write(pl.DataFrame({"y": [1]}), tmp_path / "none" / "out.csv")
 
 
+@pytest.mark.parametrize("rows", [None, 200])
+def test_a_table_of_its_first_row_alone_has_no_rows(tmp_path, rows):
+    (tmp_path / "a.csv").write_text("ds,y\n")
+    table = frames.load(tmp_path / "a.csv", rows)
+    assert (table.column_names, table.num_rows) == (["ds", "y"], 0)
+    with pytest.raises(DataError, match="the frame is empty; expected a row for each stamp"):
+        read(table)
+    for content in ("", "\n \n"):
+        (tmp_path / "a.csv").write_text(content)
+        with pytest.raises(DataError, match=r"a\.csv is empty; expected a first row that names the columns"):
+            frames.load(tmp_path / "a.csv", rows)
+
+
 def test_what_is_missing_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "narwhals.stable.v2", None)
     with pytest.raises(ConfigError, match=r"forecasting needs narwhals.*: pip install 'recurra\[forecast\]'"):

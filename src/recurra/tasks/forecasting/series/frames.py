@@ -1,6 +1,7 @@
 """Frames → series and back: `panel, form = read(frame, config)`. Invalid frames are reported here."""
 
 import io
+import itertools
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,14 +45,21 @@ def load(path: str | Path, rows: int | None = None) -> Any:
             if not rows or not whole.metadata.num_rows:
                 return whole.read()
             return pyarrow.Table.from_batches([next(whole.iter_batches(rows))])
-    how = {"parse_options": csv.ParseOptions(delimiter=_part(path))}
+    lines = _first_lines(path)
+    if not any(line.strip() for line in lines):
+        raise DataError(f"{path} is empty; expected a first row that names the columns")
+    how = {
+        "parse_options": csv.ParseOptions(delimiter=dialect.part(_READ[path.suffix.lower()], lines)),
+        "read_options": csv.ReadOptions(skip_rows=1 if dialect.said(lines) else 0),
+    }
     try:
         with _text(path) as file, files.decoding(path, "table"), csv.open_csv(file, **how) as reader:
             names = reader.schema.names
         how["convert_options"] = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
         with _text(path) as file, files.decoding(path, "table"):
             if rows:
-                table = pyarrow.Table.from_batches([next(iter(csv.open_csv(file, **how)))]).slice(0, rows)
+                reader = csv.open_csv(file, **how)
+                table = pyarrow.Table.from_batches(list(itertools.islice(reader, 1)), reader.schema).slice(0, rows)
             else:
                 table = csv.read_csv(file, **how)
     except DataError as error:
@@ -68,12 +76,10 @@ def _text(path: Path) -> IO[bytes]:
     return io.BytesIO(text_of(path).encode()) if wide else files.source(path)
 
 
-def _part(path: Path) -> str:
-    """What parts the cells of a table of text."""
+def _first_lines(path: Path) -> list[str]:
     with _text(path) as file:
         head = file.read(_HEAD)
-    lines = head.decode("utf-8-sig", "replace").splitlines()
-    return dialect.part(_READ[path.suffix.lower()], lines[:-1] if len(head) == _HEAD else lines)
+    return dialect.first_lines(head.decode("utf-8-sig", "replace"), cut=len(head) == _HEAD)
 
 
 def writable(path: str | Path) -> Path:
