@@ -50,13 +50,26 @@ def test_what_parts_all_lines_alike_parts_the_cells(lines, usual, part):
         (["1,234,567", "5"], None, ["1234567", "5"]),
         (["1 234,5", "1 234,5"], None, ["1234.5", "1234.5"]),
         (["1'234.50", "7"], None, ["1234.50", "7"]),
-        (["$1,012.34", "-$3.00", "($5)"], None, None),
+        (["$1,012.34", "-$3.00", "($5)", "$(1,000.5)"], None, None),
+        (["$1,012.34", "($5)", "( $ 1,000.5 )"], None, ["1012.34", "-5", "-1000.5"]),
+        (["12,50-", "3 € -", "1.000,5−"], None, ["-12.50", "-3", "-1000.5"]),
+        (["1\u00a0234,5", "1\u202f234\u202f567\u00a0€"], None, ["1234.5", "1234567"]),
+        (["1\n234,5"], None, None),
+        (["1,00,000"], None, None),
+        (["--3,5"], None, None),
+        (["-$-3.5"], None, None),
+        (["(3,5"], None, None),
+        (["3,5)"], None, None),
+        (["-(3,5)"], None, None),
+        (["$3.5 USD"], None, None),
         (["$1,012.34", "-$3.00", "$-4"], None, ["1012.34", "-3.00", "-4"]),
         (["12,5 €", "3 €"], None, ["12.5", "3"]),
         (["12.5 %", "3%"], None, ["12.5", "3"]),
         (["−3,5"], None, ["-3.5"]),
         (["0,123", "4,567"], None, ["0.123", "4.567"]),  # no thousand begins with 0
-        (["1.234", "5.678"], None, ["1.234", "5.678"]),  # as Python writes them
+        (["1.234", "5.678"], ".", ["1.234", "5.678"]),
+        (["1.234", "5.67", "nan"], None, ["1.234", "5.67", "nan"]),
+        (["0.234", "5.678"], None, ["0.234", "5.678"]),
         (["1.234", "5.678"], ",", ["1234", "5678"]),  # another column has a decimal comma
         (["1.10"], ",", ["1.10"]),  # which it cannot be with a comma
         (["1,5"], ".", ["1.5"]),  # which it cannot be with a point
@@ -77,10 +90,22 @@ def test_numbers_as_people_write_them(cells, decimal, numbers):
     assert dialect.plain(cells, "the column 'n'", decimal) == numbers
 
 
-def test_a_number_that_is_two_is_refused():
-    words = r"the column 'n' has '1,234', which is 1234 or 1\.234, and no other cell says which; write 1234 or 1\.234"
+@pytest.mark.parametrize("cell", ["1,234", "1.234"])
+@pytest.mark.parametrize("other", ["12", "-5"])
+def test_a_number_that_is_two_is_refused(cell, other):
+    words = (
+        rf"the column 'n' has '{cell}', which is 1234 or 1\.234, and no other cell says which; write 1234 or 1\.2340"
+    )
     with pytest.raises(DataError, match=words):
-        dialect.plain(["12", "1,234"], "the column 'n'")
+        dialect.plain([other, cell], "the column 'n'")
+    assert dialect.plain([other, "1.2340"], "the column 'n'") == [other, "1.2340"]
+
+
+@pytest.mark.parametrize("cells", [["12 %", "0.5"], ["$3", "5 €"], ["1,5", "2 %", ""]])
+def test_amounts_in_two_units_are_refused(cells):
+    words = f"the column 'n' has '{re.escape(cells[0])}' and '{re.escape(cells[1])}', which are in two units; write"
+    with pytest.raises(DataError, match=words):
+        dialect.plain(cells, "the column 'n'")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +118,11 @@ def test_a_number_that_is_two_is_refused():
         ([["1.5"]], ";", "."),
         ([["1.234"], ["1,234"]], ";", None),
         ([["1", "2"], ["a"], []], ";", None),
-        ([["1,5", "2"], ["1.234"]], ",", "."),
+        ([["1.234"], ["5"]], ";", None),
+        ([["1.234"], ["5"]], "\t", "."),  # as programs write it
+        ([["1.234"], ["5"]], ",", "."),
+        ([["1,234", "5"]], ",", "."),
+        ([["1,5", "2"], ["1,234"]], ",", None),  # a decimal comma in quotes
     ],
 )
 def test_a_column_shows_what_decimals_stand_behind(columns, delimiter, point):

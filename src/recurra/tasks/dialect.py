@@ -14,17 +14,23 @@ from recurra.errors import DataError
 
 PARTS = ("\t", ";", ",", "|")
 """What may part cells: first what is least likely within one."""
-_SAID = re.compile(rf'"?sep=([{"".join(PARTS)}])"?\s*', re.IGNORECASE)
+_STATED = re.compile(rf'"?sep=([{"".join(PARTS)}])"?\s*', re.IGNORECASE)
 _LINES = 100  # of a file, that are looked at
-_CURRENCY = r"(?:[$€£¥]|USD|EUR|GBP|CHF)"
-# A sign, an amount, and its currency or per cent, before or behind it.
-_AMOUNT = re.compile(rf"\s*([-+−]?)\s*{_CURRENCY}?\s*([-+−]?)([\d.,\s'’]*\d)([eE][-+]?\d+)?\s*(?:{_CURRENCY}|%)?\s*")
+_CURRENCY = r"([$€£¥]|USD|EUR|GBP|CHF)?"
+_SPACES = "'’ \u00a0\u202f"  # what else parts thousands
+# A sign, an amount, and its currency or per cent, before or behind it. Bookkeepers write -5 as (5) or 5-.
+_AMOUNT = re.compile(
+    rf"\s*([-+−(]?)\s*{_CURRENCY}\s*([-+−]?)([\d.,](?:[\d.,{_SPACES}]*\d)?)([eE][-+]?\d+)?"
+    rf"\s*{_CURRENCY}(%?)\s*([-−)]?)\s*"
+)
+_SIGNS = {"": "", "+": "", "-": "-", "−": "-", "()": "-"}
 POINT, COMMA = ".", ","
 _FORMS = {
-    POINT: re.compile(r"([1-9]\d{0,2}(?:[,'’\s]\d{3})+|\d+)?(\.\d+)?"),
-    COMMA: re.compile(r"([1-9]\d{0,2}(?:[.'’\s]\d{3})+|\d+)?(,\d+)?"),
+    POINT: re.compile(rf"([1-9]\d{{0,2}}(?:[,{_SPACES}]\d{{3}})+|\d+)?(\.\d+)?"),
+    COMMA: re.compile(rf"([1-9]\d{{0,2}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(,\d+)?"),
 }
 """An amount whose decimals are behind a point, or a comma."""
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}\.\d{3}\s*")
 
 
 def part(usual: str, lines: Sequence[str]) -> str:
@@ -33,14 +39,14 @@ def part(usual: str, lines: Sequence[str]) -> str:
     Where nothing is, what parts the first one, so that the others are reported; the usual one before others.
     """
     lines = [line for line in lines if line.strip()][:_LINES]
-    ways = [said(lines)] if said(lines) else [one for one in PARTS if _cells(lines, one) > 1]
+    ways = [stated(lines)] if stated(lines) else [one for one in PARTS if _cells(lines, one) > 1]
     ways += [one for one in (usual, *PARTS) if _cells(lines[:1], one) > 1]
     return ways[0] if ways else usual
 
 
-def said(lines: Sequence[str]) -> str | None:
+def stated(lines: Sequence[str]) -> str | None:
     """What a first line `sep=;` says that parts the cells; it is no row of the table."""
-    match = _SAID.fullmatch(lines[0]) if lines else None
+    match = _STATED.fullmatch(lines[0]) if lines else None
     return match[1] if match else None
 
 
@@ -67,16 +73,21 @@ def quoting(delimiter: str) -> int:
 def point(columns: Sequence[Sequence[str]], delimiter: str = ",") -> str | None:
     """What decimals stand behind in a table: "," or "." where a column of numbers shows it, None where none does.
 
-    Cells parted by commas have decimals behind a point, since who writes a decimal comma parts them by semicolons.
+    Cells parted by commas have decimals behind a point, unless one in quotes shows a comma: who writes a decimal comma parts
+    cells by semicolons. Between those 1.234 may be a thousand; elsewhere a program wrote it.
     """
-    if delimiter == ",":
-        return POINT
     shown = set()
     for cells in columns:
-        amounts = [_AMOUNT.fullmatch(one) for one in cells if one.strip()]
+        if delimiter == "," and not any("," in one for one in cells):
+            continue
+        amounts = [_amount(one) for one in cells if one.strip()]
         fits = _fitting(amounts) if all(amounts) else []
-        if len(fits) == 1 and any(re.search(r"[.,]", match[3]) for match in amounts):
+        if len(fits) == 1 and any(re.search(r"[.,]", match[4]) for match in amounts):
             shown.add(fits[0])
+        elif delimiter not in ",;" and _may_be_thousands(cells):
+            shown.add(POINT)
+    if delimiter == ",":
+        return None if COMMA in shown else POINT
     return COMMA if COMMA in shown else POINT if shown else None
 
 
@@ -84,38 +95,71 @@ def plain(cells: Sequence[str], what: str, decimal: str | None = None) -> list[s
     """Cells of a column as Python writes numbers; those that it could read already stay. None where one is no number.
 
     decimal: what decimals stand behind in the table, where that is known. what: the column, for messages. DataError if both
-    could be meant: 1,234 alone is a thousand or one and a bit.
+    could be meant, as 1,234 alone is a thousand or one and a bit, and for amounts of several units.
     """
     if decimal != COMMA and all(not one.strip() or _is_number(one) for one in cells):
+        if decimal is None and _may_be_thousands(cells):
+            odd = next(one for one in cells if "." in one).strip()
+            raise _of_two(what, odd, odd.replace(".", ""), odd)
         return list(cells)
-    amounts = [_AMOUNT.fullmatch(one) if one.strip() else None for one in cells]
+    amounts = [_amount(one) if one.strip() else None for one in cells]
     if any(match is None and one.strip() for match, one in zip(amounts, cells, strict=True)):
         return None
+    _one_unit(amounts, what)
     fits = _fitting([match for match in amounts if match])
     fits = [decimal] if decimal in fits else fits
     found = [[_number(match, form) if match else "" for match in amounts] for form in fits]
     if len(found) == 2 and found[0] != found[1]:
         odd = next(one for one, a, b in zip(cells, *found, strict=True) if a != b)
-        readings = " or ".join(_number(_AMOUNT.fullmatch(odd), form) for form in fits)
-        raise DataError(f"{what} has {odd!r}, which is {readings}, and no other cell says which; write {readings}")
+        raise _of_two(what, odd, *sorted((_number(_amount(odd), form) for form in fits), key=lambda one: "." in one))
     return found[0] if found else None
+
+
+def _of_two(what: str, cell: str, whole: str, parts: str) -> DataError:
+    """The error for a cell that is two numbers. With a fourth digit behind the point it is one."""
+    return DataError(
+        f"{what} has {cell!r}, which is {whole} or {parts}, and no other cell says which; write {whole} or {parts}0"
+    )
+
+
+def _one_unit(amounts: Sequence[re.Match | None], what: str) -> None:
+    """DataError for amounts in two currencies, or some of them in per cent."""
+    cells = {match[2] or match[6] or match[7]: match[0] for match in amounts if match}
+    if "%" not in cells:
+        cells.pop("", None)  # a currency may stand in the first cell alone
+    if len(cells) > 1:
+        a, b = list(cells.values())[:2]
+        raise DataError(f"{what} has {a!r} and {b!r}, which are in two units; write all cells in one")
 
 
 def is_amount(text: str) -> bool:
     """Whether a cell is a number, as people write them."""
-    match = _AMOUNT.fullmatch(text)
+    match = _amount(text)
     return bool(match and _fitting([match])) or _is_number(text)
+
+
+def _amount(text: str) -> re.Match | None:
+    """A cell as an amount with one sign and one unit at most."""
+    match = _AMOUNT.fullmatch(text)
+    single = match and sum(map(bool, match.group(2, 6, 7))) < 2 and "".join(match.group(1, 3, 8)) in _SIGNS
+    return match if single else None
+
+
+def _may_be_thousands(cells: Sequence[str]) -> bool:
+    """Whether there are points, and each may part thousands: all have three digits behind them, and none a 0 before it."""
+    pointed = [one for one in cells if "." in one]
+    return bool(pointed) and all(map(_THOUSANDS.fullmatch, pointed))
 
 
 def _fitting(amounts: Sequence[re.Match]) -> list[str]:
     """What decimals may stand behind in all of these."""
-    return [form for form, pattern in _FORMS.items() if all(pattern.fullmatch(match[3]) for match in amounts)]
+    return [form for form, pattern in _FORMS.items() if all(pattern.fullmatch(match[4]) for match in amounts)]
 
 
 def _number(match: re.Match, decimal: str) -> str:
-    sign = "-" if {match[1], match[2]} & {"-", "−"} else ""
-    whole = re.sub(rf"[^\d{re.escape(decimal)}]", "", match[3])
-    return sign + whole.replace(decimal, ".") + (match[4] or "")
+    sign = _SIGNS["".join(match.group(1, 3, 8))]
+    whole = re.sub(rf"[^\d{re.escape(decimal)}]", "", match[4])
+    return sign + whole.replace(decimal, ".") + (match[5] or "")
 
 
 def _is_number(text: str) -> bool:

@@ -13,7 +13,7 @@ from recurra.tasks import dialect
 
 _HEAD = 2**16  # characters at the beginning of a table that show what parts its cells
 _NAMES = {",": "a comma", ";": "a semicolon", "|": "a bar"}
-_SAYS = 16  # characters, of which a line `sep=;` has fewer
+_SHORT = 16  # characters, of which a line `sep=;` has fewer
 TABLES = {".csv": ",", ".tsv": "\t"}
 """Endings of tables, and what parts their cells."""
 
@@ -103,7 +103,7 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise DataError(f"{path}, line {line}: a quotation mark has no end, or something after it ({error})") from error
     finally:
         csv.field_size_limit(limit)
-    if dialect.said(text[:_SAYS].splitlines()):
+    if dialect.stated(text[:_SHORT].splitlines()):
         rows = rows[1:]
     if not rows:
         raise DataError(f"{path} is empty; expected a first row that names the columns")

@@ -246,6 +246,17 @@ def test_a_number_that_may_be_two_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("ds;y\n2024-01-30;1,234\n2024-01-31;2,345\n")
     with pytest.raises(DataError, match=r"the column 'y' has '1,234', which is 1234 or 1\.234, and no other cell says"):
         read(frames.load(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text("ds;y\n2024-01-30;1.234\n2024-01-31;980\n")
+    with pytest.raises(
+        DataError, match=r"the column 'y' has '1\.234', which is 1234 or 1\.234, and no other cell says"
+    ):
+        read(frames.load(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text("ds;y;size\n2024-01-30;5;1.234\n2024-01-31;7;1.234\n")
+    with pytest.raises(DataError, match=r"the static column 'size' has '1\.234', which is 1234 or 1\.234"):
+        read(frames.load(tmp_path / "a.csv"), static=("size",))
+    (tmp_path / "a.csv").write_text("ds;y;size\n2024-01-30;5;1.234\n2024-01-31;NA;1.234\n2024-02-01;1,5;1.234\n")
+    panel, _ = read(frames.load(tmp_path / "a.csv"), static=("size",), fill="forward")
+    assert (panel.y.tolist(), [list(one) for one in panel.static]) == ([5.0, 5.0, 1.5], [[1234.0]])
 
 
 def test_covariates_and_static_numbers_have_the_decimal_comma_of_the_table(tmp_path):

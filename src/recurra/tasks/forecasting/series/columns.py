@@ -57,7 +57,9 @@ def as_text(table: Any, delimiter: str = ",") -> Any:
     delimiter: what parted the cells.
     """
     cells = (column.slice(0, _LOOKED_AT).to_pylist() for column in table.columns)
-    decimal = dialect.point([[one or "" for one in column] for column in cells], delimiter)
+    decimal = dialect.point(
+        [["" if one is None or one in _EMPTY else one for one in column] for column in cells], delimiter
+    )
     return table.replace_schema_metadata(_TEXT | ({_DECIMAL: decimal.encode()} if decimal else {}))
 
 
@@ -177,8 +179,8 @@ def static(table, name: str) -> list:
     if is_text(table):
         cells = [None if one in _EMPTY else one for one in listed]
         codes = any(one is not None and len(one) > 1 and one[0] == "0" and one[1].isdigit() for one in cells)
-        if _decimal(table) == dialect.COMMA and not codes:
-            cells = _as_python_writes(cells, dialect.COMMA, f"the static column {name!r}")
+        if _decimal(table) != dialect.POINT and not codes:
+            cells = _as_python_writes(cells, _decimal(table), f"the static column {name!r}")
         if not codes and all(map(_is_number, cells)):
             listed = [None if one is None else float(one) for one in cells]
         else:
@@ -241,7 +243,7 @@ def _parsed(table, name: str, kind: Any, empty: bool, what: str) -> np.ndarray:
     if text:
         listed = [None if one.strip() in _EMPTY else _TRUTH.get(one.strip().lower(), one) for one in listed]
     row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
-    if text and (row is not None or _decimal(table) == dialect.COMMA):
+    if text and (row is not None or _decimal(table) != dialect.POINT):
         listed = _as_python_writes(listed, _decimal(table), f"the column {name!r}")
         row = next((k for k, one in enumerate(listed) if not _is_number(one)), None)
     if row is None and not text:

@@ -50,7 +50,7 @@ def load(path: str | Path, rows: int | None = None) -> Any:
         raise DataError(f"{path} is empty; expected a first row that names the columns")
     how = {
         "parse_options": csv.ParseOptions(delimiter=dialect.part(_READ[path.suffix.lower()], lines)),
-        "read_options": csv.ReadOptions(skip_rows=1 if dialect.said(lines) else 0),
+        "read_options": csv.ReadOptions(skip_rows=1) if dialect.stated(lines) else None,
     }
     try:
         with _text(path) as file, files.decoding(path, "table"), csv.open_csv(file, **how) as reader:
