@@ -145,3 +145,6 @@ def test_a_finished_run_says_how_to_train_it_longer():
     stream = io.StringIO()
     tell(progress.display(stream), start(step=50), evaluate(100, 1.25), END | {"reason": "finished"})
     assert stream.getvalue().splitlines()[-1].startswith("finished after 1:01:15")
+    stream = io.StringIO()
+    tell(progress.display(stream), start(step=50), evaluate(100, 1.25), END | {"reason": "learned"})
+    assert stream.getvalue().splitlines()[-1].startswith("nothing is left to learn: stopped after 1:01:15: best")

@@ -131,6 +131,14 @@ def test_the_patience_of_a_task_counts_evaluations_and_steps(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("patience", "reason", "step"), [(0, "learned", 30), (5, "finished", 60)])
+def test_training_ends_where_nothing_is_left_to_learn(tmp_path, patience, reason, step):
+    task, losses = ToyTask(), iter([3.0, 1.0, 0.1, 0.01, 0.001, 0.0001])
+    task.evaluate, task.enough = lambda model: {"loss": next(losses)}, 0.1
+    outcome = run(tmp_path, task, epochs=6, evaluate_every=10, patience=patience)[2]
+    assert (outcome["reason"], outcome["step"], outcome["best_step"]) == (reason, step, step)
+
+
 def test_the_training_loss_decides_where_nothing_is_held_out(tmp_path):
     _, events, outcome = run(tmp_path, ToyTask(held_out=False))
     assert outcome["best"] == min(event["training_loss"] for event in of(events, "evaluate"))

@@ -60,6 +60,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 def _row(folder: Path) -> dict[str, Any] | None:
     from recurra.files import read_json
     from recurra.fitting.listeners import read_metrics
+    from recurra.training.config import DONE
 
     about = read_json(folder / CONFIG)
     if not isinstance(about, dict) or "schema" not in about:
@@ -75,7 +76,7 @@ def _row(folder: Path) -> dict[str, Any] | None:
         "run": folder.name,
         "task": str(about["schema"]).split("/")[0],
         "data": _data(folder, about),
-        "state": "saved" if saved else {"patience": "finished", "": "not finished"}.get(reason, reason),
+        "state": "saved" if saved else "finished" if reason in DONE else reason or "not finished",
         "trained": max(times),
         "measure": measure,
         "score": best.get(measure),

@@ -185,7 +185,9 @@ def _ended(event: Event, about: Event) -> str:
         loss = "validation loss" if "validation_loss" in about else "the loss"
         start = f"stopped at epoch {_number(event['step'] / epoch)}: {loss} has not improved since epoch"
         return f"{start} {_number(event['best_step'] / epoch)}; best weights kept; {duration(event['seconds'])} in all"
-    start = "finished after" if event["reason"] == "finished" else "stopped on request after"
+    start = {"finished": "finished after", "learned": "nothing is left to learn: stopped after"}.get(
+        event["reason"], "stopped on request after"
+    )
     line = f"{start} {duration(event['seconds'])}"
     if about.get("minutes"):
         line += f", {event['learning']:.0%} of it learning"

@@ -7,6 +7,9 @@ from recurra import config
 from recurra.config import Fraction, Range
 from recurra.errors import ConfigError, setting
 
+DONE = ("finished", "patience", "learned")
+"""The reasons for which a run is at its end, and not only stopped."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from recurra.errors import ConfigError, DivergenceError, RunError, nearest, setting
 from recurra.training import clock, distributed, optimizers, runs, signals, tensors, threads
-from recurra.training.config import Longer, TrainingConfig
+from recurra.training.config import DONE, Longer, TrainingConfig
 from recurra.training.look import Look
 from recurra.training.runs import Run
 from recurra.training.schedule import rate
@@ -42,6 +42,8 @@ class Task(ABC):
     """The measures of `evaluate` of which more is better; of all others, as of losses, less is."""
     patient_steps: int = 0
     """Training steps since the best evaluation that `patience` must have seen too before it ends a run."""
+    enough: float = 0.0
+    """A loss on held-out data at which nothing is left to learn; where the settings have no patience, training ends there."""
     look = Look()
     """How much of the held-out part an evaluation reads; the loop gives each run one of its own."""
 
@@ -99,8 +101,8 @@ def fit(
     stop: asked several times a second, in evaluations too; true ends the run early and keeps what it learned.
     longer: trains a finished run further: another cycle of the schedule, with half the learning rate of the one before.
 
-    Returns how it ended: reason ("finished", "patience" or "stopped"), step, steps (0 by the clock), seconds, learning (of the
-    seconds, the part that went into steps), best, best_step.
+    Returns how it ended: reason (one of DONE, or "stopped"), step, steps (0 by the clock), seconds, learning (of the seconds,
+    the part that went into steps), best, best_step.
     Raises Interrupted after Ctrl-C and the other signals of `signals.CAUGHT`, with everything saved, weights to use included;
     DivergenceError if the loss stays infinite or NaN; RunError if the folder's files are damaged, of another run, or
     cannot be written.
@@ -195,7 +197,7 @@ def _begin(
 def _extend(run: Run, longer: Longer, epoch: int) -> None:
     """Begin another cycle of a finished run. RunError if it is not finished, ConfigError if it has had those epochs."""
     progress, steps = run.progress, longer.epochs * epoch
-    if progress.reason not in ("finished", "patience"):
+    if progress.reason not in DONE:
         raise RunError(
             f"{run.folder} is not finished: {_so_far(run)}. Resume it without {setting('epochs')} and"
             f" {setting('more_minutes')} first; when it is done, it can be trained longer"
@@ -276,6 +278,8 @@ def _evaluate(task: Task, run: Run, due: set[str], halts: "_Halts") -> dict[str,
         progress.best, progress.best_step, progress.waited = value, progress.step, 0
         runs.save_weights(run)
         due.add("save")
+        if measured and not config.patience and measured["loss"] <= task.enough:
+            progress.reason = progress.reason or "learned"
     else:
         progress.waited += 1
         patience, least = (config.patience, 0) if config.patience else (task.patience(measured), task.patient_steps)

@@ -177,6 +177,23 @@ def test_scaling_is_of_the_training_part_and_kept():
     assert raw.learned.deviation is None
 
 
+def test_a_fit_without_a_length_of_its_own_ends_when_the_labels_are_known():
+    X, y = (
+        ["good " * (1 + n % 3) if n % 2 else "bad " * (1 + n % 3) for n in range(240)],
+        ["+-"[n % 2] for n in range(240)],
+    )
+    settings = {"unit": "word", "hidden_size": 8, "embedding_size": 8, "dropout": 0.0, "evaluate_every": 5}
+    ends = []
+    for more in ({}, {"epochs": 250, "evaluate_every": 1000}, {"validation": 10}):
+        model = SequenceClassifier(**settings | more)
+        model.fit(X, y, quiet=True, listeners=[lambda event: event["event"] == "end" and ends.append(event)])
+    assert [(end["reason"], end["step"] < 1500) for end in ends] == [
+        ("learned", True),
+        ("finished", False),
+        ("finished", False),
+    ]
+
+
 def test_early_stopping_and_a_validation_set_of_ones_own():
     X, y = ramps()
     noise = np.random.default_rng(0).permutation(y)

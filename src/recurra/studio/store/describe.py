@@ -16,6 +16,7 @@ from recurra.studio.shapes import Run
 from recurra.studio.store import history
 from recurra.tasks.language.config import CONFIGS, SCHEMA
 from recurra.tensorfiles import header
+from recurra.training.config import DONE
 from recurra.training.runs import STATE, WEIGHTS
 
 RECORD = "studio.json"
@@ -106,7 +107,7 @@ def _changed(parts: dict[str, dict[str, Any]], settled: dict[str, Any], studio: 
 def _state(progress, state, weights, error) -> str:
     if state is None:
         return "model" if weights and not error else "failed" if error else "stopped"
-    if progress.get("reason") in ("finished", "patience"):
+    if progress.get("reason") in DONE:
         return "finished"
     return "failed" if error else "stopped"
 

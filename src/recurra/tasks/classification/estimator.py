@@ -13,7 +13,7 @@ from recurra.tasks.classification import calibration, config
 from recurra.tasks.classification.files import read_files
 from recurra.tasks.classification.task import ClassificationTask, class_weights
 from recurra.tasks.sequences import rows
-from recurra.tasks.sequences.estimator import ManyToOneEstimator
+from recurra.tasks.sequences.estimator import SURE, ManyToOneEstimator
 from recurra.tasks.sequences.labels import composed_labels, find_classes, numbers_of, refuse_measures, refuse_mixed
 from recurra.tasks.sequences.reader import Reader
 from recurra.tasks.sequences.scikit import ClassifierMixin, column_or_1d
@@ -41,6 +41,7 @@ class SequenceClassifier(ClassifierMixin, ManyToOneEstimator):
 
     schema, configs, defaults = "classification/2", config.CONFIGS, config.DEFAULTS
     command = "classify"
+    enough = SURE
     Learned = Classes
 
     # fmt: off

@@ -48,6 +48,10 @@ class Labelled(NamedTuple):
         return Labelled(*(v[numbers] if isinstance(v, np.ndarray) else [v[i] for i in numbers] for v in self))
 
 
+SURE = 1e-4
+"""The loss of labels at which a fit without a length of its own ends: the right one has a chance of 99.99 % in the mean."""
+
+
 class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
     """A scikit-learn estimator: its parameters are the fields of `configs`, written out in the `__init__` of each class.
 
@@ -99,6 +103,8 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         few = f"{count} held-out sequence{'s' * (count != 1)}: too few to choose weights by, so they only measure"
         return found | {"monitor": "training"}, f"{why}; {few}" if why else few
 
+    enough = 0.0
+    """The loss on held-out sequences at which a fit without a length of its own ends (see `recurra.training.Task`)."""
     strided = True
     """A sequence's steps may become fewer on the way to its result."""
 
@@ -116,7 +122,11 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
     def task(self, model: torch.nn.Module, data: Halves) -> SequencesTask:
         self._state.examples = data.valid.take(np.arange(min(SHOWN, len(data.valid.X))))
         train, valid = map(self._examples, (data.train, data.valid))
-        return self.batches(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
+        task = self.batches(model, train, valid, self.parts["data"].batch_size, self.parts["training"].seed)
+        # Whoever says how long wants that; and few held-out sequences are soon known.
+        if not (self.settings["epochs"] or self.settings["minutes"] or len(data.valid.X) < FEW):
+            task.enough = self.enough
+        return task
 
     def notes(self, data: Halves, task: SequencesTask) -> Iterable[str]:
         fading = task.model.encoder.decay is not None

@@ -8,7 +8,7 @@ import torch
 
 from recurra.errors import DataError
 from recurra.fitting.split import Halves
-from recurra.tasks.sequences.estimator import SequenceEstimator
+from recurra.tasks.sequences.estimator import SURE, SequenceEstimator
 from recurra.tasks.sequences.labels import find_classes, numbers_of
 from recurra.tasks.sequences.task import by_length
 from recurra.tasks.tagging import config
@@ -28,6 +28,7 @@ class SequenceTagger(SequenceEstimator):
 
     schema, configs, defaults = "tagging/2", config.CONFIGS, config.DEFAULTS
     command = "tag"
+    enough = SURE
     Learned = Tags
     strided = False  # each step has its label
 
