@@ -33,6 +33,11 @@ def test_a_column_of_days_is_read_whatever_its_form(days, form):
         (["January 2024"], ["2024-01"]),
         (["03/2024", "4/2024"], ["2024-03", "2024-04"]),
         ([" 31.01.2024 ", "31.01.2024"], ["2024-01-31", "2024-01-31"]),
+        (["Dec-29", "Jan-30"], ["2029-12", "1930-01"]),  # as spreadsheets have two digits
+        (["01.06.49", "01.07.49", "31.12.60"], ["1949-06-01", "1949-07-01", "1960-12-31"]),
+        ([f"{day:%y.%m.%d}" for day in DAYS], [str(day) for day in DAYS]),
+        ([f"{day:%y/%m/%d}" for day in DAYS], [str(day) for day in DAYS]),
+        ([f"{day:%d.%m.%y}" for day in DAYS], [str(day) for day in DAYS]),
         (["1/1/2024"], ["2024-01-01"]),  # both readings are one
         (["soon", "1/31/2024"], None),
         (["31.02.2024"], None),
@@ -44,6 +49,27 @@ def test_a_column_of_days_is_read_whatever_its_form(days, form):
 )
 def test_other_forms(cells, found):
     assert dates.iso(cells, "the column 'd'") == found
+
+
+@pytest.mark.parametrize("cells", [[f"{day:%y.%m.%d}" for day in DAYS[:12]], [f"{day:%d.%m.%y}" for day in DAYS[:12]]])
+def test_a_year_of_two_digits_that_may_be_a_day_is_refused(cells):
+    words = r"as day.month.year and \d{4}-\d\d-\d\d as year.month.day; write dates as"
+    with pytest.raises(DataError, match=words):
+        dates.iso(cells, "the column 'd'")
+
+
+@pytest.mark.parametrize(
+    ("cells", "count"),
+    [
+        (["31.01.2024", "01.02.2024", "Total"], 2),
+        (["1/2/2024", "1/13/2024", "13/1/2024"], 2),
+        (["Total", "31.01.2024"], 0),
+        (["2024Q1", "2024Q2"], 2),
+        ([], 0),
+    ],
+)
+def test_how_many_cells_are_of_one_form(cells, count):
+    assert dates.reach(cells) == count
 
 
 @pytest.mark.parametrize(

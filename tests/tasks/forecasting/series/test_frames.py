@@ -259,6 +259,13 @@ def test_a_number_that_may_be_two_is_refused(tmp_path):
     assert (panel.y.tolist(), [list(one) for one in panel.static]) == ([5.0, 5.0, 1.5], [[1234.0]])
 
 
+@pytest.mark.parametrize("first", ["11.01.2024", "2024-01-11"])
+def test_a_line_of_the_total_is_the_one_that_is_named(tmp_path, first):
+    (tmp_path / "a.csv").write_text(f"ds;y\n{first};1\n{first.replace('11', '12')};1\nSumme;2\n")
+    with pytest.raises(DataError, match="the column 'ds' has 'Summe', which is no date"):
+        read(frames.load(tmp_path / "a.csv"))
+
+
 def test_covariates_and_static_numbers_have_the_decimal_comma_of_the_table(tmp_path):
     rows = ["ds;y;price;size;code", "2024-01-30;1;2,5;0,75;1,234", "2024-01-31;2;3;0,75;1,234"]
     (tmp_path / "a.csv").write_text("\n".join(rows))

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from recurra.errors import DataError
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import roles
 
@@ -36,6 +37,12 @@ MONTHS = ["2024-01", "2024-02", "2024-03"]
 )
 def test_one_column_of_stamps_and_one_of_numbers_are_found(data, settings, want):
     assert roles.found(pl.DataFrame(data), SeriesConfig(**settings)) == want
+
+
+@pytest.mark.parametrize("name", ["2023-12", "31.01.2024", "1/2/2024", "Dec 2023"])
+def test_a_table_without_names_is_refused(name):
+    with pytest.raises(DataError, match=f"the first row has '{name}'; expected the names of the columns there"):
+        roles.found(pl.DataFrame({name: MONTHS, "5": [1, 2, 3]}), SeriesConfig())
 
 
 TWICE = MONTHS * 2

@@ -3,6 +3,7 @@
 Where day and month can be taken for each other, the stamps decide: those of a column follow each other at regular steps.
 """
 
+import contextlib
 import datetime
 import re
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ _DAYS = (
     ("day.month.year", "%d.%m.%y"),
     ("day/month/year", "%d/%m/%y"),
     ("month/day/year", "%m/%d/%y"),
+    ("year.month.day", "%y.%m.%d"),
+    ("year/month/day", "%y/%m/%d"),
     ("day month year", "%d %b %Y"),
     ("day month year", "%d %B %Y"),
     ("day-month-year", "%d-%b-%Y"),
@@ -35,6 +38,7 @@ _MONTHS = (("month/year", "%m/%Y"), ("month year", "%b %Y"), ("month year", "%B 
 _MONTHS += (("year/month", "%Y/%m"), ("month-year", "%b-%Y"), ("month-year", "%b-%y"), ("year month", "%Y %b"))
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _QUARTER = re.compile(r"(\d{4})[-\s]?Q([1-4])|Q([1-4])[-/\s]?(\d{4})", re.IGNORECASE)
+_CENTURY = 2030  # two digits are years before it, as spreadsheets have it: 29 is 2029, and 30 is 1930
 _DENSE = 0.5  # of the steps between the first and the last stamp: so many must be there in the right reading
 
 
@@ -67,6 +71,18 @@ def iso(cells: Sequence[str], what: str) -> list[str] | None:
     return [by_cell[one.strip()] for one in cells]
 
 
+def reach(cells: Sequence[str]) -> int:
+    """How many cells one of the forms reads before the first that it does not."""
+    counts = [0]
+    for _, read, _ in _forms():
+        counts.append(0)
+        with contextlib.suppress(ValueError):
+            for cell in cells:
+                read(cell.strip())
+                counts[-1] += 1
+    return max(counts)
+
+
 def _forms():
     """Each form's name, how a cell is read, and how it is written: down to what it says."""
     yield "quarter", _quarter, lambda one: f"{one:%Y-%m}"
@@ -82,7 +98,11 @@ def _forms():
 
 
 def _by(form: str) -> Callable[[str], datetime.datetime]:
-    return lambda cell: datetime.datetime.strptime(cell, form)
+    def read(cell: str) -> datetime.datetime:
+        found = datetime.datetime.strptime(cell, form)
+        return found.replace(year=found.year - 100) if "%y" in form and found.year >= _CENTURY else found
+
+    return read
 
 
 def _quarter(cell: str) -> datetime.datetime:

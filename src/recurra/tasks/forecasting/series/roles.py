@@ -14,6 +14,7 @@ _COUNTED = {"year", "years", "time", "t", "step", "index"}
 def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     """The settings time_col and target_col for a table with other columns: {"time_col": "Month", "target_col": "Passengers"}.
 
+    DataError for a table without names, whose column of stamps is called as the first of them.
     Where one column alone can be the stamps, and one other alone the numbers; else {}: then the user has to say it. Of two
     columns the second follows from the first, so that a cell in it which cannot be read is what an error is about.
     """
@@ -30,6 +31,8 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
         times, targets = times or other, targets or other
     time = times[0] if "time_col" in missing and len(times) == 1 else config.time_col
     target = targets[0] if "target_col" in missing and len(targets) == 1 else config.target_col
+    if "time_col" in missing and times and stamping.is_date(time):
+        raise DataError(f"the first row has {time!r}; expected the names of the columns there: add a row with them")
     roles = {"time_col": time, "target_col": target}
     return {name: roles[name] for name in missing} if {time, target} <= set(table.columns) else {}
 

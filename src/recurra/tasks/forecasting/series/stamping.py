@@ -105,7 +105,7 @@ def _texts(listed: list, what: str) -> tuple[np.ndarray, str]:
     if found is None or np.isnat(found).any():
         others = dates.iso(listed, what) if all(isinstance(text, str) for text in listed) else None
         if others is None:
-            raise _no_date(next((text for text in listed if not _is_stamp(text)), listed[0]), what)
+            raise _no_date(_odd(listed), what)
         return _texts(others, what)
     separator = " " if " " in bare[0] else "T"
     return nanoseconds(found, what), f"text:{np.datetime_data(found.dtype)[0]}:{separator}" + f":{offsets[0]}" * bool(
@@ -117,6 +117,19 @@ def _no_date(value: Any, what: str) -> DataError:
     return DataError(
         f"{what} has {value!r}, which is no date as ISO 8601 has them (2024-05-31 14:00); pandas.to_datetime reads other forms"
     )
+
+
+def _odd(listed: list) -> Any:
+    """The cell that cannot be read: it is not as those before it are."""
+    if not isinstance(listed[0], str) or _is_stamp(listed[0]):
+        return next((text for text in listed if not _is_stamp(text)), listed[0])
+    texts = [text for text in listed if isinstance(text, str)]
+    return texts[min(dates.reach(texts), len(texts) - 1)]
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date, in one of the forms that are read."""
+    return _is_stamp(text) or dates.reach([text]) == 1
 
 
 def _begins(text: Any) -> bool:
