@@ -82,6 +82,7 @@ def test_what_parts_all_lines_alike_parts_the_cells(lines, usual, part):
         (["12,34.5"], None, None),
         (["2024-01-31"], None, None),
         (["$"], None, None),
+        (["-" + " " * 100_000 + "x"], None, None),  # at once
         ([""], None, [""]),
         ([], None, []),
     ],

@@ -20,9 +20,10 @@ _CURRENCY = r"([$€£¥]|USD|EUR|GBP|CHF)?"
 _SPACES = "'’ \u00a0\u202f"  # what else parts thousands
 # A sign, an amount, and its currency or per cent, before or behind it. Bookkeepers write -5 as (5) or 5-.
 _AMOUNT = re.compile(
-    rf"\s*([-+−(]?)\s*{_CURRENCY}\s*([-+−]?)([\d.,](?:[\d.,{_SPACES}]*\d)?)([eE][-+]?\d+)?"
-    rf"\s*{_CURRENCY}(%?)\s*([-−)]?)\s*"
+    rf"([-+−(]?)\s*{_CURRENCY}\s*([-+−]?)([\d.,](?:[\d.,{_SPACES}]*\d)?)([eE][-+]?\d+)?"
+    rf"\s*{_CURRENCY}(%?)\s*([-−)]?)"
 )
+_LONGEST = 50  # characters of an amount; a text of many spaces takes the pattern long
 _SIGNS = {"": "", "+": "", "-": "-", "−": "-", "()": "-"}
 POINT, COMMA = ".", ","
 _FORMS = {
@@ -140,7 +141,8 @@ def is_amount(text: str) -> bool:
 
 def _amount(text: str) -> re.Match | None:
     """A cell as an amount with one sign and one unit at most."""
-    match = _AMOUNT.fullmatch(text)
+    text = text.strip()
+    match = _AMOUNT.fullmatch(text) if len(text) <= _LONGEST else None
     single = match and sum(map(bool, match.group(2, 6, 7))) < 2 and "".join(match.group(1, 3, 8)) in _SIGNS
     return match if single else None
 
