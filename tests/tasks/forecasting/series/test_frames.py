@@ -242,6 +242,11 @@ def test_a_table_parted_by_tabs_with_thousands_and_a_currency(tmp_path):
     assert panel.past[:, 0].tolist() == [1200.0, 900.0]
 
 
+def test_spaces_around_the_names_of_columns_are_none_of_theirs(tmp_path):
+    (tmp_path / "a.csv").write_text("ds, y \n2024-01-30, 1\n2024-01-31, 2\n")
+    assert read(frames.load(tmp_path / "a.csv"))[0].y.tolist() == [1.0, 2.0]
+
+
 def test_a_number_that_may_be_two_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("ds;y\n2024-01-30;1,234\n2024-01-31;2,345\n")
     with pytest.raises(DataError, match=r"the column 'y' has '1,234', which is 1234 or 1\.234, and no other cell says"):

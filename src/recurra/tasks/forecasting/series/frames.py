@@ -66,6 +66,7 @@ def load(path: str | Path, rows: int | None = None) -> Any:
         if "utf" in str(error.__cause__).lower():
             text_of(path)  # which says at which byte
         raise
+    table = table.rename_columns([name.strip() for name in table.column_names])
     return columns.as_text(table, how["parse_options"].delimiter)
 
 
