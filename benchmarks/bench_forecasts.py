@@ -4,6 +4,7 @@ The sets come from packages (statsmodels, sktime), two are made. Which half choo
 written down before the first run: CHOOSE and REPORT. Peers are refitted before every window, Recurra is fitted once.
 
     python benchmarks/bench_forecasts.py --peer-python PATH     a Python with statsmodels, sktime, statsforecast
+    python benchmarks/bench_forecasts.py --neural kept.json     beside what neural_peers.py found, too
 """
 
 import argparse
@@ -176,6 +177,8 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--peer-python", help="a Python with statsmodels, sktime and statsforecast")
     parser.add_argument("--kept", type=Path, help="a file of the peers' forecasts, made if it is not there")
+    parser.add_argument("--neural", type=Path, action="append", default=[], help="a file of neural_peers.py's")
+    parser.add_argument("--sets", type=Path, help="write the sets for neural_peers.py, and stop")
     parser.add_argument("--half", choices=["choose", "report"], default="report")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="one set")
@@ -189,9 +192,16 @@ def main() -> None:
         if not kept.exists():
             subprocess.run([options.peer_python, __file__, "--peers", str(kept)], check=True)
         found = json.loads(kept.read_text())
+    half = CHOOSE if options.half == "choose" else REPORT
+    if options.sets:
+        names = ("horizon", "windows", "season")
+        sets = {name: dict(zip(names, SETS[name], strict=True)) | {"series": found[name]["series"]} for name in half}
+        options.sets.write_text(json.dumps(sets))
+        return
+    neural = [json.loads(path.read_text()) for path in options.neural]
     print("| set | series | model | MASE | inside 80 % | sum | CPU s |\n|---|--:|---|--:|--:|--:|--:|")
     all_inside, gaps = [], []
-    for name in CHOOSE if options.half == "choose" else REPORT:
+    for name in half:
         if options.only and name != options.only:
             continue
         series = found[name]["series"]
@@ -200,6 +210,8 @@ def main() -> None:
             for model, made in found[name].items()
             if model not in ("series", "seconds")
         }
+        others = {f"neuralforecast's {kind}": one for each in neural for kind, one in each.get(name, {}).items()}
+        rows |= {kind: measures(name, series, one["made"]) for kind, one in others.items()}
         runs = [ours(name, series, seed) for seed in range(1, options.seeds + 1)]
         each = [measures(name, series, made) for made, *_ in runs]
         mean = {key: float(np.mean([one[key] for one in each])) for key in each[0]}
@@ -207,7 +219,8 @@ def main() -> None:
         all_inside.append((mean["inside"], mean["points"]))
         gaps.append(mean["mase"] / rows.get("AutoTheta", rows.get("CrostonSBA"))["mase"])
         for model, row in {"**Recurra**": mean, **rows}.items():
-            time_of = f"{seconds:.1f}" if "Recurra" in model else ""
+            time_of = others[model]["seconds"] if model in others else seconds if "Recurra" in model else None
+            time_of = "" if time_of is None else f"{time_of:.1f}"
             numbers = f"{row['mase']:.3f} | {row['inside']:.0%} | {row['sum']:.2f} | {time_of}"
             print(f"| {name} | {len(series)} | {model} | {numbers} |", flush=True)
     points = sum(n for _, n in all_inside)
