@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.processes import started
 
 from recurra import locks
 from recurra.errors import RunError
@@ -25,7 +26,7 @@ with locks.held(sys.argv[1], "training"):
 @pytest.fixture
 def other(tmp_path):
     """A process that holds the lock of the folder."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+    with started([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield process
         process.kill()
@@ -65,7 +66,7 @@ def test_who_looks_for_the_holder_keeps_nobody_out(tmp_path):
     handle = os.open(tmp_path / locks.LOCK, os.O_RDONLY)
     assert locks.take(handle, shared=True)
     code = "import sys; from recurra import locks\nwith locks.held(sys.argv[1], wait=60): print('held')"
-    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+    with started([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True) as process:
         os.close(handle)
         assert process.stdout.readline() == "held\n"
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.processes import started
 
 from recurra import terminal
 from recurra.terminal import Steady, lossless
@@ -48,7 +49,7 @@ def test_a_training_whose_output_nobody_reads_is_whole(tmp_path):
     """`recurra train text.txt 2>&1 | head -1`."""
     (tmp_path / "t.txt").write_text(TEXT)
     command = [sys.executable, "-m", "recurra", "train", "t.txt", "-o", "run", "--preset", "tiny", "--epochs", "2"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with started(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout.readline().startswith(b"reading t.txt")
         process.stdout.close()
         assert process.wait() == 141  # the name of the folder could not be printed

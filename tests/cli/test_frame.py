@@ -6,6 +6,7 @@ import sys
 import click
 import pytest
 import torch
+from helpers.processes import started
 
 from recurra.cli import frame, options
 from recurra.errors import ConfigError, DataError, RunError, setting
@@ -15,7 +16,7 @@ from recurra.training import Interrupted
 
 
 def test_what_nobody_reads_ends_a_command_silently():
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "recurra", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
         child.stdout.close()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.processes import started
 
 from recurra import tensorfiles
 from recurra.cli import frame
@@ -42,7 +43,7 @@ def test_train_resumes_and_starts_from_another(beside):
 @pytest.mark.slow
 def test_a_closed_output_ends_no_training(home):
     command = [sys.executable, "-m", "recurra", "train", "book.txt", "--preset", "tiny", "--out", "unread"]
-    with subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with started(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         child.stdout.close()  # as `| head -1` does, once it has its line
         said = child.stderr.read()
     assert child.returncode == frame.CLOSED == 128 + signal.SIGPIPE
@@ -57,7 +58,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(home):
     flags = ["--preset", "tiny", "--epochs", "100000", "--out", "endless"]
     command = [sys.executable, "-m", "recurra", "train", "book.txt", *flags]
     lines = []
-    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as child:
+    with started(command, cwd=home, stderr=subprocess.PIPE, text=True) as child:
         for line in child.stderr:
             lines.append(line)
             if line.startswith("training for"):

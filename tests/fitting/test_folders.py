@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from helpers.processes import started
 
 from recurra import files, locks, tensorfiles
 from recurra.errors import ConfigError, RunError
@@ -34,7 +35,7 @@ def set_up(out, name="book"):
 def other(out, where):
     """A process in the middle of a set-up."""
     command = [sys.executable, "-c", SET_UP, str(out or "")]
-    with subprocess.Popen(command, cwd=where, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, cwd=where, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         yield process
         process.kill()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.processes import started
 
 import recurra
 from recurra import locks
@@ -24,7 +25,7 @@ recurra.train(text=sys.argv[1], out="run", preset="tiny", epochs=10_000, quiet=T
 def test_two_writers_of_one_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, "-c", TRAIN, TEXT]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+    with started(command, stdout=subprocess.PIPE, text=True) as first:
         assert any(line == "start\n" for line in first.stdout)
         words = rf"run is in use: process {first.pid} \(training\) writes it. Wait until that has ended, or stop it"
         with pytest.raises(RunError, match=words):

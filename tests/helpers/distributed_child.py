@@ -144,7 +144,8 @@ def endless(folder) -> None:
     from recurra.cli.frame import main
 
     Path(f"{folder}.text").write_text("the quick brown fox jumps over the lazy dog. " * 300)
-    print("process", os.environ["RANK"], os.getpid(), flush=True)
+    # In one write: torchrun's processes do not buffer, and the parts of two lines would mix.
+    sys.stdout.write(f"process {os.environ['RANK']} {os.getpid()}\n")
     words = ["train", f"{folder}.text", "-o", folder, "--preset", "tiny", "--batch-size", "4", "--epochs", "100000"]
     words += ["--evaluate-every", "20"]  # so that a line says that both are at it
     main(words)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import distributed_child
+from helpers.processes import started
 from helpers.training_toy import ToyTask
 
 import recurra
@@ -117,7 +118,7 @@ def test_where_one_process_is_killed_the_other_ends_with_one_line(tmp_path, vict
     command += ["-m", "helpers.distributed_child", "endless", str(tmp_path / "run")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, cwd=TESTS, **pipes) as group:
+    with started(command, env=environment, cwd=TESTS, start_new_session=True, **pipes) as group:
         found = dict(group.stdout.readline().split()[1:] for _ in range(2))
         for line in group.stderr:
             if line.startswith("epoch"):  # both are in the middle of it

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import training_child
+from helpers.processes import started
 from helpers.training_toy import ToyTask, config, run, weights
 
 from recurra.errors import RunError
@@ -110,7 +111,7 @@ def test_it_runs_outside_the_main_thread(tmp_path):
 def child(folder, pause=0.004, **options):
     command = [sys.executable, "-m", "helpers.training_child", str(folder), str(pause)]
     tests = Path(__file__).parents[1]
-    with subprocess.Popen(command, cwd=tests, stdout=subprocess.PIPE, text=True, **options) as process:
+    with started(command, cwd=tests, stdout=subprocess.PIPE, text=True, **options) as process:
         yield process
         process.kill()
 

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from helpers.processes import started
 from helpers.studio_support import LONG, TEXT, TINY, client, events, save_model, send, start, train_here, wait
 
 from recurra.cli import frame
@@ -126,7 +127,7 @@ def elsewhere(api):
     assert api.get(f"/api/runs/{run}").json()["state"] == "stopped"
     hold = "import sys\nfrom recurra import locks\nwith locks.held(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", hold, api.app.state.studio.runs.root / run]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield run, process
         process.kill()
