@@ -61,7 +61,7 @@ def main() -> None:
     found = {}
     for name, of in json.loads(Path(sys.argv[1]).read_text()).items():
         found[name] = {kind: forecasts(KINDS[kind], of, seed=1) for kind in sys.argv[3:] or KINDS}
-        Path(sys.argv[2]).write_text(json.dumps(found))  # it takes an hour: what is there may be used
+        Path(sys.argv[2]).write_text(json.dumps(found))  # NHITS takes minutes a set: what is there can be used
         print(name, {kind: round(one["seconds"]) for kind, one in found[name].items()}, file=sys.stderr, flush=True)
 
 
