@@ -5,7 +5,7 @@ import pytest
 
 from recurra.errors import DataError
 from recurra.tasks.forecasting.config import SeriesConfig
-from recurra.tasks.forecasting.series import roles
+from recurra.tasks.forecasting.series import frames, roles
 
 MONTHS = ["2024-01", "2024-02", "2024-03"]
 
@@ -66,3 +66,9 @@ TWICE = MONTHS * 2
 def test_a_column_that_tells_equal_stamps_apart_names_the_series(data, settings, want):
     data = {name: list(column) for name, column in data.items()}
     assert roles.name_of_series(pl.DataFrame(data), SeriesConfig(**settings)) == want
+
+
+def test_amounts_that_may_be_two_numbers_are_the_target_still(tmp_path):
+    (tmp_path / "a.csv").write_text("Tag;Filiale;Umsatz\n2024-01-30;a;1,234\n2024-01-30;b;2,345\n")
+    found = roles.found(frames.load(tmp_path / "a.csv"), SeriesConfig())
+    assert found == {"time_col": "Tag", "target_col": "Umsatz"}

@@ -4,6 +4,7 @@ and they are not called ds, y and unique_id."""
 from typing import Any
 
 from recurra.errors import DataError
+from recurra.tasks import dialect
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, stamping
 
@@ -63,5 +64,7 @@ def _are_numbers(table, name: str) -> bool:
     try:
         columns.numbers(table, name)
     except DataError:
-        return False
+        # Amounts that cannot be read, such as 1,234 alone, are for the reader to report.
+        cells = [one for one in table[name].to_list() if one and one.strip()] if columns.is_text(table) else []
+        return bool(cells) and all(map(dialect.is_amount, cells))
     return True
