@@ -129,9 +129,8 @@ def _roles(data, settings, quiet) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if not {"time_col", "target_col"} <= settings.keys():
         found |= roles.found(head, SeriesConfig(**own))
-    # Which rows have one stamp only all of them can say.
-    if "id_col" not in settings and len(head.column_names) > 2:
-        name = roles.name_of_series(frames.load(data[0]), SeriesConfig(**own | found))
+    if "id_col" not in settings:
+        name = roles.name_of_series(head, SeriesConfig(**own | found), lambda: frames.load(data[0]))
         found |= {"id_col": (name,)} if name else {}
     names = {"time_col": "time", "target_col": "target", "id_col": "series"}
     shown = {role: column[0] if role == "id_col" else column for role, column in found.items()}

@@ -98,7 +98,7 @@ def plain(cells: Sequence[str], what: str, decimal: str | None = None) -> list[s
     decimal: what decimals stand behind in the table, where that is known. what: the column, for messages. DataError if both
     could be meant, as 1,234 alone is a thousand or one and a bit, and for amounts of several units.
     """
-    if decimal != COMMA and all(not one.strip() or _is_number(one) for one in cells):
+    if decimal != COMMA and all(not one.strip() or is_number(one) for one in cells):
         if decimal is None and _may_be_thousands(cells):
             odd = next(one for one in cells if "." in one).strip()
             raise _of_two(what, odd, odd.replace(".", ""), odd)
@@ -136,7 +136,7 @@ def _one_unit(amounts: Sequence[re.Match | None], what: str) -> None:
 def is_amount(text: str) -> bool:
     """Whether a cell is a number, as people write them."""
     match = _amount(text)
-    return bool(match and _fitting([match])) or _is_number(text)
+    return bool(match and _fitting([match])) or is_number(text)
 
 
 def _amount(text: str) -> re.Match | None:
@@ -164,7 +164,8 @@ def _number(match: re.Match, decimal: str) -> str:
     return sign + whole.replace(decimal, ".") + (match[5] or "")
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether Python reads a text as a number."""
     try:
         float(text)
     except ValueError:

@@ -79,11 +79,13 @@ def parted_by(path: Path, text: str) -> str:
     return dialect.part(TABLES.get(path.suffix.lower(), ","), lines)
 
 
-def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def read_table(path: Path, most: int | None = None) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The columns of a table, by its first row, and the line and cells of each row that is not blank.
 
     A .tsv file is parted by tabs, others by commas, unless something else parts all lines alike (`dialect.part`). Between
     commas, a cell in quotes may hold commas and line breaks (RFC 4180); between tabs or bars a quote is a quote.
+
+    most: rows to read; default all of them.
     DataError, with the line, for a quote without its end and for rows of another length: cells would be lost.
     """
     text = text_of(path)
@@ -98,6 +100,8 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         for row in reader:
             if any(cell.strip() for cell in row):
                 rows.append((line, row))
+            if most and len(rows) > most:
+                break
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}, line {line}: a quotation mark has no end, or something after it ({error})") from error

@@ -43,3 +43,11 @@ def test_other_sources_have_the_usual_columns(tmp_path):
     for path in (tmp_path / "a.ts", tmp_path, tmp_path / "none.csv", "-"):
         assert roles.names([path], (None, None), ("text", "label"), roles.labels) == (("text", "label"), {})
     assert roles.names([], (None, None), ("text", "label"), roles.labels) == (("text", "label"), {})
+
+
+def test_the_beginning_of_a_table_is_enough(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("Review,Mood\n" + "".join(f"text {k},{'ab'[k % 2]}\n" for k in range(10)) + "an unread line\n")
+    monkeypatch.setattr(roles, "_LOOKED_AT", 8)
+    assert roles.names([path], (None, None), ("text", "label"), roles.labels)[0] == ("Review", "Mood")
+    assert roles.names(["none"], ("a", "b"), ("text", "label"), roles.labels) == (("a", "b"), {})

@@ -1,5 +1,7 @@
 """Tables and folders of recordings with their texts."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,24 @@ def test_a_folder_of_librispeech_has_lists_of_texts(tmp_path):
         (book / f"{name}.flac").write_bytes(b"x")
     (book / "84-121.trans.txt").write_text("84-121-0 GO ON\n84-121-1\n\n")
     assert read_manifest(tmp_path) == [(book / "84-121-0.flac", "GO ON"), (book / "84-121-1.flac", "")]
+
+
+def test_a_recording_is_looked_for_where_the_last_one_was(tmp_path, monkeypatch):
+    (tmp_path / "wavs").mkdir()
+    for k in range(50):
+        (tmp_path / "wavs" / f"{k}.wav").write_bytes(b"x")
+    asked, is_file = [], Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: asked.append(path) or is_file(path))
+    (tmp_path / "list.csv").write_text("path,text\n" + "".join(f"{k},one\n" for k in range(50)))
+    assert read_manifest(tmp_path / "list.csv")[-1][0] == tmp_path / "wavs" / "49.wav"
+    assert len(asked) < 200
+
+
+def test_a_name_in_another_form_of_unicode_is_found_beside_too(tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "é.wav").write_bytes(b"x")
+    (tmp_path / "list.csv").write_text("path,text\ne\u0301.wav,one\n", "utf-8")
+    assert read_manifest(tmp_path / "list.csv") == [(tmp_path / "clips" / "é.wav", "one")]
 
 
 def test_names_of_columns_that_others_use(recordings):

@@ -142,17 +142,9 @@ def _series(features: list[str], where: str) -> np.ndarray:
         columns = [np.array(feature.replace("?", "nan").split(","), np.float64) for feature in features]
     except ValueError:
         values = (value.strip() for feature in features for value in feature.split(","))
-        wrong = next(value for value in values if value != "?" and not _is_number(value))
+        wrong = next(value for value in values if value != "?" and not dialect.is_number(value))
         raise DataError(f"{where}: {wrong[:40]!r} is no number") from None
     lengths = {len(column) for column in columns}
     if not columns or len(lengths) > 1:
         raise DataError(f"{where}: features of {sorted(lengths)} steps; expected one length, and at least one feature")
     return np.stack(columns, 1)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

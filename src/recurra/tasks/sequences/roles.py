@@ -8,6 +8,8 @@ from recurra.paths import expanded
 from recurra.tasks import dialect
 from recurra.tasks.files import TABLES, read_table
 
+_LOOKED_AT = 1000  # rows of a table
+
 
 def names(
     paths: Sequence[str | Path],
@@ -20,7 +22,7 @@ def names(
     given: those that the user named. may_be: whether cells can be what is known of a text, `labels` or `amounts`.
     """
     chosen = tuple(one or other for one, other in zip(given, usual, strict=True))
-    found = _found(expanded(paths[0]), *chosen, may_be) if paths else {}
+    found = _found(expanded(paths[0]), *chosen, may_be) if paths and None in given else {}
     if any(one in found for one in given):  # a name that is not there: the reader names those that are
         found = {}
     return tuple(found.get(name, name) for name in chosen), found
@@ -33,7 +35,7 @@ def _found(path: Path, text: str, known: str, may_be: Callable[[list[str]], bool
     """
     if path.suffix.lower() not in TABLES or not path.is_file():
         return {}
-    columns, rows = read_table(path)
+    columns, rows = read_table(path, most=_LOOKED_AT)
     if len(columns) > 2 or len(set(columns)) < len(columns) or not rows:
         return {}
     if len(columns) == 1:

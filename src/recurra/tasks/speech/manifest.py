@@ -1,6 +1,8 @@
 """Lists of recordings and their texts, from a table or a folder."""
 
+import itertools
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from recurra.errors import DataError
@@ -57,7 +59,7 @@ def _table(path: Path) -> list[tuple[Path, str]]:
     columns, rows = read_table(path)
     small = [name.lower() for name in columns]
     found = [next((small.index(name) for name in names if name in small), None) for names in (PATHS, TEXTS)]
-    if found == [None, None] and len(columns) > 1 and _sound(path.parent, columns[0]).is_file():
+    if found == [None, None] and len(columns) > 1 and _sounds(path.parent, columns[:1])[0].is_file():
         found, rows = [0, -1], [(1, columns), *rows]
     if None in found:
         wanted = ("path", "text")[found.index(None)]
@@ -65,23 +67,31 @@ def _table(path: Path) -> list[tuple[Path, str]]:
             f"{path} has no column `{wanted}`; its first line has: {', '.join(columns)}. Expected path,text"
         )
     path_at, text_at = found
-    examples = []
     for line, row in rows:
-        name, text = row[path_at], row[text_at]
-        if not name:
-            raise DataError(f"{path}, line {line}: expected a path and a text, got {name!r}, {text!r}")
-        examples.append((_sound(path.parent, name), text))
-    return examples
+        if not row[path_at]:
+            raise DataError(f"{path}, line {line}: expected a path and a text, got {row[path_at]!r}, {row[text_at]!r}")
+    sounds = _sounds(path.parent, (row[path_at] for _, row in rows))
+    return [(sound, row[text_at]) for sound, (_, row) in zip(sounds, rows, strict=True)]
 
 
-def _sound(base: Path, name: str) -> Path:
-    """The recording that a table in a folder names; where there is none, the path as it is written."""
-    written = existing(base / name)
-    if written.exists():
-        return written
-    endings = ("",) if Path(name).suffix.lower() in SOUNDS else ("", *SOUNDS)
-    places = (existing(base / folder / f"{name}{ending}") for folder in _FOLDERS for ending in endings)
-    return next((place for place in places if place.is_file()), written)
+def _sounds(base: Path, names: Iterable[str]) -> list[Path]:
+    """The recordings that a table in a folder names; where there is none, the path as it is written.
+
+    Each is looked for first where the one before it was found: of a hundred thousand in one folder this asks once each.
+    """
+    found, last = [], ("", "")
+    for name in names:
+        endings = ("",) if Path(name).suffix.lower() in SOUNDS else ("", *SOUNDS)
+        places = (last, *itertools.product(_FOLDERS, endings))
+        place = next((one for one in places if (base / one[0] / f"{name}{one[1]}").is_file()), None)
+        if place:
+            last = place
+            found.append(base / last[0] / f"{name}{last[1]}")
+            continue
+        # A name in another form of Unicode: only then are folders listed.
+        forms = () if name.isascii() else (existing(base / folder / name) for folder in _FOLDERS)
+        found.append(next((path for path in forms if path.is_file()), base / name))
+    return found
 
 
 def sounds_in(folder: Path) -> list[Path]:
@@ -95,8 +105,7 @@ def sounds_in(folder: Path) -> list[Path]:
 def _folder(folder: Path) -> list[tuple[Path, str]]:
     lists = [file for file in walk(folder) if file.name.endswith(".trans.txt")]
     if lists:
-        lines = [(file, line.split(maxsplit=1)) for file in lists for line in lines_of(text_of(file)) if line.strip()]
-        return [(_sound(file.parent, name), " ".join(text)) for file, (name, *text) in lines]
+        return [pair for file in lists for pair in _listed(file)]
     sounds = sounds_in(folder)
     written = [sound for sound in sounds if sound.with_suffix(".txt").is_file()]
     if not written:
@@ -105,3 +114,10 @@ def _folder(folder: Path) -> list[tuple[Path, str]]:
         )
     warn_left_out(folder, +Counter({"recordings without a text beside them": len(sounds) - len(written)}))
     return [(sound, text_of(sound.with_suffix(".txt"))) for sound in written]
+
+
+def _listed(file: Path) -> Iterator[tuple[Path, str]]:
+    """The recordings beside a list, and their texts: on each line a name and its text."""
+    lines = [line.split(maxsplit=1) for line in lines_of(text_of(file)) if line.strip()]
+    sounds = _sounds(file.parent, (name for name, *_ in lines))
+    return zip(sounds, (" ".join(text) for _, *text in lines), strict=True)

@@ -64,8 +64,20 @@ TWICE = MONTHS * 2
     ids=str,
 )
 def test_a_column_that_tells_equal_stamps_apart_names_the_series(data, settings, want):
-    data = {name: list(column) for name, column in data.items()}
-    assert roles.name_of_series(pl.DataFrame(data), SeriesConfig(**settings)) == want
+    frame = pl.DataFrame({name: list(column) for name, column in data.items()})
+    assert roles.name_of_series(frame, SeriesConfig(**settings), lambda: frame) == want
+
+
+def test_all_rows_are_read_only_where_a_column_may_name_the_series():
+    read = []
+    for more in ({}, {"price": [1, 2, 3]}, {"unique_id": list("aaa"), "note": list("xyz")}):
+        roles.name_of_series(
+            pl.DataFrame({"ds": MONTHS, "y": [1, 2, 3]} | more), SeriesConfig(), lambda: read.append(1)
+        )
+    assert read == []
+    head = pl.DataFrame({"ds": MONTHS, "y": [1, 2, 3], "shop": list("aaa")})  # the others come later
+    whole = pl.DataFrame({"ds": TWICE, "y": [1, 2, 3] * 2, "shop": list("aaabbb")})
+    assert roles.name_of_series(head, SeriesConfig(), lambda: whole) == "shop"
 
 
 def test_amounts_that_may_be_two_numbers_are_the_target_still(tmp_path):

@@ -11,7 +11,7 @@ from recurra import files
 from recurra.errors import ConfigError, DataError, setting
 from recurra.paths import expanded, for_libraries
 from recurra.tasks import dialect
-from recurra.tasks.files import marked, text_of
+from recurra.tasks.files import TABLES, marked, text_of
 from recurra.tasks.forecasting.config import SeriesConfig
 from recurra.tasks.forecasting.series import columns, filling, finding, frequency, stamping, weighing
 from recurra.tasks.forecasting.series.frequency import Frequency, shown
@@ -21,7 +21,7 @@ _SPARSE = 100  # a grid with so many steps for each row that was given is a mist
 # In Python the same argument of `predict` that the setting is called by; a command has the two apart.
 _KNOWN = setting("known", python="future")
 _TABLES = (".csv", ".parquet")
-_READ = {".csv": ",", ".tsv": "\t", ".txt": ","}
+_READ = TABLES | {".txt": ","}
 """Endings of tables of text, and what usually parts their cells."""
 _HEAD = 2**16  # bytes at the beginning of a table of text that show what parts its cells
 

@@ -1,6 +1,7 @@
 """Which column of a table holds the stamps, which the numbers to forecast, and which the names of series, where nobody says so
 and they are not called ds, y and unique_id."""
 
+from collections.abc import Callable
 from typing import Any
 
 from recurra.errors import DataError
@@ -17,7 +18,7 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
 
     DataError for a table without names, whose column of stamps is called as the first of them.
     Where one column alone can be the stamps, and one other alone the numbers; else {}: then the user has to say it. Of two
-    columns the second follows from the first, so that a cell in it which cannot be read is what an error is about.
+    columns, one that is found decides the other, even where a cell of that cannot be read: the error then names the cell.
     """
     table = columns.open_frame(frame, config)
     missing = [name for name in ("time_col", "target_col") if getattr(config, name) not in table.columns]
@@ -38,16 +39,24 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     return {name: roles[name] for name in missing} if {time, target} <= set(table.columns) else {}
 
 
-def name_of_series(frame: Any, config: SeriesConfig) -> str | None:
-    """The column that names the series, where stamps come again and one column alone, of words, tells their rows apart."""
-    table = columns.open_frame(frame, config)
+def name_of_series(head: Any, config: SeriesConfig, whole: Callable[[], Any]) -> str | None:
+    """The column that names the series, where stamps come again and one column alone, of words, tells their rows apart.
+
+    head: the first rows, which show whether there is such a column. whole: gives all rows, which show whether it tells them
+    apart.
+    """
+    table = columns.open_frame(head, config)
     if {config.time_col, config.target_col} - set(table.columns) or set(config.id_col) & set(table.columns):
         return None
-    stamps, used = table[config.time_col].to_list(), {*config.past, *config.future, config.weights}
+    used = {config.time_col, config.target_col, *config.past, *config.future, config.weights}
+    words = [name for name in table.columns if name not in used and not _are_numbers(table, name)]
+    words = [name for name in words if not _are_stamps(table, name)]
+    if not words:
+        return None
+    table = columns.open_frame(whole(), config)
+    stamps = table[config.time_col].to_list()
     if len(set(stamps)) == len(stamps):
         return None
-    words = [name for name in table.columns if name not in used and not _are_numbers(table, name)]
-    words = [name for name in words if name != config.time_col and not _are_stamps(table, name)]
     names = [name for name in words if len(set(zip(table[name].to_list(), stamps, strict=True))) == len(stamps)]
     return names[0] if len(names) == 1 else None
 
@@ -64,7 +73,7 @@ def _are_numbers(table, name: str) -> bool:
     try:
         columns.numbers(table, name)
     except DataError:
-        # Amounts that cannot be read, such as 1,234 alone, are for the reader to report.
+        # An ambiguous amount, such as 1,234 alone, belongs to a column of numbers; reading it raises the error that says so.
         cells = [one for one in table[name].to_list() if one and one.strip()] if columns.is_text(table) else []
         return bool(cells) and all(map(dialect.is_amount, cells))
     return True

@@ -120,7 +120,7 @@ def _no_date(value: Any, what: str) -> DataError:
 
 
 def _odd(listed: list) -> Any:
-    """The cell that cannot be read: it is not as those before it are."""
+    """The first cell whose form differs from that of the cells before it."""
     if not isinstance(listed[0], str) or _is_stamp(listed[0]):
         return next((text for text in listed if not _is_stamp(text)), listed[0])
     texts = [text for text in listed if isinstance(text, str)]
