@@ -277,3 +277,25 @@ def test_covariates_and_static_numbers_have_the_decimal_comma_of_the_table(tmp_p
     panel, _ = read(frames.load(tmp_path / "a.csv"), future=("price",), static=("size", "code"))
     assert panel.known[:, 0].tolist() == [2.5, 3.0]
     assert [list(one) for one in panel.static] == [[0.75, 1.234]]
+
+
+@pytest.mark.parametrize("rows", [None, 1])
+def test_pyarrow_reads_from_memory(tmp_path, monkeypatch, rows):
+    """By a file of Python's its threads would abort a process that ends with an error."""
+    from pyarrow import csv, parquet
+
+    for module, name in ((csv, "open_csv"), (csv, "read_csv"), (parquet, "ParquetFile")):
+        read = getattr(module, name)
+
+        def checked(source, *given, read=read, **how):
+            assert isinstance(source, pa.BufferReader)
+            return read(source, *given, **how)
+
+        monkeypatch.setattr(module, name, checked)
+    pl.DataFrame({"y": [1, 2]}).write_csv(tmp_path / "a.csv")
+    pl.DataFrame({"y": [1, 2]}).write_parquet(tmp_path / "a.parquet")
+    assert (
+        frames.load(tmp_path / "a.csv", rows).num_rows
+        == frames.load(tmp_path / "a.parquet", rows).num_rows
+        == (rows or 2)
+    )

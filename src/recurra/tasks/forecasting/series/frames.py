@@ -1,9 +1,8 @@
 """Frames → series and back: `panel, form = read(frame, config)`. Invalid frames are reported here."""
 
-import io
 import itertools
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -40,12 +39,15 @@ def load(path: str | Path, rows: int | None = None) -> Any:
     if path.suffix.lower() not in (*_READ, ".parquet"):
         raise DataError(f"{path} is not a table that can be read; expected a .csv, .tsv or .parquet file")
     if path.suffix.lower() == ".parquet":
-        with files.source(path) as file, files.decoding(path, "table"):
-            whole = parquet.ParquetFile(file)
+        data = _bytes(path)
+        with files.decoding(path, "table"):
+            whole = parquet.ParquetFile(pyarrow.BufferReader(data))
             if not rows or not whole.metadata.num_rows:
                 return whole.read()
             return pyarrow.Table.from_batches([next(whole.iter_batches(rows))])
-    lines = _first_lines(path)
+    data = _bytes(path)
+    data = text_of(path).encode() if marked(data) else data
+    lines = dialect.first_lines(data[:_HEAD].decode("utf-8-sig", "replace"), cut=len(data) > _HEAD)
     if not any(line.strip() for line in lines):
         raise DataError(f"{path} is empty; expected a first row that names the columns")
     how = {
@@ -53,15 +55,16 @@ def load(path: str | Path, rows: int | None = None) -> Any:
         "read_options": csv.ReadOptions(skip_rows=1) if dialect.stated(lines) else None,
     }
     try:
-        with _text(path) as file, files.decoding(path, "table"), csv.open_csv(file, **how) as reader:
+        with files.decoding(path, "table"), csv.open_csv(pyarrow.BufferReader(data), **how) as reader:
             names = reader.schema.names
         how["convert_options"] = csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()))
-        with _text(path) as file, files.decoding(path, "table"):
+        with files.decoding(path, "table"):
             if rows:
-                reader = csv.open_csv(file, **how)
-                table = pyarrow.Table.from_batches(list(itertools.islice(reader, 1)), reader.schema).slice(0, rows)
+                with csv.open_csv(pyarrow.BufferReader(data), **how) as reader:
+                    first = list(itertools.islice(reader, 1))
+                    table = pyarrow.Table.from_batches(first, reader.schema).slice(0, rows)
             else:
-                table = csv.read_csv(file, **how)
+                table = csv.read_csv(pyarrow.BufferReader(data), **how)
     except DataError as error:
         if "utf" in str(error.__cause__).lower():
             text_of(path)  # which says at which byte
@@ -70,17 +73,11 @@ def load(path: str | Path, rows: int | None = None) -> Any:
     return columns.as_text(table, how["parse_options"].delimiter)
 
 
-def _text(path: Path) -> IO[bytes]:
-    """A table of text in UTF-8, to read."""
+def _bytes(path: Path) -> bytes:
+    """What is in a file. pyarrow reads it from memory: its threads read on after an error, and where they read by a file of
+    Python's, they abort a process that is about to end."""
     with files.source(path) as file:
-        wide = marked(file.read(4))
-    return io.BytesIO(text_of(path).encode()) if wide else files.source(path)
-
-
-def _first_lines(path: Path) -> list[str]:
-    with _text(path) as file:
-        head = file.read(_HEAD)
-    return dialect.first_lines(head.decode("utf-8-sig", "replace"), cut=len(head) == _HEAD)
+        return file.read()
 
 
 def writable(path: str | Path) -> Path:

@@ -17,8 +17,8 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     """The settings time_col and target_col for a table with other columns: {"time_col": "Month", "target_col": "Passengers"}.
 
     DataError for a table without names, whose column of stamps is called as the first of them.
-    Where one column alone can be the stamps, and one other alone the numbers; else {}: then the user has to say it. Of two
-    columns, one that is found decides the other, even where a cell of that cannot be read: the error then names the cell.
+    Each where one column alone can be it; else the user has to name it. Of two columns, one that is found decides the other,
+    even where a cell of that cannot be read: the error then names the cell.
     """
     table = columns.open_frame(frame, config)
     missing = [name for name in ("time_col", "target_col") if getattr(config, name) not in table.columns]
@@ -36,14 +36,14 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     if "time_col" in missing and times and stamping.is_date(time):
         raise DataError(f"the first row has {time!r}; expected the names of the columns there: add a row with them")
     roles = {"time_col": time, "target_col": target}
-    return {name: roles[name] for name in missing} if {time, target} <= set(table.columns) else {}
+    return {name: roles[name] for name in missing if roles[name] in table.columns}
 
 
 def name_of_series(head: Any, config: SeriesConfig, whole: Callable[[], Any]) -> str | None:
     """The column that names the series, where stamps come again and one column alone, of words, tells their rows apart.
 
-    head: the first rows, which show whether there is such a column. whole: gives all rows, which show whether it tells them
-    apart.
+    head: the first rows, which show whether there is such a column. whole: gives all rows, which show whether each has a
+    stamp and name of its own.
     """
     table = columns.open_frame(head, config)
     if {config.time_col, config.target_col} - set(table.columns) or set(config.id_col) & set(table.columns):
