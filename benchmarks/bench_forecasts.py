@@ -1,9 +1,10 @@
 """Forecasts by default settings on series nobody tuned for, beside statsforecast's AutoETS, Theta and seasonal naive.
 
-The sets come from packages (statsmodels, sktime), two are made. Which half chooses the defaults and which half reports was
-written down before the first run: CHOOSE and REPORT. Peers are refitted before every window, Recurra is fitted once.
+The sets come from packages (statsmodels, sktime, pmdarima), two are made. Which half chooses the defaults and which half
+reports was written down before the first run: CHOOSE and REPORT. MORE came later: what is tried is tried on these too. Peers
+are refitted before every window, Recurra is fitted once.
 
-    python benchmarks/bench_forecasts.py --peer-python PATH     a Python with statsmodels, sktime, statsforecast
+    python benchmarks/bench_forecasts.py --peer-python PATH     a Python with those packages and statsforecast
     python benchmarks/bench_forecasts.py --neural kept.json     beside what neural_peers.py found, too
 """
 
@@ -36,7 +37,18 @@ REPORT = {
     "economy, quarterly rates": (8, 3, 4),
     "demand, made, b": (28, 2, 7),
 }
-SETS = CHOOSE | REPORT
+MORE = {
+    "beer, quarterly": (8, 3, 4),
+    "residents, quarterly": (8, 2, 4),
+    "heart rate": (12, 3, 1),
+    "wine, monthly": (12, 3, 12),
+    "wool, quarterly": (8, 3, 4),
+    "money, quarterly": (8, 2, 4),
+    "interest, quarterly": (8, 3, 4),
+    "copper, yearly": (4, 2, 1),
+}
+HALVES = {"choose": CHOOSE, "report": REPORT, "more": MORE}
+SETS = CHOOSE | REPORT | MORE
 COUNTS = ("demand, made, a", "demand, made, b")
 
 
@@ -53,15 +65,19 @@ def demand(seed: int) -> dict[str, list[float]]:
 def from_packages() -> dict[str, dict[str, list[float]]]:
     """Every set as series by name. Run in a Python that has the packages."""
     import pandas as pd
+    import pmdarima.datasets as pmdarima
     import sktime.datasets as sktime
     import statsmodels.api as sm
 
     def of(series) -> dict[str, list[float]]:
         return {"y": np.asarray(series, float).tolist()}
 
+    def several(frame) -> dict[str, list[float]]:
+        return {str(name): frame[name].astype(float).tolist() for name in frame}
+
     data = {
         name: getattr(sm.datasets, name).load_pandas().data
-        for name in ("co2", "elnino", "nile", "sunspots", "macrodata")
+        for name in ("co2", "elnino", "nile", "sunspots", "macrodata", "danish_data", "interest_inflation", "copper")
     }
     co2 = data["co2"].set_index(pd.DatetimeIndex(data["co2"].index)).co2.resample("MS").mean().interpolate()
     macro = ("realgdp", "realcons", "realinv", "realgovt", "realdpi", "cpi", "m1", "pop")
@@ -81,6 +97,14 @@ def from_packages() -> dict[str, dict[str, list[float]]]:
         "consumption, quarterly": {"y": target.tolist()} | {name: exogenous[name].tolist() for name in exogenous},
         "economy, quarterly rates": {name: data["macrodata"][name].tolist() for name in rates},
         "demand, made, b": demand(2),
+        "beer, quarterly": of(pmdarima.load_ausbeer()[:-1]),  # the last one is missing
+        "residents, quarterly": of(pmdarima.load_austres()),
+        "heart rate": of(pmdarima.load_heartrate()),
+        "wine, monthly": of(pmdarima.load_wineind()),
+        "wool, quarterly": of(pmdarima.load_woolyrnq()),
+        "money, quarterly": several(data["danish_data"].select_dtypes("number")),
+        "interest, quarterly": several(data["interest_inflation"][["Dp", "R"]]),
+        "copper, yearly": several(data["copper"].drop(columns="TIME")),
     }
 
 
@@ -175,11 +199,11 @@ def measures(name: str, series: dict[str, list[float]], made: list) -> dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--peer-python", help="a Python with statsmodels, sktime and statsforecast")
+    parser.add_argument("--peer-python", help="a Python with statsmodels, sktime, pmdarima and statsforecast")
     parser.add_argument("--kept", type=Path, help="a file of the peers' forecasts, made if it is not there")
     parser.add_argument("--neural", type=Path, action="append", default=[], help="a file of neural_peers.py's")
     parser.add_argument("--sets", type=Path, help="write the sets for neural_peers.py, and stop")
-    parser.add_argument("--half", choices=["choose", "report"], default="report")
+    parser.add_argument("--half", choices=HALVES, default="report")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="one set")
     options = parser.parse_args()
@@ -192,7 +216,7 @@ def main() -> None:
         if not kept.exists():
             subprocess.run([options.peer_python, __file__, "--peers", str(kept)], check=True)
         found = json.loads(kept.read_text())
-    half = CHOOSE if options.half == "choose" else REPORT
+    half = HALVES[options.half]
     if options.sets:
         names = ("horizon", "windows", "season")
         sets = {name: dict(zip(names, SETS[name], strict=True)) | {"series": found[name]["series"]} for name in half}

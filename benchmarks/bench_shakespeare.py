@@ -2,6 +2,7 @@
 
     python benchmarks/bench_shakespeare.py                      all rows, about an hour on two cores
     python benchmarks/bench_shakespeare.py default gru          some
+    python benchmarks/bench_shakespeare.py default --seeds 3    each row with three seeds
 
 The first 90 % of the characters are for training, the last 10 % for validation (nanoGPT's split); losses are nats a
 character on the whole validation part, with the state carried. The text is read from RECURRA_DATA, or fetched.
@@ -48,15 +49,17 @@ def measure(options: dict) -> dict:
 def main() -> int:
     parser = arguments(__doc__, threads=2)
     parser.add_argument("rows", nargs="*", type=row_of(ROWS), help=f"default: {', '.join(ROWS)}")
+    parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     report = Report(__doc__, options)
     report.say(header())
     report.table(f"{'model':>56}", "parameters", "epochs", "minutes", "nats a character")
     for name in options.rows or ROWS:
-        row = measure(ROWS[name])
-        nats, minutes = f"{row['nats']:.4f}", row["seconds"] / 60
-        report.row(name, f"{row['parameters']:,}", f"{row['epochs']:.1f}", minutes, nats)
+        for seed in range(1, options.seeds + 1):
+            row = measure(ROWS[name] | {"seed": seed})
+            nats, minutes = f"{row['nats']:.4f}", row["seconds"] / 60
+            report.row(f"{name}, seed {seed}", f"{row['parameters']:,}", f"{row['epochs']:.1f}", minutes, nats)
     for name, nats in PUBLISHED.items():
         report.row(name, "", "", "", nats)
     return report.end()
