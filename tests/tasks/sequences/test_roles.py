@@ -38,6 +38,21 @@ def test_numbers_are_found_as_people_write_them(tmp_path):
     assert roles.names([path], (None, None), ("text", "target"), roles.amounts)[0] == ("what", "cost")
 
 
+def test_a_number_of_the_row_is_no_target(tmp_path):
+    path, usual = tmp_path / "a.csv", ("text", "target")
+    for rows, want in (
+        ("17,one\n18,two\n19,three\n", usual),
+        ("1,one\n2,two\n", ("text", "id")),  # of two rows nobody knows
+        ("1,one\n2,two\n4,three\n", ("text", "id")),
+        ("1.5,one\n2.5,two\n3.5,three\n", ("text", "id")),
+    ):
+        path.write_text("id,text\n" + rows)
+        assert roles.names([path], (None, None), usual, roles.amounts)[0] == want
+    # Of two such columns, the other one is the target.
+    path.write_text("id,price\n1,10\n2,30\n3,20\n")
+    assert roles.names([path], (None, None), usual, roles.amounts)[0] == ("id", "price")
+
+
 def test_other_sources_have_the_usual_columns(tmp_path):
     (tmp_path / "a.ts").write_text(LABELLED)
     for path in (tmp_path / "a.ts", tmp_path, tmp_path / "none.csv", "-"):

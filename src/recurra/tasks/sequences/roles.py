@@ -55,5 +55,13 @@ def labels(cells: list[str]) -> bool:
 
 
 def amounts(cells: list[str]) -> bool:
-    """Whether cells are numbers, none of them empty."""
-    return all(map(dialect.is_amount, cells))
+    """Whether cells are numbers, none of them empty, that do more than count the rows."""
+    return all(map(dialect.is_amount, cells)) and not _counting(cells)
+
+
+def _counting(cells: list[str]) -> bool:
+    """Whether cells are whole numbers, each one more than the one above it."""
+    if len(cells) < 3 or not all(cell.strip().isdecimal() for cell in cells):
+        return False
+    numbers = list(map(int, cells))
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
