@@ -3,20 +3,7 @@
 import json
 
 import pytest
-from helpers.studio_support import client, save_model, send
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    save_model(folder / "cats")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def api(home):
-    with client(home) as found:
-        yield found
+from helpers.studio_support import send
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,9 @@
 import io
 import zipfile
 
-import pytest
-from helpers.studio_support import client, events, save_model
+from helpers.studio_support import events
 
 from recurra.tasks import language
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    save_model(folder / "cats")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def api(home):
-    with client(home) as found:
-        yield found
 
 
 def test_the_page_and_its_charts_are_there(api):

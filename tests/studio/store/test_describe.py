@@ -1,25 +1,12 @@
 """A run's folder as the page shows it, whole or damaged."""
 
 import pytest
-from helpers.studio_support import client, save_model
+from helpers.studio_support import save_model
 
 import recurra
 from recurra import config
 from recurra.studio.store import describe
 from recurra.training import TrainingConfig
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    save_model(folder / "cats")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def api(home):
-    with client(home) as found:
-        yield found
 
 
 @pytest.mark.slow

@@ -1,20 +1,6 @@
 """Models kept open, and opened again."""
 
-import pytest
-from helpers.studio_support import client, save_model
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    save_model(folder / "cats")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def api(home):
-    with client(home) as found:
-        yield found
+from helpers.studio_support import save_model
 
 
 def test_a_model_whose_weights_changed_is_opened_again(api, home):

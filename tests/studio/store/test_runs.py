@@ -6,19 +6,6 @@ from helpers.studio_support import LONG, client, save_model, send
 from recurra.tasks import language
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    save_model(folder / "cats")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def api(home):
-    with client(home) as found:
-        yield found
-
-
 def test_a_model_that_was_copied_in_is_a_run(api):
     (run,) = (run for run in api.get("/api/runs").json()["runs"] if run["id"] == "cats")
     assert (run["state"], run["cell"], run["layers"], run["units"]) == ("model", "lstm", 1, 8)

@@ -12,13 +12,6 @@ from recurra.tasks import language
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    save_model(folder / "cats")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def api(home):
     with client(home, length=2000, prompt=500) as found:
         yield found
