@@ -31,11 +31,8 @@ def home(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def beside(home, capsys, monkeypatch):
-    """beside("card", "rnn") in that folder → what it prints; `.err` has the rest. Any failure fails the test."""
-    monkeypatch.chdir(home)
-    monkeypatch.delenv("RECURRA_DEBUG", raising=False)
+def _commands(capsys):
+    """run("card", "rnn") → what the command prints; `run.err` has the rest. An exit code other than `fails` fails the test."""
 
     def run(*arguments, fails=0):
         code = frame.run([str(a) for a in arguments])
@@ -44,6 +41,14 @@ def beside(home, capsys, monkeypatch):
         return out
 
     return run
+
+
+@pytest.fixture
+def beside(home, capsys, monkeypatch):
+    """beside("card", "rnn") in that folder → what it prints; `.err` has the rest. Any failure fails the test."""
+    monkeypatch.chdir(home)
+    monkeypatch.delenv("RECURRA_DEBUG", raising=False)
+    return _commands(capsys)
 
 
 @pytest.fixture
@@ -51,11 +56,4 @@ def alone(capsys, tmp_path, monkeypatch):
     """alone("classify", ...) in an empty folder → what it prints; `.err` has the rest. Any failure fails the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RECURRA_DEBUG", raising=False)
-
-    def run(*arguments, fails=0):
-        code = frame.run([str(a) for a in arguments])
-        out, run.err = capsys.readouterr()
-        assert code == fails, run.err
-        return out
-
-    return run
+    return _commands(capsys)
