@@ -33,6 +33,24 @@ def test_without_a_terminal_it_is_a_line_an_evaluation():
     ]
 
 
+def test_lines_of_evaluations_are_seconds_apart_and_the_last_one_is_shown():
+    stream, times = io.StringIO(), (0.1, 0.2, 1.9, 2.2, 2.3, 2.4, 9.0, 9.1, 9.2)
+    evaluations = [evaluate(k + 1, 1 - k / 100) | {"seconds": time} for k, time in enumerate(times)]
+    tell(progress.display(stream), start(), *evaluations[:6], train(7, 1.0, seconds=5.0), *evaluations[6:], END)
+    shown = [line.split()[3] for line in stream.getvalue().splitlines() if line.startswith("epoch")]
+    # The first; one 2.1 seconds later; the last one before the silence, when there is news; the next; and the last.
+    assert shown == ["1.000", "0.970", "0.950", "0.940", "0.920"]
+    assert stream.getvalue().splitlines()[-1].startswith("stopped at epoch")
+
+
+def test_where_nothing_is_held_out_the_loss_is_called_that_of_training():
+    stream = io.StringIO()
+    event = {name: value for name, value in evaluate(50, 1.25).items() if name != "validation_loss"}
+    tell(progress.display(stream), start(), event)
+    line = "epoch 1  training loss 1.250  bits/char 1.786  2,000 characters/s  best"
+    assert stream.getvalue().splitlines()[1:] == [line]
+
+
 def test_going_on_and_several_processes_are_said():
     stream = io.StringIO()
     tell(progress.display(stream), start(step=40, processes=2, threads=1))

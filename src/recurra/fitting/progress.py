@@ -1,6 +1,7 @@
-"""The live display of a run, on stderr: a bar on a terminal, a line an evaluation anywhere else."""
+"""The live display of a run, on stderr: a bar on a terminal, and lines of evaluations, some seconds apart."""
 
 import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
@@ -21,7 +22,9 @@ MEASURES = {
     "nearest_chrf": ("of the nearest pairs", 1),
     "bleu": ("BLEU", 1),
 }
+_NEWS = ("fall", "interrupt", "end", "break")  # before these, what was measured last is shown
 _SMOOTH = 0.9  # decay of the live numbers, per update
+_APART = 2.0  # least seconds between two lines of evaluations: a short training has dozens of them
 _PACE = 2.0  # seconds of training after which the time it will take is reported
 _FEW = 100  # steps of a run, below which it learns little
 _NATS = (
@@ -117,6 +120,7 @@ class _Lines:
         self.about: Event = {}
         self._began: float | None = None
         self._explained, self._fresh = False, False
+        self._shown, self._waiting = -math.inf, ""
 
     def of(self, event: Event) -> Iterator[str]:
         self.about.update(event)
@@ -129,11 +133,13 @@ class _Lines:
             yield from _pace(event, about)
         self._fresh = self._fresh and kind in ("start", "end")
         if kind == "evaluate":
-            parts = [f"epoch {_number(event['epoch'])}", _measures(event), _training(event)]
-            yield "  ".join([*parts, _speed(about), *["best"] * event["better"]])
-            if "nats" in event and not self._explained:
-                self._explained = True
-                yield _NATS.format("step of music" if about["unit"] == "steps" else "character of text")
+            self._waiting = _evaluated(event, about)
+        if self._waiting and (kind in _NEWS or about["seconds"] - self._shown >= _APART):
+            yield self._waiting
+            self._shown, self._waiting = about["seconds"], ""
+        if kind == "evaluate" and "nats" in event and not self._explained:
+            self._explained = True
+            yield _NATS.format("step of music" if about["unit"] == "steps" else "character of text")
         if kind == "fall":
             yield (
                 f"step {event['fell_at']:,}: the loss became infinite or NaN; back to step {step:,}"
@@ -171,6 +177,12 @@ def _pace(event: Event, about: Event) -> Iterator[str]:
         yield (
             f"only about {_counted(steps, 'step')} in that time, too few to learn much: give it more time, or a smaller model"
         )
+
+
+def _evaluated(event: Event, about: Event) -> str:
+    held_out = "validation_loss" in event
+    measures = [_measures(event), _training(event)] if held_out else [f"training {_measures(event)}"]
+    return "  ".join([f"epoch {_number(event['epoch'])}", *measures, _speed(about), *["best"] * event["better"]])
 
 
 def _training(event: Event) -> str:
