@@ -114,3 +114,27 @@ def test_control_characters_are_shown_and_line_ends_left():
     shown = terminal.Shown()
     pieces = [shown.push(piece) for piece in ("a\r", "\nb", "\r", "c\x1b", "d\r")]
     assert "".join(pieces) + shown.flush() == "a\nb␍c␛d␍"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1.0, "1"),
+        (-12.3456, "-12.35"),
+        (0.00009675, "0.00009675"),
+        (0.01230, "0.0123"),
+        (0.99999, "1"),
+        (9999.4, "9999"),
+        (14804.6, "14,805"),
+        (-1234567.0, "-1,234,567"),
+        (1e-6, "0.000001"),
+        (1.2346e-12, "1.235e-12"),
+        (2e20, "2e+20"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers_are_shown_as_people_write_them(value, shown):
+    assert terminal.number(value) == shown

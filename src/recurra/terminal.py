@@ -3,10 +3,12 @@
 lossless         in a pipe or a file UTF-8, whatever the locale is; on a terminal, escapes for what it cannot show
 Steady, steady   streams whose reader may go away
 width, wrapped   how many characters a line may have; a text in such lines
+number           a number as people write it
 """
 
 import codecs
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -105,6 +107,19 @@ class Shown:
 
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def number(value: float) -> str:
+    """A number as people write it, with four digits or all before the point: "0.00009675", "12.35", "14,805".
+
+    Below a millionth, and of more than 15 digits, with an exponent: "1.235e-12".
+    """
+    size = abs(value)
+    if size >= 9999.5:
+        return f"{value:,.0f}" if size < 1e15 else f"{value:.4g}"
+    if size < 1e-6 or size != size:
+        return f"{value + 0.0:.4g}"
+    return f"{value:.{max(3 - math.floor(math.log10(size)), 0)}f}".rstrip("0").rstrip(".")
 
 
 def visible(text: str) -> str:

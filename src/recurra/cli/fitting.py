@@ -22,7 +22,7 @@ from click.core import ParameterSource
 from recurra.cli.frame import Command
 from recurra.cli.options import NewFile, Source, UserPath, config_option, given, settings_options, spare
 from recurra.cli.shown import deliver, table, to_json
-from recurra.terminal import steady, visible, wrapped
+from recurra.terminal import number, steady, visible, wrapped
 
 FIT, USE, RESUME = "fit", "use", "resume"
 _WHY = {
@@ -267,7 +267,7 @@ def _table(tried: list[dict[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    return number(value) if isinstance(value, float) else "" if value is None else str(value)
 
 
 def about(fitted: Any, score: dict[str, float]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 from recurra.cli.frame import Command
 from recurra.cli.shown import CONFIG, RUNS, json_option, table, to_json
 from recurra.errors import RunError
+from recurra.terminal import number
 
 _FIRST = ("nats", "accuracy", "r2", "loss")
 """What the score is, where the weights were not chosen by another measure."""
@@ -41,7 +42,7 @@ def command(folder, as_json):
             _short(", ".join(row["data"])),
             row["state"],
             time.strftime("%Y-%m-%d %H:%M", time.localtime(row["trained"])),
-            "" if row["score"] is None else f"{row['measure']} {row['score']:.4g}",
+            "" if row["score"] is None else f"{row['measure']} {number(row['score'])}",
         ]
         for row in rows
     ]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recurra.fitting.progress import MEASURES
+from recurra.terminal import number
 
 SHOWN = 3
 """Examples of each kind."""
@@ -65,6 +66,6 @@ def shortened(text: str, most: int = 60) -> str:
 
 def _measure(name: str, value: float) -> str:
     if name == "validation_loss":
-        return f"loss {value:.4g}"
+        return f"loss {number(value)}"
     short, digits = _NAMES.get(name, (name.replace("_", " "), 3))
     return f"{short} {value:.{digits}f}"

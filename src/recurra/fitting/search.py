@@ -25,6 +25,7 @@ from recurra.fitting.report import score_of
 from recurra.fitting.running import How
 from recurra.fitting.space import Space
 from recurra.fitting.trials import EARLY, FAILED, FINISHED, LEVELS, TIME, Trials
+from recurra.terminal import number
 from recurra.training import Interrupted
 
 TRIALS = "trials"
@@ -287,7 +288,7 @@ class Search:
                 shutil.rmtree(folder, ignore_errors=True)
         better = ", the best so far" if row["trial"] == self.trials.best else ""
         words = " ".join(f"{name}={row[name]}" for name in names)
-        self._say(f"{row['trial']:3}  loss {row['validation_loss']:.4g}  {words}  {watch.ended}{better}")
+        self._say(f"{row['trial']:3}  loss {number(row['validation_loss'])}  {words}  {watch.ended}{better}")
 
     @property
     def best(self) -> Path:

@@ -20,6 +20,9 @@ LABELLED = "Review;Mood\none;a\ntwo;b\nthree;a\nfour;b\n"
         ("words\none\n", (None, None), ("words", "label"), {"text": "words"}),  # to be labelled
         ("a,b\n1,1\n1,1\n", (None, None), ("text", "label"), {}),  # either may be
         ("a,b\n1,2\n3,4\n", (None, None), ("text", "label"), {}),
+        # Texts come again too, and there are more of them.
+        ("a,b\n" + 6 * "x y,1\nx z,1\nu v,2\nv u,2\n", (None, None), ("a", "b"), {"text": "a", "label": "b"}),
+        ("a,b\n" + 6 * "x,1\ny,2\nz,2\n", (None, None), ("text", "label"), {}),
         ("text,note\none,x\ntwo,y\n", (None, None), ("text", "label"), {}),  # a note is no label
         ("a,b,c\nx,y,z\n", (None, None), ("text", "label"), {}),
         ("a,a\nx,y\nz,y\n", (None, None), ("text", "label"), {}),

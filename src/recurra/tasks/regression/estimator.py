@@ -16,6 +16,7 @@ from recurra.tasks.sequences.estimator import Labelled, ManyToOneEstimator, show
 from recurra.tasks.sequences.reader import Reader
 from recurra.tasks.sequences.scikit import RegressorMixin, check_array
 from recurra.tasks.standard import moments, standardised
+from recurra.terminal import number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +118,4 @@ class SequenceRegressor(RegressorMixin, ManyToOneEstimator):
 
 
 def _digits(numbers: Any) -> str:
-    return " ".join(f"{n:.4g}" if abs(n) < 9999.5 else f"{n:,.0f}" for n in np.atleast_1d(numbers))
+    return " ".join(map(number, np.atleast_1d(numbers)))

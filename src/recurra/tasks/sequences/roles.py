@@ -15,11 +15,11 @@ def names(
     paths: Sequence[str | Path],
     given: tuple[str | None, str | None],
     usual: tuple[str, str],
-    may_be: Callable[[list[str]], bool],
+    may_be: Callable[[Sequence[str], Sequence[str]], bool],
 ) -> tuple[tuple[str, str], dict[str, str]]:
     """The columns of texts and of what is known of them, and by their usual names those that were found in the first table.
 
-    given: those that the user named. may_be: whether cells can be what is known of a text, `labels` or `amounts`.
+    given: those that the user named. may_be: whether cells can be what is known of the others, `labels` or `amounts`.
     """
     chosen = tuple(one or other for one, other in zip(given, usual, strict=True))
     found = _found(expanded(paths[0]), *chosen, may_be) if paths and None in given else {}
@@ -28,7 +28,7 @@ def names(
     return tuple(found.get(name, name) for name in chosen), found
 
 
-def _found(path: Path, text: str, known: str, may_be: Callable[[list[str]], bool]) -> dict[str, str]:
+def _found(path: Path, text: str, known: str, may_be: Callable[[Sequence[str], Sequence[str]], bool]) -> dict[str, str]:
     """The columns of a table of one or two that have other names: {"text": "Review", "label": "Rating"}.
 
     {} for any other source, for a table of more columns, and where either column may be either: then the user has to say it.
@@ -42,24 +42,25 @@ def _found(path: Path, text: str, known: str, may_be: Callable[[list[str]], bool
         return {} if columns[0] == text else {text: columns[0]}
     if known in columns:
         return {} if text in columns else {text: next(name for name in columns if name != known)}
-    learned = [name for k, name in enumerate(columns) if name != text and may_be([row[k] for _, row in rows])]
+    cells = list(zip(*[row for _, row in rows], strict=True))
+    learned = [name for name, *both in zip(columns, cells, cells[::-1], strict=True) if name != text and may_be(*both)]
     if len(learned) != 1:
         return {}
     other = next(name for name in columns if name != learned[0])
     return {known: learned[0]} | ({} if other == text else {text: other})
 
 
-def labels(cells: list[str]) -> bool:
-    """Whether cells can be labels: each comes twice or more in the mean, and none is empty."""
-    return all(cells) and len(set(cells)) * 2 <= len(cells)
+def labels(cells: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether cells can be labels of the others: none is empty, and each has two rows or more in the mean, and two others."""
+    return all(cells) and len(set(cells)) * 2 <= min(len(cells), len(set(others)))
 
 
-def amounts(cells: list[str]) -> bool:
+def amounts(cells: Sequence[str], others: Sequence[str]) -> bool:
     """Whether cells are numbers, none of them empty, that do more than count the rows."""
     return all(map(dialect.is_amount, cells)) and not _counting(cells)
 
 
-def _counting(cells: list[str]) -> bool:
+def _counting(cells: Sequence[str]) -> bool:
     """Whether cells are whole numbers, each one more than the one above it."""
     if len(cells) < 3 or not all(cell.strip().isdecimal() for cell in cells):
         return False
