@@ -38,6 +38,19 @@ def test_classify_from_a_table_to_labels(alone, tmp_path, monkeypatch):
     assert "reviews.csv is a file that is read, and would be lost; name another" in alone.err
 
 
+def test_a_run_knows_the_columns_that_it_was_learned_from(alone, tmp_path):
+    rows = "".join(f"{k},{text},{label}\n" for k, (text, label) in enumerate([("good", "yes"), ("bad", "no")] * 20))
+    put(tmp_path, "mail.csv", "no,words,kind\n" + rows)
+    alone("classify", "mail.csv", "--text-column", "words", "--label-column", "kind", "--unit", "word", *TINY)
+    alone("classify", "mail.csv", "--model", "mail-1")
+    assert alone.err == "100.00% of 40 are right\n"
+    put(tmp_path, "new.csv", "no,words\n7,good\n8,good\n9,good\n")
+    assert len(alone("classify", "new.csv", "--model", "mail-1").splitlines()) == 4
+    assert alone.err == ""
+    alone("classify", "mail.csv", "--model", "mail-1", "--label-column", "no", fails=1)
+    assert "mail.csv has no column 'text'" in alone.err
+
+
 def test_classify_prints_sets_of_labels(alone, tmp_path, monkeypatch):
     rows = "".join(
         f"{text},{label}\n" for text, label in [("good fine", "yes"), ("bad poor", "no"), ("so so", "maybe")] * 20

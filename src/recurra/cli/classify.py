@@ -47,11 +47,15 @@ def command(data, text_column, label_column, coverage, **values):
     """
     from recurra.tasks.sequences import roles
 
-    columns, found = roles.names(data, (text_column, label_column), ("text", "label"), roles.labels)
-    fitting.say_columns(found, values["quiet"])
-    reading = dict(zip(("text_column", "label_column"), columns, strict=True))
+    def reading(before):
+        names, given, found = ("text_column", "label_column"), (text_column, label_column), {}
+        if given == (None, None) and roles.has(data, before.get("text_column")):
+            return {name: before[name] for name in names if name in before}
+        columns, found = roles.names(data, given, ("text", "label"), roles.labels)
+        fitting.say_columns(found, values["quiet"])
+        return dict(zip(names, columns, strict=True))
 
-    def label(fitted, data, as_json):
+    def label(fitted, data, as_json, reading):
         from recurra.tasks.classification.files import read_files
 
         X, y = read_files(data, **reading)

@@ -307,17 +307,20 @@ def run(
     configs: dict[str, type],
     data: tuple[str, ...],
     values: dict[str, Any],
-    label: Callable[[Any, list[str], bool], str],
-    reading: dict[str, Any] | None = None,
+    label: Callable[..., str],
+    reading: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> None:
     """Fit, resume, or use a run where that gives a text.
 
     load: returns the estimator's class, which is imported only now. label: (fitted estimator, data, whether as JSON) → what
-    is printed, or written to the file of --to. reading: how files are read.
+    is printed, or written to the file of --to. reading: (how the files of the run in use were read, {} for a new one) → how
+    these are read; `label` gets it as `reading`.
     """
     settings = settings_of(values, configs)
     spare(values["to"], data)
     if mode_of(values) != USE:
-        fit(load(), data, values, settings, reading)
+        fit(load(), data, values, settings, reading and reading({}))
         return
-    deliver(label(load().load(values["model"]), list(data), values["as_json"]), values["to"])
+    fitted = load().load(values["model"])
+    how = {"reading": reading(fitted.reading_of_files)} if reading else {}
+    deliver(label(fitted, list(data), values["as_json"], **how), values["to"])

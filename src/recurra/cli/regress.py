@@ -47,20 +47,26 @@ def command(data, text_column, series_column, target_columns, **values):
     """
     from recurra.tasks.sequences import roles
 
-    text, targets = text_column or "text", list(target_columns) or ["target"]
-    if not series_column and len(targets) == 1:
-        given = (text_column, *target_columns) if target_columns else (text_column, None)
-        (text, *targets), found = roles.names(data, given, ("text", "target"), roles.amounts)
-        fitting.say_columns(found, values["quiet"])
-    reading = {"text_column": text, "series_column": series_column, "target_columns": targets}
+    def reading(before):
+        column = before.get("series_column") or before.get("text_column")
+        if not (text_column or series_column or target_columns) and roles.has(data, column):
+            targets = before.get("target_columns")
+            known = {"target_columns": [str(name) for name in targets]} if isinstance(targets, list) else {}
+            return known | {name: before[name] for name in ("text_column", "series_column") if name in before}
+        text, targets = text_column or "text", list(target_columns) or ["target"]
+        if not series_column and len(targets) == 1:
+            given = (text_column, *target_columns) if target_columns else (text_column, None)
+            (text, *targets), found = roles.names(data, given, ("text", "target"), roles.amounts)
+            fitting.say_columns(found, values["quiet"])
+        return {"text_column": text, "series_column": series_column, "target_columns": targets}
 
-    def predict(fitted, data, as_json):
+    def predict(fitted, data, as_json, reading):
         from recurra.tasks.regression.files import read_files
 
         X, y = read_files(data, **reading)
         there = [number for number, one in enumerate(X) if len(one)]
         predictions = fitted.predict([X[number] for number in there]).reshape(len(there), -1)
-        if y is not None and not values["quiet"]:
+        if y is not None and len(y) > 1 and not values["quiet"]:  # of one alone there is no R²
             click.echo(f"R² {fitted.score(X, y):.4f} over {len(y):,}", err=True)
         found = dict(zip(there, predictions.tolist(), strict=True))
         if as_json:

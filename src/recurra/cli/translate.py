@@ -28,7 +28,11 @@ from recurra.tasks.translation.config import CONFIGS, DEFAULTS
         "resume a run that was stopped": "recurra translate --resume runs/dates-1",
     },
 )
-@click.option("--swap", is_flag=True, help="The translation stands first in the pairs.")
+@click.option(
+    "--swap/--no-swap",
+    default=None,
+    help="The translation stands first in the pairs.  [default: no; with --model as in what the run learned from]",
+)
 @fitting.option(
     "--validation-data",
     type=Source(),
@@ -66,8 +70,11 @@ def command(data, swap, beam, length_penalty, draw, **values):
 
     how = {"beam": beam, "length_penalty": length_penalty}
 
-    def translate(fitted, data, as_json):
-        texts, wanted = _read(data, swap)
+    def reading(before):
+        return {"swap": bool(before.get("swap") if swap is None else swap)}
+
+    def translate(fitted, data, as_json, reading):
+        texts, wanted = _read(data, **reading)
         given = [text for text in texts if text]
         if draw:
             if len(given) != 1:
@@ -82,7 +89,7 @@ def command(data, swap, beam, length_penalty, draw, **values):
             click.echo(_scores(fitted.compared(*zip(*rows, strict=True)), len(rows)), err=True)
         return "".join(f"{line}\n" for line in lines)
 
-    fitting.run(_translator, CONFIGS, data, values, translate, {"swap": swap})
+    fitting.run(_translator, CONFIGS, data, values, translate, reading)
 
 
 def _read(data: list[str], swap: bool) -> tuple[list[str], list[str]]:

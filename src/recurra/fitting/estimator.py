@@ -46,7 +46,7 @@ class Estimator(Lifecycle):
                     f"{folder} was fitted on data in memory; give the same again: resume({str(folder)!r}, {self.takes})"
                 )
             paths = sources.found(origin["paths"], folder, self.command)
-            reading = {name: value for name, value in origin.items() if name not in sources.PLACES}
+            reading = sources.reading(origin)
             data = self.read_files(paths, **reading)
             if validation is None and "validation" in origin:
                 validation = self.read_files(sources.found(origin["validation"], folder, self.command), **reading)

@@ -49,6 +49,8 @@ class State:
     """Some of the held-out data, for `report`."""
     paths: list[str] = field(default_factory=list)
     """The files that it is fitted on, if any."""
+    reading: dict[str, Any] = field(default_factory=dict)
+    """How the files of a run that was opened were read: the columns of tables, and the like."""
 
 
 class Lifecycle(ABC):
@@ -372,6 +374,11 @@ class Lifecycle(ABC):
 
     # Keeping
 
+    @property
+    def reading_of_files(self) -> dict[str, Any]:
+        """How the files of an opened run were read, as `read_files` takes it: the columns of tables, and the like."""
+        return self._fitted().reading
+
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, model.safetensors, and what was learned beside the weights.
 
@@ -432,7 +439,7 @@ class Lifecycle(ABC):
             return cls._resume(folder, None, None, How(folder, **how))
         _, about = folders.read_settings(folder, cls.schema, cls.configs)
         origin = about.get("sources", {}) | {"paths": [named(path) for path in paths]}
-        reading, held = {name: value for name, value in origin.items() if name not in sources.PLACES}, None
+        reading, held = sources.reading(origin), None
         if "validation" in origin:
             held = cls.read_files(sources.found(origin["validation"], folder, cls.command), **reading)
         return cls._resume(folder, cls.read_files(origin["paths"], **reading), held, How(folder, **how), origin)
@@ -471,6 +478,7 @@ class Lifecycle(ABC):
         self = cls._with(folders.as_set(parts, left, folder))
         self._state = State(parts, left, folder=folder, history=History(listeners.evaluations(folder)))
         self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
+        self._state.reading = sources.reading(about.get("sources"))
         return self, about
 
     @classmethod

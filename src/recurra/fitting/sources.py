@@ -22,6 +22,11 @@ def stored(paths: Iterable[str | Path], folder: Path) -> list[str]:
     return [_stored(str(path), folder) for path in paths]
 
 
+def reading(origin: Any) -> dict[str, Any]:
+    """How a run's files are read, apart from where they are: the columns of tables, and the like. origin: as it stores it."""
+    return {name: value for name, value in origin.items() if name not in PLACES} if isinstance(origin, dict) else {}
+
+
 def kept(origin: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What a run was made from, with its paths as config.json stores them."""
     return origin | {name: stored(origin[name], folder) for name in PLACES if name in origin}

@@ -69,3 +69,16 @@ def test_the_beginning_of_a_table_is_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(roles, "_LOOKED_AT", 8)
     assert roles.names([path], (None, None), ("text", "label"), roles.labels)[0] == ("Review", "Mood")
     assert roles.names(["none"], ("a", "b"), ("text", "label"), roles.labels) == (("a", "b"), {})
+
+
+def test_whether_a_table_has_a_column(tmp_path):
+    (tmp_path / "a.csv").write_text("a;b\n1;2\n")
+    assert roles.has([tmp_path / "a.csv"], "b")
+    for paths, column in (
+        ([tmp_path / "a.csv"], "c"),
+        ([tmp_path / "a.csv"], None),
+        ([tmp_path / "no.csv"], "b"),
+        (["-"], "b"),
+    ):
+        assert not roles.has(paths, column)
+    assert not roles.has([], "b")

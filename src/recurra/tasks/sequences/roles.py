@@ -28,6 +28,12 @@ def names(
     return tuple(found.get(name, name) for name in chosen), found
 
 
+def has(paths: Sequence[str | Path], column: object) -> bool:
+    """Whether the first of the paths is a table with such a column."""
+    path = expanded(paths[0]) if paths else Path()
+    return path.suffix.lower() in TABLES and path.is_file() and column in read_table(path, most=1)[0]
+
+
 def _found(path: Path, text: str, known: str, may_be: Callable[[Sequence[str], Sequence[str]], bool]) -> dict[str, str]:
     """The columns of a table of one or two that have other names: {"text": "Review", "label": "Rating"}.
 
