@@ -15,7 +15,9 @@ from recurra.fitting import running
 from recurra.tasks.classification import SequenceClassifier
 from recurra.tasks.regression import SequenceRegressor
 from recurra.tasks.sequences.estimator import Labelled
+from recurra.tasks.sequences.task import SequencesTask
 from recurra.tasks.tagging import SequenceTagger
+from recurra.training import loop
 
 ESTIMATORS = [SequenceClassifier, SequenceTagger, SequenceRegressor]
 TINY = {"hidden_size": 8, "lr": 2e-2, "average": 0.0, "epochs": 2, "batch_size": 16}
@@ -163,3 +165,26 @@ def test_the_report_shows_what_is_right_and_what_is_wrong(tmp_path):
     assert SequenceClassifier.load(tmp_path / "run").report().examples == []
     tagger = SequenceTagger(**TINY).fit([["a", "b"], ["b", "a"]] * 20, [["x", "y"], ["y", "x"]] * 20)
     assert any(line.endswith(("a b → x y", "b a → y x")) for line in tagger.report().examples)
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "reason"),
+    [
+        ({}, 240, "patience"),
+        ({"epochs": 4}, 240, "finished"),
+        ({"minutes": 0.01}, 240, "finished"),
+        ({}, 100, "finished"),  # ten held out choose nothing
+    ],
+)
+def test_a_fit_without_a_length_of_its_own_ends_where_nothing_gets_better(monkeypatch, settings, count, reason):
+    monkeypatch.setattr(SequencesTask, "patient_steps", 20)
+    monkeypatch.setattr(loop, "STEPS", 300)
+    random, events = np.random.default_rng(0), []
+    words = [" ".join(random.choice(list("abcdefgh"), 3)) for _ in range(count)]
+    model = SequenceClassifier(hidden_size=8, lr=0.03, **settings)
+    model.fit(words, random.integers(0, 2, count), quiet=True, listeners=[events.append])
+    [end] = [event for event in events if event["event"] == "end"]
+    assert end["reason"] == reason
+    if reason == "patience":
+        assert end["step"] < 300
+        assert end["step"] - end["best_step"] >= 20

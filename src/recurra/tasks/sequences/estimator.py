@@ -30,6 +30,8 @@ from recurra.tasks.sequences.recipe import recipe
 from recurra.tasks.sequences.scikit import BaseEstimator
 from recurra.tasks.sequences.task import Examples, SequencesTask, by_length
 
+LOOKS = 4
+"""Evaluations, with 600 steps, without a better one after which a fit without a length of its own ends."""
 SHOWN = 64
 """Held-out sequences that are kept for `report`."""
 FEW = 20
@@ -126,6 +128,8 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         # Whoever says how long wants that; and few held-out sequences are soon known.
         if not (self.settings["epochs"] or self.settings["minutes"] or len(data.valid.X) < FEW):
             task.enough = self.enough
+            # A recipe that says how long has chosen that.
+            task.looks = 0 if self.parts["training"].epochs else LOOKS
         return task
 
     def notes(self, data: Halves, task: SequencesTask) -> Iterable[str]:

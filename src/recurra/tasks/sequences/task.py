@@ -31,6 +31,9 @@ class SequencesTask(Task):
 
     unit = "sequences"
     measure: ClassVar[str] = "accuracy"
+    patient_steps = 600
+    looks = 0
+    """Evaluations without a better one after which training stops, once `patient_steps` are over too; 0: never."""
 
     def __init__(self, model: nn.Module, train: Examples, valid: Examples, batch_size: int, seed: int):
         self.model, self.train, self.valid = model, train, valid
@@ -51,6 +54,9 @@ class SequencesTask(Task):
         """What adds up to the measure: how many are right, and of how many."""
 
     # The loop's
+
+    def patience(self, measured: dict[str, float]) -> int:
+        return self.looks if measured else 0
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         numbers = self.batches.batch(epoch, index)
