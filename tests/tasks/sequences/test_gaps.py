@@ -66,7 +66,7 @@ def test_a_constant_with_gaps_keeps_its_mask():
 @pytest.mark.parametrize("cell", ["gru", "indrnn", "sru"])
 def test_masks_have_no_effect_before_they_are_learned(cell, convolutions):
     config = EncoderConfig(cell=cell, hidden_size=4, convolutions=convolutions)
-    encoder = Encoder(5, config, tokens=False, masks=2).eval()
+    encoder = Encoder(5, config, tokens=False, zeros=2).eval()
     x = torch.randn(6, 3, 5)
     other = torch.cat([x[..., :3], 1 - x[..., 3:]], 2)
     assert torch.equal(encoder(x), encoder(other))

@@ -71,8 +71,10 @@ class SequencesConfig:
     """How often a character, word or byte pair must occur to get a token of its own; the others share <unk>."""
     vocabulary_size: Annotated[int | None, Range(1, words="{} tokens")] = None
     """The most tokens to have, the frequent ones first; left out: 4096 for bpe, all of them for the others."""
-    standardise: Literal["features", "sequence", "none"] = "features"
-    """Scale numbers to mean 0, standard deviation 1: each feature over the training part, or within each sequence, or not."""
+    standardise: Literal["features", "sequence", "both", "none"] | None = None
+    """Scale numbers to mean 0, standard deviation 1: each feature over the training part, or within each sequence, or both, so
+    that each feature is read twice, or not. Not set = features; or both where there are convolutions and standard deviations of
+    sequences are a factor of 100 apart."""
     validation: HeldOut = 0.1
     """Fraction of the examples, or how many of them, held out to choose the best weights and to stop early: the same fraction
     of each class. 0 = none."""

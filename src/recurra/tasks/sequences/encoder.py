@@ -15,11 +15,11 @@ from recurra.tasks.sequences.convolutions import Convolutions
 class Encoder(nn.Module):
     """Recurrent states of sequences: `encoder(x, lengths)`; x (time, batch, features) or ids (time, batch).
 
-    inputs: features of a step, or tokens of the vocabulary where `tokens` is True. unknown: the id of the token for all
+    inputs: numbers of a step, or tokens of the vocabulary where `tokens` is True. unknown: the id of the token for all
     that is not in the vocabulary; its vector starts at zero, and stays there where the training part has none of them.
-    more: features that come beside an embedding. masks: how many of the last features are masks; their weights start at zero,
-    as masks of values that are missing at random are nothing but noise. decay: what changes x before anything reads it. A cell
-    that reads `dt` is given the steps since anything was measured, by the masks.
+    more: features that come beside an embedding. zeros: how many of the last numbers start with weights of zero, as they may be
+    nothing but noise. masks: how many of the last are masks, one of each feature, by which a cell that reads `dt` is given the
+    steps since anything was measured; 0: each step has a value. decay: what changes x before anything reads it.
 
     Returns states (time, batch, `size`), zero past each row's length; behind convolutions with a stride there are fewer, and
     `encoder.lengths(lengths)` is how many of each row.
@@ -32,12 +32,12 @@ class Encoder(nn.Module):
         tokens: bool,
         unknown: int | None = None,
         more: int = 0,
+        zeros: int = 0,
         masks: int = 0,
         decay: gaps.Decay | None = None,
     ):
         super().__init__()
-        self.config, self.decay = config, decay
-        self.masks = 0 if tokens or 2 * masks != inputs else masks  # a feature without one has a value at each step
+        self.config, self.masks, self.decay = config, masks, decay
         self.embedding = nn.Embedding(inputs, config.embedding_size) if tokens else None
         if tokens and unknown is not None:
             nn.init.zeros_(self.embedding.weight.data[unknown])
@@ -65,12 +65,12 @@ class Encoder(nn.Module):
             gaps.start_still(self.layers)
         if config.span:
             spread(self.layers, config.span)
-        if masks:
+        if zeros:
             first = self.layers if self.convolutions is None else self.convolutions
             with torch.no_grad():
                 for name, weight in first.named_parameters():
                     if name.startswith(("weight_ih_l0", "layers.0.")):
-                        weight[:, -masks:] = 0.0
+                        weight[:, -zeros:] = 0.0
 
     def lengths(self, lengths: Tensor | None) -> Tensor | None:
         """How many states each row has."""

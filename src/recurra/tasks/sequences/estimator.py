@@ -112,9 +112,10 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
 
     def settle(self, data: Halves) -> dict[str, Any]:
         # What the recipe left open is off: of texts, and of sequences that are read one way.
-        model = self.parts["model"]
-        settled = {"convolutions": model.convolutions or 0, "stride": model.stride or 1}
-        return super().settle(data) | {"model": dataclasses.replace(model, **settled)}
+        model, reading = self.parts["model"], self.parts["data"]
+        model = dataclasses.replace(model, convolutions=model.convolutions or 0, stride=model.stride or 1)
+        reading = dataclasses.replace(reading, standardise=reading.standardise or "features")
+        return super().settle(data) | {"model": model, "data": reading}
 
     def fingerprint(self, data: Halves) -> str:
         # One array and a list of its rows are the same data, in float32 or float64.
@@ -147,7 +148,10 @@ class SequenceEstimator(BaseEstimator, Parameters, Tunable, Estimator):
         model, decay = parts["model"], None
         if learned.masks and isinstance(cells.get(model.cell), cells.GRUD):
             decay = gaps.Decay(learned.masked, np.broadcast_to(learned.start, learned.features)[learned.masked])
-        return Encoder(learned.inputs, model, learned.vocabulary is not None, unknown, more, learned.masks, decay)
+        tokens, masks = learned.vocabulary is not None, learned.masks
+        # A feature without a mask has a value at each step.
+        timed = masks if masks == learned.features else 0
+        return Encoder(learned.inputs, model, tokens, unknown, more, learned.zeros, timed, decay)
 
     def examples(self) -> list[str]:
         kept = self._fitted().examples

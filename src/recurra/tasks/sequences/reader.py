@@ -22,6 +22,8 @@ class Reader:
     """(features,) float64 of the training part; None for texts, and where each sequence is scaled by itself."""
     deviation: np.ndarray | None = None
     """(features,) float64, the standard deviation; 0 for a constant, which has no effect. None if it scales nothing."""
+    twice: bool = False
+    """Whether the features scaled by the training part follow those scaled within each sequence."""
     masked: np.ndarray | None = None
     """The numbers of the features that miss values in the training part: a mask of each is an input too. None: of none."""
     vocabulary: Vocabulary | None = None
@@ -34,18 +36,25 @@ class Reader:
             return cls(vocabulary=rows.vocabulary_of(X, unit, data), **more)
         masked = gaps.gappy(X)
         mean, deviation = moments(X) if data.standardise != "sequence" else (None, None)
-        deviation = deviation if data.standardise == "features" else None
-        return cls(features=X[0].shape[1], mean=mean, deviation=deviation, masked=masked, **more)
+        deviation = None if data.standardise == "none" else deviation
+        twice = data.standardise == "both"
+        return cls(features=X[0].shape[1], mean=mean, deviation=deviation, twice=twice, masked=masked, **more)
 
     @property
     def inputs(self) -> int:
         """Numbers that the network reads of a step, or tokens that there are."""
-        return self.features + self.masks if self.vocabulary is None else len(self.vocabulary)
+        return self.features * (1 + self.twice) + self.masks if self.vocabulary is None else len(self.vocabulary)
 
     @property
     def masks(self) -> int:
         """How many of the inputs, the last ones, are masks."""
         return 0 if self.masked is None else len(self.masked)
+
+    @property
+    def zeros(self) -> int:
+        """How many of the inputs, the last ones, start with weights of zero: masks, and how large a sequence is beside others,
+        where its own scale is known too. Where values are missing at random, or gains differ, they are noise."""
+        return self.features * self.twice + self.masks if self.vocabulary is None else 0
 
     @property
     def start(self) -> np.ndarray | float:
@@ -74,7 +83,10 @@ class Reader:
             return rows.scale_each(X)
         if self.deviation is None:
             return [row.astype(np.float32, copy=False) for row in X]
-        return [standardised(row, self.mean, self.deviation) for row in X]
+        found = [standardised(row, self.mean, self.deviation) for row in X]
+        if not self.twice:
+            return found
+        return [np.concatenate(pair, 1) for pair in zip(rows.scale_each(X), found, strict=True)]
 
     def encoded(self, X: Any, data: SequencesConfig) -> list[np.ndarray]:
         """Texts as ids, (tokens,) each."""

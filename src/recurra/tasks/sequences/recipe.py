@@ -1,10 +1,12 @@
-"""Settings that suit the number and the length of sequences of numbers, known before training. Why: docs/decisions/0015."""
+"""Settings that suit the number, the length and the scales of sequences of numbers, known before training. Why:
+docs/decisions/0015."""
 
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import ConfigError, setting
+from recurra.tasks.standard import moments
 
 LEAST = 20
 """Steps of the median sequence from which on convolutions come before the recurrence."""
@@ -12,6 +14,9 @@ CHANNELS, LEFT, EPOCHS = 64, 50, 60
 """Of the convolutions; steps that are left for the recurrence, about; passes over the examples."""
 FEW, BATCH = 100, 8
 """Sequences below which a batch has so many: else there would be too few updates."""
+FAR, LOOKED_AT = 100, 1000
+"""How many times as large the scales of loud sequences are from which on quiet ones are flat to a network that reads all at one
+scale; sequences that are looked at for it."""
 
 
 def recipe(X: Any, mine: dict[str, Any], strided: bool) -> tuple[dict[str, Any], str]:
@@ -30,6 +35,9 @@ def recipe(X: Any, mine: dict[str, Any], strided: bool) -> tuple[dict[str, Any],
     found = {"convolutions": mine["convolutions"] or CHANNELS, "stride": stride}
     words = f"{len(X):,} sequences of about {median:,} steps: convolutions before the recurrence"
     words += f", {stride} steps become one" if stride > 1 else ""
+    if mine["standardise"] is None and far_apart(X):
+        found["standardise"] = "both"
+        words += ", each also at its own scale, as scales are far apart"
     if not mine["epochs"] and not mine["minutes"]:
         found["epochs"] = EPOCHS
         words += f", {EPOCHS} epochs"
@@ -37,3 +45,11 @@ def recipe(X: Any, mine: dict[str, Any], strided: bool) -> tuple[dict[str, Any],
         found["batch_size"] = BATCH
         words += f", batches of {BATCH}"
     return found, words
+
+
+def far_apart(X: Any) -> bool:
+    """Whether the standard deviations of sequences lie a factor of FAR apart, or more: the upper tenth of them and the lower,
+    in the median feature. What is constant in a sequence has none."""
+    own = np.stack([moments([row])[1] for row in X[:: 1 + len(X) // LOOKED_AT]])
+    features = [np.quantile(of_one[of_one > 0], (0.1, 0.9)) for of_one in own.T if of_one.any()]
+    return bool(features) and float(np.median([high / low for low, high in features])) >= FAR

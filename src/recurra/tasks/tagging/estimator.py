@@ -39,7 +39,7 @@ class SequenceTagger(SequenceEstimator):
         input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, convolutions=None, stride=None,
         init="recommended", span=0, precision="float32",
         crf=False, character_size=0,
-        lowercase=False, min_count=1, vocabulary_size=None, standardise="features", validation=0.1, batch_size=32,
+        lowercase=False, min_count=1, vocabulary_size=None, standardise=None, validation=0.1, batch_size=32,
         epochs=0, minutes=None, optimizer="adamw", lr=3e-3, schedule="one-cycle", warmup=0.1, beta1=0.9, beta2=0.99,
         weight_decay=0.01, clip=1.0, average=0.99, monitor="validation", patience=0, evaluate_every=0, sample_every=0,
         save_every=60.0, seed=1, device="auto", tensorboard=False,
