@@ -59,7 +59,7 @@ def test_long_sequences_become_shorter_and_short_ones_have_none():
     found = SequenceClassifier(**TINY).fit(X, y, quiet=True)
     assert found.parts["model"].stride == 8
     assert found.predict_proba(X).shape == (12, 2)
-    short = SequenceClassifier(**TINY).fit(X[:, :10], y, quiet=True)
+    short = SequenceClassifier(**TINY).fit(X[:, :7], y, quiet=True)
     assert short.parts["model"].convolutions == 0
     assert short.model.encoder.convolutions is None
     texts = SequenceClassifier(**TINY).fit(["a b c d e f g h i j k l m" * 3, "b" * 40] * 6, ["x", "y"] * 6, quiet=True)

@@ -33,7 +33,7 @@ class EncoderConfig:
     """Chance that a unit keeps its last value for a step while training."""
     convolutions: Annotated[int | None, Range(0)] = None
     """Channels of three learned convolutions before the recurrence, which find shapes in numbers; 0 = none. Not set = 64 for
-    sequences of numbers of 20 steps and more that are read from both ends."""
+    sequences of numbers of 8 steps and more that are read from both ends."""
     stride: Count | None = None
     """Steps of a sequence that become one behind the convolutions, the largest values of them. Not set = such that about 50 are
     left of the median sequence; a tagger keeps all."""

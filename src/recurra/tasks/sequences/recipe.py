@@ -8,7 +8,7 @@ import numpy as np
 from recurra.errors import ConfigError, setting
 from recurra.tasks.standard import moments
 
-LEAST = 20
+LEAST = 8
 """Steps of the median sequence from which on convolutions come before the recurrence."""
 CHANNELS, LEFT, EPOCHS = 64, 50, 60
 """Of the convolutions; steps that are left for the recurrence, about; passes over the examples."""
