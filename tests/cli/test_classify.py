@@ -47,6 +47,9 @@ def test_a_run_knows_the_columns_that_it_was_learned_from(alone, tmp_path):
     put(tmp_path, "new.csv", "no,words\n7,good\n8,good\n9,good\n")
     assert len(alone("classify", "new.csv", "--model", "mail-1").splitlines()) == 4
     assert alone.err == ""
+    put(tmp_path, "other.csv", "words,right\n" + 5 * "good,yes\ngood good,yes\nbad,no\nbad bad,no\n")
+    alone("classify", "other.csv", "--model", "mail-1")
+    assert alone.err == "label: right\n100.00% of 20 are right\n"
     alone("classify", "mail.csv", "--model", "mail-1", "--label-column", "no", fails=1)
     assert "mail.csv has no column 'text'" in alone.err
 

@@ -48,9 +48,9 @@ def command(data, text_column, label_column, coverage, **values):
     from recurra.tasks.sequences import roles
 
     def reading(before):
-        names, given, found = ("text_column", "label_column"), (text_column, label_column), {}
+        names, given = ("text_column", "label_column"), (text_column, label_column)
         if given == (None, None) and roles.has(data, before.get("text_column")):
-            return {name: before[name] for name in names if name in before}
+            given = tuple(before[name] if roles.has(data, before.get(name)) else None for name in names)
         columns, found = roles.names(data, given, ("text", "label"), roles.labels)
         fitting.say_columns(found, values["quiet"])
         return dict(zip(names, columns, strict=True))
