@@ -133,6 +133,7 @@ def test_wrong_use_is_one_line(alone, tmp_path, line, code, words):
 
 @pytest.mark.parametrize("command", [classify.command, tag.command, regress.command])
 def test_help_tells_the_tasks_own_defaults(command):
-    text = command.get_help(click.Context(command, info_name=command.name))
+    # With its own settings: a command keeps the help option that it is first asked for.
+    text = command.get_help(click.Context(command, info_name=command.name, **command.context_settings))
     assert "[default: 0.003; more than 0]" in " ".join(text.split())
     assert "[default: 0.005]" not in " ".join(text.split())

@@ -86,5 +86,5 @@ def test_a_default_is_not_an_option_that_was_given(capsys):
 
 def test_help_names_what_every_such_command_has():
     for command in COMMANDS:
-        text = command.get_help(click.Context(command, info_name=command.name))
+        text = command.get_help(click.Context(command, info_name=command.name, **command.context_settings))
         assert all(flag in text for flag in ("--resume RUN", "--data PATH", "--out PATH", "--json", "--config PATH"))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from recurra.errors import RunError
-from recurra.fitting import running, sources
+from recurra.fitting import folders, running, sources
 from recurra.fitting.lifecycle import Lifecycle
 from recurra.fitting.split import Halves, held_out
 from recurra.training import Task, distributed
@@ -38,6 +38,12 @@ class Estimator(Lifecycle):
         if validation is None:
             return self.split(self.read(data, name))
         return Halves(self.read(data, name), self.read(validation, "validation_data"), separate=True)
+
+    @property
+    def reading_of_files(self) -> dict[str, Any]:
+        """How the files of an opened run were read, as `read_files` takes it: the columns of tables, and the like."""
+        _, about = folders.read_settings(self._fitted().folder, self.schema, self.configs)
+        return sources.reading(about.get("sources"))
 
     def _data_again(self, data: Any, validation: Any, folder: Path, origin: dict | None) -> tuple[Halves, str]:
         if data is None:

@@ -49,8 +49,6 @@ class State:
     """Some of the held-out data, for `report`."""
     paths: list[str] = field(default_factory=list)
     """The files that it is fitted on, if any."""
-    reading: dict[str, Any] = field(default_factory=dict)
-    """How the files of a run that was opened were read: the columns of tables, and the like."""
 
 
 class Lifecycle(ABC):
@@ -374,11 +372,6 @@ class Lifecycle(ABC):
 
     # Keeping
 
-    @property
-    def reading_of_files(self) -> dict[str, Any]:
-        """How the files of an opened run were read, as `read_files` takes it: the columns of tables, and the like."""
-        return self._fitted().reading
-
     def save(self, folder: str | Path) -> None:
         """Write what `load` needs into a folder: config.json, model.safetensors, and what was learned beside the weights.
 
@@ -478,7 +471,6 @@ class Lifecycle(ABC):
         self = cls._with(folders.as_set(parts, left, folder))
         self._state = State(parts, left, folder=folder, history=History(listeners.evaluations(folder)))
         self._state.learned = learned.read(cls.Learned, about.get("learned", {}), folder)
-        self._state.reading = sources.reading(about.get("sources"))
         return self, about
 
     @classmethod

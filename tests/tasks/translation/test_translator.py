@@ -374,14 +374,6 @@ def test_the_command(recurra, tmp_path, monkeypatch):
     assert recurra("pairs.tsv", *TINY_FLAGS) == "runs/pairs-1\n"
     assert recurra("--resume", "pairs-1", "-q") == "runs/pairs-1\n"
     assert recurra("pairs.tsv", *TINY_FLAGS, "--swap", "--out", "other") == "other\n"
-    for run, swap, column in (
-        ("pairs-1", [], 0),
-        ("other", [], 1),
-        ("other", ["--no-swap"], 0),
-        ("pairs-1", ["--swap"], 1),
-    ):
-        rows = json.loads(recurra("pairs.tsv", "--model", run, *swap, "--json"))
-        assert [row["text"] for row in rows] == [pair[column] for pair in PAIRS]
     out = recurra("abc", "xyz", "--model", "pairs-1")
     assert out.count("\n") == 2
     assert recurra("pairs.tsv", "--model", "pairs-1", "--to", "found.txt") == ""
