@@ -8,6 +8,7 @@ from recurra.tasks.sequences.recipe import far_apart, recipe
 
 TINY = {"hidden_size": 8, "epochs": 2, "batch_size": 8}
 OPEN = {"stride": None, "bidirectional": True, "convolutions": None, "epochs": 0, "minutes": None, "standardise": None}
+OPEN |= {"batch_size": 32}
 
 
 def waves(count: int = 60, apart: float = 1.0, seed: int = 0):
@@ -69,3 +70,13 @@ def test_near_scales_are_read_as_ever():
     assert model.model.encoder.convolutions.layers[0].in_channels == 1
     texts = SequenceClassifier(**TINY).fit(["a b", "c d"] * 6, ["x", "y"] * 6)
     assert texts.parts["data"].standardise == "features"
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "epochs"),
+    [(60, 32, 60), (120, 32, 60), (1056, 32, 60), (1057, 32, None), (1057, 64, 60), (200, 4, None)],
+)
+def test_few_sequences_are_passed_often_and_many_as_ever(count, batch, epochs):
+    found, why = recipe(np.random.default_rng(0).normal(size=(count, 20, 1)), OPEN | {"batch_size": batch}, True)
+    assert found.get("epochs") == epochs
+    assert ("60 epochs" in why) == (epochs == 60)

@@ -1,17 +1,19 @@
 """Settings that suit the number, the length and the scales of sequences of numbers, known before training. Why:
 docs/decisions/0015."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from recurra.errors import ConfigError, setting
 from recurra.tasks.standard import moments
+from recurra.training.loop import STEPS
 
 LEAST = 8
 """Steps of the median sequence from which on convolutions come before the recurrence."""
 CHANNELS, LEFT, EPOCHS = 64, 50, 60
-"""Of the convolutions; steps that are left for the recurrence, about; passes over the examples."""
+"""Of the convolutions; steps that are left for the recurrence, about; passes over the examples, where these are few."""
 FEW, BATCH = 100, 8
 """Sequences below which a batch has so many: else there would be too few updates."""
 FAR, LOOKED_AT = 100, 1000
@@ -38,7 +40,9 @@ def recipe(X: Any, mine: dict[str, Any], strided: bool) -> tuple[dict[str, Any],
     if mine["standardise"] is None and far_apart(X):
         found["standardise"] = "both"
         words += ", each also at its own scale, as scales are far apart"
-    if not mine["epochs"] and not mine["minutes"]:
+    batch = BATCH if len(X) < FEW else mine["batch_size"]
+    # Of many sequences that would take hours; they have the usual length, which ends where nothing gets better.
+    if not mine["epochs"] and not mine["minutes"] and EPOCHS * math.ceil(len(X) / batch) <= STEPS:
         found["epochs"] = EPOCHS
         words += f", {EPOCHS} epochs"
     if len(X) < FEW:

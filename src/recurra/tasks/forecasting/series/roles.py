@@ -17,8 +17,8 @@ def found(frame: Any, config: SeriesConfig) -> dict[str, str]:
     """The settings time_col and target_col for a table with other columns: {"time_col": "Month", "target_col": "Passengers"}.
 
     DataError for a table without names, whose column of stamps is called as the first of them.
-    Each where one column alone can be it; else the user has to name it. Of two columns, one that is found decides the other,
-    even where a cell of that cannot be read: the error then names the cell.
+    Each is found only where exactly one column can be it; otherwise the user has to name it. In a table of two columns, finding
+    one decides the other, even if the other has a cell that cannot be read: that cell is then named in an error.
     """
     table = columns.open_frame(frame, config)
     missing = [name for name in ("time_col", "target_col") if getattr(config, name) not in table.columns]
